@@ -1,0 +1,55 @@
+//! `shadow-node-helper`: the privileged part of the agent's pod.
+//!
+//! `serve` (default) answers the agent; `install` and `uninstall` put the runtime handler on the node and take it away;
+//! `in-node …` is how it calls itself.
+#![forbid(unsafe_code)]
+
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use shadow_agent::helper::{Answer, server, worker};
+use shadow_agent::{install, layout, node};
+
+fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .json()
+        .with_writer(std::io::stderr)
+        .init();
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "node helper ends");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match args.split_first() {
+        Some((word, rest)) if word == worker::IN_NODE => {
+            let answer = worker::in_node(rest);
+            let json = serde_json::to_vec(&answer).context("writing the answer")?;
+            std::io::stdout().write_all(&json).context("writing the answer")
+        }
+        Some((word, _)) if word == "install" => install::install().context("installing the runtime handler"),
+        Some((word, _)) if word == "uninstall" => {
+            install::uninstall().context("removing the runtime handler")
+        }
+        Some((word, _)) if word != "serve" => {
+            bail!("unknown word {word:?}: serve, install and uninstall are known")
+        }
+        Some(_) | None => serve(),
+    }
+}
+
+fn serve() -> Result<()> {
+    // Before any thread exists, so that none stays behind in the network.
+    node::enter::leave_network()?;
+    if let Answer::Failed(why) = worker::thaw_leftovers() {
+        bail!("could not thaw containers left paused: {why}");
+    }
+    server::serve(Path::new(layout::HELPER_SOCKET)).context("serving the agent")
+}

@@ -1,0 +1,114 @@
+//! `shadow-agent`: the unprivileged part of the node.
+#![forbid(unsafe_code)]
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use shadow_agent::checkpoint::Checkpointer;
+use shadow_agent::checkpoint::kubelet::Kubelet;
+use shadow_agent::claim::socket::ClaimServer;
+use shadow_agent::cluster::Cluster;
+use shadow_agent::helper::HelperClient;
+use shadow_agent::keys::Keys;
+use shadow_agent::layout::{self, Layout};
+use shadow_agent::serve::{self, Agent};
+use shadow_agent::sweep;
+use shadow_agent::transfer::Fetcher;
+use shadow_core::names;
+use shadow_identity::{Identity, Role, serve_mutual_tls};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+use tracing_subscriber::EnvFilter;
+
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    about = "Dumps, streams and restores containers of this node for migrations"
+)]
+struct Args {
+    /// Node this agent runs on.
+    #[arg(long, env = "NODE_NAME")]
+    node: String,
+    /// Address to serve on.
+    #[arg(long, env = "POD_IP")]
+    ip: std::net::IpAddr,
+    /// Authority of kubelet's serving certificate, when it is not the cluster's (back-end Kubelet).
+    #[arg(long, env = "KUBELET_CA")]
+    kubelet_ca: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().json().with_env_filter(filter).init();
+    let args = Args::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    match runtime
+        .context("starting the runtime")
+        .and_then(|runtime| runtime.block_on(run(args)))
+    {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            error!(error = format!("{error:#}"), "agent ends");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(args: Args) -> Result<()> {
+    if rustls::crypto::ring::default_provider()
+        .install_default()
+        .is_err()
+    {
+        info!("a cryptography provider was in place already");
+    }
+    let client = kube::Client::try_default()
+        .await
+        .context("reading the pod's service account")?;
+    let keys = Keys::load(Layout::node()).context("loading the keys of this node")?;
+    let cluster = Cluster::new(client.clone(), args.node.clone());
+    // Claims are answered before there is a certificate: a container that waits needs no controller to be refused.
+    let claims = tokio::spawn({
+        let server = ClaimServer::new(keys.clone(), cluster.clone());
+        async move { server.serve(&layout::claim_socket()).await }
+    });
+    let name = names::agent_identity(&args.node);
+    let identity = Identity::request(client, &name, Role::Agent)
+        .await
+        .context("asking for a certificate")?;
+    let helper = HelperClient::default();
+    let kubelet = Kubelet {
+        authority: args.kubelet_ca,
+    };
+    let agent = Agent {
+        keys: keys.clone(),
+        cluster: cluster.clone(),
+        helper: helper.clone(),
+        checkpointer: Checkpointer::new(cluster.clone(), helper, kubelet),
+        fetcher: Fetcher::new(args.node.clone(), identity.clone()),
+    };
+    let sweeping = tokio::spawn(sweep::run(keys, cluster));
+    let address = SocketAddr::new(args.ip, names::AGENT_PORT);
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("listening on {address}"))?;
+    info!(%address, node = args.node, "agent serves");
+    let shutdown = CancellationToken::new();
+    let serving = serve_mutual_tls(listener, &identity, serve::router(agent), shutdown.clone());
+    let mut term = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+    tokio::pin!(serving);
+    let ended = tokio::select! {
+        served = &mut serving => served.context("serving"),
+        claims = claims => claims.context("answering claims").and_then(|served| served.context("answering claims")),
+        _ = term.recv() => {
+            shutdown.cancel();
+            serving.await.context("finishing requests")
+        }
+    };
+    sweeping.abort();
+    ended
+}

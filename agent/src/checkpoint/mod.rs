@@ -1,0 +1,152 @@
+//! Dumps a container once per key.
+//!
+//! Holds on success: `archive/` of the key is complete, with its manifest, and the state says so; the container runs.
+//! Holds on failure: no archive; the container runs. Asked again, the first answer is given again; asked twice at once,
+//! the second waits for the first.
+
+pub mod convert;
+pub mod kubelet;
+
+use std::fs;
+use std::path::Path;
+use std::time::Instant;
+
+use shadow_core::wire::{CheckpointBackend, CheckpointRequest, Checkpointed};
+use tracing::info;
+
+use crate::archive::{ArchiveError, Manifest};
+use crate::cluster::{Cluster, ClusterError, RunningContainer};
+use crate::helper::HelperClient;
+use crate::helper::client::HelperError;
+use crate::keys::{KeysError, Slot};
+use crate::layout::KeyFolder;
+use crate::node::dump::Dumped;
+use kubelet::{Kubelet, KubeletError};
+
+/// Why there is no checkpoint.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    /// The container is not what was asked for.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// The runtime's dump failed.
+    #[error("the dump failed, the container goes on: {0}")]
+    Dump(#[from] HelperError),
+    /// The kubelet's dump failed.
+    #[error(transparent)]
+    Kubelet(#[from] KubeletError),
+    /// What was dumped is no archive.
+    #[error("the dump is unusable: {0}")]
+    Archive(#[from] ArchiveError),
+    /// The agent's own state.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// The agent is being stopped.
+    #[error("the agent stops")]
+    Stopping,
+}
+
+/// Both back-ends.
+#[derive(Clone)]
+pub struct Checkpointer {
+    cluster: Cluster,
+    helper: HelperClient,
+    kubelet: Kubelet,
+}
+
+impl Checkpointer {
+    /// Dumps through this helper or this kubelet.
+    pub fn new(cluster: Cluster, helper: HelperClient, kubelet: Kubelet) -> Self {
+        Self {
+            cluster,
+            helper,
+            kubelet,
+        }
+    }
+
+    /// Makes the checkpoint of a key, or tells of the one that is there.
+    pub async fn checkpoint(
+        &self,
+        slot: &Slot,
+        request: &CheckpointRequest,
+    ) -> Result<Checkpointed, CheckpointError> {
+        let _one_at_a_time = slot.making.lock().await;
+        if let Some(done) = slot.now().and_then(|state| state.checkpointed) {
+            return Ok(done);
+        }
+        let container = self.cluster.container(&request.pod, &request.container).await?;
+        slot.update(|state| {
+            state.busy = true;
+            state.namespace.clone_from(&request.pod.namespace);
+        })?;
+        let made = self.make(slot, request, &container).await;
+        slot.update(|state| {
+            state.busy = false;
+            state.checkpointed = made.as_ref().ok().cloned();
+        })?;
+        if made.is_err() {
+            discard(&slot.folder)?;
+        }
+        made
+    }
+
+    async fn make(
+        &self,
+        slot: &Slot,
+        request: &CheckpointRequest,
+        container: &RunningContainer,
+    ) -> Result<Checkpointed, CheckpointError> {
+        let begun = Instant::now();
+        let Dumped {
+            frozen_micros,
+            total_micros,
+        } = match request.backend {
+            CheckpointBackend::Runtime => self.helper.dump(&slot.key, &container.id).await?,
+            CheckpointBackend::Kubelet => self.kubelet.dump(slot, request, &container.host_ip).await?,
+        };
+        let dumped = begun.elapsed().as_micros();
+        let folder = slot.folder.clone();
+        let manifest = tokio::task::spawn_blocking(move || seal(&folder))
+            .await
+            .map_err(|_| CheckpointError::Stopping)??;
+        let made = Checkpointed {
+            digest: manifest.digest(),
+            bytes: manifest.bytes(),
+            frozen_micros,
+            total_micros: total_micros.max(micros(begun)),
+        };
+        info!(key = %slot.key, pod = request.pod.name, bytes = made.bytes, frozen = frozen_micros, dumped = %dumped,
+            total = made.total_micros, backend = ?request.backend, "container dumped");
+        Ok(made)
+    }
+}
+
+fn seal(folder: &KeyFolder) -> Result<Manifest, ArchiveError> {
+    let partial = folder.partial();
+    let manifest = Manifest::of(&partial)?;
+    manifest.store(&partial)?;
+    settle(&partial, &folder.archive())?;
+    Ok(manifest)
+}
+
+/// Makes a finished archive visible under its name, in one step.
+pub fn settle(partial: &Path, archive: &Path) -> Result<(), ArchiveError> {
+    if archive.exists() {
+        fs::remove_dir_all(archive).map_err(ArchiveError::at("remove", archive))?;
+    }
+    fs::rename(partial, archive).map_err(ArchiveError::at("rename", partial))
+}
+
+/// Removes what an attempt left behind.
+pub fn discard(folder: &KeyFolder) -> Result<(), ArchiveError> {
+    let partial = folder.partial();
+    match fs::remove_dir_all(&partial) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(ArchiveError::at("remove", &partial)(error)),
+    }
+}
+
+fn micros(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
+}

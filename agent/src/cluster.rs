@@ -1,0 +1,162 @@
+//! What is read from the Kubernetes API. Always read live: a decision that starts or kills a process does not rest on
+//! a cache.
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::ListParams;
+use kube::{Api, Client};
+use shadow_core::api::StatefulMigration;
+use shadow_core::names::Key;
+use shadow_core::wire::PodRef;
+
+use crate::node::ContainerId;
+
+/// Why the cluster could not say.
+#[derive(Debug, thiserror::Error)]
+pub enum ClusterError {
+    /// The API server did not answer or refused.
+    #[error("could not read {what} from the API server: {source}")]
+    Api {
+        /// Which object.
+        what: String,
+        /// The cause.
+        source: Box<kube::Error>,
+    },
+    /// The object is not as the request says.
+    #[error("{0}")]
+    Unfit(String),
+}
+
+/// Reads pods and migrations.
+#[derive(Clone)]
+pub struct Cluster {
+    client: Client,
+    node: String,
+}
+
+/// A running container, as the API server knows it.
+#[derive(Clone, Debug)]
+pub struct RunningContainer {
+    /// Its id.
+    pub id: ContainerId,
+    /// Address of the node.
+    pub host_ip: String,
+    /// Whether its pod is being deleted.
+    pub deleting: bool,
+}
+
+impl Cluster {
+    /// For the agent on `node`.
+    pub fn new(client: Client, node: String) -> Self {
+        Self { client, node }
+    }
+
+    /// Finds a container of a pod on this node; refuses another incarnation of the pod.
+    pub async fn container(&self, pod: &PodRef, container: &str) -> Result<RunningContainer, ClusterError> {
+        let full = format!("{}/{}", pod.namespace, pod.name);
+        let api: Api<Pod> = Api::namespaced(self.client.clone(), &pod.namespace);
+        let found = api
+            .get_opt(&pod.name)
+            .await
+            .map_err(failed(format!("pod {full}")))?;
+        let found = found.ok_or_else(|| ClusterError::Unfit(format!("pod {full} does not exist")))?;
+        let uid = found.metadata.uid.as_deref().unwrap_or_default();
+        if uid != pod.uid {
+            return unfit(format!(
+                "pod {full} is another incarnation: UID {uid}, asked for {}",
+                pod.uid
+            ));
+        }
+        let node = found
+            .spec
+            .as_ref()
+            .and_then(|spec| spec.node_name.as_deref())
+            .unwrap_or_default();
+        if node != self.node {
+            return unfit(format!(
+                "pod {full} runs on node {node:?}, this is the agent of {:?}",
+                self.node
+            ));
+        }
+        let status = found.status.unwrap_or_default();
+        let statuses = status.container_statuses.unwrap_or_default();
+        let Some(found_container) = statuses.into_iter().find(|status| status.name == container) else {
+            return unfit(format!("pod {full} has no container {container:?} with a status"));
+        };
+        let running = found_container.state.is_some_and(|state| state.running.is_some());
+        let id = found_container
+            .container_id
+            .filter(|_| running)
+            .unwrap_or_default();
+        let id = ContainerId::from_status(&id).map_err(|_| {
+            ClusterError::Unfit(format!("container {container:?} of pod {full} does not run"))
+        })?;
+        let host_ip = status.host_ip.unwrap_or_default();
+        Ok(RunningContainer {
+            id,
+            host_ip,
+            deleting: found.metadata.deletion_timestamp.is_some(),
+        })
+    }
+
+    /// Whether the migration that made this key is gone or has ended. Fails when that cannot be told.
+    pub async fn is_over(&self, namespace: &str, key: &Key) -> Result<bool, ClusterError> {
+        let api: Api<StatefulMigration> = Api::namespaced(self.client.clone(), namespace);
+        let what = format!("migrations in namespace {namespace}");
+        let found = api.list(&ListParams::default()).await.map_err(failed(what))?;
+        let uid = migration_uid(key);
+        let owner = found
+            .items
+            .iter()
+            .find(|item| item.metadata.uid.as_deref() == Some(uid));
+        Ok(owner.is_none_or(|item| {
+            item.status
+                .as_ref()
+                .is_some_and(|status| status.phase.is_terminal())
+        }))
+    }
+
+    /// Restore keys in the annotations of this node's pods.
+    pub async fn keys_in_use(&self) -> Result<Vec<String>, ClusterError> {
+        let api: Api<Pod> = Api::all(self.client.clone());
+        let mine = ListParams::default().fields(&format!("spec.nodeName={}", self.node));
+        let pods = api
+            .list_metadata(&mine)
+            .await
+            .map_err(failed("the pods of this node".to_owned()))?;
+        let keys = pods.items.into_iter().filter_map(|pod| {
+            pod.metadata
+                .annotations
+                .unwrap_or_default()
+                .remove(shadow_core::names::RESTORE_KEY)
+        });
+        Ok(keys.collect())
+    }
+}
+
+/// A key is `<uid>-<leg>-<attempt>`.
+fn migration_uid(key: &Key) -> &str {
+    let mut parts = key.as_str().rsplitn(3, '-');
+    parts.nth(2).unwrap_or(key.as_str())
+}
+
+fn failed(what: String) -> impl FnOnce(kube::Error) -> ClusterError {
+    move |source| ClusterError::Api {
+        what,
+        source: Box::new(source),
+    }
+}
+
+fn unfit<T>(why: String) -> Result<T, ClusterError> {
+    Err(ClusterError::Unfit(why))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_migration_is_named_by_its_key() {
+        let key = Key::of("3f0c2a1e-1111-2222-3333-444455556666", 2, 13).unwrap();
+        assert_eq!(migration_uid(&key), "3f0c2a1e-1111-2222-3333-444455556666");
+    }
+}

@@ -1,0 +1,121 @@
+//! The agent's side of the helper's socket.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use shadow_core::names::Key;
+use shadow_core::wire::NodeFacts;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::UnixStream;
+use tokio::time::timeout;
+
+use super::{Answer, Ask};
+use crate::layout;
+use crate::node::ContainerId;
+use crate::node::dump::Dumped;
+
+/// Longer than the helper's own limit: its answer says more than our time-out.
+const PATIENCE: Duration = Duration::from_secs(150);
+const MAX_ANSWER: u64 = 256 * 1024;
+
+/// Why the helper did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum HelperError {
+    /// No answer.
+    #[error(
+        "node helper does not answer on {socket}: {source}; look at container helper of this agent's pod"
+    )]
+    Silent {
+        /// Where it should.
+        socket: String,
+        /// The cause.
+        source: io::Error,
+    },
+    /// It tried and failed.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Calls the helper of the same pod.
+#[derive(Clone, Debug)]
+pub struct HelperClient {
+    socket: PathBuf,
+}
+
+impl Default for HelperClient {
+    fn default() -> Self {
+        Self {
+            socket: PathBuf::from(layout::HELPER_SOCKET),
+        }
+    }
+}
+
+impl HelperClient {
+    /// Dumps a container.
+    pub async fn dump(&self, key: &Key, id: &ContainerId) -> Result<Dumped, HelperError> {
+        match self
+            .ask(&Ask::Dump {
+                key: key.clone(),
+                container_id: id.clone(),
+            })
+            .await?
+        {
+            Answer::Dumped(dumped) => Ok(dumped),
+            answer @ (Answer::Done | Answer::Node(_) | Answer::Failed(_)) => Err(unexpected(answer)),
+        }
+    }
+
+    /// Kills a container's first process.
+    pub async fn kill(&self, id: &ContainerId) -> Result<(), HelperError> {
+        match self
+            .ask(&Ask::Kill {
+                container_id: id.clone(),
+            })
+            .await?
+        {
+            Answer::Done => Ok(()),
+            answer @ (Answer::Dumped(_) | Answer::Node(_) | Answer::Failed(_)) => Err(unexpected(answer)),
+        }
+    }
+
+    /// Reads the node's facts.
+    pub async fn inspect(&self) -> Result<NodeFacts, HelperError> {
+        match self.ask(&Ask::Inspect).await? {
+            Answer::Node(facts) => Ok(facts),
+            answer @ (Answer::Dumped(_) | Answer::Done | Answer::Failed(_)) => Err(unexpected(answer)),
+        }
+    }
+
+    async fn ask(&self, ask: &Ask) -> Result<Answer, HelperError> {
+        let silent = |source| HelperError::Silent {
+            socket: self.socket.display().to_string(),
+            source,
+        };
+        match timeout(PATIENCE, self.exchange(ask)).await {
+            Ok(answer) => answer.map_err(silent),
+            Err(_) => Err(silent(io::ErrorKind::TimedOut.into())),
+        }
+    }
+
+    async fn exchange(&self, ask: &Ask) -> io::Result<Answer> {
+        let mut stream = UnixStream::connect(&self.socket).await?;
+        let mut line = serde_json::to_vec(ask)?;
+        line.push(b'\n');
+        stream.write_all(&line).await?;
+        let mut answer = String::new();
+        BufReader::new(stream.take(MAX_ANSWER))
+            .read_line(&mut answer)
+            .await?;
+        Ok(serde_json::from_str(&answer)?)
+    }
+}
+
+fn unexpected(answer: Answer) -> HelperError {
+    match answer {
+        Answer::Failed(why) => HelperError::Failed(why),
+        Answer::Dumped(_) | Answer::Done | Answer::Node(_) => HelperError::Failed(format!(
+            "node helper answered something else: {answer:?}; versions differ?"
+        )),
+    }
+}

@@ -1,0 +1,47 @@
+//! Messages between agent and helper.
+
+use serde::{Deserialize, Serialize};
+use shadow_core::names::Key;
+use shadow_core::wire::NodeFacts;
+
+use crate::node::ContainerId;
+use crate::node::dump::Dumped;
+
+/// A request.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "ask")]
+pub enum Ask {
+    /// Dump a container into the folder of the key; it goes on running.
+    Dump {
+        /// Restore key.
+        key: Key,
+        /// Container.
+        container_id: ContainerId,
+    },
+    /// Kill a container's first process.
+    Kill {
+        /// Container.
+        container_id: ContainerId,
+    },
+    /// Let a paused container go on.
+    Thaw {
+        /// Container.
+        container_id: ContainerId,
+    },
+    /// Read the node's facts.
+    Inspect,
+}
+
+/// The answer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "answer", content = "content")]
+pub enum Answer {
+    /// To [`Ask::Dump`].
+    Dumped(Dumped),
+    /// To [`Ask::Kill`] and [`Ask::Thaw`].
+    Done,
+    /// To [`Ask::Inspect`].
+    Node(NodeFacts),
+    /// It did not work; why.
+    Failed(String),
+}

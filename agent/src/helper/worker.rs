@@ -1,0 +1,144 @@
+//! Performs a request in a child process that joins the node's namespaces, and watches over it.
+
+use std::io::Read;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tracing::{error, info, warn};
+
+use super::{Answer, Ask};
+use crate::node::{ContainerId, NodeError, dump, enter, facts, note, runc};
+
+/// A dump that takes longer is given up and the container thawed.
+const DUMP_WITHIN: Duration = Duration::from_secs(120);
+const OTHERS_WITHIN: Duration = Duration::from_secs(20);
+/// First argument of the child.
+pub const IN_NODE: &str = "in-node";
+
+/// Does what is asked; a failed or overrun dump ends with the container thawed.
+pub fn perform(ask: &Ask) -> Answer {
+    let begun = Instant::now();
+    let within = match ask {
+        Ask::Dump { .. } => DUMP_WITHIN,
+        Ask::Kill { .. } | Ask::Thaw { .. } | Ask::Inspect => OTHERS_WITHIN,
+    };
+    let answer = in_child(ask, within).unwrap_or_else(Answer::Failed);
+    let micros = begun.elapsed().as_micros();
+    match (&answer, ask) {
+        (Answer::Failed(why), Ask::Dump { key, container_id }) => {
+            warn!(?ask, why, micros, "dump failed");
+            // The note is gone if the dump thawed the container itself, and another's if that one is under way.
+            if note::names(container_id, key) {
+                thaw(container_id);
+            }
+        }
+        (Answer::Failed(why), Ask::Kill { .. } | Ask::Thaw { .. } | Ask::Inspect) => {
+            warn!(?ask, why, micros, "request failed");
+        }
+        (Answer::Dumped(_) | Answer::Done | Answer::Node(_), _) => {
+            info!(?ask, ?answer, micros, "request done")
+        }
+    }
+    answer
+}
+
+fn thaw(id: &ContainerId) {
+    let ask = Ask::Thaw {
+        container_id: id.clone(),
+    };
+    if let Err(why) | Ok(Answer::Failed(why)) = in_child(&ask, OTHERS_WITHIN) {
+        error!(container = %id, why, "container could not be thawed; run runc resume on the node");
+    }
+}
+
+/// Thaws what a helper before us left paused.
+pub fn thaw_leftovers() -> Answer {
+    in_child_with(&["thaw-all"], OTHERS_WITHIN).unwrap_or_else(Answer::Failed)
+}
+
+fn in_child(ask: &Ask, within: Duration) -> Result<Answer, String> {
+    let json = serde_json::to_string(ask).map_err(|error| error.to_string())?;
+    in_child_with(&["ask", &json], within)
+}
+
+fn in_child_with(args: &[&str], within: Duration) -> Result<Answer, String> {
+    let mut child = Command::new("/proc/self/exe")
+        .arg(IN_NODE)
+        .args(args)
+        .process_group(0)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|error| format!("could not start a child of the helper: {error}"))?;
+    let Some(mut stdout) = child.stdout.take() else {
+        return Err("child of the helper has no output".to_owned());
+    };
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut text = String::new();
+        let read = stdout.read_to_string(&mut text).map(|_| text);
+        // Nobody listens any more after a time-out; that is no fault.
+        drop(sender.send(read));
+    });
+    let outcome = receiver.recv_timeout(within);
+    if outcome.is_err() {
+        end(&mut child);
+        return Err(format!("not done within {within:?}; given up"));
+    }
+    let status = child
+        .wait()
+        .map_err(|error| format!("child of the helper was lost: {error}"))?;
+    match outcome {
+        Ok(Ok(text)) => {
+            serde_json::from_str(&text).map_err(|error| format!("child ended with {status}: {error}"))
+        }
+        Ok(Err(error)) => Err(format!("child ended with {status}: {error}")),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn end(child: &mut Child) {
+    if let Err(error) = child.kill().and_then(|()| child.wait().map(drop)) {
+        warn!(%error, "child of the helper could not be ended");
+    }
+}
+
+/// The child's side: joins the node and answers on standard output. Called before any thread exists.
+pub fn in_node(args: &[String]) -> Answer {
+    let done = enter::enter_node()
+        .map_err(|error| error.to_string())
+        .and_then(|()| match args {
+            [word, json] if word == "ask" => {
+                let ask: Ask = serde_json::from_str(json).map_err(|error| error.to_string())?;
+                act(&ask).map_err(|error| error.to_string())
+            }
+            [word] if word == "thaw-all" => {
+                let thawed = note::thaw_orphans().map_err(|error| error.to_string())?;
+                if !thawed.is_empty() {
+                    warn!(?thawed, "thawed containers that a dead dump left paused");
+                }
+                Ok(Answer::Done)
+            }
+            _ => Err(format!("unknown operation {args:?}")),
+        });
+    done.unwrap_or_else(Answer::Failed)
+}
+
+fn act(ask: &Ask) -> Result<Answer, NodeError> {
+    match ask {
+        Ask::Dump { key, container_id } => dump::dump(key, container_id).map(Answer::Dumped),
+        Ask::Kill { container_id } => {
+            let log = std::env::temp_dir().join(format!("shadow-kill-{container_id}.log"));
+            let killed = runc::kill(container_id, &log);
+            if let Err(error) = std::fs::remove_file(&log) {
+                info!(%error, "runtime wrote no log");
+            }
+            killed.map(|()| Answer::Done)
+        }
+        Ask::Thaw { container_id } => note::thaw_orphan(container_id).map(|()| Answer::Done),
+        Ask::Inspect => facts::read().map(Answer::Node),
+    }
+}

@@ -1,0 +1,169 @@
+//! Dumps a container: pause, CRIU and rw layer at the same instant, go on.
+//!
+//! Holds on success: `archive.partial` of the key has images, layer and spec; the container runs. Holds on failure: the
+//! container runs; what was written is worthless. Holds after a crash: a note names the container, and whoever finds it
+//! thaws the container.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use shadow_core::names::Key;
+
+use super::freezer::Freezer;
+use super::{ContainerId, NodeError, note, overlay, pausing_criu, runc};
+use crate::archive::{IMAGES, LAYER, SPEC, layer};
+use crate::layout::{self, KeyFolder, Layout};
+
+const LOOK_AGAIN: Duration = Duration::from_micros(200);
+
+/// What a dump cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Dumped {
+    /// Time that the processes stood still, microseconds.
+    pub frozen_micros: u64,
+    /// All of it, microseconds.
+    pub total_micros: u64,
+}
+
+/// Dumps `id` into the folder of `key`. Runs in the node's namespaces.
+pub fn dump(key: &Key, id: &ContainerId) -> Result<Dumped, NodeError> {
+    let begun = Instant::now();
+    let folder = Layout::node().key(key);
+    let partial = folder.partial();
+    make_fresh(&partial)?;
+    make_fresh(&folder.work())?;
+    make_fresh(&partial.join(IMAGES))?;
+    let spec = layout::bundle(id).join("config.json");
+    fs::copy(&spec, partial.join(SPEC)).map_err(NodeError::at("copy", &spec))?;
+    let upper = overlay::upper_of(id)?;
+    let freezer = Freezer::of(id)?;
+    note::write(id, key)?;
+
+    let stamp = folder.work().join("paused-at");
+    let dumped = dump_paused(&folder, id, &upper, &freezer, &stamp);
+    let paused = pausing_criu::paused_at(&stamp);
+    note::thaw(id)?;
+    let frozen = paused.and_then(|at| at.elapsed().ok()).unwrap_or_default();
+    dumped?;
+    Ok(Dumped {
+        frozen_micros: whole(frozen),
+        total_micros: whole(begun.elapsed()),
+    })
+}
+
+/// runc starts our CRIU, which pauses the container; the rw layer is saved while CRIU works: nothing runs that could
+/// change it.
+fn dump_paused(
+    folder: &KeyFolder,
+    id: &ContainerId,
+    upper: &Path,
+    freezer: &Freezer,
+    stamp: &Path,
+) -> Result<(), NodeError> {
+    let target = folder.partial().join(LAYER);
+    let (work, images) = (folder.work(), folder.partial().join(IMAGES));
+    let log = work.join("runc.log");
+    let args = runc::checkpoint_args(&images, &work, id);
+    let args: Vec<&OsStr> = args.iter().map(AsRef::as_ref).collect();
+    let mut command = runc::command(&log, &args)?;
+    pausing_criu::prepare(&mut command, id, stamp)?;
+    let ended = AtomicBool::new(false);
+    let (saved, checkpointed) = thread::scope(|scope| {
+        let saving = scope.spawn(|| save_layer_when_paused(upper, &target, stamp, &ended));
+        let checkpointed = runc::finish(command, &log);
+        ended.store(true, Ordering::SeqCst);
+        let saved = saving
+            .join()
+            .map_err(|_| NodeError::Unfit("saving the rw layer crashed".to_owned()));
+        (saved, checkpointed)
+    });
+    checkpointed.map_err(|error| explain(error, &work.join("dump.log")))?;
+    saved??;
+    if freezer.is_frozen()? {
+        Ok(())
+    } else {
+        Err(NodeError::Unfit(format!(
+            "somebody thawed container {id} during the dump; it is void"
+        )))
+    }
+}
+
+fn save_layer_when_paused(
+    upper: &Path,
+    target: &Path,
+    stamp: &Path,
+    ended: &AtomicBool,
+) -> Result<(), NodeError> {
+    while pausing_criu::paused_at(stamp).is_none() {
+        if ended.load(Ordering::SeqCst) && pausing_criu::paused_at(stamp).is_none() {
+            return Err(NodeError::Unfit(
+                "runc did not start our CRIU; the container was not paused".to_owned(),
+            ));
+        }
+        thread::sleep(LOOK_AGAIN);
+    }
+    save_layer(upper, target)
+}
+
+fn save_layer(upper: &Path, target: &Path) -> Result<(), NodeError> {
+    let file = File::create(target).map_err(NodeError::at("create", target))?;
+    let mut written = layer::save(upper, BufWriter::with_capacity(256 * 1024, file))?;
+    written.flush().map_err(NodeError::at("write", target))
+}
+
+/// Adds CRIU's own words to a failure of the runtime.
+pub fn explain(error: NodeError, log: &Path) -> NodeError {
+    match error {
+        NodeError::Program { program, message } => {
+            let tail = criu_errors(log);
+            NodeError::Program {
+                program,
+                message: format!("{message}; CRIU says: {tail}"),
+            }
+        }
+        NodeError::Io { .. } | NodeError::Unfit(_) | NodeError::Layer(_) => error,
+    }
+}
+
+/// The errors in a CRIU log, or its end when it names none.
+pub fn criu_errors(log: &Path) -> String {
+    let Ok(text) = fs::read(log) else {
+        return format!("nothing ({} is missing)", log.display());
+    };
+    let text = String::from_utf8_lossy(&text);
+    let mut lines: Vec<&str> = text.lines().filter(|line| line.contains("Error")).collect();
+    if lines.is_empty() {
+        lines = text.lines().collect();
+    }
+    let from = lines.len().saturating_sub(4);
+    lines[from..].join(" | ")
+}
+
+fn make_fresh(dir: &Path) -> Result<(), NodeError> {
+    match fs::remove_dir_all(dir) {
+        Ok(()) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(NodeError::at("clear", dir)(error)),
+    }
+    make_folder(dir)
+}
+
+fn make_folder(dir: &Path) -> Result<(), NodeError> {
+    fs::DirBuilder::new()
+        .mode(0o700)
+        .recursive(true)
+        .create(dir)
+        .map_err(NodeError::at("make folder", dir))
+}
+
+fn whole(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,19 @@
+//! Operations inside the node's own namespaces: plain blocking code, run in a short-lived child of the helper.
+//!
+//! Guarantees: nothing but container ids and keys decides on paths and arguments; programs are started with an argument
+//! list, never through a shell; whatever pauses a container leaves a note first, so that it can be thawed by anyone.
+
+pub mod container;
+pub mod dump;
+pub mod enter;
+pub mod error;
+pub mod facts;
+pub mod freezer;
+pub mod note;
+pub mod orphans;
+pub mod overlay;
+pub mod pausing_criu;
+pub mod runc;
+
+pub use container::ContainerId;
+pub use error::NodeError;

@@ -1,0 +1,154 @@
+//! Claim, compare, restore files, restore processes, report.
+
+use std::fs::{self, File};
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use serde_json::Value;
+
+use super::agent::AgentLink;
+use super::args::Invocation;
+use super::{Next, RestoreError, compare};
+use crate::archive::{IMAGES, LAYER, SPEC, apply};
+use crate::claim::{Answer, ClaimRequest, RestoreOutcome};
+use crate::node::dump::criu_errors;
+use crate::node::{NodeError, runc};
+
+/// In the runtime's folder of a restored container, which goes with the container.
+const MARK: &str = "shadow-restored";
+
+/// Whether `start` has nothing to do.
+pub fn was_restored(call: &Invocation, id: &str) -> bool {
+    !id.contains('/') && call.root.join(id).join(MARK).exists()
+}
+
+/// Claims and restores; `Next::Runc` if the agent says that the container starts fresh.
+pub(super) fn restore(
+    call: &Invocation,
+    bundle: &Path,
+    spec: &Value,
+    claim: ClaimRequest,
+) -> Result<Next, RestoreError> {
+    if !call.lost.is_empty() {
+        return Err(RestoreError::Annotations(format!(
+            "a restore cannot honour {:?}",
+            call.lost
+        )));
+    }
+    let mut agent = AgentLink::new();
+    let dir = match agent.claim(claim.clone())? {
+        Answer::Restore { dir } => dir,
+        Answer::Fresh { .. } => return Ok(Next::Runc),
+        Answer::Refused { why } => return Err(RestoreError::Refused(why)),
+        Answer::Recorded => {
+            return Err(RestoreError::Refused(
+                "the agent answered something else".to_owned(),
+            ));
+        }
+    };
+    let begun = Instant::now();
+    let restored = restore_from(call, bundle, spec, &dir, &claim.container_id);
+    let outcome = RestoreOutcome {
+        key: claim.key,
+        container_id: claim.container_id.clone(),
+        ok: restored.is_ok(),
+        message: restored
+            .as_ref()
+            .err()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
+        micros: u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX),
+    };
+    let reported = agent.report(outcome);
+    restored?;
+    if let Err(error) = reported {
+        // Running, but not known as restored: it could be restored a second time. It must not stay.
+        remove(call, &claim.container_id)?;
+        return Err(error);
+    }
+    Ok(Next::Exit)
+}
+
+fn restore_from(
+    call: &Invocation,
+    bundle: &Path,
+    spec: &Value,
+    dir: &Path,
+    id: &str,
+) -> Result<(), RestoreError> {
+    let path = dir.join(SPEC);
+    let json = fs::read(&path).map_err(NodeError::at("read", &path))?;
+    let dumped: Value = serde_json::from_slice(&json)
+        .map_err(|error| NodeError::Unfit(format!("{} is not as expected: {error}", path.display())))?;
+    if let Some(why) = compare::difference(&dumped, spec) {
+        return Err(RestoreError::Different(why));
+    }
+    let layer = dir.join(LAYER);
+    if layer.exists() {
+        let file = File::open(&layer).map_err(NodeError::at("open", &layer))?;
+        apply::apply(BufReader::with_capacity(256 * 1024, file), &rootfs(bundle, spec))?;
+    }
+    let work = dir.with_file_name("work");
+    fs::create_dir_all(&work).map_err(NodeError::at("make folder", &work))?;
+    run_restore(call, &dir.join(IMAGES), &work, id)?;
+    let mark = call.root.join(id).join(MARK);
+    fs::write(&mark, "").map_err(NodeError::at("write", &mark))?;
+    Ok(())
+}
+
+fn rootfs(bundle: &Path, spec: &Value) -> PathBuf {
+    bundle.join(
+        spec.pointer("/root/path")
+            .and_then(Value::as_str)
+            .unwrap_or("rootfs"),
+    )
+}
+
+fn run_restore(call: &Invocation, images: &Path, work: &Path, id: &str) -> Result<(), RestoreError> {
+    let program = runc::find()?;
+    let mut command = Command::new(&program);
+    command
+        .args(&call.globals)
+        .args(["restore", "--detach", "--no-subreaper"]);
+    command
+        .args(runc::criu_args(images, work))
+        .args(&call.options)
+        .arg(id);
+    // Standard input, output and error are the container's.
+    let status = command.status().map_err(NodeError::at("start", &program))?;
+    if status.success() {
+        return Ok(());
+    }
+    let said = call.log.as_deref().and_then(runc::last_error).unwrap_or_default();
+    let message = format!(
+        "{status} ({said}); CRIU says: {}",
+        criu_errors(&work.join("restore.log"))
+    );
+    Err(NodeError::Program {
+        program: "runc restore".to_owned(),
+        message,
+    }
+    .into())
+}
+
+fn remove(call: &Invocation, id: &str) -> Result<(), RestoreError> {
+    let program = runc::find()?;
+    let mut command = Command::new(&program);
+    command
+        .args(&call.globals)
+        .args(["delete", "--force", id])
+        .stdin(Stdio::null());
+    let status = command.status().map_err(NodeError::at("start", &program))?;
+    if status.success() {
+        Ok(())
+    } else {
+        let message = format!("{status}; a restored container that nobody knows may be running");
+        Err(NodeError::Program {
+            program: format!("runc delete --force {id}"),
+            message,
+        }
+        .into())
+    }
+}

@@ -1,0 +1,159 @@
+//! One function per route.
+
+use std::future::Future;
+use std::time::Instant;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use shadow_core::names::Key;
+use shadow_core::wire::{
+    Abort, Announcement, CheckpointRequest, Checkpointed, FetchRequest, KeyReport, KillRequest, NodeFacts,
+    Transferred,
+};
+use tracing::info;
+
+use super::Agent;
+use super::problem::Refusal;
+use crate::archive::{ArchiveError, pack};
+use crate::transfer::bridge::written_body;
+
+type Answer<T> = Result<Json<T>, Refusal>;
+
+/// `GET /v1/node`.
+pub(super) async fn node(State(agent): State<Agent>) -> Answer<NodeFacts> {
+    Ok(Json(agent.helper.inspect().await?))
+}
+
+/// `PUT /v1/keys/{key}`.
+pub(super) async fn announce(
+    State(agent): State<Agent>,
+    Path(key): Path<Key>,
+    Json(announcement): Json<Announcement>,
+) -> Answer<KeyReport> {
+    let slot = agent.keys.slot(&key);
+    let differs = slot.update(|state| match &state.announcement {
+        Some(present) if *present != announcement => Some(present.clone()),
+        Some(_) => None,
+        None => {
+            state.namespace.clone_from(&announcement.namespace);
+            state.announcement = Some(announcement.clone());
+            None
+        }
+    })?;
+    if let Some(present) = differs {
+        let message = format!("restore key {key} is announced for something else: {present:?}");
+        return Err(Refusal::unfit("AnnouncedOtherwise", message));
+    }
+    info!(%key, pod = announcement.pod, container = announcement.container, "restore announced");
+    Ok(Json(slot.now().unwrap_or_default().report()))
+}
+
+/// `GET /v1/keys/{key}`.
+pub(super) async fn report(State(agent): State<Agent>, Path(key): Path<Key>) -> Answer<KeyReport> {
+    match agent.keys.slot(&key).now() {
+        Some(state) => Ok(Json(state.report())),
+        None => Err(Refusal::unknown(key.as_str())),
+    }
+}
+
+/// `POST /v1/keys/{key}/checkpoint`.
+pub(super) async fn checkpoint(
+    State(agent): State<Agent>,
+    Path(key): Path<Key>,
+    Json(request): Json<CheckpointRequest>,
+) -> Answer<Checkpointed> {
+    let slot = agent.keys.slot(&key);
+    finished(async move { Ok(Json(agent.checkpointer.checkpoint(&slot, &request).await?)) }).await
+}
+
+/// `POST /v1/keys/{key}/fetch`.
+pub(super) async fn fetch(
+    State(agent): State<Agent>,
+    Path(key): Path<Key>,
+    Json(request): Json<FetchRequest>,
+) -> Answer<Transferred> {
+    let slot = agent.keys.slot(&key);
+    if slot.now().and_then(|state| state.announcement).is_none() {
+        return Err(Refusal::unfit(
+            "NotAnnounced",
+            format!("restore key {key} was not announced here"),
+        ));
+    }
+    finished(async move { Ok(Json(agent.fetcher.fetch(&slot, &request).await?)) }).await
+}
+
+/// `POST /v1/keys/{key}/abort`.
+pub(super) async fn abort(
+    State(agent): State<Agent>,
+    Path(key): Path<Key>,
+    Json(abort): Json<Abort>,
+) -> Answer<KeyReport> {
+    let slot = agent.keys.slot(&key);
+    if slot.now().is_none() {
+        return Err(Refusal::unknown(key.as_str()));
+    }
+    slot.update(|state| {
+        state.aborted.get_or_insert_with(|| abort.reason.clone());
+    })?;
+    info!(%key, reason = abort.reason, "restore called off");
+    Ok(Json(slot.now().unwrap_or_default().report()))
+}
+
+/// `POST /v1/keys/{key}/kill`.
+pub(super) async fn kill(
+    State(agent): State<Agent>,
+    Path(key): Path<Key>,
+    Json(request): Json<KillRequest>,
+) -> Result<StatusCode, Refusal> {
+    let begun = Instant::now();
+    let container = agent.cluster.container(&request.pod, &request.container).await?;
+    if !container.deleting {
+        let pod = &request.pod.name;
+        return Err(Refusal::unfit(
+            "NotBeingDeleted",
+            format!("pod {pod} is not being deleted; nothing was killed"),
+        ));
+    }
+    agent.helper.kill(&container.id).await?;
+    info!(%key, pod = request.pod.name, micros = begun.elapsed().as_micros(), "container killed");
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `DELETE /v1/keys/{key}`.
+pub(super) async fn remove(State(agent): State<Agent>, Path(key): Path<Key>) -> Result<StatusCode, Refusal> {
+    let slot = agent.keys.slot(&key);
+    finished(async move {
+        // An archive that is being made is finished first; removing it under the writer would leave half of it.
+        let _one_at_a_time = slot.making.lock().await;
+        agent.keys.remove(&slot)?;
+        info!(%key, "restore key forgotten");
+        Ok(StatusCode::NO_CONTENT)
+    })
+    .await
+}
+
+/// `GET /v1/keys/{key}/archive`.
+pub(super) async fn archive(State(agent): State<Agent>, Path(key): Path<Key>) -> Result<Body, Refusal> {
+    let slot = agent.keys.slot(&key);
+    if slot.now().and_then(|state| state.checkpointed).is_none() {
+        return Err(Refusal::unknown(key.as_str()));
+    }
+    let dir = slot.folder.archive();
+    Ok(written_body(move |output| -> Result<(), ArchiveError> {
+        let begun = Instant::now();
+        pack::pack(&dir, output).map(drop)?;
+        info!(%key, micros = begun.elapsed().as_micros(), "archive streamed");
+        Ok(())
+    }))
+}
+
+/// Goes on when the caller hangs up.
+async fn finished<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Refusal>> + Send + 'static,
+) -> Result<T, Refusal> {
+    tokio::spawn(work)
+        .await
+        .unwrap_or_else(|error| Err(Refusal::internal(error)))
+}

@@ -1,0 +1,128 @@
+//! The agent's HTTP interface ([`shadow_core::wire`]).
+//!
+//! Guarantees: the caller's certificate decides what it may ask: the controller everything, other agents only for
+//! archives; every path comes from a checked key; a request that was begun is finished even if the caller goes away, so
+//! that asking again finds the result.
+
+pub mod handlers;
+pub mod problem;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use shadow_core::names;
+use shadow_identity::PeerNames;
+
+use crate::checkpoint::Checkpointer;
+use crate::cluster::Cluster;
+use crate::helper::HelperClient;
+use crate::keys::Keys;
+use crate::transfer::Fetcher;
+use problem::Refusal;
+
+const MAX_BODY: usize = 64 * 1024;
+
+/// Everything that handlers need.
+#[derive(Clone)]
+pub struct Agent {
+    /// All keys.
+    pub keys: Keys,
+    /// Kubernetes API.
+    pub cluster: Cluster,
+    /// Privileged part.
+    pub helper: HelperClient,
+    /// Dumps.
+    pub checkpointer: Checkpointer,
+    /// Pulls.
+    pub fetcher: Fetcher,
+}
+
+/// Who may ask.
+#[derive(Clone, Copy, Debug)]
+enum Caller {
+    Controller,
+    Agents,
+}
+
+/// All routes, each behind its caller check.
+pub fn router(agent: Agent) -> Router {
+    let archive = Router::new()
+        .route("/v1/keys/{key}/archive", get(handlers::archive))
+        .layer(from_fn_with_state(Caller::Agents, admit));
+    Router::new()
+        .route("/v1/node", get(handlers::node))
+        .route(
+            "/v1/keys/{key}",
+            get(handlers::report)
+                .put(handlers::announce)
+                .delete(handlers::remove),
+        )
+        .route("/v1/keys/{key}/checkpoint", post(handlers::checkpoint))
+        .route("/v1/keys/{key}/fetch", post(handlers::fetch))
+        .route("/v1/keys/{key}/abort", post(handlers::abort))
+        .route("/v1/keys/{key}/kill", post(handlers::kill))
+        .layer(from_fn_with_state(Caller::Controller, admit))
+        .merge(archive)
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .with_state(agent)
+}
+
+async fn admit(State(caller): State<Caller>, request: Request, next: Next) -> Response {
+    let names = request
+        .extensions()
+        .get::<PeerNames>()
+        .cloned()
+        .unwrap_or_default();
+    if may(caller, &names) {
+        return next.run(request).await;
+    }
+    let path = request.uri().path().to_owned();
+    tracing::warn!(?names, path, "caller refused");
+    Refusal::forbidden(format!("the certificate of {:?} may not ask for {path}", names.0)).into_response()
+}
+
+fn may(caller: Caller, peer: &PeerNames) -> bool {
+    let controller = peer.is(&names::controller_identity());
+    match caller {
+        Caller::Controller => controller,
+        Caller::Agents => {
+            let suffix = names::agent_identity("");
+            controller
+                || peer
+                    .0
+                    .iter()
+                    .any(|name| name.len() > suffix.len() && name.ends_with(&suffix))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(name: &str) -> PeerNames {
+        PeerNames(vec![name.to_owned()])
+    }
+
+    #[test]
+    fn agents_may_only_fetch_archives() {
+        let agent = peer(&names::agent_identity("node-a"));
+        assert!(may(Caller::Agents, &agent));
+        assert!(!may(Caller::Controller, &agent));
+    }
+
+    #[test]
+    fn the_controller_may_ask_everything_and_the_webhook_nothing() {
+        assert!(may(Caller::Controller, &peer(&names::controller_identity())));
+        for stranger in [
+            names::webhook_identity(),
+            names::agent_identity(""),
+            String::new(),
+        ] {
+            assert!(!may(Caller::Controller, &peer(&stranger)));
+            assert!(!may(Caller::Agents, &peer(&stranger)), "{stranger} was admitted");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Errors as the wire knows them: 4xx will not work again, 5xx may.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use shadow_core::wire::Problem;
+
+use crate::archive::ArchiveError;
+use crate::checkpoint::CheckpointError;
+use crate::checkpoint::kubelet::KubeletError;
+use crate::cluster::ClusterError;
+use crate::helper::client::HelperError;
+use crate::keys::KeysError;
+use crate::transfer::TransferError;
+
+/// A refused request.
+#[derive(Debug)]
+pub struct Refusal {
+    status: StatusCode,
+    reason: &'static str,
+    message: String,
+}
+
+impl Refusal {
+    fn new(status: StatusCode, reason: &'static str, message: impl ToString) -> Self {
+        Self {
+            status,
+            reason,
+            message: message.to_string(),
+        }
+    }
+
+    /// The caller may not.
+    pub fn forbidden(message: String) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "Forbidden", message)
+    }
+
+    /// There is no such key.
+    pub fn unknown(key: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "UnknownKey",
+            format!("restore key {key} is not known on this node"),
+        )
+    }
+
+    /// The request cannot be carried out as it is.
+    pub fn unfit(reason: &'static str, message: impl ToString) -> Self {
+        Self::new(StatusCode::CONFLICT, reason, message)
+    }
+
+    /// The agent's own trouble.
+    pub fn internal(message: impl ToString) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal", message)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        tracing::warn!(
+            status = self.status.as_u16(),
+            reason = self.reason,
+            message = self.message,
+            "request refused"
+        );
+        let problem = Problem {
+            reason: self.reason.to_owned(),
+            message: self.message,
+        };
+        (self.status, Json(problem)).into_response()
+    }
+}
+
+impl From<KeysError> for Refusal {
+    fn from(error: KeysError) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl From<ClusterError> for Refusal {
+    fn from(error: ClusterError) -> Self {
+        match &error {
+            ClusterError::Api { .. } => Self::new(StatusCode::BAD_GATEWAY, "ApiUnavailable", error),
+            ClusterError::Unfit(_) => Self::unfit("ContainerNotAsAsked", error),
+        }
+    }
+}
+
+impl From<HelperError> for Refusal {
+    fn from(error: HelperError) -> Self {
+        match &error {
+            HelperError::Silent { .. } => Self::new(StatusCode::BAD_GATEWAY, "HelperUnavailable", error),
+            HelperError::Failed(_) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "NodeFailed", error),
+        }
+    }
+}
+
+impl From<CheckpointError> for Refusal {
+    fn from(error: CheckpointError) -> Self {
+        let failed =
+            |error: &CheckpointError| Self::new(StatusCode::INTERNAL_SERVER_ERROR, "DumpFailed", error);
+        match error {
+            CheckpointError::Cluster(error) => error.into(),
+            CheckpointError::Dump(HelperError::Silent { .. }) => {
+                Self::new(StatusCode::BAD_GATEWAY, "HelperUnavailable", error)
+            }
+            CheckpointError::Kubelet(KubeletError::Refused {
+                status: 403 | 401 | 404,
+                ..
+            }) => Self::unfit("KubeletRefused", error),
+            CheckpointError::Keys(error) => error.into(),
+            CheckpointError::Stopping => Self::new(StatusCode::SERVICE_UNAVAILABLE, "Stopping", error),
+            CheckpointError::Dump(_) | CheckpointError::Kubelet(_) | CheckpointError::Archive(_) => {
+                failed(&error)
+            }
+        }
+    }
+}
+
+impl From<TransferError> for Refusal {
+    fn from(error: TransferError) -> Self {
+        match &error {
+            TransferError::Unfit(_) => Self::unfit("BadFetch", error),
+            TransferError::Archive(ArchiveError::Mismatch(_)) => Self::unfit("DigestMismatch", error),
+            TransferError::Archive(ArchiveError::Refused(_)) => Self::unfit("ArchiveRefused", error),
+            TransferError::Refused { .. } => Self::unfit("SourceRefused", error),
+            TransferError::Unreachable { .. } | TransferError::Archive(ArchiveError::Io { .. }) => {
+                Self::new(StatusCode::BAD_GATEWAY, "TransferFailed", error)
+            }
+            TransferError::Identity(_) | TransferError::Keys(_) => Self::internal(error),
+            TransferError::Stopping => Self::new(StatusCode::SERVICE_UNAVAILABLE, "Stopping", error),
+        }
+    }
+}

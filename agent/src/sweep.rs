@@ -1,0 +1,80 @@
+//! Removes what no migration needs any more: at start, and every half minute.
+//!
+//! Nothing is removed on doubt: when the API server does not answer, the sweep does nothing.
+
+use std::fs;
+use std::time::Duration;
+
+use shadow_core::names::Key;
+use tracing::{info, warn};
+
+use crate::cluster::Cluster;
+use crate::keys::Keys;
+
+/// Archives hold memory, hence secrets: they go within a minute of the end.
+const EVERY: Duration = Duration::from_secs(30);
+
+/// Sweeps until the task is dropped.
+pub async fn run(keys: Keys, cluster: Cluster) {
+    let mut clock = tokio::time::interval(EVERY);
+    loop {
+        clock.tick().await;
+        sweep_keys(&keys, &cluster).await;
+        sweep_markers(&keys, &cluster).await;
+    }
+}
+
+async fn sweep_keys(keys: &Keys, cluster: &Cluster) {
+    for slot in keys.known() {
+        let Some(state) = slot.now() else {
+            continue;
+        };
+        if state.namespace.is_empty() {
+            // Died before it knew whose it is; nobody will ask for it.
+            forget(keys, &slot);
+            continue;
+        }
+        match cluster.is_over(&state.namespace, &slot.key).await {
+            Ok(true) => {
+                let _nobody_writes = slot.making.lock().await;
+                forget(keys, &slot);
+            }
+            Ok(false) => {}
+            Err(error) => warn!(key = %slot.key, %error, "could not tell whether a restore key is over"),
+        }
+    }
+}
+
+fn forget(keys: &Keys, slot: &crate::keys::Slot) {
+    match keys.remove(slot) {
+        Ok(()) => info!(key = %slot.key, "restore key swept"),
+        Err(error) => warn!(key = %slot.key, %error, "restore key could not be swept"),
+    }
+}
+
+/// A marker is needed as long as a pod on this node names its key.
+async fn sweep_markers(keys: &Keys, cluster: &Cluster) {
+    let dir = keys.layout().over_markers();
+    let Ok(listing) = fs::read_dir(&dir) else {
+        return;
+    };
+    let names: Vec<String> = listing
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    if names.is_empty() {
+        return;
+    }
+    let used = match cluster.keys_in_use().await {
+        Ok(used) => used,
+        Err(error) => return warn!(%error, "could not tell which markers are needed"),
+    };
+    for name in names.into_iter().filter(|name| !used.contains(name)) {
+        let Ok(key) = Key::parse(&name) else {
+            continue;
+        };
+        if let Err(error) = fs::remove_file(keys.layout().over_marker(&key)) {
+            warn!(%key, %error, "marker could not be removed");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Between asynchronous HTTP bodies and blocking archive code, a few chunks at a time: memory stays constant however
+//! large the archive and however slow the other side.
+
+use std::io::{self, Read, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::body::Body;
+use bytes::{Buf, Bytes};
+use futures::StreamExt;
+use tokio::sync::mpsc;
+
+const CHUNKS: usize = 8;
+const CHUNK: usize = 128 * 1024;
+
+/// Reads the body of an answer from blocking code.
+pub struct BodyReader {
+    chunks: mpsc::Receiver<io::Result<Bytes>>,
+    present: Bytes,
+    counter: Arc<AtomicU64>,
+}
+
+impl BodyReader {
+    /// Starts to receive; `counter` follows the bytes on the wire.
+    pub fn new(answer: reqwest::Response, counter: Arc<AtomicU64>) -> Self {
+        let (sender, chunks) = mpsc::channel(CHUNKS);
+        tokio::spawn(async move {
+            let mut body = answer.bytes_stream();
+            while let Some(chunk) = body.next().await {
+                // The reader has gone: it found a fault and says so itself.
+                if sender.send(chunk.map_err(io::Error::other)).await.is_err() {
+                    break;
+                }
+            }
+        });
+        Self {
+            chunks,
+            present: Bytes::new(),
+            counter,
+        }
+    }
+}
+
+impl Read for BodyReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.present.is_empty() {
+            match self.chunks.blocking_recv() {
+                Some(chunk) => self.present = chunk?,
+                None => return Ok(0),
+            }
+            self.counter
+                .fetch_add(self.present.len() as u64, Ordering::SeqCst);
+        }
+        let count = buffer.len().min(self.present.len());
+        buffer[..count].copy_from_slice(&self.present[..count]);
+        self.present.advance(count);
+        Ok(count)
+    }
+}
+
+/// A body that blocking code writes. An error of `write` breaks the connection, so that the receiver cannot take a part
+/// for the whole.
+pub fn written_body<E>(write: impl FnOnce(&mut dyn Write) -> Result<(), E> + Send + 'static) -> Body
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(CHUNKS);
+    tokio::task::spawn_blocking(move || {
+        let mut writer = io::BufWriter::with_capacity(
+            CHUNK,
+            ChannelWriter {
+                sender: sender.clone(),
+            },
+        );
+        let written = write(&mut writer)
+            .map_err(io::Error::other)
+            .and_then(|()| writer.flush());
+        if let Err(error) = written {
+            tracing::warn!(%error, "archive stream broke off");
+            // Whoever listened is gone if this cannot be said.
+            drop(sender.blocking_send(Err(error)));
+        }
+    });
+    let stream = futures::stream::unfold(receiver, |mut receiver| async move {
+        receiver.recv().await.map(|chunk| (chunk, receiver))
+    });
+    Body::from_stream(stream)
+}
+
+struct ChannelWriter {
+    sender: mpsc::Sender<io::Result<Bytes>>,
+}
+
+impl Write for ChannelWriter {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        let sent = self.sender.blocking_send(Ok(Bytes::copy_from_slice(buffer)));
+        sent.map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?;
+        Ok(buffer.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

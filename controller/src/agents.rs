@@ -1,0 +1,282 @@
+//! Calls to the node agents (`shadow_core::wire`), each dialled by address and identified by its node's name.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::ListParams;
+use kube::{Api, Client};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use shadow_core::names::{self, Key};
+use shadow_core::wire::{
+    Abort, Announcement, CheckpointRequest, Checkpointed, FetchRequest, KeyReport, KillRequest, NodeFacts,
+    Problem, Transferred,
+};
+use shadow_identity::{Identity, peer_url};
+
+use crate::error::ControllerError;
+
+/// Calls that only look or note something.
+const QUICK: Duration = Duration::from_secs(3);
+/// Dump and transfer; the machine's own limits end earlier.
+const LONG: Duration = Duration::from_secs(130);
+
+/// Clients of all agents.
+pub struct Agents {
+    client: Client,
+    identity: Identity,
+    known: Mutex<HashMap<String, Agent>>,
+}
+
+#[derive(Clone)]
+struct Agent {
+    address: SocketAddr,
+    http: reqwest::Client,
+}
+
+struct Call<'a, B> {
+    method: reqwest::Method,
+    path: String,
+    body: Option<&'a B>,
+    limit: Duration,
+}
+
+impl Agents {
+    /// No agent is dialled before it is needed.
+    pub fn new(client: Client, identity: Identity) -> Self {
+        Self {
+            client,
+            identity,
+            known: Mutex::default(),
+        }
+    }
+
+    /// Versions and features of a node.
+    pub async fn facts(&self, node: &str) -> Result<NodeFacts, ControllerError> {
+        self.get(node, "/v1/node".to_owned()).await
+    }
+
+    /// What the agent knows of a key; `None` when it does not know it.
+    pub async fn report(&self, node: &str, key: &Key) -> Result<Option<KeyReport>, ControllerError> {
+        match self.get(node, format!("/v1/keys/{key}")).await {
+            Ok(report) => Ok(Some(report)),
+            Err(ControllerError::Agent { problem, .. }) if problem.reason == "UnknownKey" => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Announces who is going to claim a key.
+    pub async fn announce(
+        &self,
+        node: &str,
+        key: &Key,
+        body: &Announcement,
+    ) -> Result<KeyReport, ControllerError> {
+        let path = format!("/v1/keys/{key}");
+        self.call(
+            node,
+            Call {
+                method: reqwest::Method::PUT,
+                path,
+                body: Some(body),
+                limit: QUICK,
+            },
+        )
+        .await
+    }
+
+    /// Dumps a container.
+    pub async fn checkpoint(
+        &self,
+        node: &str,
+        key: &Key,
+        body: &CheckpointRequest,
+    ) -> Result<Checkpointed, ControllerError> {
+        self.post(node, format!("/v1/keys/{key}/checkpoint"), body, LONG)
+            .await
+    }
+
+    /// Brings an archive from `source` to `node`.
+    pub async fn fetch(
+        &self,
+        node: &str,
+        source: &str,
+        key: &Key,
+        checkpoint: &Checkpointed,
+    ) -> Result<Transferred, ControllerError> {
+        let body = FetchRequest {
+            node: source.to_owned(),
+            address: self.agent(source).await?.address.to_string(),
+            digest: checkpoint.digest.clone(),
+            bytes: checkpoint.bytes,
+        };
+        self.post(node, format!("/v1/keys/{key}/fetch"), &body, LONG)
+            .await
+    }
+
+    /// Ends a waiting claim.
+    pub async fn abort(&self, node: &str, key: &Key, body: &Abort) -> Result<KeyReport, ControllerError> {
+        self.post(node, format!("/v1/keys/{key}/abort"), body, QUICK)
+            .await
+    }
+
+    /// Hurries the end of a pod that is being deleted.
+    pub async fn kill(&self, node: &str, key: &Key, body: &KillRequest) -> Result<(), ControllerError> {
+        let call = Call {
+            method: reqwest::Method::POST,
+            path: format!("/v1/keys/{key}/kill"),
+            body: Some(body),
+            limit: QUICK,
+        };
+        self.send(node, call).await.map(drop)
+    }
+
+    /// Removes archive and state of a key; unknown keys are fine.
+    pub async fn forget(&self, node: &str, key: &Key) -> Result<(), ControllerError> {
+        let call: Call<'_, ()> = Call {
+            method: reqwest::Method::DELETE,
+            path: format!("/v1/keys/{key}"),
+            body: None,
+            limit: QUICK,
+        };
+        match self.send(node, call).await {
+            Err(ControllerError::Agent { problem, .. }) if problem.reason == "UnknownKey" => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
+    async fn get<T: DeserializeOwned>(&self, node: &str, path: String) -> Result<T, ControllerError> {
+        let call: Call<'_, ()> = Call {
+            method: reqwest::Method::GET,
+            path,
+            body: None,
+            limit: QUICK,
+        };
+        self.call(node, call).await
+    }
+
+    async fn post<B: Serialize, T: DeserializeOwned>(
+        &self,
+        node: &str,
+        path: String,
+        body: &B,
+        limit: Duration,
+    ) -> Result<T, ControllerError> {
+        self.call(
+            node,
+            Call {
+                method: reqwest::Method::POST,
+                path,
+                body: Some(body),
+                limit,
+            },
+        )
+        .await
+    }
+
+    async fn call<B: Serialize, T: DeserializeOwned>(
+        &self,
+        node: &str,
+        call: Call<'_, B>,
+    ) -> Result<T, ControllerError> {
+        let response = self.send(node, call).await?;
+        response
+            .json()
+            .await
+            .map_err(|error| unreachable_agent(node, &error))
+    }
+
+    async fn send<B: Serialize>(
+        &self,
+        node: &str,
+        call: Call<'_, B>,
+    ) -> Result<reqwest::Response, ControllerError> {
+        let agent = self.agent(node).await?;
+        let url = peer_url(&names::agent_identity(node), agent.address, &call.path);
+        let mut request = agent.http.request(call.method, url).timeout(call.limit);
+        if let Some(body) = call.body {
+            request = request.json(body);
+        }
+        let response = request.send().await.map_err(|error| {
+            // The agent may have come back under another address.
+            self.known
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .remove(node);
+            unreachable_agent(node, &error)
+        })?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let text = response
+            .text()
+            .await
+            .map_err(|error| unreachable_agent(node, &error))?;
+        let problem = serde_json::from_str(&text).unwrap_or_else(|_| Problem {
+            reason: "AgentAnswer".to_owned(),
+            message: format!("{status}: {text}"),
+        });
+        Err(ControllerError::Agent {
+            node: node.to_owned(),
+            problem,
+            transient: status.is_server_error(),
+        })
+    }
+
+    async fn agent(&self, node: &str) -> Result<Agent, ControllerError> {
+        if let Some(agent) = self
+            .known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(node)
+            .cloned()
+        {
+            return Ok(agent);
+        }
+        let address = SocketAddr::new(self.address_of(node).await?, names::AGENT_PORT);
+        let http = self
+            .identity
+            .http_client(&names::agent_identity(node), address)
+            .map_err(|error| unreachable_agent(node, &error))?;
+        let agent = Agent { address, http };
+        self.known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(node.to_owned(), agent.clone());
+        Ok(agent)
+    }
+
+    async fn address_of(&self, node: &str) -> Result<IpAddr, ControllerError> {
+        let pods: Api<Pod> = Api::namespaced(self.client.clone(), names::SYSTEM_NAMESPACE);
+        let params = ListParams::default()
+            .labels("app.kubernetes.io/name=shadow-agent")
+            .fields(&format!("spec.nodeName={node},status.phase=Running"));
+        let found = pods.list(&params).await?;
+        let ip = found
+            .items
+            .iter()
+            .filter(|pod| pod.metadata.deletion_timestamp.is_none())
+            .find_map(|pod| pod.status.as_ref()?.pod_ip.as_ref()?.parse().ok());
+        ip.ok_or_else(|| ControllerError::AgentUnreachable {
+            node: node.to_owned(),
+            cause: "no agent pod runs there".to_owned(),
+        })
+    }
+}
+
+fn unreachable_agent(node: &str, error: &dyn std::error::Error) -> ControllerError {
+    let mut cause = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        cause = format!("{cause}: {inner}");
+        source = inner.source();
+    }
+    ControllerError::AgentUnreachable {
+        node: node.to_owned(),
+        cause,
+    }
+}

@@ -1,0 +1,205 @@
+//! Where a broker is and who we are there, as a Secret gives it.
+//!
+//! Guarantee: printing it, in whatever form, never shows a password.
+
+use std::fmt;
+
+use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo};
+use url::Url;
+
+use super::BrokerError;
+
+/// Interval at which both sides prove that they are alive; a frozen peer is noticed after twice that.
+const HEARTBEAT_SECONDS: u16 = 5;
+
+/// Contents of a broker Secret (keys `uri`, `managementUri`, `ca.crt`).
+#[derive(Clone, PartialEq, Eq, Hash, Default)]
+pub struct BrokerAddress {
+    /// `amqp://user:password@host:port/vhost` or `amqps://…`.
+    pub uri: String,
+    /// `http(s)://user:password@host:port` of the management plugin. Without it only AMQP is used and fewer
+    /// things can be proven.
+    pub management_uri: Option<String>,
+    /// PEM of the authority that signed the broker's certificate, for `amqps` and `https`.
+    pub ca: Option<String>,
+}
+
+impl fmt::Debug for BrokerAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BrokerAddress")
+            .field("uri", &without_password(&self.uri))
+            .field(
+                "management_uri",
+                &self.management_uri.as_deref().map(without_password),
+            )
+            .field("ca", &self.ca.is_some())
+            .finish()
+    }
+}
+
+fn without_password(uri: &str) -> String {
+    let Ok(mut url) = Url::parse(uri) else {
+        return "<not a broker URI>".to_owned();
+    };
+    url.set_query(None);
+    match url.set_password(None) {
+        Ok(()) => url.to_string(),
+        // URIs without a host have no place for a password; what else they hold is anybody's guess.
+        Err(()) => "<not a broker URI>".to_owned(),
+    }
+}
+
+/// A checked address, and how it is named in messages.
+pub(super) struct Endpoint {
+    /// For the client library.
+    pub(super) amqp: AMQPUri,
+    /// `host:port`.
+    pub(super) host: String,
+    /// Virtual host.
+    pub(super) vhost: String,
+    /// User name.
+    pub(super) user: String,
+}
+
+impl Endpoint {
+    /// Checks the `uri` of an address. The client library's own parser takes an IPv6 host for `localhost` and a
+    /// missing user for `guest`; both would send us to somewhere that the Secret does not name.
+    pub(super) fn of(address: &BrokerAddress) -> Result<Self, BrokerError> {
+        let wrong = |reason: &str| BrokerError::BadAddress {
+            field: "uri",
+            reason: format!("{reason}; expected amqp://user:password@host:5672/%2F"),
+        };
+        let url = Url::parse(address.uri.trim()).map_err(|e| wrong(&e.to_string()))?;
+        let scheme = match url.scheme() {
+            "amqp" => AMQPScheme::AMQP,
+            "amqps" => AMQPScheme::AMQPS,
+            other => return Err(wrong(&format!("scheme {other:?} is neither amqp nor amqps"))),
+        };
+        let host = url
+            .host_str()
+            .filter(|h| !h.is_empty())
+            .ok_or_else(|| wrong("it names no host"))?;
+        let user = decoded(url.username())
+            .filter(|u| !u.is_empty())
+            .ok_or_else(|| wrong("it names no user"))?;
+        let password = url
+            .password()
+            .and_then(decoded)
+            .ok_or_else(|| wrong("it has no password"))?;
+        let path = url.path().strip_prefix('/').unwrap_or_default();
+        let vhost = match decoded(path).ok_or_else(|| wrong("the virtual host is not UTF-8"))? {
+            // RabbitMQ knows no virtual host without a name: nobody can mean anything but the default one.
+            empty if empty.is_empty() => "/".to_owned(),
+            named => named,
+        };
+        let port = url.port().unwrap_or_else(|| scheme.default_port());
+        Ok(Self {
+            host: format!("{host}:{port}"),
+            user: user.clone(),
+            vhost: vhost.clone(),
+            amqp: AMQPUri {
+                scheme,
+                authority: AMQPAuthority {
+                    userinfo: AMQPUserInfo {
+                        username: user,
+                        password,
+                    },
+                    host: host.trim_matches(['[', ']']).to_owned(),
+                    port,
+                },
+                vhost,
+                query: AMQPQueryString {
+                    heartbeat: Some(HEARTBEAT_SECONDS),
+                    ..AMQPQueryString::default()
+                },
+            },
+        })
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{} vhost {:?}", self.user, self.host, self.vhost)
+    }
+}
+
+/// Undoes percent encoding; `None` when the result is not UTF-8.
+pub(super) fn decoded(text: &str) -> Option<String> {
+    percent_encoding::percent_decode_str(text)
+        .decode_utf8()
+        .ok()
+        .map(std::borrow::Cow::into_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn endpoint(uri: &str) -> Result<Endpoint, BrokerError> {
+        Endpoint::of(&BrokerAddress {
+            uri: uri.to_owned(),
+            ..BrokerAddress::default()
+        })
+    }
+
+    #[test]
+    fn addresses_are_read_as_rabbitmq_reads_them() {
+        for (uri, host, vhost, user, password) in [
+            ("amqp://shadow:s@10.1.2.3", "10.1.2.3:5672", "/", "shadow", "s"),
+            (
+                "amqp://shadow:s@rabbitmq.rabbitmq/",
+                "rabbitmq.rabbitmq:5672",
+                "/",
+                "shadow",
+                "s",
+            ),
+            ("amqps://a:b@mq:1234/%2F", "mq:1234", "/", "a", "b"),
+            ("amqps://a:p%40ss%2F@mq/shop", "mq:5671", "shop", "a", "p@ss/"),
+            ("amqp://a:b@[::1]:5672/shop", "[::1]:5672", "shop", "a", "b"),
+        ] {
+            let seen = endpoint(uri).unwrap();
+            assert_eq!(
+                (seen.host.as_str(), seen.vhost.as_str(), seen.user.as_str()),
+                (host, vhost, user),
+                "{uri}"
+            );
+            assert_eq!(seen.amqp.authority.userinfo.password, password, "{uri}");
+        }
+        assert_eq!(endpoint("amqp://a:b@[::1]/").unwrap().amqp.authority.host, "::1");
+    }
+
+    #[test]
+    fn an_unusable_address_is_refused_with_the_key_of_the_secret() {
+        for uri in [
+            "",
+            "rabbitmq:5672",
+            "http://a:b@mq",
+            "amqp://mq",
+            "amqp://a@mq",
+            "amqp://:b@mq",
+            "amqp://a:b@/x",
+        ] {
+            let error = endpoint(uri).unwrap_err();
+            assert!(
+                matches!(error, BrokerError::BadAddress { field: "uri", .. }),
+                "{uri}: {error}"
+            );
+        }
+    }
+
+    #[test]
+    fn no_form_of_printing_shows_the_password() {
+        let address = BrokerAddress {
+            uri: "amqp://shadow:topsecret@mq/shop?x=topsecret".to_owned(),
+            management_uri: Some("http://admin:topsecret@mq:15672".to_owned()),
+            ca: None,
+        };
+        let broken = BrokerAddress {
+            uri: "topsecret".to_owned(),
+            ..BrokerAddress::default()
+        };
+        let printed = format!("{address:?} {:?} {broken:?}", Endpoint::of(&address).unwrap());
+        assert!(!printed.contains("topsecret"), "{printed}");
+        assert!(printed.contains("amqp://shadow@mq/shop"), "{printed}");
+    }
+}

@@ -1,0 +1,220 @@
+//! What can go wrong at the broker, in words that say what to change.
+
+/// Error of a broker call. Names host, virtual host, user and queue; never a password.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BrokerError {
+    /// The Secret does not hold a usable address.
+    #[error("broker Secret, key {field}: {reason}")]
+    BadAddress {
+        /// Key of the Secret.
+        field: &'static str,
+        /// What is wrong and what is expected.
+        reason: String,
+    },
+    /// No TCP connection, or no answer in time.
+    #[error(
+        "broker {host} cannot be reached: {reason}; check that it runs, that the Secret's uri names the right host and port, and that no NetworkPolicy blocks the controller"
+    )]
+    Unreachable {
+        /// `host:port`.
+        host: String,
+        /// What the network said.
+        reason: String,
+    },
+    /// TLS was refused.
+    #[error("TLS with broker {host} failed: {reason}; check the scheme in the Secret's uri and its ca.crt")]
+    Tls {
+        /// `host:port`.
+        host: String,
+        /// What rustls said.
+        reason: String,
+    },
+    /// User name or password were not accepted.
+    #[error(
+        "broker {host} refused the credentials of user {user:?}; correct user and password in the Secret"
+    )]
+    Credentials {
+        /// `host:port`.
+        host: String,
+        /// User name.
+        user: String,
+    },
+    /// The virtual host does not exist.
+    #[error(
+        "virtual host {vhost:?} does not exist on broker {host}; correct the path of the Secret's uri (%2F is the default virtual host) or create it"
+    )]
+    NoSuchVhost {
+        /// `host:port`.
+        host: String,
+        /// Virtual host.
+        vhost: String,
+    },
+    /// The user has no access to the virtual host.
+    #[error(
+        "user {user:?} may not use virtual host {vhost:?} on broker {host}; grant it with `rabbitmqctl set_permissions -p '{vhost}' {user} …`"
+    )]
+    VhostForbidden {
+        /// `host:port`.
+        host: String,
+        /// Virtual host.
+        vhost: String,
+        /// User name.
+        user: String,
+    },
+    /// The user lacks a permission on a resource.
+    #[error(
+        "user {user:?} may not {operation} {resource:?} in virtual host {vhost:?} on broker {host}; it needs configure, write and read on `^ms2m\\.` and on the queue that is handed over"
+    )]
+    Forbidden {
+        /// `host:port`.
+        host: String,
+        /// Virtual host.
+        vhost: String,
+        /// User name.
+        user: String,
+        /// What was tried.
+        operation: &'static str,
+        /// Queue it was tried on.
+        resource: String,
+    },
+    /// A queue of that name exists with other properties.
+    #[error("queue {queue:?} on broker {host} exists with other properties: {reason}")]
+    Mismatch {
+        /// `host:port`.
+        host: String,
+        /// Queue.
+        queue: String,
+        /// The broker's explanation.
+        reason: String,
+    },
+    /// A queue that was needed is not there.
+    #[error("queue {queue:?} does not exist in virtual host {vhost:?} on broker {host}")]
+    NoSuchQueue {
+        /// `host:port`.
+        host: String,
+        /// Virtual host.
+        vhost: String,
+        /// Queue.
+        queue: String,
+    },
+    /// A quorum queue without a reachable leader: what it says of itself is zeros.
+    #[error(
+        "queue {queue:?} on broker {host} has no leader that answers; look at `rabbitmq-queues quorum_status` and bring \
+         back a majority of its members"
+    )]
+    NoLeader {
+        /// `host:port`.
+        host: String,
+        /// Queue.
+        queue: String,
+    },
+    /// The primary queue is of a kind that a hold queue cannot copy.
+    #[error("queue {queue:?} cannot be held by Park: {reason}")]
+    CannotCopy {
+        /// Queue.
+        queue: String,
+        /// Which property is in the way and what to do.
+        reason: String,
+    },
+    /// The queue got messages or consumers since it was proven empty. Nothing was deleted.
+    #[error("queue {queue:?} is not deleted: it has {ready} messages ready, {} unacknowledged and {consumers} consumers", unacked.map_or_else(|| "an unknown number".to_owned(), |n| n.to_string()))]
+    InUse {
+        /// Queue.
+        queue: String,
+        /// Messages ready.
+        ready: u64,
+        /// Messages delivered and not acknowledged, where known.
+        unacked: Option<u64>,
+        /// Consumers.
+        consumers: u64,
+    },
+    /// The broker took a message and said that it did not keep it.
+    #[error("broker {host} did not accept a control message for queue {queue:?}: {reason}")]
+    NotAccepted {
+        /// `host:port`.
+        host: String,
+        /// Queue.
+        queue: String,
+        /// Why.
+        reason: String,
+    },
+    /// The connection ended in the middle of a call; the next call connects again.
+    #[error("connection to broker {host} was lost while trying to {operation}: {reason}; it is tried again")]
+    Lost {
+        /// `host:port`.
+        host: String,
+        /// What was tried.
+        operation: &'static str,
+        /// What the broker or the network said.
+        reason: String,
+    },
+    /// The broker did not answer a call in time.
+    #[error(
+        "broker {host} did not answer within {seconds} s while trying to {operation}; look at its load and at `rabbitmq-diagnostics alarms`"
+    )]
+    TimedOut {
+        /// `host:port`.
+        host: String,
+        /// What was tried.
+        operation: &'static str,
+        /// Limit.
+        seconds: u64,
+    },
+    /// The broker takes no messages for want of memory or disk.
+    #[error(
+        "broker {host} takes no messages: a memory or disk alarm is in effect; look at `rabbitmq-diagnostics alarms` and \
+         free memory or disk"
+    )]
+    Blocked {
+        /// `host:port`.
+        host: String,
+    },
+    /// Something needs the management plugin and the Secret does not name it.
+    #[error(
+        "the broker Secret has no managementUri, which is needed to {operation}; add it (`http://user:password@host:15672`)"
+    )]
+    NoManagement {
+        /// What was tried.
+        operation: &'static str,
+    },
+    /// The management plugin refused or answered something unexpected.
+    #[error(
+        "management API {host} answered {answer} to {path}; user {user:?} needs the tag `management` and access to the virtual host"
+    )]
+    Management {
+        /// `host:port`.
+        host: String,
+        /// Path of the request.
+        path: String,
+        /// Status or decoding error.
+        answer: String,
+        /// User name.
+        user: String,
+    },
+}
+
+impl BrokerError {
+    /// Whether the same call may work later without anybody changing anything.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Unreachable { .. }
+            | Self::Lost { .. }
+            | Self::TimedOut { .. }
+            | Self::NoLeader { .. }
+            | Self::Blocked { .. } => true,
+            Self::BadAddress { .. }
+            | Self::Tls { .. }
+            | Self::Credentials { .. }
+            | Self::NoSuchVhost { .. }
+            | Self::VhostForbidden { .. }
+            | Self::Forbidden { .. }
+            | Self::Mismatch { .. }
+            | Self::NoSuchQueue { .. }
+            | Self::CannotCopy { .. }
+            | Self::InUse { .. }
+            | Self::NotAccepted { .. }
+            | Self::NoManagement { .. }
+            | Self::Management { .. } => false,
+        }
+    }
+}

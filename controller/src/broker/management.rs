@@ -1,0 +1,293 @@
+//! Requests to the management plugin. Read-only: everything that changes something goes over AMQP.
+//!
+//! Guarantees: redirects are not followed and answers are never echoed into messages (a Secret may name any host).
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::{Client, StatusCode};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use url::Url;
+
+use super::address::decoded;
+use super::facts::kind_of;
+use super::{BrokerError, QueueKind};
+
+/// Limit for one request.
+const REQUEST: Duration = Duration::from_secs(3);
+const DEFAULT_PORT: u16 = 15672;
+/// What stays as it is in a path segment.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// A management API, and who we are there.
+pub(super) struct Management {
+    client: Client,
+    base: String,
+    host: String,
+    user: String,
+    password: String,
+    vhost: String,
+}
+
+/// Type and totals of a queue, without statistics.
+#[derive(Debug, Deserialize)]
+pub(super) struct Totals {
+    #[serde(rename = "type", default)]
+    kind: String,
+    messages_unacknowledged: Option<u64>,
+    leader: Option<String>,
+    #[serde(default)]
+    online: Option<Vec<String>>,
+}
+
+impl Totals {
+    pub(super) fn kind(&self) -> QueueKind {
+        kind_of(&self.kind)
+    }
+
+    pub(super) fn unacked(&self) -> Option<u64> {
+        self.messages_unacknowledged
+    }
+
+    /// Whether somebody can count: a quorum queue without a reachable leader answers a passive declare with zeros.
+    pub(super) fn led(&self) -> bool {
+        match (&self.leader, &self.online) {
+            (Some(leader), Some(online)) => online.contains(leader),
+            (Some(_) | None, Some(_) | None) => self.kind() != QueueKind::Quorum,
+        }
+    }
+}
+
+impl Management {
+    pub(super) fn new(uri: &str, ca: Option<&str>, vhost: &str) -> Result<Self, BrokerError> {
+        let wrong = |reason: String| BrokerError::BadAddress {
+            field: "managementUri",
+            reason: format!("{reason}; expected http://user:password@host:15672"),
+        };
+        let url = Url::parse(uri.trim()).map_err(|e| wrong(e.to_string()))?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(wrong(format!(
+                "scheme {:?} is neither http nor https",
+                url.scheme()
+            )));
+        }
+        if url.scheme() == "https" && ca.is_none() {
+            return Err(wrong(
+                "https needs the authority of the broker's certificate in the key ca.crt".to_owned(),
+            ));
+        }
+        let name = url
+            .host_str()
+            .ok_or_else(|| wrong("it names no host".to_owned()))?;
+        let user = decoded(url.username())
+            .filter(|u| !u.is_empty())
+            .ok_or_else(|| wrong("it names no user".to_owned()))?;
+        let password = url
+            .password()
+            .and_then(decoded)
+            .ok_or_else(|| wrong("it has no password".to_owned()))?;
+        // `http://host/` means the plugin's own port; `http://host:80/` can still be said with https or a path.
+        let port = url.port().unwrap_or(if url.scheme() == "https" {
+            443
+        } else {
+            DEFAULT_PORT
+        });
+        let host = format!("{name}:{port}");
+        let base = format!(
+            "{}://{host}{}/api",
+            url.scheme(),
+            url.path().trim_end_matches('/')
+        );
+        let client = client(ca).map_err(wrong)?;
+        Ok(Self {
+            client,
+            base,
+            host,
+            user,
+            password,
+            vhost: segment(vhost),
+        })
+    }
+
+    /// Type and current totals of a queue; `None` when there is no such queue.
+    pub(super) async fn totals(&self, queue: &str) -> Result<Option<Totals>, BrokerError> {
+        let (vhost, queue) = (&self.vhost, segment(queue));
+        self.get(&format!(
+            "/queues/{vhost}/{queue}?disable_stats=true&enable_queue_totals=true"
+        ))
+        .await
+    }
+
+    /// A queue's document, without statistics.
+    pub(super) async fn queue<T: DeserializeOwned>(&self, queue: &str) -> Result<Option<T>, BrokerError> {
+        let (vhost, queue) = (&self.vhost, segment(queue));
+        self.get(&format!(
+            "/queues/{vhost}/{queue}?disable_stats=true&enable_queue_totals=true"
+        ))
+        .await
+    }
+
+    /// Bindings of a queue.
+    pub(super) async fn bindings<T: DeserializeOwned>(&self, queue: &str) -> Result<Option<T>, BrokerError> {
+        let (vhost, queue) = (&self.vhost, segment(queue));
+        self.get(&format!("/queues/{vhost}/{queue}/bindings")).await
+    }
+
+    /// All consumers of the virtual host, as statistics know them (up to 5 s behind).
+    pub(super) async fn consumers<T: DeserializeOwned>(&self) -> Result<Option<T>, BrokerError> {
+        self.get(&format!("/consumers/{}", self.vhost)).await
+    }
+
+    /// `None` for "not found".
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, BrokerError> {
+        let request = self
+            .client
+            .get(format!("{}{path}", self.base))
+            .basic_auth(&self.user, Some(&self.password))
+            .send();
+        let answer = request.await.map_err(|error| self.unreachable(&error))?;
+        let status = answer.status();
+        if status == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        if !status.is_success() {
+            return Err(self.refused(path, status.to_string()));
+        }
+        answer.json().await.map(Some).map_err(|error| {
+            if error.is_decode() {
+                self.refused(path, "something that is not the expected JSON".to_owned())
+            } else {
+                self.unreachable(&error)
+            }
+        })
+    }
+
+    fn refused(&self, path: &str, answer: String) -> BrokerError {
+        let path = path.split('?').next().unwrap_or(path).to_owned();
+        BrokerError::Management {
+            host: self.host.clone(),
+            path,
+            answer,
+            user: self.user.clone(),
+        }
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> BrokerError {
+        let reason = if error.is_timeout() {
+            format!("the management API did not answer within {} s", REQUEST.as_secs())
+        } else {
+            format!("management API: {}", root_cause(error))
+        };
+        BrokerError::Unreachable {
+            host: self.host.clone(),
+            reason,
+        }
+    }
+}
+
+impl fmt::Debug for Management {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.user, self.host)
+    }
+}
+
+fn segment(text: &str) -> String {
+    utf8_percent_encode(text, SEGMENT).to_string()
+}
+
+/// The innermost error: the outer ones repeat the address only.
+fn root_cause(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
+
+fn client(ca: Option<&str>) -> Result<Client, String> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(ca.unwrap_or_default().as_bytes()) {
+        let certificate = certificate.map_err(|e| format!("ca.crt is not PEM: {e}"))?;
+        roots
+            .add(certificate)
+            .map_err(|e| format!("ca.crt is not a certificate: {e}"))?;
+    }
+    let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|e| e.to_string())?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Client::builder()
+        .tls_backend_preconfigured(tls)
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .timeout(REQUEST)
+        .build()
+        .map_err(|e| e.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quorum_queue_counts_only_when_its_leader_is_online() {
+        let led = |document: &str| serde_json::from_str::<Totals>(document).unwrap().led();
+        assert!(led(r#"{"type":"quorum","leader":"a","online":["b","a"]}"#));
+        assert!(!led(r#"{"type":"quorum","leader":"a","online":["b"]}"#));
+        assert!(!led(r#"{"type":"quorum","leader":"a","online":[]}"#));
+        assert!(!led(r#"{"type":"quorum"}"#));
+        assert!(led(r#"{"type":"classic","online":null}"#));
+    }
+
+    #[test]
+    fn names_become_single_path_segments() {
+        assert_eq!(segment("/"), "%2F");
+        assert_eq!(segment("orders.orders-0"), "orders.orders-0");
+        assert_eq!(segment("a/../b?c#d e"), "a%2F..%2Fb%3Fc%23d%20e");
+    }
+
+    #[test]
+    fn an_unusable_address_is_refused_with_the_key_of_the_secret() {
+        for uri in [
+            "",
+            "amqp://a:b@mq",
+            "http://mq:15672",
+            "http://a@mq:15672",
+            "https://a:b@mq:15671",
+        ] {
+            let error = Management::new(uri, None, "/").unwrap_err();
+            assert!(
+                matches!(
+                    error,
+                    BrokerError::BadAddress {
+                        field: "managementUri",
+                        ..
+                    }
+                ),
+                "{uri}: {error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_prefix_and_the_default_port_are_kept() {
+        let plain = Management::new("http://a:b@mq", None, "/").unwrap();
+        assert_eq!(
+            (plain.base.as_str(), plain.host.as_str()),
+            ("http://mq:15672/api", "mq:15672")
+        );
+        let prefixed = Management::new("http://a:b@mq:8080/rabbit/", None, "/").unwrap();
+        assert_eq!(prefixed.base, "http://mq:8080/rabbit/api");
+    }
+}

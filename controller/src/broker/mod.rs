@@ -1,0 +1,29 @@
+//! The broker side of a handoff: what is seen of queues, and the few writes that a `Park` hold needs.
+//!
+//! Guarantees:
+//! - Nothing is deleted without a [`Drained`] proof of that very queue, taken again right before the deletion.
+//! - One failed call never spoils the next: channels and the connection are opened again on demand.
+//! - No error, log line or `Debug` output carries a password.
+//!
+//! RabbitMQ only; a second broker would get its own module with the same verbs.
+
+mod address;
+mod control;
+mod error;
+mod facts;
+mod hold;
+mod link;
+mod management;
+mod permissions;
+mod refusal;
+mod removal;
+mod seen;
+
+pub use address::BrokerAddress;
+pub use control::ControlMessage;
+pub use error::BrokerError;
+pub use facts::{Binding, ConsumerFacts, QueueFacts, QueueKind};
+pub use link::Broker;
+pub use permissions::{Needs, Sufficiency};
+pub use removal::{Drained, Drainedness, Removal};
+pub use seen::QueueSeen;

@@ -1,0 +1,97 @@
+//! Turns what the client library and the broker say into a [`BrokerError`] that says what to change.
+
+use lapin::ErrorKind;
+use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
+
+use super::BrokerError;
+use super::address::Endpoint;
+
+/// Why there is no connection.
+pub(super) fn of_connection(endpoint: &Endpoint, error: &lapin::Error) -> BrokerError {
+    let host = endpoint.host.clone();
+    let user = endpoint.user.clone();
+    let vhost = endpoint.vhost.clone();
+    if let ErrorKind::ProtocolError(refused) = error.kind() {
+        let said = refused.get_message().as_str();
+        return if *refused.kind() == AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED) {
+            BrokerError::Credentials { host, user }
+        } else if *refused.kind() == AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED)
+            && said.contains("not found")
+        {
+            BrokerError::NoSuchVhost { host, vhost }
+        } else if *refused.kind() == AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED)
+            && said.contains("refused")
+        {
+            BrokerError::VhostForbidden { host, vhost, user }
+        } else {
+            BrokerError::Unreachable {
+                host,
+                reason: format!("it refused the connection: {said}"),
+            }
+        };
+    }
+    if let ErrorKind::IOError(io) = error.kind()
+        && endpoint.amqp.scheme == lapin::uri::AMQPScheme::AMQPS
+        && is_tls(io)
+    {
+        return BrokerError::Tls {
+            host,
+            reason: io.to_string(),
+        };
+    }
+    BrokerError::Unreachable {
+        host,
+        reason: error.to_string(),
+    }
+}
+
+/// Why a call on an open channel failed. `resource` is the queue that it was about.
+pub(super) fn of_call(
+    endpoint: &Endpoint,
+    operation: &'static str,
+    resource: &str,
+    error: &lapin::Error,
+) -> BrokerError {
+    let host = endpoint.host.clone();
+    let lost = |reason: String| BrokerError::Lost {
+        host: host.clone(),
+        operation,
+        reason,
+    };
+    let ErrorKind::ProtocolError(refused) = error.kind() else {
+        return lost(error.to_string());
+    };
+    let said = refused.get_message().to_string();
+    match refused.kind() {
+        AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED) => BrokerError::Forbidden {
+            host,
+            vhost: endpoint.vhost.clone(),
+            user: endpoint.user.clone(),
+            operation,
+            resource: resource.to_owned(),
+        },
+        AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND) => BrokerError::NoSuchQueue {
+            host,
+            vhost: endpoint.vhost.clone(),
+            queue: resource.to_owned(),
+        },
+        AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED | AMQPSoftError::RESOURCELOCKED) => {
+            BrokerError::Mismatch {
+                host,
+                queue: resource.to_owned(),
+                reason: said,
+            }
+        }
+        AMQPErrorKind::Soft(
+            AMQPSoftError::CONTENTTOOLARGE | AMQPSoftError::NOROUTE | AMQPSoftError::NOCONSUMERS,
+        )
+        | AMQPErrorKind::Hard(_) => lost(said),
+    }
+}
+
+fn is_tls(io: &std::io::Error) -> bool {
+    io.kind() == std::io::ErrorKind::InvalidData
+        || io
+            .get_ref()
+            .is_some_and(|inner| inner.downcast_ref::<rustls::Error>().is_some())
+}

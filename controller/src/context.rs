@@ -1,0 +1,134 @@
+//! What all reconciliations share: connections and clients. No decision rests on it; losing it costs a reconnect.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::runtime::events::{Recorder, Reporter};
+use kube::{Api, Client};
+use shadow_core::api::StatefulMigration;
+use shadow_identity::Identity;
+
+use crate::agents::Agents;
+use crate::broker::{Broker, BrokerAddress};
+use crate::error::ControllerError;
+
+/// Shared by all reconciliations.
+pub struct Context {
+    /// API server.
+    pub client: Client,
+    /// Our name in events.
+    pub recorder: Recorder,
+    /// Node agents.
+    pub agents: Agents,
+    /// Certificate of our authority, for the rules that send pods to the webhook.
+    pub ca_pem: String,
+    brokers: Mutex<HashMap<BrokerAddress, Arc<Broker>>>,
+    proven_rules: Mutex<HashSet<String>>,
+}
+
+impl Context {
+    /// A context for one process.
+    pub fn new(client: Client, identity: Identity, ca_pem: String) -> Self {
+        let reporter = Reporter {
+            controller: "shadow-controller".into(),
+            instance: None,
+        };
+        Self {
+            recorder: Recorder::new(client.clone(), reporter),
+            agents: Agents::new(client.clone(), identity),
+            client,
+            ca_pem,
+            brokers: Mutex::default(),
+            proven_rules: Mutex::default(),
+        }
+    }
+
+    /// The broker that this migration's Secret (or URL) names; one connection for each address.
+    pub async fn broker(
+        &self,
+        migration: &StatefulMigration,
+        secret: Option<&str>,
+    ) -> Result<Arc<Broker>, ControllerError> {
+        let address = self.broker_address(migration, secret).await?;
+        let known = self
+            .brokers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&address)
+            .cloned();
+        if let Some(broker) = known {
+            return Ok(broker);
+        }
+        let broker = Arc::new(Broker::connect(&address).await?);
+        self.brokers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(address, Arc::clone(&broker));
+        Ok(broker)
+    }
+
+    async fn broker_address(
+        &self,
+        migration: &StatefulMigration,
+        secret: Option<&str>,
+    ) -> Result<BrokerAddress, ControllerError> {
+        let namespace = migration.metadata.namespace.clone().unwrap_or_default();
+        let Some(name) = secret else {
+            let uri = migration
+                .spec
+                .message_queue_config
+                .as_ref()
+                .and_then(|config| config.broker_url.clone())
+                .ok_or(ControllerError::NoBroker)?;
+            return Ok(BrokerAddress {
+                uri,
+                management_uri: None,
+                ca: None,
+            });
+        };
+        let api: Api<Secret> = Api::namespaced(self.client.clone(), &namespace);
+        let secret = api
+            .get(name)
+            .await
+            .map_err(|error| ControllerError::secret(&namespace, name, error))?;
+        let text = |key: &str| {
+            let bytes = secret.data.as_ref()?.get(key)?;
+            Some(String::from_utf8_lossy(&bytes.0).trim().to_owned())
+        };
+        let uri = text("uri").ok_or_else(|| ControllerError::SecretKey {
+            namespace: namespace.clone(),
+            name: name.to_owned(),
+            key: "uri",
+        })?;
+        Ok(BrokerAddress {
+            uri,
+            management_uri: text("managementUri"),
+            ca: text("ca.crt"),
+        })
+    }
+
+    /// Remembers that the rule of this migration answered a dry run.
+    pub fn rule_was_proven(&self, uid: &str) {
+        self.proven_rules
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(uid.to_owned());
+    }
+
+    /// Whether the rule of this migration answered a dry run of this process.
+    pub fn is_rule_proven(&self, uid: &str) -> bool {
+        self.proven_rules
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(uid)
+    }
+
+    /// Forgets the proof.
+    pub fn rule_is_gone(&self, uid: &str) {
+        self.proven_rules
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(uid);
+    }
+}

@@ -1,0 +1,60 @@
+//! Performs what the machine decided, one file for each outside system. Every effect is idempotent: done twice it is
+//! done once, found done it is adopted.
+
+mod node;
+mod pods;
+mod rule;
+mod stream;
+
+use kube::ResourceExt;
+use shadow_core::api::{Leg, Plan, StatefulMigration};
+use shadow_core::machine::{Action, Outcome};
+
+use crate::context::Context;
+use crate::error::ControllerError;
+
+/// A migration with its plan and present handoff.
+#[derive(Clone, Copy)]
+pub struct Subject<'a> {
+    /// The object.
+    pub migration: &'a StatefulMigration,
+    /// Its plan.
+    pub plan: &'a Plan,
+    /// Its present handoff.
+    pub leg: &'a Leg,
+}
+
+impl Subject<'_> {
+    fn uid(&self) -> String {
+        self.migration.uid().unwrap_or_default()
+    }
+}
+
+/// Performs one action.
+pub async fn perform(
+    ctx: &Context,
+    subject: Subject<'_>,
+    action: Action,
+) -> Result<Outcome, ControllerError> {
+    let done = |()| Outcome::Done;
+    match action {
+        Action::Announce { key, pod } => node::announce(ctx, subject, &key, &pod).await.map(done),
+        Action::InstallRule => rule::install(ctx, subject).await.map(done),
+        Action::ProveRule => rule::prove(ctx, subject).await,
+        Action::RemoveRule => rule::remove(ctx, subject).await.map(done),
+        Action::CreateShadow => pods::create_shadow(ctx, subject).await.map(done),
+        Action::DeletePod(proof) => pods::delete(ctx, &proof).await.map(done),
+        Action::Kill(proof) => node::kill(ctx, subject, &proof).await.map(done),
+        Action::Park { pod } => stream::park(ctx, subject, &pod).await,
+        Action::Unpark { pod } => stream::unpark(ctx, subject, &pod).await,
+        Action::WithdrawControl { pod, delete } => {
+            stream::withdraw(ctx, subject, &pod, delete).await.map(done)
+        }
+        Action::DropHold(proof) => stream::drop_hold(ctx, subject, &proof).await.map(done),
+        Action::DropControl { pod } => stream::drop_control(ctx, subject, &pod).await.map(done),
+        Action::Checkpoint { pod } => node::checkpoint(ctx, subject, pod).await,
+        Action::Fetch { checkpoint } => node::fetch(ctx, subject, &checkpoint).await,
+        Action::AbortKey { reason } => node::abort(ctx, subject, reason).await.map(done),
+        Action::ForgetKeys => node::forget(ctx, subject).await.map(done),
+    }
+}

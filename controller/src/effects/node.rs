@@ -1,0 +1,127 @@
+//! Effects on nodes, through their agents.
+
+use shadow_core::machine::Outcome;
+use shadow_core::machine::proof::Expendable;
+use shadow_core::names::Key;
+use shadow_core::wire::{Abort, Announcement, CheckpointRequest, Checkpointed, KillRequest, PodRef};
+
+use super::Subject;
+use crate::context::Context;
+use crate::error::ControllerError;
+
+/// Announces the key of this handoff; in the first one also that of the second, since the StatefulSet may re-create
+/// its pod at any time after the source went.
+pub(super) async fn announce(
+    ctx: &Context,
+    subject: Subject<'_>,
+    key: &Key,
+    pod: &str,
+) -> Result<(), ControllerError> {
+    let Subject { plan, leg, .. } = subject;
+    let to = |pod: &str| Announcement {
+        namespace: plan.source.namespace.clone(),
+        migration: kube::ResourceExt::name_any(subject.migration),
+        pod: pod.to_owned(),
+        container: plan.container.clone(),
+    };
+    if leg.number == 1 {
+        let second = Key::of(&subject.uid(), 2, 0).map_err(|e| ControllerError::Malformed(e.to_string()))?;
+        ctx.agents
+            .announce(&leg.to.node, &second, &to(&plan.source.name))
+            .await?;
+    }
+    ctx.agents.announce(&leg.to.node, key, &to(pod)).await.map(drop)
+}
+
+pub(super) async fn checkpoint(
+    ctx: &Context,
+    subject: Subject<'_>,
+    pod: PodRef,
+) -> Result<Outcome, ControllerError> {
+    let Subject { plan, leg, .. } = subject;
+    let request = CheckpointRequest {
+        pod,
+        container: plan.container.clone(),
+        backend: plan.checkpoint_backend,
+    };
+    ctx.agents
+        .checkpoint(&leg.from.node, &leg.key, &request)
+        .await
+        .map(Outcome::Checkpointed)
+}
+
+pub(super) async fn fetch(
+    ctx: &Context,
+    subject: Subject<'_>,
+    checkpoint: &Checkpointed,
+) -> Result<Outcome, ControllerError> {
+    let leg = subject.leg;
+    ctx.agents
+        .fetch(&leg.to.node, &leg.from.node, &leg.key, checkpoint)
+        .await
+        .map(Outcome::Transferred)
+}
+
+pub(super) async fn kill(
+    ctx: &Context,
+    subject: Subject<'_>,
+    proof: &Expendable,
+) -> Result<(), ControllerError> {
+    let Subject { plan, leg, .. } = subject;
+    let body = KillRequest {
+        pod: proof.pod().clone(),
+        container: plan.container.clone(),
+    };
+    match ctx.agents.kill(&leg.from.node, &leg.key, &body).await {
+        // The process has gone by itself in the meantime.
+        Err(ControllerError::Agent {
+            problem,
+            transient: false,
+            ..
+        }) => {
+            tracing::info!(
+                reason = problem.reason,
+                detail = problem.message,
+                "nothing left to kill"
+            );
+            Ok(())
+        }
+        other => other,
+    }
+}
+
+pub(super) async fn abort(
+    ctx: &Context,
+    subject: Subject<'_>,
+    reason: String,
+) -> Result<(), ControllerError> {
+    let leg = subject.leg;
+    ctx.agents
+        .abort(&leg.to.node, &leg.key, &Abort { reason })
+        .await
+        .map(drop)
+}
+
+/// Removes the keys of all attempts from both nodes, and that of the second handoff, which was announced early.
+pub(super) async fn forget(ctx: &Context, subject: Subject<'_>) -> Result<(), ControllerError> {
+    let Subject { plan, migration, .. } = subject;
+    let second = Key::of(&subject.uid(), 2, 0).map_err(|e| ControllerError::Malformed(e.to_string()))?;
+    let legs = migration
+        .status
+        .iter()
+        .flat_map(|s| &s.legs)
+        .map(|leg| leg.key.clone());
+    let mut keys: Vec<Key> = legs.chain([second]).collect();
+    keys.sort();
+    keys.dedup();
+    // The present key goes last: while the target's agent knows it, this step is not over.
+    keys.sort_by_key(|key| *key == subject.leg.key);
+    for key in &keys {
+        if let Err(error) = ctx.agents.forget(&plan.source_node, key).await {
+            // The source node may be gone for good; its agent sweeps what belongs to ended migrations.
+            tracing::warn!(node = plan.source_node, %key, %error, "key left to the agent's sweep");
+        }
+        ctx.agents.forget(&plan.target_node, key).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,142 @@
+//! The rule that sends exactly the re-created pod to our webhook. It exists only while a migration needs it, and it
+//! fails closed for that pod alone: every other pod never meets us.
+
+use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{DeleteParams, ObjectMeta, PostParams};
+use kube::{Api, ResourceExt};
+use serde_json::json;
+use shadow_core::machine::Outcome;
+use shadow_core::names;
+
+use super::Subject;
+use crate::context::Context;
+use crate::error::ControllerError;
+
+pub(super) async fn install(ctx: &Context, subject: Subject<'_>) -> Result<(), ControllerError> {
+    let api: Api<MutatingWebhookConfiguration> = Api::all(ctx.client.clone());
+    match api
+        .create(&PostParams::default(), &configuration(subject, &ctx.ca_pem)?)
+        .await
+    {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if status.reason == "AlreadyExists" => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A dry-run creation of the pod must come back rewritten.
+pub(super) async fn prove(ctx: &Context, subject: Subject<'_>) -> Result<Outcome, ControllerError> {
+    let plan = subject.plan;
+    let sets: Api<StatefulSet> = Api::namespaced(ctx.client.clone(), &plan.source.namespace);
+    let set = sets.get(&plan.owner).await?;
+    let pods: Api<Pod> = Api::namespaced(ctx.client.clone(), &plan.source.namespace);
+    let probe = probe(&set, subject)?;
+    let params = PostParams {
+        dry_run: true,
+        field_manager: None,
+    };
+    let answer = pods.create(&params, &probe).await?;
+    let key = names::Key::of(&subject.uid(), 2, 0).map_err(|e| ControllerError::Malformed(e.to_string()))?;
+    if answer.annotations().get(names::RESTORE_KEY).map(String::as_str) == Some(key.as_str()) {
+        ctx.rule_was_proven(&subject.uid());
+        return Ok(Outcome::RuleProven);
+    }
+    Err(ControllerError::RuleNotInForce)
+}
+
+pub(super) async fn remove(ctx: &Context, subject: Subject<'_>) -> Result<(), ControllerError> {
+    let api: Api<MutatingWebhookConfiguration> = Api::all(ctx.client.clone());
+    ctx.rule_is_gone(&subject.uid());
+    match api
+        .delete(&names::rewrite_rule(&subject.uid()), &DeleteParams::default())
+        .await
+    {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The pod as the StatefulSet would create it, under the source's name. The dry run uses a generated suffix, since
+/// the name itself is taken while the source lives.
+fn probe(set: &StatefulSet, subject: Subject<'_>) -> Result<Pod, ControllerError> {
+    let plan = subject.plan;
+    let template = set
+        .spec
+        .as_ref()
+        .map(|spec| spec.template.clone())
+        .ok_or_else(|| ControllerError::Malformed(format!("StatefulSet {} has no spec", plan.owner)))?;
+    let mut metadata = template.metadata.unwrap_or_default();
+    metadata
+        .annotations
+        .get_or_insert_default()
+        .insert(names::RULE_PROBE.to_owned(), plan.source.name.clone());
+    let owner = serde_json::from_value(json!([{
+        "apiVersion": "apps/v1", "kind": "StatefulSet", "name": plan.owner, "uid": plan.owner_uid, "controller": true
+    }]))
+    .map_err(|e| ControllerError::Malformed(e.to_string()))?;
+    Ok(Pod {
+        metadata: ObjectMeta {
+            name: Some(format!("{}-rule-probe", plan.source.name)),
+            namespace: Some(plan.source.namespace.clone()),
+            labels: metadata.labels,
+            annotations: metadata.annotations,
+            owner_references: Some(owner),
+            ..ObjectMeta::default()
+        },
+        spec: template.spec,
+        status: None,
+    })
+}
+
+fn configuration(
+    subject: Subject<'_>,
+    ca_pem: &str,
+) -> Result<MutatingWebhookConfiguration, ControllerError> {
+    let plan = subject.plan;
+    let ours = format!(
+        "object.metadata.name == '{pod}' || (has(object.metadata.annotations) && '{probe}' in object.metadata.annotations && \
+         object.metadata.name == '{pod}-rule-probe')",
+        pod = plan.source.name,
+        probe = names::RULE_PROBE
+    );
+    let owned = format!(
+        "has(object.metadata.ownerReferences) && object.metadata.ownerReferences.exists(o, o.uid == '{}')",
+        plan.owner_uid
+    );
+    serde_json::from_value(json!({
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "MutatingWebhookConfiguration",
+        "metadata": {
+            "name": names::rewrite_rule(&subject.uid()),
+            "labels": {names::MIGRATION_UID: subject.uid(), "app.kubernetes.io/part-of": "kubectl-shadow"},
+        },
+        "webhooks": [{
+            "name": "pods.migration.ms2m.io",
+            "admissionReviewVersions": ["v1"],
+            "sideEffects": "None",
+            "failurePolicy": "Fail",
+            "timeoutSeconds": 3,
+            "clientConfig": {
+                "service": {
+                    "namespace": names::SYSTEM_NAMESPACE,
+                    "name": names::WEBHOOK_SERVICE,
+                    "path": names::WEBHOOK_PODS_PATH,
+                    "port": 443,
+                },
+                "caBundle": k8s_openapi::ByteString(ca_pem.as_bytes().to_vec()),
+            },
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": plan.source.namespace}},
+            "rules": [{
+                "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"], "operations": ["CREATE"], "scope": "Namespaced"
+            }],
+            "matchConditions": [
+                {"name": "announced-name", "expression": ours},
+                {"name": "announced-owner", "expression": owned},
+            ],
+        }],
+    }))
+    .map_err(|e| ControllerError::Malformed(e.to_string()))
+}

@@ -1,0 +1,91 @@
+//! Effects on the broker.
+
+use shadow_core::machine::Outcome;
+use shadow_core::machine::proof::Emptied;
+use shadow_core::names;
+
+use super::Subject;
+use crate::broker::{ControlMessage, Drainedness};
+use crate::context::Context;
+use crate::error::ControllerError;
+
+pub(super) async fn park(ctx: &Context, subject: Subject<'_>, pod: &str) -> Result<Outcome, ControllerError> {
+    let queue = &subject.plan.queue;
+    let broker = ctx.broker(subject.migration, queue.secret.as_deref()).await?;
+    let hold = names::hold_queue(&subject.leg.key);
+    let like = broker.describe(&queue.queue).await?.ok_or_else(|| {
+        ControllerError::Malformed(format!("queue {} does not exist any more", queue.queue))
+    })?;
+    broker.declare_hold_queue(&hold, &like).await?;
+    broker
+        .send_control(pod, ControlMessage::StartReplay { queue: hold })
+        .await?;
+    Ok(Outcome::ParkSent)
+}
+
+pub(super) async fn unpark(
+    ctx: &Context,
+    subject: Subject<'_>,
+    pod: &str,
+) -> Result<Outcome, ControllerError> {
+    let broker = ctx
+        .broker(subject.migration, subject.plan.queue.secret.as_deref())
+        .await?;
+    broker.send_control(pod, ControlMessage::EndReplay).await?;
+    Ok(Outcome::UnparkSent)
+}
+
+/// Takes back what nobody reads.
+pub(super) async fn withdraw(
+    ctx: &Context,
+    subject: Subject<'_>,
+    pod: &str,
+    delete: bool,
+) -> Result<(), ControllerError> {
+    let broker = ctx
+        .broker(subject.migration, subject.plan.queue.secret.as_deref())
+        .await?;
+    if delete {
+        broker.delete_control_queue(pod).await?;
+    } else {
+        broker.purge_control_queue(pod).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn drop_hold(
+    ctx: &Context,
+    subject: Subject<'_>,
+    proof: &Emptied,
+) -> Result<(), ControllerError> {
+    let broker = ctx
+        .broker(subject.migration, subject.plan.queue.secret.as_deref())
+        .await?;
+    match broker.drained(proof.queue()).await? {
+        Drainedness::Absent => Ok(()),
+        Drainedness::Proven(drained) => broker.delete_queue(drained).await.map(drop).map_err(Into::into),
+        Drainedness::NotYet(seen) => {
+            tracing::warn!(
+                queue = proof.queue(),
+                ?seen,
+                "hold queue came into use again and is kept"
+            );
+            Ok(())
+        }
+    }
+}
+
+pub(super) async fn drop_control(
+    ctx: &Context,
+    subject: Subject<'_>,
+    pod: &str,
+) -> Result<(), ControllerError> {
+    let broker = ctx
+        .broker(subject.migration, subject.plan.queue.secret.as_deref())
+        .await?;
+    broker
+        .delete_control_queue(pod)
+        .await
+        .map(drop)
+        .map_err(Into::into)
+}

@@ -1,0 +1,123 @@
+//! What can go wrong between a decision and its effect, and whether trying again can help.
+
+use shadow_core::wire::Problem;
+
+use crate::broker::BrokerError;
+
+/// Anything that a reconciliation may fail with.
+#[derive(Debug, thiserror::Error)]
+pub enum ControllerError {
+    /// The API server refused or did not answer.
+    #[error("the API server: {0}")]
+    Api(#[from] kube::Error),
+    /// The broker refused or did not answer.
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
+    /// An agent answered with a problem.
+    #[error("the agent on {node}: {problem}")]
+    Agent {
+        /// Node of the agent.
+        node: String,
+        /// Its answer.
+        problem: Problem,
+        /// Whether it may work later.
+        transient: bool,
+    },
+    /// An agent cannot be reached.
+    #[error(
+        "the agent on {node} does not answer ({cause}); look at: kubectl -n shadow-system get pods -o wide -l app.kubernetes.io/name=shadow-agent"
+    )]
+    AgentUnreachable {
+        /// Node of the agent.
+        node: String,
+        /// Why.
+        cause: String,
+    },
+    /// The broker Secret cannot be read.
+    #[error(
+        "brokerSecretRef: Secret {namespace}/{name} cannot be read ({cause}); allow it with: kubectl shadow allow -n {namespace} --secret {name}"
+    )]
+    Secret {
+        /// Namespace.
+        namespace: String,
+        /// Name.
+        name: String,
+        /// Why.
+        cause: String,
+    },
+    /// The broker Secret lacks a key.
+    #[error(
+        "brokerSecretRef: Secret {namespace}/{name} has no key {key:?}; it needs uri (amqp://user:password@host:5672/vhost) and managementUri (http://user:password@host:15672)"
+    )]
+    SecretKey {
+        /// Namespace.
+        namespace: String,
+        /// Name.
+        name: String,
+        /// Key.
+        key: &'static str,
+    },
+    /// No broker was named.
+    #[error(
+        "no broker is named: set spec.brokerSecretRef or the annotation migration.ms2m.io/broker-secret on the workload"
+    )]
+    NoBroker,
+    /// The API server does not yet send the re-created pod to the webhook.
+    #[error(
+        "a dry-run copy of the pod did not come back rewritten; the API server may not have seen the rule yet"
+    )]
+    RuleNotInForce,
+    /// The object is not what the API promises.
+    #[error("{0}")]
+    Malformed(String),
+}
+
+impl ControllerError {
+    pub(crate) fn secret(namespace: &str, name: &str, error: kube::Error) -> Self {
+        let code = if let kube::Error::Api(status) = &error {
+            status.code
+        } else {
+            0
+        };
+        let cause = match code {
+            404 => "it does not exist".to_owned(),
+            403 => "the controller may not read it".to_owned(),
+            _ => return Self::Api(error),
+        };
+        Self::Secret {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            cause,
+        }
+    }
+
+    /// Whether the same may work later without anybody changing anything.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Api(kube::Error::Api(status)) => !matches!(status.code, 400 | 403 | 404 | 422),
+            Self::Api(_) | Self::AgentUnreachable { .. } | Self::RuleNotInForce => true,
+            Self::Broker(error) => error.is_transient(),
+            Self::Agent { transient, .. } => *transient,
+            Self::Secret { .. } | Self::SecretKey { .. } | Self::NoBroker | Self::Malformed(_) => false,
+        }
+    }
+
+    /// Short, stable, CamelCase; for conditions.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Api(_) => "ApiServer".to_owned(),
+            Self::Broker(error) if error.is_transient() => "BrokerUnreachable".to_owned(),
+            Self::Broker(_) => "BrokerRefused".to_owned(),
+            Self::Agent { problem, .. } => problem.reason.clone(),
+            Self::AgentUnreachable { .. } => "AgentUnreachable".to_owned(),
+            Self::Secret { .. } | Self::SecretKey { .. } | Self::NoBroker => "BrokerSecret".to_owned(),
+            Self::RuleNotInForce => "RuleNotInForce".to_owned(),
+            Self::Malformed(_) => "Malformed".to_owned(),
+        }
+    }
+
+    /// Whether somebody else changed the object since it was read.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::Api(kube::Error::Api(status)) if status.code == 409)
+    }
+}

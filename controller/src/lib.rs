@@ -1,0 +1,15 @@
+//! The controller: decides every step of every migration and carries it out. A library, so that its broker side can
+//! be driven by protocol tests; `main.rs` only starts it.
+
+pub mod agents;
+pub mod broker;
+pub mod context;
+pub mod effects;
+pub mod error;
+pub mod nodes;
+pub mod observe;
+pub mod prepare;
+pub mod reconcile;
+pub mod report;
+pub mod signer;
+pub mod store;

@@ -1,0 +1,120 @@
+//! Starts the controller: certificates, leadership, and the loop over all migrations.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Parser;
+use futures::StreamExt;
+use kube::runtime::controller::{Action, Config, Controller};
+use kube::runtime::watcher;
+use kube::{Api, Client};
+use kube_lease_manager::LeaseManagerBuilder;
+use shadow_controller::context::Context;
+use shadow_controller::error::ControllerError;
+use shadow_controller::{nodes, reconcile, signer};
+use shadow_core::api::StatefulMigration;
+use shadow_core::names;
+use tracing_subscriber::EnvFilter;
+
+/// Moves stateful message consumers between nodes.
+#[derive(Parser)]
+#[command(version)]
+struct Args {
+    /// Name of this process in the leadership lease.
+    #[arg(long, env = "POD_NAME", default_value = "shadow-controller")]
+    identity: String,
+    /// Migrations that are worked on at the same time.
+    #[arg(long, default_value_t = 20)]
+    concurrency: u16,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).json().init();
+    install_crypto()?;
+    let args = Args::parse();
+    let client = client().await?;
+    lead(&client, &args.identity).await?;
+    let authority = signer::authority(&client)
+        .await
+        .context("certificate authority")?;
+    let identity = signer::own_identity(&authority).context("own certificate")?;
+    let ca_pem = authority.ca_pem().to_owned();
+    let ctx = Arc::new(Context::new(client.clone(), identity, ca_pem));
+    tokio::select! {
+        () = signer::serve(client.clone(), authority.clone()) => {}
+        () = signer::inject_ca_bundle(client.clone(), authority) => {}
+        () = nodes::publish(&ctx) => {}
+        () = migrations(client, Arc::clone(&ctx), args.concurrency) => {}
+    }
+    Ok(())
+}
+
+/// Two libraries bring a provider of their own; ours is named explicitly.
+fn install_crypto() -> anyhow::Result<()> {
+    let provider = rustls::crypto::ring::default_provider();
+    provider
+        .install_default()
+        .map_err(|_| anyhow::anyhow!("a cryptography provider was already installed"))
+}
+
+/// Effects are keyed and retried by the machine; a retry below it could freeze a container twice.
+async fn client() -> anyhow::Result<Client> {
+    let mut config = kube::Config::infer().await.context("no cluster to talk to")?;
+    config.default_retry = false;
+    Ok(Client::try_from(config)?)
+}
+
+/// Waits until this process is the leader; the process ends when it is no longer.
+async fn lead(client: &Client, identity: &str) -> anyhow::Result<()> {
+    let manager = LeaseManagerBuilder::new(client.clone(), "shadow-controller")
+        .with_namespace(names::SYSTEM_NAMESPACE)
+        .with_identity(identity)
+        .with_duration(8)
+        .with_grace(2)
+        .build()
+        .await
+        .context("leadership lease")?;
+    let (mut leading, task) = manager.watch().await;
+    tracing::info!(identity, "waiting for leadership");
+    leading
+        .wait_for(|leads| *leads)
+        .await
+        .context("leadership lease")?;
+    tracing::info!(identity, "leading");
+    tokio::spawn(async move {
+        let lost = leading.wait_for(|leads| !*leads).await.is_ok();
+        tracing::error!(
+            lost,
+            "no longer the leader; ending, so that the next leader finds nothing half-done by us"
+        );
+        task.abort();
+        std::process::exit(1);
+    });
+    Ok(())
+}
+
+async fn migrations(client: Client, ctx: Arc<Context>, concurrency: u16) {
+    let api: Api<StatefulMigration> = Api::all(client);
+    Controller::new(api, watcher::Config::default())
+        .with_config(Config::default().concurrency(concurrency))
+        .shutdown_on_signal()
+        .run(reconcile::reconcile, on_error, ctx)
+        .for_each(|result| async move {
+            if let Err(error) = result {
+                tracing::debug!(%error, "reconciliation ended with an error");
+            }
+        })
+        .await;
+}
+
+fn on_error(migration: Arc<StatefulMigration>, error: &ControllerError, _: Arc<Context>) -> Action {
+    if error.is_conflict() {
+        return Action::requeue(Duration::from_millis(5));
+    }
+    let name = migration.metadata.name.as_deref().unwrap_or_default();
+    tracing::warn!(migration = name, %error, "will be tried again");
+    Action::requeue(Duration::from_millis(300))
+}

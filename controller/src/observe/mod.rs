@@ -1,0 +1,152 @@
+//! Looks at the cluster, the broker and the agents: the only reader. Every look is live; a cache never decides.
+//! What a step does not need is not looked at; what cannot be read stays `Unseen`, and the reason is kept.
+
+mod pods;
+mod queues;
+
+use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
+use kube::{Api, ResourceExt};
+use shadow_core::api::{Leg, Plan, StatefulMigration, Step};
+use shadow_core::machine::{KeySeen, Observed, RuleSeen};
+use shadow_core::names;
+
+use crate::context::Context;
+
+pub(crate) use pods::view as pod_view;
+
+/// One thing to look at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Look {
+    From,
+    To,
+    Primary,
+    Hold,
+    FromControl,
+    ToControl,
+    Key,
+    Rule,
+    Leftovers,
+}
+
+/// What a step looks at.
+#[derive(Clone, Copy)]
+struct Needs(&'static [Look]);
+
+impl Needs {
+    fn of(step: Step, leg: u8) -> Self {
+        use Look::{From, FromControl, Hold, Key, Leftovers, Primary, Rule, To, ToControl};
+        Self(match (step, leg) {
+            (Step::Prepare, _) => &[],
+            (Step::Stage, 1) => &[From, To, Key, Rule],
+            (Step::Stage, _) => &[From, To, Key],
+            (Step::Hold, _) => &[From, Primary, Hold, FromControl],
+            (Step::Checkpoint | Step::Transfer, _) => &[From],
+            (Step::Restore, _) => &[From, Hold, Key],
+            (Step::Commit, _) => &[From, Primary, Hold],
+            (Step::Exclude, 1) => &[From, Primary, Rule],
+            (Step::Exclude | Step::Release, _) => &[Primary],
+            (Step::Switch, _) => &[From, To],
+            (Step::Retire, _) => &[From, Hold, FromControl],
+            (Step::Clean, _) => &[From, Key, Rule, Leftovers],
+            (Step::Abandon, _) => &[
+                From,
+                To,
+                Primary,
+                Hold,
+                FromControl,
+                ToControl,
+                Key,
+                Rule,
+                Leftovers,
+            ],
+        })
+    }
+
+    fn has(self, look: Look) -> bool {
+        self.0.contains(&look)
+    }
+}
+
+/// Looks at everything that the present step of this migration needs.
+pub async fn observe(
+    ctx: &Context,
+    migration: &StatefulMigration,
+    plan: &Plan,
+    leg: &Leg,
+    step: Step,
+) -> Observed {
+    let needs = Needs::of(step, leg.number);
+    let cancel = migration.spec.cancel || migration.metadata.deletion_timestamp.is_some();
+    let mut seen = Observed {
+        cancel,
+        ..Observed::default()
+    };
+    let namespace = &plan.source.namespace;
+    let (from, to, queues, key, rule) = tokio::join!(
+        pods::look(
+            ctx,
+            namespace,
+            &leg.from.pod,
+            &plan.container,
+            needs.has(Look::From)
+        ),
+        pods::look(ctx, namespace, &leg.to.pod, &plan.container, needs.has(Look::To)),
+        queues::look(ctx, migration, needs),
+        key(ctx, leg, needs.has(Look::Key)),
+        rule(ctx, migration, needs.has(Look::Rule)),
+    );
+    seen.from = or_blind(from, &mut seen.blind);
+    seen.to = or_blind(to, &mut seen.blind);
+    seen.key = or_blind(key, &mut seen.blind);
+    seen.rule = or_blind(rule, &mut seen.blind);
+    if let Some(queues) = or_blind(queues.map(Some), &mut seen.blind) {
+        seen.primary = queues.primary;
+        seen.hold = queues.hold;
+        seen.from_control = queues.from_control;
+        seen.to_control = queues.to_control;
+        seen.leftovers = queues.leftovers;
+    } else if needs.has(Look::Leftovers) {
+        seen.leftovers = queues::hold_queues(migration)
+            .into_iter()
+            .map(|q| (q, Default::default()))
+            .collect();
+    }
+    seen
+}
+
+fn or_blind<T: Default>(looked: Result<T, crate::error::ControllerError>, blind: &mut Vec<String>) -> T {
+    looked.unwrap_or_else(|error| {
+        blind.push(error.to_string());
+        T::default()
+    })
+}
+
+async fn key(ctx: &Context, leg: &Leg, needed: bool) -> Result<KeySeen, crate::error::ControllerError> {
+    if !needed {
+        return Ok(KeySeen::Unseen);
+    }
+    Ok(match ctx.agents.report(&leg.to.node, &leg.key).await? {
+        Some(report) => KeySeen::Known {
+            claim: report.claim,
+            archive: report.archive,
+        },
+        None => KeySeen::Unknown,
+    })
+}
+
+async fn rule(
+    ctx: &Context,
+    migration: &StatefulMigration,
+    needed: bool,
+) -> Result<RuleSeen, crate::error::ControllerError> {
+    if !needed {
+        return Ok(RuleSeen::Unseen);
+    }
+    let uid = migration.uid().unwrap_or_default();
+    let api: Api<MutatingWebhookConfiguration> = Api::all(ctx.client.clone());
+    Ok(match api.get_metadata_opt(&names::rewrite_rule(&uid)).await? {
+        None => RuleSeen::Absent,
+        Some(_) if ctx.is_rule_proven(&uid) => RuleSeen::Proven,
+        Some(_) => RuleSeen::Unproven,
+    })
+}

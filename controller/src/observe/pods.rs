@@ -1,0 +1,105 @@
+//! One look at a pod.
+
+use k8s_openapi::api::core::v1::{ContainerStatus, Event, Pod, PodStatus};
+use kube::api::ListParams;
+use kube::{Api, ResourceExt};
+use shadow_core::machine::{PodSeen, PodView};
+use shadow_core::names;
+
+use crate::context::Context;
+use crate::error::ControllerError;
+
+/// Reads the pod, and whether kubelet has begun to stop it.
+pub(super) async fn look(
+    ctx: &Context,
+    namespace: &str,
+    name: &str,
+    container: &str,
+    needed: bool,
+) -> Result<PodSeen, ControllerError> {
+    if !needed {
+        return Ok(PodSeen::Unseen);
+    }
+    let api: Api<Pod> = Api::namespaced(ctx.client.clone(), namespace);
+    let Some(pod) = api.get_opt(name).await? else {
+        return Ok(PodSeen::Gone);
+    };
+    let mut view = view(&pod, container);
+    if view.terminating {
+        view.stopping = is_stopping(ctx, namespace, &view.uid).await?;
+    }
+    Ok(PodSeen::Present(view))
+}
+
+/// What the API object says.
+pub(crate) fn view(pod: &Pod, container: &str) -> PodView {
+    let status = pod.status.clone().unwrap_or_default();
+    let ours = container_status(&status, container);
+    let never_restarts = pod
+        .spec
+        .as_ref()
+        .and_then(|s| s.restart_policy.as_deref())
+        .is_some_and(|policy| policy == "Never");
+    let exited = ours.is_some_and(|c| c.state.as_ref().is_some_and(|s| s.terminated.is_some()));
+    let over = matches!(status.phase.as_deref(), Some("Failed" | "Succeeded"));
+    PodView {
+        uid: pod.uid().unwrap_or_default(),
+        node: pod.spec.as_ref().and_then(|s| s.node_name.clone()),
+        key: pod.annotations().get(names::RESTORE_KEY).cloned(),
+        ready: condition(&status, "Ready").is_some_and(|c| c == "True"),
+        terminating: pod.metadata.deletion_timestamp.is_some(),
+        stopping: false,
+        ended: over || (exited && (never_restarts || pod.metadata.deletion_timestamp.is_some())),
+        restarts: ours.map_or(0, |c| c.restart_count),
+        trouble: trouble(&status, ours),
+    }
+}
+
+fn container_status<'a>(status: &'a PodStatus, name: &str) -> Option<&'a ContainerStatus> {
+    status
+        .container_statuses
+        .as_ref()?
+        .iter()
+        .find(|c| c.name == name)
+}
+
+fn condition<'a>(status: &'a PodStatus, kind: &str) -> Option<&'a str> {
+    status
+        .conditions
+        .as_ref()?
+        .iter()
+        .find(|c| c.type_ == kind)
+        .map(|c| c.status.as_str())
+}
+
+fn trouble(status: &PodStatus, ours: Option<&ContainerStatus>) -> Option<String> {
+    let unscheduled = status
+        .conditions
+        .iter()
+        .flatten()
+        .find(|c| c.type_ == "PodScheduled" && c.status == "False")
+        .and_then(|c| c.message.clone());
+    let waiting = ours
+        .and_then(|c| c.state.as_ref()?.waiting.as_ref())
+        .filter(|w| w.reason.as_deref() != Some("ContainerCreating"))
+        .map(|w| {
+            format!(
+                "{} {}",
+                w.reason.clone().unwrap_or_default(),
+                w.message.clone().unwrap_or_default()
+            )
+        });
+    let failed = status.message.clone().or_else(|| status.reason.clone());
+    unscheduled.or(waiting).or(failed)
+}
+
+/// Kubelet records `Killing` when it begins to stop a container of a deleted pod; from then on it restarts none.
+async fn is_stopping(ctx: &Context, namespace: &str, uid: &str) -> Result<bool, ControllerError> {
+    let api: Api<Event> = Api::namespaced(ctx.client.clone(), namespace);
+    let fields = format!("involvedObject.uid={uid},reason=Killing");
+    Ok(!api
+        .list_metadata(&ListParams::default().fields(&fields).limit(1))
+        .await?
+        .items
+        .is_empty())
+}

@@ -1,0 +1,80 @@
+//! One look at the queues of a migration.
+
+use kube::ResourceExt;
+use shadow_core::api::StatefulMigration;
+use shadow_core::machine::QueueSeen;
+use shadow_core::names;
+
+use super::{Look, Needs};
+use crate::context::Context;
+use crate::error::ControllerError;
+
+/// What was seen.
+#[derive(Default)]
+pub(super) struct Queues {
+    pub(super) primary: QueueSeen,
+    pub(super) hold: QueueSeen,
+    pub(super) from_control: QueueSeen,
+    pub(super) to_control: QueueSeen,
+    pub(super) leftovers: Vec<(String, QueueSeen)>,
+}
+
+/// Hold queues of all attempts of this migration.
+pub(super) fn hold_queues(migration: &StatefulMigration) -> Vec<String> {
+    migration
+        .status
+        .iter()
+        .flat_map(|s| &s.legs)
+        .map(|leg| names::hold_queue(&leg.key))
+        .collect()
+}
+
+pub(super) async fn look(
+    ctx: &Context,
+    migration: &StatefulMigration,
+    needs: Needs,
+) -> Result<Queues, ControllerError> {
+    let mut found = Queues::default();
+    let wanted = [
+        Look::Primary,
+        Look::Hold,
+        Look::FromControl,
+        Look::ToControl,
+        Look::Leftovers,
+    ];
+    let status = migration.status.as_ref();
+    let (Some(plan), Some(leg)) = (
+        status.and_then(|s| s.plan.as_ref()),
+        status.and_then(|s| s.legs.last()),
+    ) else {
+        return Err(ControllerError::Malformed(format!(
+            "migration {} has no plan",
+            migration.name_any()
+        )));
+    };
+    if !wanted.into_iter().any(|look| needs.has(look)) {
+        return Ok(found);
+    }
+    let broker = ctx.broker(migration, plan.queue.secret.as_deref()).await?;
+    // The hold queue is read before the primary queue: an application that is seen on the hold queue has left the
+    // primary one already.
+    if needs.has(Look::Hold) {
+        found.hold = broker.queue(&names::hold_queue(&leg.key)).await?.into();
+    }
+    if needs.has(Look::Primary) {
+        found.primary = broker.queue_with_unacked(&plan.queue.queue).await?.into();
+    }
+    if needs.has(Look::FromControl) {
+        found.from_control = broker.queue(&names::control_queue(&leg.from.pod)).await?.into();
+    }
+    if needs.has(Look::ToControl) {
+        found.to_control = broker.queue(&names::control_queue(&leg.to.pod)).await?.into();
+    }
+    if needs.has(Look::Leftovers) {
+        for queue in hold_queues(migration) {
+            let look = broker.queue_with_unacked(&queue).await?.into();
+            found.leftovers.push((queue, look));
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,236 @@
+//! Makes the plan, once, before anything is touched. Whatever would make the move fail is looked for here, so that a
+//! refusal costs nothing: the cluster and the broker are left exactly as they were.
+
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::{Node, PersistentVolumeClaim, Pod};
+use kube::api::ListParams;
+use kube::{Api, ResourceExt};
+use shadow_core::api::{MigrationStrategy, Plan, QueuePlan, StatefulMigration};
+use shadow_core::machine::Cause;
+use shadow_core::names::{self, Key};
+use shadow_core::settings::{self, Settings};
+use shadow_core::validate::{self, Facts};
+use shadow_core::wire::PodRef;
+
+use crate::broker::{Broker, ConsumerFacts, Needs, QueueFacts, QueueKind, QueueSeen, Sufficiency};
+use crate::context::Context;
+use crate::error::ControllerError;
+use crate::observe;
+
+/// A plan and the restarts of the source's container at that time, or why there is none.
+pub enum Prepared {
+    /// Go.
+    Planned(Box<Plan>, i32),
+    /// Nothing was touched.
+    Refused(Cause),
+}
+
+/// Makes the plan.
+pub async fn prepare(ctx: &Context, migration: &StatefulMigration) -> Result<Prepared, ControllerError> {
+    let facts = gather(ctx, migration).await?;
+    let namespace = migration.namespace().unwrap_or_default();
+    let report = validate::check(&migration.name_any(), &namespace, &migration.spec, &facts);
+    if !report.is_ok() {
+        return Ok(refused("Refused", report.reasons()));
+    }
+    let (Some(pod), Some(owner)) = (&facts.pod, &facts.owner) else {
+        return Ok(refused(
+            "Refused",
+            "spec.sourcePod: the pod or its StatefulSet is gone",
+        ));
+    };
+    let settings = settings::resolve(&migration.spec, pod, Some(owner));
+    let queue = match stream(ctx, migration, &settings).await {
+        Ok(Ok(queue)) => queue,
+        Ok(Err(cause)) => return Ok(Prepared::Refused(cause)),
+        // A broker that cannot be reached is an answer, too: nothing was touched, and the user waits.
+        Err(ControllerError::Api(error)) => return Err(error.into()),
+        Err(error) => return Ok(refused(&error.reason(), error.to_string())),
+    };
+    Ok(plan(migration, pod, owner, settings, queue))
+}
+
+fn refused(reason: &str, message: impl Into<String>) -> Prepared {
+    Prepared::Refused(Cause::new(reason, message))
+}
+
+fn plan(
+    migration: &StatefulMigration,
+    pod: &Pod,
+    owner: &StatefulSet,
+    settings: Settings,
+    queue: QueuePlan,
+) -> Prepared {
+    let spec = &migration.spec;
+    let (Some(container), Some(target_node)) = (settings.container, spec.target_node.clone()) else {
+        return refused("Refused", "spec.targetNode and spec.containerName must be known");
+    };
+    let view = observe::pod_view(pod, &container);
+    let because = format!(
+        "pod {} belongs to StatefulSet {}, which is neither scaled nor edited; queue {} is {} and the application is \
+         parked by control messages",
+        pod.name_any(),
+        owner.name_any(),
+        queue.queue,
+        if queue.quorum {
+            "a quorum queue"
+        } else {
+            "a classic queue"
+        }
+    );
+    let plan = Plan {
+        strategy: MigrationStrategy::ShadowPod,
+        because,
+        source: PodRef {
+            namespace: pod.namespace().unwrap_or_default(),
+            name: pod.name_any(),
+            uid: pod.uid().unwrap_or_default(),
+        },
+        container,
+        source_node: view.node.clone().unwrap_or_default(),
+        target_node,
+        owner: owner.name_any(),
+        owner_uid: owner.uid().unwrap_or_default(),
+        queue,
+        checkpoint_backend: spec.checkpoint_backend.unwrap_or_default(),
+    };
+    Prepared::Planned(Box::new(plan), view.restarts)
+}
+
+async fn gather(ctx: &Context, migration: &StatefulMigration) -> Result<Facts, ControllerError> {
+    let namespace = migration.namespace().unwrap_or_default();
+    let pods: Api<Pod> = Api::namespaced(ctx.client.clone(), &namespace);
+    let sets: Api<StatefulSet> = Api::namespaced(ctx.client.clone(), &namespace);
+    let volumes: Api<PersistentVolumeClaim> = Api::namespaced(ctx.client.clone(), &namespace);
+    let nodes: Api<Node> = Api::all(ctx.client.clone());
+    let others: Api<StatefulMigration> = Api::namespaced(ctx.client.clone(), &namespace);
+    let pod = pods.get_opt(&migration.spec.source_pod).await?;
+    let mut facts = Facts {
+        nodes: nodes.list(&ListParams::default()).await?.items,
+        migrations: others.list(&ListParams::default()).await?.items,
+        ..Facts::default()
+    };
+    if let Some(pod) = &pod {
+        let owner = pod
+            .owner_references()
+            .iter()
+            .find(|o| o.kind == "StatefulSet" && o.controller == Some(true));
+        if let Some(owner) = owner {
+            facts.owner = sets.get_opt(&owner.name).await?;
+        }
+        let spec_volumes = pod.spec.iter().flat_map(|s| s.volumes.iter().flatten());
+        for claim in spec_volumes.filter_map(|v| v.persistent_volume_claim.as_ref()) {
+            facts.claims.extend(volumes.get_opt(&claim.claim_name).await?);
+        }
+    }
+    facts.pod = pod;
+    Ok(facts)
+}
+
+async fn stream(
+    ctx: &Context,
+    migration: &StatefulMigration,
+    settings: &Settings,
+) -> Result<Result<QueuePlan, Cause>, ControllerError> {
+    let queue = settings.queue.clone().unwrap_or_default();
+    let secret = settings.secret.clone();
+    let broker = ctx.broker(migration, secret.as_deref()).await?;
+    let Some(facts) = broker.describe(&queue).await? else {
+        return Ok(Err(Cause::new(
+            "QueueUnknown",
+            format!(
+                "spec.messageQueueConfig.queueName: queue {queue:?} does not exist on the broker; name the queue that the pod consumes"
+            ),
+        )));
+    };
+    facts.can_be_held()?;
+    if let Some(cause) = wrong_consumers(&facts) {
+        return Ok(Err(cause));
+    }
+    let control = names::control_queue(&migration.spec.source_pod);
+    let control_seen = broker.queue(&control).await?;
+    if control_seen == QueueSeen::Absent {
+        return Ok(Err(Cause::new(
+            "NoControlQueue",
+            format!(
+                "the application does not listen for control messages: queue {control:?} does not exist. It has to consume it \
+                 and answer START_REPLAY and END_REPLAY (docs/applications.md)"
+            ),
+        )));
+    }
+    if let Some(cause) = missing_permissions(&broker, migration).await? {
+        return Ok(Err(cause));
+    }
+    Ok(Ok(QueuePlan {
+        queue,
+        quorum: facts.kind == QueueKind::Quorum,
+        secret,
+        control_queue_existed: true,
+    }))
+}
+
+/// Exactly one consumer, which acknowledges by hand; a quorum queue returns messages behind newer ones, so there only
+/// one message may be under way. The count is current; what is known of each consumer may be seconds old.
+fn wrong_consumers(facts: &QueueFacts) -> Option<Cause> {
+    let queue = &facts.name;
+    if facts.consumer_count != 1 {
+        let who: Vec<String> = facts
+            .consumers
+            .iter()
+            .map(|c| format!("{} from {}", c.tag, c.peer_host))
+            .collect();
+        return Some(Cause::new(
+            "UnexpectedConsumers",
+            format!(
+                "queue {queue} must have exactly one consumer, the pod that is moved; it has {}: [{}]. Stop the others (a pod \
+                 deleted with --force may still run) or wait until the pod has connected",
+                facts.consumer_count,
+                who.join(", ")
+            ),
+        ));
+    }
+    facts
+        .consumers
+        .iter()
+        .find_map(|consumer| wrong_consumer(facts, consumer))
+}
+
+fn wrong_consumer(facts: &QueueFacts, consumer: &ConsumerFacts) -> Option<Cause> {
+    let queue = &facts.name;
+    if !consumer.manual_ack {
+        return Some(Cause::new(
+            "AutomaticAcknowledgement",
+            format!(
+                "the consumer of {queue} acknowledges automatically, so nobody can know what it has applied; use manual acknowledgements"
+            ),
+        ));
+    }
+    if facts.kind == QueueKind::Quorum && consumer.prefetch != 1 {
+        return Some(Cause::new(
+            "InexactHandoff",
+            format!(
+                "quorum queue {queue} with prefetch {}: messages that the application returned would come back out of order; use \
+                 prefetch 1 or a classic queue",
+                consumer.prefetch
+            ),
+        ));
+    }
+    None
+}
+
+async fn missing_permissions(
+    broker: &Broker,
+    migration: &StatefulMigration,
+) -> Result<Option<Cause>, ControllerError> {
+    let uid = migration.uid().unwrap_or_default();
+    let key = Key::of(&uid, 1, 0).map_err(|e| ControllerError::Malformed(e.to_string()))?;
+    let hold = names::hold_queue(&key);
+    let needs = Needs {
+        hold: &hold,
+        pod: &migration.spec.source_pod,
+    };
+    Ok(match broker.permissions_suffice(&needs).await? {
+        Sufficiency::Sufficient => None,
+        Sufficiency::Missing(what) => Some(Cause::new("BrokerPermissions", what.join("; "))),
+    })
+}

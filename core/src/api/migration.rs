@@ -1,0 +1,191 @@
+//! `StatefulMigration`, as users write it. Field names and phases are those that users of the reference system
+//! know; the schema is generated from these types (`cargo xtask check` compares it with `deploy/crd`).
+
+use kube::CustomResource;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::status::MigrationStatus;
+use crate::wire::CheckpointBackend;
+
+/// Moves a running pod to another node: its memory, its place in the message stream and its name.
+#[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[kube(
+    group = "migration.ms2m.io",
+    version = "v1alpha1",
+    kind = "StatefulMigration",
+    plural = "statefulmigrations",
+    shortname = "smig",
+    namespaced,
+    status = "MigrationStatus",
+    printcolumn = r#"{"name":"Source","type":"string","jsonPath":".spec.sourcePod"}"#,
+    printcolumn = r#"{"name":"From","type":"string","jsonPath":".status.sourceNode"}"#,
+    printcolumn = r#"{"name":"To","type":"string","jsonPath":".spec.targetNode"}"#,
+    printcolumn = r#"{"name":"Strategy","type":"string","jsonPath":".status.plan.strategy"}"#,
+    printcolumn = r#"{"name":"Phase","type":"string","jsonPath":".status.phase"}"#,
+    printcolumn = r#"{"name":"Pause","type":"string","jsonPath":".status.pause"}"#,
+    printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#
+)]
+#[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = only_cancel_changes()))]
+pub struct StatefulMigrationSpec {
+    /// Pod to move, in the namespace of this object.
+    #[schemars(length(min = 1, max = 253))]
+    pub source_pod: String,
+    /// Node to move it to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_node: Option<String>,
+    /// Container to move; needed when the pod has several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container_name: Option<String>,
+    /// The stream that the pod consumes; what is left out comes from the workload's annotations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message_queue_config: Option<MessageQueueConfig>,
+    /// Secret in this namespace with the keys `uri` (amqp) and `managementUri` (http).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broker_secret_ref: Option<String>,
+    /// How the pod's owner is dealt with; chosen from the owner when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub migration_strategy: Option<MigrationStrategy>,
+    /// Whether the source waits (`Hold`) or goes on with a copy of the stream (`Live`) during the move.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handoff: Option<Handoff>,
+    /// How the archive gets from node to node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transfer_mode: Option<TransferMode>,
+    /// How the process is dumped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint_backend: Option<CheckpointBackend>,
+    /// How the process is restored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restore_backend: Option<RestoreBackend>,
+    /// The move is undone when it has not committed after this many seconds (default 120).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 5, max = 3600))]
+    pub deadline_seconds: Option<u32>,
+    /// Set to true to undo a move that has not committed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cancel: bool,
+    /// Registry repository for checkpoint images (transfer mode `Registry`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint_image_repository: Option<String>,
+    /// Accepted for manifests of the reference system; has no effect, since nothing is cut off here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay_cutoff_seconds: Option<i32>,
+    /// Accepted for manifests of the reference system; has no effect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay_mode: Option<ReplayMode>,
+    /// Accepted for manifests of the reference system; a StatefulSet pod always keeps its name here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity_swap_mode: Option<IdentitySwapMode>,
+}
+
+/// Fields that cannot be changed: all but `cancel`.
+const FIXED: [&str; 15] = [
+    "sourcePod",
+    "targetNode",
+    "containerName",
+    "messageQueueConfig",
+    "brokerSecretRef",
+    "migrationStrategy",
+    "handoff",
+    "transferMode",
+    "checkpointBackend",
+    "restoreBackend",
+    "deadlineSeconds",
+    "checkpointImageRepository",
+    "replayCutoffSeconds",
+    "replayMode",
+    "identitySwapMode",
+];
+
+/// One rule per field: each names what was changed. An API server refuses the same as a single rule over optional
+/// values, since it cannot bound its cost.
+fn only_cancel_changes() -> serde_json::Value {
+    let rule = |field: &&str| {
+        serde_json::json!({
+            "rule": format!(
+                "has(self.{field}) == has(oldSelf.{field}) && (!has(self.{field}) || self.{field} == oldSelf.{field})"
+            ),
+            "message": format!("{field} cannot be changed, only cancel can; create another StatefulMigration instead"),
+        })
+    };
+    FIXED.iter().map(rule).collect()
+}
+
+/// Where the messages come from.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MessageQueueConfig {
+    /// Primary queue; `{pod}` and `{ordinal}` are filled in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue_name: Option<String>,
+    /// Broker URL with credentials; prefer `brokerSecretRef`, which keeps them out of this object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broker_url: Option<String>,
+    /// Exchange that feeds the queue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exchange_name: Option<String>,
+    /// Routing key of the queue's binding.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routing_key: Option<String>,
+}
+
+/// How the pod's owner is dealt with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum MigrationStrategy {
+    /// A copy takes over before the source goes.
+    ShadowPod,
+    /// The source goes before the copy starts.
+    Sequential,
+}
+
+/// What the source does while it is moved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Handoff {
+    /// It waits; no message is ever applied by two pods.
+    #[default]
+    Hold,
+    /// It goes on with a copy of the stream, and that work is thrown away.
+    Live,
+}
+
+/// How the archive gets from node to node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum TransferMode {
+    /// Agent to agent.
+    #[default]
+    Direct,
+    /// Through an image registry.
+    Registry,
+}
+
+/// How the process is restored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum RestoreBackend {
+    /// The ordinary pod with RuntimeClass `shadow`.
+    #[default]
+    RuntimeClass,
+    /// A checkpoint image, where the runtime restores those.
+    Image,
+}
+
+/// Replay modes of the reference system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ReplayMode {
+    /// Stop replaying after `replayCutoffSeconds`.
+    Cutoff,
+    /// Replay until the queue is empty.
+    Drain,
+}
+
+/// Identity swap modes of the reference system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum IdentitySwapMode {
+    /// No swap.
+    None,
+    /// Swap behind a fence of the exchange.
+    ExchangeFence,
+    /// Swap by cut-over.
+    Cutover,
+}

@@ -1,0 +1,286 @@
+//! What we report on a migration, and what the controller needs to go on after a crash: the truth lives here,
+//! memory is a cache.
+
+use std::fmt;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, MicroTime};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::migration::MigrationStrategy;
+use crate::names::Key;
+use crate::wire::{CheckpointBackend, Checkpointed, PodRef, Transferred};
+
+/// Phases as users of the reference system know them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Phase {
+    /// Not started.
+    #[default]
+    Pending,
+    /// The source is parked and dumped.
+    Checkpointing,
+    /// The archive is on its way.
+    Transferring,
+    /// The copy is being restored.
+    Restoring,
+    /// The copy takes up the stream.
+    Replaying,
+    /// What is left of the move is removed.
+    Finalizing,
+    /// Moved.
+    Completed,
+    /// Not moved; the source goes on.
+    Failed,
+    /// Not moved, as asked; the source goes on.
+    Cancelled,
+}
+
+impl Phase {
+    /// Whether nothing will change any more.
+    pub fn is_terminal(self) -> bool {
+        match self {
+            Self::Completed | Self::Failed | Self::Cancelled => true,
+            Self::Pending
+            | Self::Checkpointing
+            | Self::Transferring
+            | Self::Restoring
+            | Self::Replaying
+            | Self::Finalizing => false,
+        }
+    }
+}
+
+/// One step of the machine; each has its module in `core::machine::steps`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Step {
+    /// The plan is made and everything it needs is checked; nothing is touched.
+    Prepare,
+    /// The target pod exists and its container creation waits for the archive.
+    Stage,
+    /// Deliveries to the present instance have stopped at an exact boundary.
+    Hold,
+    /// The parked instance is dumped.
+    Checkpoint,
+    /// The archive is on the target node, verified.
+    Transfer,
+    /// The copy runs and waits on the hold queue.
+    Restore,
+    /// The copy is the truth from here on.
+    Commit,
+    /// The old instance can never consume again.
+    Exclude,
+    /// The copy consumes the primary queue.
+    Release,
+    /// Services send requests to the copy, and the old pod is on its way out.
+    Switch,
+    /// The old instance is gone and so is the hold queue.
+    Retire,
+    /// Nothing of ours is left.
+    Clean,
+    /// The move is undone: the source goes on.
+    Abandon,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// State of a migration.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct MigrationStatus {
+    /// Generation of the spec that this status speaks of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// Phase for people.
+    pub phase: Phase,
+    /// Node that the pod ran on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_node: Option<String>,
+    /// What is going to happen, resolved once at the start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Plan>,
+    /// The effect that may be under way, written before it starts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub intent: Option<Intent>,
+    /// One entry for each handoff that was begun; the last one is the present one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub legs: Vec<Leg>,
+    /// Why the move is being undone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rollback: Option<Rollback>,
+    /// Steps with their times.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<StepRecord>,
+    /// Standard conditions; `Ready` and `Committed` among them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<Condition>,
+    /// What can be said about the messages at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
+    /// When the controller first saw the migration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start_time: Option<MicroTime>,
+    /// When it ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub completion_time: Option<MicroTime>,
+    /// Longest time from park to release of all handoffs, such as `412ms`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pause: Option<String>,
+}
+
+/// The resolved plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Plan {
+    /// Strategy in force.
+    pub strategy: MigrationStrategy,
+    /// Why this strategy and this hold.
+    pub because: String,
+    /// The pod as it was found.
+    pub source: PodRef,
+    /// Container that is moved.
+    pub container: String,
+    /// Node it moves from.
+    pub source_node: String,
+    /// Node it moves to.
+    pub target_node: String,
+    /// Name of the StatefulSet that owns the pod.
+    pub owner: String,
+    /// UID of the StatefulSet.
+    pub owner_uid: String,
+    /// The stream.
+    pub queue: QueuePlan,
+    /// How the process is dumped.
+    pub checkpoint_backend: CheckpointBackend,
+}
+
+/// The stream, resolved.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct QueuePlan {
+    /// Primary queue.
+    pub queue: String,
+    /// Whether it is a quorum queue.
+    pub quorum: bool,
+    /// Secret with the broker's addresses and credentials, when there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
+    /// Whether the control queue of the source existed before the move.
+    pub control_queue_existed: bool,
+}
+
+/// The effect that may be under way.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Intent {
+    /// Step that it belongs to.
+    pub step: Step,
+    /// Handoff that it belongs to, 1 or 2; 0 before and after them.
+    pub leg: u8,
+    /// Key of everything that the step makes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Key>,
+    /// When it was written.
+    pub since: MicroTime,
+}
+
+/// A running instance of the application.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Instance {
+    /// Pod name.
+    pub pod: String,
+    /// Pod UID, once known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<String>,
+    /// Node.
+    pub node: String,
+    /// Restarts of the container when the handoff began: a change voids a hold.
+    #[serde(default)]
+    pub restarts: i32,
+}
+
+/// One handoff: the stream position moves from one instance to its copy.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Leg {
+    /// 1: source to shadow, 2: shadow to the re-created pod.
+    pub number: u8,
+    /// Attempt, from 0.
+    pub attempt: u32,
+    /// Key of everything that this attempt makes.
+    pub key: Key,
+    /// Instance that holds the stream.
+    pub from: Instance,
+    /// Instance that takes it over.
+    pub to: Instance,
+    /// START_REPLAY may have been sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub park_sent: Option<MicroTime>,
+    /// The hold was proven.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parked: Option<MicroTime>,
+    /// The dump.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<Checkpointed>,
+    /// The transfer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transfer: Option<Transferred>,
+    /// Time that the runtime's restore took, microseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restore_micros: Option<u64>,
+    /// The point of no return of this handoff.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub committed: Option<MicroTime>,
+    /// END_REPLAY was last sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unpark_sent: Option<MicroTime>,
+    /// The copy was seen on the primary queue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub released: Option<MicroTime>,
+}
+
+/// Why a move is undone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Rollback {
+    /// Short, stable, CamelCase.
+    pub reason: String,
+    /// What happened and what to do, for a person.
+    pub message: String,
+    /// Whether the user asked for it.
+    pub cancelled: bool,
+    /// When it was decided.
+    pub since: MicroTime,
+}
+
+/// Times of one step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StepRecord {
+    /// Step.
+    pub step: Step,
+    /// Handoff, 1 or 2; 0 before and after them.
+    pub leg: u8,
+    /// When it began.
+    pub started: MicroTime,
+    /// When it was over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished: Option<MicroTime>,
+    /// What it found or did, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// What can be said about the messages at the end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Verdict {
+    /// Whether every handoff was proven exact.
+    pub exact: bool,
+    /// On what this rests, or what weakens it.
+    pub because: String,
+}

@@ -1,0 +1,24 @@
+//! Types and decisions of kubectl-shadow.
+//!
+//! Nothing here reads a clock, a socket or a file: what the world looks like comes in as values
+//! ([`machine::Observed`]), what should be done about it goes out as values ([`machine::Decision`]).
+//!
+//! - [`api`]: the custom resource, as users write it and as we report on it
+//! - [`names`]: every label, annotation, queue, pod and key name, one function each
+//! - [`wire`]: messages between controller and agent
+//! - [`settings`]: what a migration is told about its stream, from the spec or from annotations
+//! - [`validate`]: what is refused, what is defaulted and what is warned of, before anything is touched
+//! - [`compat`]: whether a process dumped on one node can be restored on another
+//! - [`restore_pod`]: pods that restore a container
+//! - [`plan`]: from what the user asked for and what the cluster holds to a resolved plan, or a refusal
+//! - [`machine`]: the step function that decides what happens next
+#![forbid(unsafe_code)]
+
+pub mod api;
+pub mod compat;
+pub mod machine;
+pub mod names;
+pub mod restore_pod;
+pub mod settings;
+pub mod validate;
+pub mod wire;

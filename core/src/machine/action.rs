@@ -1,0 +1,88 @@
+//! Effects as data. Each is idempotent: it carries the key, a UID or a name that only this attempt uses, so that
+//! done twice it is done once.
+
+use crate::machine::proof::{Emptied, Expendable};
+use crate::names::Key;
+use crate::wire::{Checkpointed, PodRef, Transferred};
+
+/// Something to do in the cluster, in the broker or on a node.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Tell the target's agent that `pod` is going to claim `key`.
+    Announce {
+        /// Key.
+        key: Key,
+        /// Pod that may claim it.
+        pod: String,
+    },
+    /// Put the rule in place that sends the re-created pod to the webhook.
+    InstallRule,
+    /// Show by a dry run that the rule is in force.
+    ProveRule,
+    /// Create the shadow pod.
+    CreateShadow,
+    /// Declare the hold queue and ask the instance in `pod` to wait on it.
+    Park {
+        /// Pod of the instance.
+        pod: String,
+    },
+    /// Ask the instance in `pod` to go back to its primary queue.
+    Unpark {
+        /// Pod of the instance.
+        pod: String,
+    },
+    /// Take back control messages that nobody reads.
+    WithdrawControl {
+        /// Pod whose control queue is meant.
+        pod: String,
+        /// Delete the queue too, since it was not there before us.
+        delete: bool,
+    },
+    /// Dump the parked instance.
+    Checkpoint {
+        /// The instance.
+        pod: PodRef,
+    },
+    /// Bring the archive to the target node.
+    Fetch {
+        /// What was dumped.
+        checkpoint: Checkpointed,
+    },
+    /// Delete a pod that is not needed any more, in the ordinary way.
+    DeletePod(Expendable),
+    /// Hurry the end of a pod that kubelet is already stopping.
+    Kill(Expendable),
+    /// Delete a hold queue.
+    DropHold(Emptied),
+    /// Delete the control queue of a pod that is gone, with whatever stale messages it holds.
+    DropControl {
+        /// Pod that is gone.
+        pod: String,
+    },
+    /// Answer "no" to a waiting claim.
+    AbortKey {
+        /// For the pod's events.
+        reason: String,
+    },
+    /// Remove the rule.
+    RemoveRule,
+    /// Remove archives and state of all keys from both nodes.
+    ForgetKeys,
+}
+
+/// What an effect brought to light.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// Done; the next look shows it.
+    Done,
+    /// START_REPLAY was sent.
+    ParkSent,
+    /// END_REPLAY was sent.
+    UnparkSent,
+    /// The rule answered the dry run.
+    RuleProven,
+    /// The dump.
+    Checkpointed(Checkpointed),
+    /// The transfer.
+    Transferred(Transferred),
+}

@@ -1,0 +1,132 @@
+//! What was decided.
+
+use k8s_openapi::jiff::Timestamp;
+
+use crate::api::Step;
+use crate::machine::action::Action;
+
+/// What happens next.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Decision {
+    /// Do this, then look again.
+    Run(Action),
+    /// The goal of the present step is reached: write that down together with the intent of the next one.
+    Advance(Next),
+    /// Nothing to do until something changes, at the latest until then.
+    Wait {
+        /// When to look again at the latest; past it the step gives up or warns.
+        until: Timestamp,
+        /// What is being waited for, for people.
+        reason: String,
+    },
+    /// Undo the present handoff.
+    RollBack(Cause),
+    /// The migration has ended.
+    Finish(End),
+    /// Nothing safe can be decided; both copies are kept and a person is asked.
+    Stuck(Cause),
+}
+
+/// Where to go next, and what was learned.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Next {
+    /// The next step.
+    pub step: Step,
+    /// Note for the record of the step that is over.
+    pub note: Option<String>,
+    /// Something was seen that weakens the verdict.
+    pub doubt: Option<String>,
+    /// What changes in the record of the handoffs.
+    pub change: Change,
+}
+
+impl Next {
+    /// Go to `step`, nothing learned.
+    pub fn to(step: Step) -> Self {
+        Self {
+            step,
+            note: None,
+            doubt: None,
+            change: Change::None,
+        }
+    }
+
+    /// With a note for people.
+    #[must_use]
+    pub fn note(mut self, note: impl Into<String>) -> Self {
+        self.note = Some(note.into());
+        self
+    }
+
+    /// With a change of the record.
+    #[must_use]
+    pub fn change(mut self, change: Change) -> Self {
+        self.change = change;
+        self
+    }
+
+    /// With a doubt about exactness.
+    #[must_use]
+    pub fn doubt(mut self, doubt: impl Into<String>) -> Self {
+        self.doubt = Some(doubt.into());
+        self
+    }
+}
+
+/// A change in the record of the handoffs.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// None.
+    None,
+    /// The container that waits belongs to this incarnation of the target pod.
+    Staged {
+        /// UID of the target pod.
+        uid: String,
+    },
+    /// The hold was proven.
+    Parked,
+    /// The copy runs.
+    Restored {
+        /// Time that the restore took, microseconds.
+        micros: u64,
+    },
+    /// The copy is the truth.
+    Committed,
+    /// The copy consumes the primary queue.
+    Released,
+    /// A new handoff, or a new attempt of the present one, begins.
+    Begin {
+        /// 1 or 2.
+        leg: u8,
+        /// From 0.
+        attempt: u32,
+    },
+}
+
+/// How a migration ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Moved.
+    Completed,
+    /// Undone.
+    Undone,
+}
+
+/// Why something is not done, or is undone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cause {
+    /// Short, stable, CamelCase.
+    pub reason: String,
+    /// What happened and what to do, for a person.
+    pub message: String,
+}
+
+impl Cause {
+    /// A cause.
+    pub fn new(reason: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            reason: reason.into(),
+            message: message.into(),
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! How long each wait may last, and how often something may be tried.
+
+use k8s_openapi::jiff::SignedDuration;
+
+/// A target pod that is not staged by then will not be (scheduling, image, sandbox).
+pub const STAGE: SignedDuration = SignedDuration::from_secs(45);
+/// A control message that nobody has read by then is read by nobody.
+pub const CONTROL_UNREAD: SignedDuration = SignedDuration::from_millis(2_500);
+/// An application that has read START_REPLAY finishes what it holds within this time.
+pub const PARK: SignedDuration = SignedDuration::from_secs(30);
+/// Dump of a container, kubelet's own limit.
+pub const CHECKPOINT: SignedDuration = SignedDuration::from_secs(120);
+/// Transfer between two agents.
+pub const TRANSFER: SignedDuration = SignedDuration::from_secs(120);
+/// Restore until the copy is on the hold queue.
+pub const RESTORE: SignedDuration = SignedDuration::from_secs(20);
+/// A control message that had no effect is sent again after this time; reading it twice does nothing.
+pub const RESEND: SignedDuration = SignedDuration::from_millis(500);
+/// The old instance waits this long for Services to have switched to the copy.
+pub const TRAFFIC: SignedDuration = SignedDuration::from_secs(15);
+/// Proxies learn of a changed endpoint within this time; until then requests may still reach the old pod.
+pub const PROXY: SignedDuration = SignedDuration::from_millis(300);
+/// Whole move before the commit, unless `spec.deadlineSeconds` says otherwise.
+pub const DEADLINE_SECONDS: u32 = 120;
+/// Attempts of the second handoff before a person is asked; the shadow goes on in any case.
+pub const SECOND_LEG_ATTEMPTS: u32 = 5;
+/// How far in the future "look again" lies when a watch will tell earlier.
+pub const IDLE: SignedDuration = SignedDuration::from_secs(5);

@@ -1,0 +1,96 @@
+//! The machine: from what is wanted, what is recorded and what is seen to what happens next.
+//!
+//! ```text
+//! Prepare → [ Stage → Hold → Checkpoint → Transfer → Restore → Commit → Exclude → Release → Switch → Retire ]×2 → Clean
+//!               └────────────── Abandon (undo, before Commit) ──────────────┘
+//! ```
+//!
+//! [`next_step`] is pure: no clock, no I/O, no memory but `status`. One module per step says what holds when the
+//! step succeeds and what holds when it fails. The caller performs a decided [`Action`] only after the intent of
+//! its step was written ([`record::enter`]), and looks again afterwards.
+
+pub mod action;
+pub mod decision;
+pub mod limits;
+pub mod observed;
+pub mod proof;
+pub mod record;
+pub mod steps;
+
+pub use action::{Action, Outcome};
+pub use decision::{Cause, Change, Decision, End, Next};
+pub use observed::{KeySeen, Observed, PodSeen, PodView, QueueSeen, RuleSeen};
+
+use k8s_openapi::jiff::Timestamp;
+
+use crate::api::{Leg, MigrationStatus, Plan, StatefulMigrationSpec, Step};
+
+/// Everything a step may base its decision on.
+#[derive(Clone, Copy, Debug)]
+pub struct Scene<'a> {
+    /// What the user wants.
+    pub spec: &'a StatefulMigrationSpec,
+    /// What is recorded.
+    pub status: &'a MigrationStatus,
+    /// The resolved plan.
+    pub plan: &'a Plan,
+    /// The present handoff.
+    pub leg: &'a Leg,
+    /// What was seen.
+    pub seen: &'a Observed,
+    /// When it was seen.
+    pub now: Timestamp,
+    /// When the present step began.
+    pub since: Timestamp,
+}
+
+/// Decides what happens next to a migration whose plan was made ([`crate::plan`] makes it).
+///
+/// A status that does not fit together is answered by [`Decision::Stuck`], never by success.
+pub fn next_step(
+    spec: &StatefulMigrationSpec,
+    status: &MigrationStatus,
+    seen: &Observed,
+    now: Timestamp,
+) -> Decision {
+    let (Some(plan), Some(intent)) = (&status.plan, &status.intent) else {
+        return Decision::Stuck(Cause::new(
+            "StatusUnreadable",
+            "the status has a phase but no plan or no intent; it was changed by somebody else. Both pods are kept: \
+             look at them and at the queue, then delete this object",
+        ));
+    };
+    let Some(leg) = status.legs.last() else {
+        return Decision::Stuck(Cause::new(
+            "StatusUnreadable",
+            "the status has a plan but no handoff; it was changed by somebody else. Delete this object and create it anew",
+        ));
+    };
+    let scene = Scene {
+        spec,
+        status,
+        plan,
+        leg,
+        seen,
+        now,
+        since: intent.since.0,
+    };
+    if let Some(decision) = steps::guard::overrides(intent.step, &scene) {
+        return decision;
+    }
+    match intent.step {
+        Step::Prepare => Decision::Advance(Next::to(Step::Stage)),
+        Step::Stage => steps::stage::next(&scene),
+        Step::Hold => steps::hold::next(&scene),
+        Step::Checkpoint => steps::checkpoint::next(&scene),
+        Step::Transfer => steps::transfer::next(&scene),
+        Step::Restore => steps::restore::next(&scene),
+        Step::Commit => steps::commit::next(&scene),
+        Step::Exclude => steps::exclude::next(&scene),
+        Step::Release => steps::release::next(&scene),
+        Step::Switch => steps::switch::next(&scene),
+        Step::Retire => steps::retire::next(&scene),
+        Step::Clean => steps::clean::next(&scene),
+        Step::Abandon => steps::abandon::next(&scene),
+    }
+}

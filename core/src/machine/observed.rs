@@ -1,0 +1,143 @@
+//! What the controller saw of the world before it decides. Only what the present step needs is looked at; the
+//! rest is `Unseen`, and no decision may rest on it.
+
+use crate::wire::{Archive, Claim};
+
+/// The world, as far as the present step needs it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Observed {
+    /// The user asked for an end (`spec.cancel`, or the object is being deleted).
+    pub cancel: bool,
+    /// Pod that holds the stream.
+    pub from: PodSeen,
+    /// Pod that takes it over.
+    pub to: PodSeen,
+    /// Primary queue.
+    pub primary: QueueSeen,
+    /// Hold queue of this attempt.
+    pub hold: QueueSeen,
+    /// Control queue of `from`.
+    pub from_control: QueueSeen,
+    /// Control queue of `to`.
+    pub to_control: QueueSeen,
+    /// What the target's agent knows of the key.
+    pub key: KeySeen,
+    /// The rule that rewrites the re-created pod.
+    pub rule: RuleSeen,
+    /// Hold queues of this migration that still exist, with their contents.
+    pub leftovers: Vec<(String, QueueSeen)>,
+    /// What could not be read, for people.
+    pub blind: Vec<String>,
+}
+
+/// A pod as the API server shows it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum PodSeen {
+    /// Not looked at, or not readable.
+    #[default]
+    Unseen,
+    /// There is no pod of this name.
+    Gone,
+    /// There is one.
+    Present(PodView),
+}
+
+/// What matters of a pod.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PodView {
+    /// UID.
+    pub uid: String,
+    /// Node, once scheduled.
+    pub node: Option<String>,
+    /// Restore key in its annotations.
+    pub key: Option<String>,
+    /// Condition `Ready`.
+    pub ready: bool,
+    /// It has a deletion time stamp.
+    pub terminating: bool,
+    /// Kubelet has begun to stop it: it will not restart the container any more.
+    pub stopping: bool,
+    /// Phase is Failed or Succeeded, or the container has terminated and will not be restarted.
+    pub ended: bool,
+    /// Restarts of the moved container.
+    pub restarts: i32,
+    /// Why it does not start, when something says so (`FailedScheduling`, `ErrImagePull`, …).
+    pub trouble: Option<String>,
+}
+
+/// A queue as the broker shows it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum QueueSeen {
+    /// Not looked at, or not readable.
+    #[default]
+    Unseen,
+    /// There is no such queue.
+    Absent,
+    /// There is one.
+    Present {
+        /// Messages ready for delivery.
+        ready: u64,
+        /// Consumers.
+        consumers: u64,
+        /// Messages delivered and not acknowledged, where the broker tells it live.
+        unacked: Option<u64>,
+    },
+}
+
+impl QueueSeen {
+    /// Consumers; `None` when the queue was not seen or is absent.
+    pub fn consumers(self) -> Option<u64> {
+        match self {
+            Self::Present { consumers, .. } => Some(consumers),
+            Self::Unseen | Self::Absent => None,
+        }
+    }
+
+    /// Ready messages; `None` when the queue was not seen or is absent.
+    pub fn ready(self) -> Option<u64> {
+        match self {
+            Self::Present { ready, .. } => Some(ready),
+            Self::Unseen | Self::Absent => None,
+        }
+    }
+
+    /// Whether the queue is known not to hold anything that is under way: no unacknowledged message where the
+    /// broker tells it.
+    pub fn settled(self) -> bool {
+        match self {
+            Self::Present { unacked, .. } => unacked.is_none_or(|n| n == 0),
+            Self::Unseen | Self::Absent => false,
+        }
+    }
+}
+
+/// What the target's agent knows of the key.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum KeySeen {
+    /// Not looked at, or the agent did not answer.
+    #[default]
+    Unseen,
+    /// The agent does not know the key.
+    Unknown,
+    /// It does.
+    Known {
+        /// The claim of the container.
+        claim: Claim,
+        /// The archive.
+        archive: Archive,
+    },
+}
+
+/// The rule that sends the re-created pod to the webhook.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RuleSeen {
+    /// Not looked at.
+    #[default]
+    Unseen,
+    /// Not there.
+    Absent,
+    /// There, but not shown to be in force.
+    Unproven,
+    /// A dry run came back rewritten.
+    Proven,
+}

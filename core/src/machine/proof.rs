@@ -1,0 +1,79 @@
+//! Proof values: what destroys something takes one of these, and only an observation can build it.
+
+use crate::api::Leg;
+use crate::machine::observed::{PodSeen, PodView, QueueSeen};
+use crate::wire::PodRef;
+
+/// A hold queue that nobody consumes and that holds nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Emptied {
+    queue: String,
+}
+
+impl Emptied {
+    /// Proves it from what was seen.
+    pub fn prove(queue: &str, seen: QueueSeen) -> Option<Self> {
+        let empty = seen.ready() == Some(0) && seen.consumers() == Some(0) && seen.settled();
+        empty.then(|| Self {
+            queue: queue.to_owned(),
+        })
+    }
+
+    /// The queue that may be deleted.
+    pub fn queue(&self) -> &str {
+        &self.queue
+    }
+}
+
+/// A pod incarnation that does not hold the only copy of anything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expendable {
+    pod: PodRef,
+}
+
+impl Expendable {
+    /// The old instance, after its copy was made the truth.
+    pub fn superseded(leg: &Leg, namespace: &str) -> Option<Self> {
+        leg.committed.as_ref()?;
+        let uid = leg.from.uid.clone()?;
+        Some(Self {
+            pod: PodRef {
+                namespace: namespace.to_owned(),
+                name: leg.from.pod.clone(),
+                uid,
+            },
+        })
+    }
+
+    /// The copy, while it is not the truth: it was not committed and is not the pod that holds the stream.
+    pub fn uncommitted_copy(leg: &Leg, namespace: &str, seen: &PodSeen) -> Option<Self> {
+        let PodSeen::Present(view) = seen else { return None };
+        if leg.committed.is_some() || leg.from.uid.as_deref() == Some(view.uid.as_str()) {
+            return None;
+        }
+        Some(Self {
+            pod: PodRef {
+                namespace: namespace.to_owned(),
+                name: leg.to.pod.clone(),
+                uid: view.uid.clone(),
+            },
+        })
+    }
+
+    /// A stand-in whose process has ended by itself: there is nothing left in it to lose.
+    pub fn ended(leg: &Leg, namespace: &str, view: &PodView) -> Option<Self> {
+        let ours = leg.from.uid.as_deref() == Some(view.uid.as_str());
+        (ours && view.ended).then(|| Self {
+            pod: PodRef {
+                namespace: namespace.to_owned(),
+                name: leg.from.pod.clone(),
+                uid: view.uid.clone(),
+            },
+        })
+    }
+
+    /// The incarnation that may be deleted.
+    pub fn pod(&self) -> &PodRef {
+        &self.pod
+    }
+}

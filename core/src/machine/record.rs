@@ -1,0 +1,230 @@
+//! How decisions and outcomes change the status. The only place that writes steps, phases and handoffs.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use k8s_openapi::jiff::Timestamp;
+
+use crate::api::{Instance, Intent, Leg, MigrationStatus, Phase, Plan, Rollback, Step, StepRecord, Verdict};
+use crate::machine::action::Outcome;
+use crate::machine::decision::{Cause, Change, End, Next};
+use crate::names::{self, BadKey, Key};
+
+/// Writes the plan and the intent of the first step.
+pub fn begin(
+    status: &mut MigrationStatus,
+    plan: Plan,
+    uid: &str,
+    restarts: i32,
+    now: Timestamp,
+) -> Result<(), BadKey> {
+    let from = Instance {
+        pod: plan.source.name.clone(),
+        uid: Some(plan.source.uid.clone()),
+        node: plan.source_node.clone(),
+        restarts,
+    };
+    let to = Instance {
+        pod: names::shadow_pod(&from.pod),
+        node: plan.target_node.clone(),
+        ..Instance::default()
+    };
+    status.legs = vec![leg(uid, 1, 0, from, to)?];
+    status.source_node = Some(plan.source_node.clone());
+    status.plan = Some(plan);
+    status.verdict = None;
+    enter(status, Step::Stage, now);
+    Ok(())
+}
+
+/// Applies what a step learned and writes the intent of the next one.
+pub fn advance(status: &mut MigrationStatus, next: &Next, uid: &str, now: Timestamp) -> Result<(), BadKey> {
+    if let (Some(note), Some(record)) = (&next.note, status.steps.last_mut()) {
+        record.note = Some(note.clone());
+    }
+    if let Some(doubt) = &next.doubt {
+        add_doubt(status, doubt);
+    }
+    apply_change(status, &next.change, uid, now)?;
+    enter(status, next.step, now);
+    Ok(())
+}
+
+/// Closes the record of the step that is over and opens the next one.
+pub fn enter(status: &mut MigrationStatus, step: Step, now: Timestamp) {
+    close_step(status, now);
+    let (leg, key) = status
+        .legs
+        .last()
+        .map_or((0, None), |l| (l.number, Some(l.key.clone())));
+    status.steps.push(StepRecord {
+        step,
+        leg,
+        started: MicroTime(now),
+        finished: None,
+        note: None,
+    });
+    status.intent = Some(Intent {
+        step,
+        leg,
+        key,
+        since: MicroTime(now),
+    });
+    status.phase = phase_of(step, leg);
+    status.start_time.get_or_insert(MicroTime(now));
+}
+
+/// Writes down why the present handoff is undone.
+pub fn roll_back(status: &mut MigrationStatus, cause: &Cause, cancelled: bool, now: Timestamp) {
+    if let Some(record) = status.steps.last_mut() {
+        record.note = Some(cause.message.clone());
+    }
+    status.rollback = Some(Rollback {
+        reason: cause.reason.clone(),
+        message: cause.message.clone(),
+        cancelled,
+        since: MicroTime(now),
+    });
+    enter(status, Step::Abandon, now);
+}
+
+/// Takes in what an effect brought to light; says whether that changed anything worth saving.
+pub fn absorb(status: &mut MigrationStatus, outcome: Outcome, now: Timestamp) -> bool {
+    let Some(leg) = status.legs.last_mut() else {
+        return false;
+    };
+    match outcome {
+        Outcome::Done | Outcome::RuleProven => return false,
+        Outcome::ParkSent => leg.park_sent = Some(MicroTime(now)),
+        Outcome::UnparkSent => leg.unpark_sent = Some(MicroTime(now)),
+        Outcome::Checkpointed(facts) => leg.checkpoint = Some(facts),
+        Outcome::Transferred(facts) => leg.transfer = Some(facts),
+    }
+    true
+}
+
+/// Writes the end.
+pub fn finish(status: &mut MigrationStatus, end: End, now: Timestamp) {
+    close_step(status, now);
+    status.intent = None;
+    status.completion_time = Some(MicroTime(now));
+    status.pause = longest_pause(status).map(|d| format!("{}ms", d.as_millis()));
+    status.phase = match end {
+        End::Completed => Phase::Completed,
+        End::Undone if status.rollback.as_ref().is_some_and(|r| r.cancelled) => Phase::Cancelled,
+        End::Undone => Phase::Failed,
+    };
+    if status.verdict.is_none() {
+        let because = match end {
+            End::Completed => {
+                "both handoffs were proven: everything delivered was acknowledged before the dump, and nobody \
+                 consumed the queue until the copy took it up"
+            }
+            End::Undone => "the source kept its memory and its place in the stream",
+        };
+        status.verdict = Some(Verdict {
+            exact: true,
+            because: because.to_owned(),
+        });
+    }
+}
+
+/// Longest time from a proven hold to its release.
+pub fn longest_pause(status: &MigrationStatus) -> Option<k8s_openapi::jiff::SignedDuration> {
+    let pause = |leg: &Leg| Some(leg.released.as_ref()?.0.duration_since(leg.park_sent.as_ref()?.0));
+    status.legs.iter().filter_map(pause).max()
+}
+
+/// Whether the source may never be gone back to.
+pub fn is_committed(status: &MigrationStatus) -> bool {
+    status.legs.iter().any(|leg| leg.committed.is_some())
+}
+
+fn close_step(status: &mut MigrationStatus, now: Timestamp) {
+    if let Some(open) = status.steps.last_mut().filter(|r| r.finished.is_none()) {
+        open.finished = Some(MicroTime(now));
+    }
+}
+
+fn add_doubt(status: &mut MigrationStatus, doubt: &str) {
+    let because = match &status.verdict {
+        Some(verdict) if !verdict.exact => format!("{}; {doubt}", verdict.because),
+        Some(_) | None => doubt.to_owned(),
+    };
+    status.verdict = Some(Verdict {
+        exact: false,
+        because,
+    });
+}
+
+fn apply_change(
+    status: &mut MigrationStatus,
+    change: &Change,
+    uid: &str,
+    now: Timestamp,
+) -> Result<(), BadKey> {
+    if let Change::Begin { leg: number, attempt } = change {
+        let next = following(status, uid, *number, *attempt)?;
+        status.legs.extend(next);
+        status.rollback = None;
+        return Ok(());
+    }
+    let Some(leg) = status.legs.last_mut() else {
+        return Ok(());
+    };
+    let now = MicroTime(now);
+    match change {
+        Change::None | Change::Begin { .. } => {}
+        Change::Staged { uid } => leg.to.uid = Some(uid.clone()),
+        Change::Parked => leg.parked = Some(now),
+        Change::Restored { micros } => leg.restore_micros = Some(*micros),
+        Change::Committed => leg.committed = Some(now),
+        Change::Released => leg.released = Some(now),
+    }
+    Ok(())
+}
+
+/// The handoff after the present one: from whoever holds the stream now to the re-created pod.
+fn following(status: &MigrationStatus, uid: &str, number: u8, attempt: u32) -> Result<Option<Leg>, BadKey> {
+    let (Some(plan), Some(last)) = (&status.plan, status.legs.last()) else {
+        return Ok(None);
+    };
+    let holder = if last.committed.is_some() {
+        last.to.clone()
+    } else {
+        last.from.clone()
+    };
+    let to = Instance {
+        pod: plan.source.name.clone(),
+        node: plan.target_node.clone(),
+        ..Instance::default()
+    };
+    leg(uid, number, attempt, holder, to).map(Some)
+}
+
+fn leg(uid: &str, number: u8, attempt: u32, from: Instance, to: Instance) -> Result<Leg, BadKey> {
+    Ok(Leg {
+        number,
+        attempt,
+        key: Key::of(uid, number, attempt)?,
+        from,
+        to,
+        park_sent: None,
+        parked: None,
+        checkpoint: None,
+        transfer: None,
+        restore_micros: None,
+        committed: None,
+        unpark_sent: None,
+        released: None,
+    })
+}
+
+fn phase_of(step: Step, leg: u8) -> Phase {
+    match (step, leg) {
+        (Step::Prepare | Step::Stage, 0 | 1) => Phase::Pending,
+        (Step::Hold | Step::Checkpoint, 0 | 1) => Phase::Checkpointing,
+        (Step::Transfer, 0 | 1) => Phase::Transferring,
+        (Step::Restore | Step::Commit, 0 | 1) => Phase::Restoring,
+        (Step::Exclude | Step::Release, 0 | 1) => Phase::Replaying,
+        _ => Phase::Finalizing,
+    }
+}

@@ -1,0 +1,126 @@
+//! Abandon: the present handoff is undone.
+//!
+//! Success, first handoff: the source serves as if nothing had happened, the copy is gone, nothing of ours is
+//! left. Success, second handoff: the shadow serves, and another attempt begins with a new key.
+//! Failure: tried again until it is done. The source is released first, before anything is tidied up.
+
+use crate::api::Step;
+use crate::machine::observed::{KeySeen, PodSeen, QueueSeen};
+use crate::machine::proof::Expendable;
+use crate::machine::steps::{blind, clean, overdue, wait};
+use crate::machine::{Action, Cause, Change, Decision, End, Next, Scene, limits};
+use crate::names;
+use crate::wire::Claim;
+
+/// Decides.
+pub fn next(scene: &Scene<'_>) -> Decision {
+    if let Some(decision) = release_holder(scene) {
+        return decision;
+    }
+    if scene.leg.number > 1 {
+        try_again(scene)
+    } else {
+        remove_copy(scene)
+    }
+}
+
+/// Whoever holds the stream goes on first. `None`: it does.
+///
+/// What counts is the name, not the incarnation: a restarted or replaced instance finds its primary queue by itself,
+/// but it would also obey a START_REPLAY that its predecessor had not read.
+fn release_holder(scene: &Scene<'_>) -> Option<Decision> {
+    let seen = scene.seen;
+    let pod = &scene.leg.from.pod;
+    let unread = seen.from_control.ready().unwrap_or(0) > 0;
+    let withdraw = |delete: bool| {
+        Decision::Run(Action::WithdrawControl {
+            pod: pod.clone(),
+            delete,
+        })
+    };
+    if scene.leg.park_sent.is_none() && seen.hold == QueueSeen::Absent {
+        return None;
+    }
+    match &seen.from {
+        PodSeen::Unseen => return Some(wait(scene, format!("pod {pod} cannot be seen{}", blind(scene)))),
+        PodSeen::Gone => return unread.then(|| withdraw(false)),
+        PodSeen::Present(view) if view.ended => return None,
+        PodSeen::Present(view) if view.terminating => return Some(wait(scene, format!("pod {pod} goes"))),
+        PodSeen::Present(_) => {}
+    }
+    let serves = seen.primary.consumers().is_some_and(|n| n > 0);
+    if serves && !unread {
+        return None;
+    }
+    if serves && overdue(scene, limits::CONTROL_UNREAD) {
+        return Some(withdraw(!scene.plan.queue.control_queue_existed));
+    }
+    let sent = scene.leg.unpark_sent.as_ref().map(|t| t.0);
+    if sent.is_none_or(|at| scene.now.duration_since(at) > limits::RESEND && !unread) {
+        return Some(Decision::Run(Action::Unpark { pod: pod.clone() }));
+    }
+    Some(wait(
+        scene,
+        format!("pod {pod} goes back to its primary queue{}", blind(scene)),
+    ))
+}
+
+fn remove_copy(scene: &Scene<'_>) -> Decision {
+    if let KeySeen::Known {
+        claim: Claim::Waiting { .. } | Claim::None,
+        ..
+    } = &scene.seen.key
+    {
+        let reason = scene
+            .status
+            .rollback
+            .as_ref()
+            .map_or("abandoned", |r| r.message.as_str());
+        return Decision::Run(Action::AbortKey {
+            reason: format!("the migration was undone: {reason}"),
+        });
+    }
+    match &scene.seen.to {
+        PodSeen::Unseen => return wait(scene, format!("the copy cannot be seen{}", blind(scene))),
+        PodSeen::Present(view)
+            if view.key.as_deref() == Some(scene.leg.key.as_str()) && !view.terminating =>
+        {
+            if let Some(proof) =
+                Expendable::uncommitted_copy(scene.leg, &scene.plan.source.namespace, &scene.seen.to)
+            {
+                return Decision::Run(Action::DeletePod(proof));
+            }
+        }
+        PodSeen::Present(view) if view.key.as_deref() == Some(scene.leg.key.as_str()) => {
+            return wait(scene, format!("pod {} goes", scene.leg.to.pod));
+        }
+        PodSeen::Present(_) | PodSeen::Gone => {}
+    }
+    if let QueueSeen::Present { consumers: 0, .. } = scene.seen.to_control {
+        return Decision::Run(Action::DropControl {
+            pod: scene.leg.to.pod.clone(),
+        });
+    }
+    clean::remainder(scene).unwrap_or(Decision::Finish(End::Undone))
+}
+
+fn try_again(scene: &Scene<'_>) -> Decision {
+    let attempt = scene.leg.attempt + 1;
+    if attempt >= limits::SECOND_LEG_ATTEMPTS {
+        let why = scene
+            .status
+            .rollback
+            .as_ref()
+            .map_or("unknown", |r| r.message.as_str());
+        return Decision::Stuck(Cause::new(
+            "SecondHandoffFails",
+            format!(
+                "pod {} holds the state and serves; moving it to its old name failed {attempt} times, last because: {why}. \
+                 Mend that and delete pod {} to try once more",
+                names::shadow_pod(&scene.plan.source.name),
+                scene.plan.source.name
+            ),
+        ));
+    }
+    Decision::Advance(Next::to(Step::Stage).change(Change::Begin { leg: 2, attempt }))
+}

@@ -1,0 +1,57 @@
+//! Clean: nothing of ours is left.
+//!
+//! Success: no hold queue, no rule, no archive, no key; the migration is over.
+//! Failure: tried again until it is done; what is in the way is said.
+
+use crate::machine::observed::{PodSeen, QueueSeen, RuleSeen};
+use crate::machine::proof::{Emptied, Expendable};
+use crate::machine::steps::{blind, wait};
+use crate::machine::{Action, Decision, End, KeySeen, Scene};
+
+/// Decides.
+pub fn next(scene: &Scene<'_>) -> Decision {
+    match remainder(scene) {
+        Some(decision) => decision,
+        None => Decision::Finish(End::Completed),
+    }
+}
+
+/// What is still to be removed, in an order in which every removal is safe. Shared with `abandon`.
+pub(super) fn remainder(scene: &Scene<'_>) -> Option<Decision> {
+    if let PodSeen::Present(view) = &scene.seen.from
+        && scene.leg.number > 1
+        && view.ended
+        && !view.terminating
+        && let Some(proof) = Expendable::ended(scene.leg, &scene.plan.source.namespace, view)
+    {
+        return Some(Decision::Run(Action::DeletePod(proof)));
+    }
+    for (name, seen) in &scene.seen.leftovers {
+        match (*seen, Emptied::prove(name, *seen)) {
+            (QueueSeen::Absent, _) => {}
+            (_, Some(proof)) => return Some(Decision::Run(Action::DropHold(proof))),
+            (QueueSeen::Unseen | QueueSeen::Present { .. }, None) => {
+                return Some(wait(
+                    scene,
+                    format!(
+                        "hold queue {name} is still in use or cannot be read{}",
+                        blind(scene)
+                    ),
+                ));
+            }
+        }
+    }
+    match (scene.seen.rule, &scene.seen.key) {
+        (RuleSeen::Unproven | RuleSeen::Proven, _) => Some(Decision::Run(Action::RemoveRule)),
+        (RuleSeen::Unseen, _) => Some(wait(
+            scene,
+            format!("the rewriting rule cannot be read{}", blind(scene)),
+        )),
+        (RuleSeen::Absent, KeySeen::Known { .. }) => Some(Decision::Run(Action::ForgetKeys)),
+        (RuleSeen::Absent, KeySeen::Unseen) => Some(wait(
+            scene,
+            format!("the target node's agent does not answer{}", blind(scene)),
+        )),
+        (RuleSeen::Absent, KeySeen::Unknown) => None,
+    }
+}

@@ -1,0 +1,88 @@
+//! What ends a handoff from outside, whatever step it is in.
+//!
+//! Before the first commit the source is the truth: a wish to cancel, the deadline or any change of the source
+//! undoes the move. After it only forward: a wish to cancel is too late. If the shadow ends before it was dumped
+//! for the second handoff, its memory is lost as in any crash, and the pod under the old name starts fresh.
+
+use k8s_openapi::jiff::SignedDuration;
+
+use crate::api::{Leg, Step};
+use crate::machine::observed::PodSeen;
+use crate::machine::{Cause, Decision, Next, Scene, limits};
+
+/// What has to be done instead of the present step's own decision, if anything.
+pub fn overrides(step: Step, scene: &Scene<'_>) -> Option<Decision> {
+    if !precedes_commit(step) {
+        return None;
+    }
+    if scene.leg.number == 1 {
+        source_guard(scene).map(Decision::RollBack)
+    } else {
+        shadow_guard(scene)
+    }
+}
+
+/// Whether a handoff in this step can still be undone.
+pub fn precedes_commit(step: Step) -> bool {
+    match step {
+        Step::Stage | Step::Hold | Step::Checkpoint | Step::Transfer | Step::Restore | Step::Commit => true,
+        Step::Prepare
+        | Step::Exclude
+        | Step::Release
+        | Step::Switch
+        | Step::Retire
+        | Step::Clean
+        | Step::Abandon => false,
+    }
+}
+
+fn source_guard(scene: &Scene<'_>) -> Option<Cause> {
+    if scene.seen.cancel {
+        return Some(Cause::new("Cancelled", "cancelled as asked; the source goes on"));
+    }
+    if let Some(change) = changed(scene.leg, &scene.seen.from) {
+        return Some(Cause::new("SourceChanged", change));
+    }
+    let seconds = scene.spec.deadline_seconds.unwrap_or(limits::DEADLINE_SECONDS);
+    let started = scene.status.start_time.as_ref().map_or(scene.since, |t| t.0);
+    let late = scene.now.duration_since(started) > SignedDuration::from_secs(i64::from(seconds));
+    late.then(|| {
+        Cause::new(
+            "DeadlineExceeded",
+            format!("not committed within spec.deadlineSeconds ({seconds} s); the step that took too long is the last one in status.steps"),
+        )
+    })
+}
+
+/// How the instance that holds the stream is not what it was when the handoff began.
+pub fn changed(leg: &Leg, seen: &PodSeen) -> Option<String> {
+    let pod = &leg.from.pod;
+    match seen {
+        PodSeen::Unseen => None,
+        PodSeen::Gone => Some(format!(
+            "pod {pod} was deleted by somebody else while it was being moved"
+        )),
+        PodSeen::Present(view) if Some(&view.uid) != leg.from.uid.as_ref() => {
+            Some(format!("pod {pod} was replaced while it was being moved"))
+        }
+        PodSeen::Present(view) if view.terminating => Some(format!(
+            "pod {pod} is being deleted by somebody else while it is being moved"
+        )),
+        PodSeen::Present(view) if view.ended || view.restarts != leg.from.restarts => Some(format!(
+            "the container of pod {pod} ended or restarted while it was being moved; its own logs say why"
+        )),
+        PodSeen::Present(_) => None,
+    }
+}
+
+fn shadow_guard(scene: &Scene<'_>) -> Option<Decision> {
+    if scene.leg.checkpoint.is_some() {
+        return None;
+    }
+    let lost = changed(scene.leg, &scene.seen.from)?;
+    Some(Decision::Advance(Next::to(Step::Clean).note(lost.clone()).doubt(format!(
+        "{lost}; it held the state after the first handoff, so the memory is lost as in any crash of the application, \
+         and pod {} starts from its image. No message in the queue is lost",
+        scene.leg.to.pod
+    ))))
+}

@@ -1,0 +1,89 @@
+//! Hold: deliveries to the present instance stop at an exact boundary.
+//!
+//! Success: the instance waits on the hold queue, has applied and acknowledged everything it was given, and
+//! nobody consumes the primary queue; new messages wait there in order. Proven by the broker, not assumed: the
+//! hold queue is fresh, so its consumer shows that every earlier control message was read.
+//! Failure: the instance is sent back to its primary queue.
+
+use crate::api::Step;
+use crate::machine::observed::QueueSeen;
+use crate::machine::steps::{blind, overdue, wait};
+use crate::machine::{Action, Cause, Change, Decision, Next, Scene, limits};
+
+/// Decides.
+pub fn next(scene: &Scene<'_>) -> Decision {
+    let seen = scene.seen;
+    if scene.leg.park_sent.is_none() {
+        return match seen.hold {
+            QueueSeen::Unseen => gave_up(scene).unwrap_or_else(|| wait(scene, blind_broker(scene))),
+            QueueSeen::Absent | QueueSeen::Present { .. } => Decision::Run(Action::Park {
+                pod: scene.leg.from.pod.clone(),
+            }),
+        };
+    }
+    if is_parked(seen.hold, seen.primary) {
+        return Decision::Advance(
+            Next::to(Step::Checkpoint)
+                .note(format!(
+                    "everything delivered to {} is acknowledged",
+                    scene.leg.from.pod
+                ))
+                .change(Change::Parked),
+        );
+    }
+    gave_up(scene).unwrap_or_else(|| wait(scene, progress(scene)))
+}
+
+/// The proof: one consumer on the fresh hold queue, none on the primary queue, nothing unacknowledged on it.
+pub fn is_parked(hold: QueueSeen, primary: QueueSeen) -> bool {
+    hold.consumers() == Some(1) && primary.consumers() == Some(0) && primary.settled()
+}
+
+fn gave_up(scene: &Scene<'_>) -> Option<Decision> {
+    let unread = scene.seen.from_control.ready().unwrap_or(0) > 0;
+    if unread && overdue(scene, limits::CONTROL_UNREAD) {
+        let queue = crate::names::control_queue(&scene.leg.from.pod);
+        return Some(Decision::RollBack(Cause::new(
+            "ControlUnread",
+            format!(
+                "the application does not read its control queue {queue:?}; it has to consume it and answer START_REPLAY \
+                 (docs/applications.md), and to take its name from /etc/hostname"
+            ),
+        )));
+    }
+    overdue(scene, limits::PARK).then(|| {
+        let message = format!(
+            "not parked within {} s: {}",
+            limits::PARK.as_secs(),
+            progress(scene)
+        );
+        Decision::RollBack(Cause::new("NotParked", message))
+    })
+}
+
+fn progress(scene: &Scene<'_>) -> String {
+    let (hold, primary) = (scene.seen.hold, scene.seen.primary);
+    let unacked = match primary {
+        QueueSeen::Present { unacked: Some(n), .. } => format!("{n} messages unacknowledged"),
+        QueueSeen::Present { .. } | QueueSeen::Absent | QueueSeen::Unseen => {
+            "unacknowledged unknown".to_owned()
+        }
+    };
+    format!(
+        "{} consumers on the hold queue (1 wanted), {} on {} (0 wanted), {unacked}{}",
+        count(hold),
+        count(primary),
+        scene.plan.queue.queue,
+        blind(scene)
+    )
+}
+
+fn count(queue: QueueSeen) -> String {
+    queue
+        .consumers()
+        .map_or_else(|| "unknown".to_owned(), |n| n.to_string())
+}
+
+fn blind_broker(scene: &Scene<'_>) -> String {
+    format!("the broker does not answer{}", blind(scene))
+}

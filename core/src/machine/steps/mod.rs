@@ -1,0 +1,46 @@
+//! One module per step: what holds when it succeeds, what holds when it fails, and what it decides.
+
+pub mod abandon;
+pub mod checkpoint;
+pub mod clean;
+pub mod commit;
+pub mod exclude;
+pub mod guard;
+pub mod hold;
+pub mod release;
+pub mod restore;
+pub mod retire;
+pub mod stage;
+pub mod switch;
+pub mod transfer;
+
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
+
+use crate::machine::{Decision, Scene, limits};
+
+/// Waits for something that a watch or the next look will show.
+fn wait(scene: &Scene<'_>, reason: impl Into<String>) -> Decision {
+    Decision::Wait {
+        until: later(scene.now, limits::IDLE),
+        reason: reason.into(),
+    }
+}
+
+/// Whether the present step has lasted longer than `limit`.
+fn overdue(scene: &Scene<'_>, limit: SignedDuration) -> bool {
+    scene.now.duration_since(scene.since) > limit
+}
+
+/// A point in time, saturating at the end of time.
+fn later(now: Timestamp, by: SignedDuration) -> Timestamp {
+    now.checked_add(by).unwrap_or(Timestamp::MAX)
+}
+
+/// Why the last look was not complete, as a suffix for a reason.
+fn blind(scene: &Scene<'_>) -> String {
+    if scene.seen.blind.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", scene.seen.blind.join("; "))
+    }
+}

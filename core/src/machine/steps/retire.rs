@@ -1,0 +1,62 @@
+//! Retire: the old instance goes.
+//!
+//! Success: the old pod is gone, and so are its control queue (a later pod of
+//! that name must not read stale messages) and the hold queue. After the first handoff the second begins.
+//! Failure: there is only forward; we wait and say for what.
+
+use crate::api::Step;
+use crate::machine::observed::{PodSeen, PodView, QueueSeen};
+use crate::machine::proof::{Emptied, Expendable};
+use crate::machine::steps::{blind, overdue, wait};
+use crate::machine::{Action, Change, Decision, Next, Scene, limits};
+
+/// Decides.
+pub fn next(scene: &Scene<'_>) -> Decision {
+    match &scene.seen.from {
+        PodSeen::Unseen => wait(scene, format!("the old pod cannot be seen{}", blind(scene))),
+        PodSeen::Present(view) if Some(&view.uid) == scene.leg.from.uid.as_ref() => send_away(scene, view),
+        PodSeen::Present(_) | PodSeen::Gone => remove_queues(scene),
+    }
+}
+
+fn send_away(scene: &Scene<'_>, view: &PodView) -> Decision {
+    let Some(proof) = Expendable::superseded(scene.leg, &scene.plan.source.namespace) else {
+        return wait(scene, "the commit is not recorded");
+    };
+    match (view.terminating, view.ended, view.stopping) {
+        (false, ..) => Decision::Run(Action::DeletePod(proof)),
+        (true, false, true) if overdue(scene, limits::PROXY) => Decision::Run(Action::Kill(proof)),
+        (true, ..) => wait(scene, format!("pod {} goes", scene.leg.from.pod)),
+    }
+}
+
+fn remove_queues(scene: &Scene<'_>) -> Decision {
+    match scene.seen.from_control {
+        QueueSeen::Unseen => wait(scene, format!("the control queue cannot be read{}", blind(scene))),
+        QueueSeen::Present { consumers: 0, .. } => Decision::Run(Action::DropControl {
+            pod: scene.leg.from.pod.clone(),
+        }),
+        QueueSeen::Present { .. } => wait(scene, "the broker notices that the old pod is gone"),
+        QueueSeen::Absent => match scene.seen.hold {
+            QueueSeen::Absent => Decision::Advance(onwards(scene)),
+            QueueSeen::Unseen => wait(scene, format!("the hold queue cannot be read{}", blind(scene))),
+            QueueSeen::Present { .. } => {
+                match Emptied::prove(&crate::names::hold_queue(&scene.leg.key), scene.seen.hold) {
+                    Some(proof) => Decision::Run(Action::DropHold(proof)),
+                    None => wait(scene, "the hold queue is still in use"),
+                }
+            }
+        },
+    }
+}
+
+fn onwards(scene: &Scene<'_>) -> Next {
+    let note = format!("pod {} of before is gone", scene.leg.from.pod);
+    if scene.leg.number == 1 {
+        Next::to(Step::Stage)
+            .note(note)
+            .change(Change::Begin { leg: 2, attempt: 0 })
+    } else {
+        Next::to(Step::Clean).note(note)
+    }
+}

@@ -1,0 +1,163 @@
+//! Stage: everything slow is done before anything is frozen.
+//!
+//! Success: the target pod is scheduled, its sandbox and network exist, and the creation of its container waits
+//! for the archive; in the first handoff also the rule that will rewrite the re-created pod is proven to be in
+//! force. The source has noticed nothing.
+//! Failure: in the first handoff the move is undone, which is cheap; in the second the shadow goes on serving
+//! while we wait.
+
+use crate::api::Step;
+use crate::machine::observed::{KeySeen, PodSeen, PodView, RuleSeen};
+use crate::machine::proof::Expendable;
+use crate::machine::steps::{blind, overdue, wait};
+use crate::machine::{Action, Cause, Change, Decision, Next, Scene, limits};
+use crate::wire::Claim;
+
+/// Decides.
+pub fn next(scene: &Scene<'_>) -> Decision {
+    if scene.seen.key == KeySeen::Unknown {
+        return Decision::Run(Action::Announce {
+            key: scene.leg.key.clone(),
+            pod: scene.leg.to.pod.clone(),
+        });
+    }
+    if scene.leg.number == 1 {
+        first(scene)
+    } else {
+        second(scene)
+    }
+}
+
+fn first(scene: &Scene<'_>) -> Decision {
+    match &scene.seen.to {
+        PodSeen::Unseen => too_late_or_wait(scene, "the target pod cannot be seen"),
+        PodSeen::Gone if known(scene) => Decision::Run(Action::CreateShadow),
+        PodSeen::Gone => too_late_or_wait(scene, "the target node's agent does not answer"),
+        PodSeen::Present(view) if view.key.as_deref() != Some(scene.leg.key.as_str()) => {
+            Decision::RollBack(Cause::new(
+                "NameTaken",
+                format!(
+                    "a pod named {} exists that is not ours; remove or rename it and try again",
+                    scene.leg.to.pod
+                ),
+            ))
+        }
+        PodSeen::Present(view) => match rejected(view) {
+            Some(cause) => Decision::RollBack(cause),
+            None => rule_then_claim(scene, view),
+        },
+    }
+}
+
+fn rule_then_claim(scene: &Scene<'_>, view: &PodView) -> Decision {
+    match scene.seen.rule {
+        RuleSeen::Unseen => too_late_or_wait(scene, "the rewriting rule cannot be read"),
+        RuleSeen::Absent => Decision::Run(Action::InstallRule),
+        RuleSeen::Unproven if overdue(scene, limits::STAGE) => Decision::RollBack(Cause::new(
+            "WebhookNotInForce",
+            format!(
+                "the webhook did not rewrite a dry-run copy of the pod within {} s{}; check that the pods of deployment \
+                 shadow-webhook are ready",
+                limits::STAGE.as_secs(),
+                blind(scene)
+            ),
+        )),
+        RuleSeen::Unproven => Decision::Run(Action::ProveRule),
+        RuleSeen::Proven => claimed(scene, view),
+    }
+}
+
+fn second(scene: &Scene<'_>) -> Decision {
+    let key = scene.leg.key.as_str();
+    match &scene.seen.to {
+        PodSeen::Unseen => wait(scene, "the re-created pod cannot be seen"),
+        PodSeen::Gone => wait(
+            scene,
+            format!("the StatefulSet re-creates pod {}", scene.leg.to.pod),
+        ),
+        PodSeen::Present(view) if view.key.as_deref() == Some(key) && !view.terminating && !view.ended => {
+            claimed(scene, view)
+        }
+        PodSeen::Present(view) if view.terminating => {
+            wait(scene, format!("an earlier {} goes", scene.leg.to.pod))
+        }
+        // A pod of an earlier attempt, one that failed, or one that escaped the rule.
+        PodSeen::Present(_) => {
+            match Expendable::uncommitted_copy(scene.leg, namespace(scene), &scene.seen.to) {
+                Some(proof) => Decision::Run(Action::DeletePod(proof)),
+                None => wait(scene, "the pod under the old name holds the stream"),
+            }
+        }
+    }
+}
+
+fn claimed(scene: &Scene<'_>, view: &PodView) -> Decision {
+    match &scene.seen.key {
+        KeySeen::Known {
+            claim: Claim::Waiting { pod_uid },
+            ..
+        } if *pod_uid == view.uid => Decision::Advance(
+            Next::to(Step::Hold)
+                .note(format!(
+                    "pod {} waits on {} for the archive",
+                    scene.leg.to.pod, scene.leg.to.node
+                ))
+                .change(Change::Staged {
+                    uid: view.uid.clone(),
+                }),
+        ),
+        KeySeen::Known {
+            claim: Claim::Failed { reason, .. },
+            ..
+        } => Decision::RollBack(Cause::new("RestoreFailed", reason.clone())),
+        KeySeen::Unseen | KeySeen::Unknown | KeySeen::Known { .. } => {
+            let hint = view
+                .trouble
+                .as_deref()
+                .map(|t| format!(": {t}"))
+                .unwrap_or_default();
+            too_late_or_wait(
+                scene,
+                &format!("pod {} is being prepared{hint}", scene.leg.to.pod),
+            )
+        }
+    }
+}
+
+fn rejected(view: &PodView) -> Option<Cause> {
+    let gone = view.terminating || view.ended;
+    gone.then(|| {
+        let why = view
+            .trouble
+            .as_deref()
+            .unwrap_or("somebody deleted it or the node rejected it");
+        Cause::new(
+            "TargetRejected",
+            format!("the target pod ended before it was needed: {why}"),
+        )
+    })
+}
+
+/// The first handoff gives up; in the second there is nothing to give up to.
+fn too_late_or_wait(scene: &Scene<'_>, what: &str) -> Decision {
+    if scene.leg.number == 1 && overdue(scene, limits::STAGE) {
+        let message = format!(
+            "not ready within {} s: {what}{}",
+            limits::STAGE.as_secs(),
+            blind(scene)
+        );
+        return Decision::RollBack(Cause::new("TargetNotReady", message));
+    }
+    wait(scene, format!("{what}{}", blind(scene)))
+}
+
+fn known(scene: &Scene<'_>) -> bool {
+    match scene.seen.key {
+        KeySeen::Known { .. } => true,
+        KeySeen::Unseen | KeySeen::Unknown => false,
+    }
+}
+
+fn namespace<'a>(scene: &Scene<'a>) -> &'a str {
+    &scene.plan.source.namespace
+}

@@ -1,0 +1,35 @@
+//! Transfer: the archive gets to the target node.
+//!
+//! Success: it is unpacked there and every byte is verified against the recorded digest; the waiting container
+//! creation goes on by itself.
+//! Failure: nothing half-written is ever restored; the instance is released.
+
+use crate::api::Step;
+use crate::machine::steps::overdue;
+use crate::machine::{Action, Cause, Decision, Next, Scene, limits};
+
+/// Decides.
+pub fn next(scene: &Scene<'_>) -> Decision {
+    if let Some(done) = &scene.leg.transfer {
+        return Decision::Advance(Next::to(Step::Restore).note(format!(
+            "{:.1} MB on the wire, {} ms",
+            done.wire_bytes as f64 / 1e6,
+            done.total_micros / 1000
+        )));
+    }
+    if overdue(scene, limits::TRANSFER) {
+        return Decision::RollBack(Cause::new(
+            "TransferTimeout",
+            "the transfer did not end within 120 s",
+        ));
+    }
+    match &scene.leg.checkpoint {
+        Some(checkpoint) => Decision::Run(Action::Fetch {
+            checkpoint: checkpoint.clone(),
+        }),
+        None => Decision::RollBack(Cause::new(
+            "CheckpointMissing",
+            "the record of the dump is gone from the status",
+        )),
+    }
+}

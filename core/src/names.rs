@@ -1,0 +1,191 @@
+//! Every name that we put into a cluster, a broker or a node, one function or constant each.
+//!
+//! Guarantee: two different migrations, legs or attempts never share a derived name, because each carries
+//! the migration's UID, the leg and the attempt.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// API group of the custom resources and prefix of all labels and annotations.
+pub const GROUP: &str = "migration.ms2m.io";
+/// Namespace that our own parts run in.
+pub const SYSTEM_NAMESPACE: &str = "shadow-system";
+/// Service account of the controller.
+pub const CONTROLLER_ACCOUNT: &str = "shadow-controller";
+/// Service account of the node agent.
+pub const AGENT_ACCOUNT: &str = "shadow-agent";
+/// Service account of the admission webhook.
+pub const WEBHOOK_ACCOUNT: &str = "shadow-webhook";
+/// RuntimeClass and runtime handler that restore announced containers.
+pub const RUNTIME_CLASS: &str = "shadow";
+/// Port on which an agent serves the controller and other agents (mutual TLS).
+pub const AGENT_PORT: u16 = 7443;
+/// Signer of the certificates of our parts (CertificateSigningRequest `spec.signerName`).
+pub const SIGNER: &str = "migration.ms2m.io/mutual-tls";
+/// ConfigMap in [`SYSTEM_NAMESPACE`] with the certificate authority, key `ca.crt`.
+pub const CA_CONFIG_MAP: &str = "shadow-ca";
+/// Secret in [`SYSTEM_NAMESPACE`] with the key of the certificate authority; read by the controller only.
+pub const CA_SECRET: &str = "shadow-ca-key";
+/// Service of the admission webhook in [`SYSTEM_NAMESPACE`].
+pub const WEBHOOK_SERVICE: &str = "shadow-webhook";
+/// Path under which the webhook rewrites announced pods.
+pub const WEBHOOK_PODS_PATH: &str = "/mutate/pods";
+
+/// Annotation on a pod: the restore key its container claims from the agent.
+pub const RESTORE_KEY: &str = "migration.ms2m.io/restore";
+/// Annotation on a pod: name of the container that is restored.
+pub const RESTORE_CONTAINER: &str = "migration.ms2m.io/restore-container";
+/// Annotation on a pod: name of the StatefulMigration (same namespace) that announced it.
+pub const MIGRATION: &str = "migration.ms2m.io/migration";
+/// Annotation on a dry-run pod: the controller proves that the rewriting rule is in force.
+pub const RULE_PROBE: &str = "migration.ms2m.io/rule-probe";
+/// Label on pods that we created ourselves: the UID of the migration.
+pub const MIGRATION_UID: &str = "migration.ms2m.io/migration-uid";
+/// Label on a pod that stands in for the source while its name is re-created; the value is `shadow`.
+pub const ROLE: &str = "migration.ms2m.io/role";
+
+/// Annotation on a workload or pod: primary queue; `{pod}` and `{ordinal}` are filled in.
+pub const QUEUE: &str = "migration.ms2m.io/queue";
+/// Annotation on a workload or pod: exchange that feeds the primary queue.
+pub const EXCHANGE: &str = "migration.ms2m.io/exchange";
+/// Annotation on a workload or pod: Secret with `uri` and `managementUri` of the broker.
+pub const BROKER_SECRET: &str = "migration.ms2m.io/broker-secret";
+/// Annotation on a workload or pod: container to move, for pods with several.
+pub const CONTAINER: &str = "migration.ms2m.io/container";
+
+/// Label on a node whose runtime handler and agent are ready (value `true`).
+pub const NODE_READY: &str = "migration.ms2m.io/ready";
+/// Annotation on a node: [`crate::wire::NodeFacts`] as JSON.
+pub const NODE_FACTS: &str = "migration.ms2m.io/node-facts";
+/// Finalizer on a StatefulMigration that still holds something.
+pub const FINALIZER: &str = "migration.ms2m.io/handoff";
+
+/// Name of one attempt of one handoff; all that we create for it carries this name.
+///
+/// Shape: `<migration uid>-<leg>-<attempt>`, lower-case letters, digits and `-`, at most 80 characters, so that
+/// it can be part of a path, a queue name, a label value or an argument without quoting.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
+#[serde(transparent)]
+pub struct Key(String);
+
+/// Why a string is not a [`Key`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("restore key {0:?} is malformed: 1 to 80 of a-z, 0-9 and '-', starting with a letter or digit")]
+pub struct BadKey(String);
+
+impl Key {
+    /// The key of `attempt` (from 0) of `leg` (1 or 2) of the migration with this UID.
+    pub fn of(uid: &str, leg: u8, attempt: u32) -> Result<Self, BadKey> {
+        Self::parse(&format!("{uid}-{leg}-{attempt}"))
+    }
+
+    /// Accepts a key that came from outside.
+    pub fn parse(text: &str) -> Result<Self, BadKey> {
+        let lawful = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        let ok = (1..=80).contains(&text.len()) && text.chars().all(lawful) && !text.starts_with('-');
+        if ok {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(BadKey(text.chars().take(100).collect()))
+        }
+    }
+
+    /// The key as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: serde::Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(input)?;
+        Self::parse(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+/// Queue on which the parked instance waits. Fresh for every attempt, so that its consumer proves that every
+/// earlier control message was read.
+pub fn hold_queue(key: &Key) -> String {
+    format!("ms2m.hold.{key}")
+}
+
+/// Queue from which the application in `pod` reads control messages.
+pub fn control_queue(pod: &str) -> String {
+    format!("ms2m.control.{pod}")
+}
+
+/// Pod that stands in for `source`. Does not parse as an ordinal, so a StatefulSet never claims it.
+pub fn shadow_pod(source: &str) -> String {
+    format!("{source}-shadow")
+}
+
+/// Webhook configuration that exists only while the migration with this UID re-creates its pod.
+pub fn rewrite_rule(uid: &str) -> String {
+    format!("shadow-rewrite-{uid}")
+}
+
+/// DNS name in the certificate of the agent on `node`.
+pub fn agent_identity(node: &str) -> String {
+    format!("{node}.agent.{SYSTEM_NAMESPACE}.shadow")
+}
+
+/// DNS name in the certificate of the controller.
+pub fn controller_identity() -> String {
+    format!("controller.{SYSTEM_NAMESPACE}.shadow")
+}
+
+/// DNS name in the certificate of the webhook.
+pub fn webhook_identity() -> String {
+    format!("{WEBHOOK_SERVICE}.{SYSTEM_NAMESPACE}.svc")
+}
+
+/// User name of one of our service accounts.
+pub fn account_user(account: &str) -> String {
+    format!("system:serviceaccount:{SYSTEM_NAMESPACE}:{account}")
+}
+
+/// Fills `{pod}` and `{ordinal}` into a queue, exchange or routing-key template.
+pub fn fill_template(template: &str, pod: &str) -> String {
+    let ordinal = pod
+        .rsplit('-')
+        .next()
+        .filter(|o| o.chars().all(|c| c.is_ascii_digit()))
+        .unwrap_or("");
+    template.replace("{pod}", pod).replace("{ordinal}", ordinal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn key_carries_uid_leg_and_attempt() {
+        let key = Key::of("3f0c2a1e-1111-2222-3333-444455556666", 2, 3).unwrap();
+        assert_eq!(key.as_str(), "3f0c2a1e-1111-2222-3333-444455556666-2-3");
+        assert_eq!(
+            hold_queue(&key),
+            "ms2m.hold.3f0c2a1e-1111-2222-3333-444455556666-2-3"
+        );
+    }
+
+    #[test]
+    fn key_refuses_what_could_leave_its_folder() {
+        for bad in ["", "../x", "a/b", "A", "a b", "-a", &"a".repeat(81)] {
+            assert!(Key::parse(bad).is_err(), "{bad:?} was accepted");
+        }
+    }
+
+    #[test]
+    fn templates_take_pod_and_ordinal() {
+        assert_eq!(fill_template("orders.{pod}", "orders-12"), "orders.orders-12");
+        assert_eq!(fill_template("q{ordinal}", "orders-12"), "q12");
+        assert_eq!(fill_template("q{ordinal}", "plain"), "q");
+    }
+}

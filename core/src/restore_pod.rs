@@ -1,0 +1,207 @@
+//! Pods that restore a container: the one a StatefulSet re-creates, and the one that stands in for it meanwhile.
+//!
+//! Guarantees: [`announce`] adds the runtime class, the annotations and the node that a restore needs and changes
+//! nothing else, however often it is applied; [`shadow_of`] is the source's own pod under another name, without an
+//! owner, so that neither its StatefulSet nor the deletion of a migration ever removes it.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{
+    Affinity, Container, NodeAffinity, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, Pod, PodSpec,
+    Volume,
+};
+use kube::core::ObjectMeta;
+
+use crate::names::{self, Key};
+
+/// Prefix of the volume that admission adds for the service account's token.
+const TOKEN_VOLUME: &str = "kube-api-access-";
+/// Longest host name of a pod; kubelet cuts longer ones.
+const HOSTNAME_MAX: usize = 63;
+/// Annotations that describe one incarnation of a pod: written by network plug-ins when its sandbox starts.
+const OF_ONE_SANDBOX: [&str; 5] = [
+    "cni.projectcalico.org/containerID",
+    "cni.projectcalico.org/podIP",
+    "cni.projectcalico.org/podIPs",
+    "k8s.v1.cni.cncf.io/network-status",
+    "k8s.v1.cni.cncf.io/networks-status",
+];
+
+/// The migration on whose behalf a shadow pod is made.
+#[derive(Clone, Copy, Debug)]
+pub struct Cause<'a> {
+    /// Name of the StatefulMigration.
+    pub name: &'a str,
+    /// Its UID.
+    pub uid: &'a str,
+}
+
+/// Turns `pod` into one whose `container` is restored under `key` on `node`.
+pub fn announce(pod: &mut Pod, key: &Key, migration: &str, container: &str, node: &str) {
+    let annotations = pod.metadata.annotations.get_or_insert_default();
+    annotations.insert(names::RESTORE_KEY.to_owned(), key.to_string());
+    annotations.insert(names::RESTORE_CONTAINER.to_owned(), container.to_owned());
+    annotations.insert(names::MIGRATION.to_owned(), migration.to_owned());
+    let spec = pod.spec.get_or_insert_default();
+    spec.runtime_class_name = Some(names::RUNTIME_CLASS.to_owned());
+    pin(spec.affinity.get_or_insert_default(), node);
+}
+
+/// The pod that stands in for `source` while the name of `source` is re-created.
+pub fn shadow_of(source: &Pod, key: &Key, cause: Cause<'_>, container: &str, node: &str) -> Pod {
+    let name = names::shadow_pod(source.metadata.name.as_deref().unwrap_or_default());
+    let mut labels = source.metadata.labels.clone().unwrap_or_default();
+    labels.insert(names::ROLE.to_owned(), "shadow".to_owned());
+    labels.insert(names::MIGRATION_UID.to_owned(), cause.uid.to_owned());
+    let mut shadow = Pod {
+        metadata: ObjectMeta {
+            name: Some(name.clone()),
+            namespace: source.metadata.namespace.clone(),
+            labels: Some(labels),
+            annotations: Some(lasting(source.metadata.annotations.as_ref())),
+            ..ObjectMeta::default()
+        },
+        spec: source.spec.clone().map(|spec| fresh(spec, &name)),
+        status: None,
+    };
+    if let Some(spec) = shadow.spec.as_mut().filter(|_| was_announced(source)) {
+        unpin(
+            spec,
+            source
+                .spec
+                .as_ref()
+                .and_then(|spec| spec.node_name.as_deref())
+                .unwrap_or_default(),
+        );
+    }
+    announce(&mut shadow, key, cause.name, container, node);
+    shadow
+}
+
+/// The spec as it was before admission, scheduler and debuggers added to it.
+fn fresh(mut spec: PodSpec, name: &str) -> PodSpec {
+    spec.node_name = None;
+    spec.restart_policy = Some("Never".to_owned());
+    spec.hostname = (name.len() <= HOSTNAME_MAX).then(|| name.to_owned());
+    spec.ephemeral_containers = None;
+    spec.scheduling_gates = None;
+    // Computed again by admission, which refuses values that differ from its own.
+    spec.overhead = None;
+    spec.priority = None;
+    spec.preemption_policy = None;
+    let tokens: Vec<String> = spec
+        .volumes
+        .iter()
+        .flatten()
+        .filter(|v| is_token(v))
+        .map(|v| v.name.clone())
+        .collect();
+    if let Some(volumes) = spec.volumes.as_mut() {
+        volumes.retain(|volume| !is_token(volume));
+    }
+    let inits = spec.init_containers.iter_mut().flatten();
+    for container in spec.containers.iter_mut().chain(inits) {
+        unmount(container, &tokens);
+    }
+    spec
+}
+
+/// Admission adds the volume again, under a new name but at the same mount path.
+fn is_token(volume: &Volume) -> bool {
+    let sources = volume
+        .projected
+        .as_ref()
+        .and_then(|projected| projected.sources.as_ref());
+    volume.name.starts_with(TOKEN_VOLUME)
+        && sources.is_some_and(|sources| {
+            sources
+                .iter()
+                .any(|source| source.service_account_token.is_some())
+        })
+}
+
+fn unmount(container: &mut Container, volumes: &[String]) {
+    if let Some(mounts) = container.volume_mounts.as_mut() {
+        mounts.retain(|mount| !volumes.contains(&mount.name));
+    }
+}
+
+/// Whether the pod is the outcome of an earlier migration.
+fn was_announced(pod: &Pod) -> bool {
+    pod.metadata
+        .annotations
+        .as_ref()
+        .is_some_and(|annotations| annotations.contains_key(names::RESTORE_KEY))
+}
+
+fn lasting(annotations: Option<&BTreeMap<String, String>>) -> BTreeMap<String, String> {
+    let mut kept = annotations.cloned().unwrap_or_default();
+    kept.retain(|name, _| !OF_ONE_SANDBOX.contains(&name.as_str()));
+    kept
+}
+
+/// Narrows the required node affinity to `node`. Terms are alternatives, so each one is narrowed; an empty term
+/// matches no node and must go on doing so.
+fn pin(affinity: &mut Affinity, node: &str) {
+    let affinity: &mut NodeAffinity = affinity.node_affinity.get_or_insert_default();
+    let required: &mut NodeSelector = affinity
+        .required_during_scheduling_ignored_during_execution
+        .get_or_insert_default();
+    if required.node_selector_terms.is_empty() {
+        required.node_selector_terms.push(NodeSelectorTerm::default());
+        narrow(&mut required.node_selector_terms, node, true);
+    } else {
+        narrow(&mut required.node_selector_terms, node, false);
+    }
+}
+
+fn narrow(terms: &mut [NodeSelectorTerm], node: &str, also_empty: bool) {
+    let wanted = exactly(node);
+    for term in terms {
+        let there = term.match_fields.iter().flatten().any(|field| *field == wanted);
+        if !there && (also_empty || !is_empty(term)) {
+            term.match_fields.get_or_insert_default().push(wanted.clone());
+        }
+    }
+}
+
+/// Takes back what [`pin`] did when the pod came to the node it now leaves.
+fn unpin(spec: &mut PodSpec, node: &str) {
+    let Some(node_affinity) = spec
+        .affinity
+        .as_mut()
+        .and_then(|affinity| affinity.node_affinity.as_mut())
+    else {
+        return;
+    };
+    let Some(required) = node_affinity
+        .required_during_scheduling_ignored_during_execution
+        .as_mut()
+    else {
+        return;
+    };
+    let ours = exactly(node);
+    required.node_selector_terms.retain_mut(|term| {
+        let before = is_empty(term);
+        if let Some(fields) = term.match_fields.as_mut() {
+            fields.retain(|field| *field != ours);
+        }
+        before || !is_empty(term)
+    });
+    if required.node_selector_terms.is_empty() {
+        node_affinity.required_during_scheduling_ignored_during_execution = None;
+    }
+}
+
+fn exactly(node: &str) -> NodeSelectorRequirement {
+    NodeSelectorRequirement {
+        key: "metadata.name".to_owned(),
+        operator: "In".to_owned(),
+        values: Some(vec![node.to_owned()]),
+    }
+}
+
+fn is_empty(term: &NodeSelectorTerm) -> bool {
+    term.match_expressions.as_ref().is_none_or(Vec::is_empty)
+        && term.match_fields.as_ref().is_none_or(Vec::is_empty)
+}

@@ -1,0 +1,119 @@
+//! What a migration is told about its stream and its container, from the spec or from the workload's annotations.
+//!
+//! Guarantee: admission, controller and command line resolve alike: the spec wins over the pod, the pod over its
+//! StatefulSet.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::Pod;
+
+use crate::api::StatefulMigrationSpec;
+use crate::names;
+
+/// Settings with templates filled in; what nobody said is absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// Primary queue.
+    pub queue: Option<String>,
+    /// Exchange that feeds it.
+    pub exchange: Option<String>,
+    /// Routing key of its binding.
+    pub routing_key: Option<String>,
+    /// Secret with the broker's addresses.
+    pub secret: Option<String>,
+    /// Broker URL with credentials, in the clear; only looked at when there is no secret.
+    pub broker_url: Option<String>,
+    /// Container to move.
+    pub container: Option<String>,
+}
+
+/// Resolves the settings of a migration of `pod`.
+pub fn resolve(spec: &StatefulMigrationSpec, pod: &Pod, owner: Option<&StatefulSet>) -> Settings {
+    let stream = spec.message_queue_config.clone().unwrap_or_default();
+    let name = spec.source_pod.as_str();
+    let fill = |text: String| names::fill_template(&text, name);
+    let said = |own: Option<String>, annotation: &str| {
+        own.filter(|text| !text.is_empty())
+            .or_else(|| annotated(pod, owner, annotation))
+    };
+    Settings {
+        queue: said(stream.queue_name, names::QUEUE).map(fill),
+        exchange: said(stream.exchange_name, names::EXCHANGE).map(fill),
+        routing_key: stream.routing_key.map(fill),
+        secret: said(spec.broker_secret_ref.clone(), names::BROKER_SECRET),
+        broker_url: stream.broker_url.filter(|url| !url.is_empty()),
+        container: said(spec.container_name.clone(), names::CONTAINER).or_else(|| only_container(pod)),
+    }
+}
+
+/// Name of the pod's container, when it has just one.
+pub fn only_container(pod: &Pod) -> Option<String> {
+    match pod.spec.as_ref()?.containers.as_slice() {
+        [only] => Some(only.name.clone()),
+        _ => None,
+    }
+}
+
+fn annotated(pod: &Pod, owner: Option<&StatefulSet>, annotation: &str) -> Option<String> {
+    let find = |map: Option<&BTreeMap<String, String>>| {
+        map.and_then(|map| map.get(annotation))
+            .filter(|text| !text.is_empty())
+            .cloned()
+    };
+    find(pod.metadata.annotations.as_ref())
+        .or_else(|| find(owner.and_then(|owner| owner.metadata.annotations.as_ref())))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn pod() -> Pod {
+        serde_json::from_value(json!({
+            "metadata": {"name": "orders-3", "annotations": {
+                names::QUEUE: "orders.{pod}", names::BROKER_SECRET: "pod-secret"}},
+            "spec": {"containers": [{"name": "orders"}]}
+        }))
+        .unwrap()
+    }
+
+    fn owner() -> StatefulSet {
+        let annotations = json!({names::QUEUE: "other", names::EXCHANGE: "orders"});
+        serde_json::from_value(json!({"metadata": {"annotations": annotations}})).unwrap()
+    }
+
+    #[test]
+    fn the_spec_wins_over_the_pod_and_the_pod_over_its_owner() {
+        let mut spec = StatefulMigrationSpec {
+            source_pod: "orders-3".into(),
+            ..Default::default()
+        };
+        let found = resolve(&spec, &pod(), Some(&owner()));
+        assert_eq!(found.queue.as_deref(), Some("orders.orders-3"));
+        assert_eq!(found.exchange.as_deref(), Some("orders"));
+        assert_eq!(found.secret.as_deref(), Some("pod-secret"));
+        assert_eq!(found.container.as_deref(), Some("orders"));
+
+        spec.broker_secret_ref = Some("spec-secret".into());
+        let config = json!({"queueName": "q{ordinal}", "brokerUrl": ""});
+        spec.message_queue_config = Some(serde_json::from_value(config).unwrap());
+        let found = resolve(&spec, &pod(), Some(&owner()));
+        assert_eq!(found.queue.as_deref(), Some("q3"));
+        assert_eq!(found.secret.as_deref(), Some("spec-secret"));
+        assert_eq!(found.broker_url, None);
+    }
+
+    #[test]
+    fn of_several_containers_none_is_guessed() {
+        let mut pod = pod();
+        let twice = pod.spec.as_ref().unwrap().containers[0].clone();
+        pod.spec.as_mut().unwrap().containers.push(twice);
+        assert_eq!(
+            resolve(&StatefulMigrationSpec::default(), &pod, None).container,
+            None
+        );
+    }
+}

@@ -1,0 +1,152 @@
+//! What is refused, what is defaulted and what is warned of, before anything is touched. Shared by the admission
+//! webhook, the controller and the command line, so that each says the same in the same words.
+//!
+//! Guarantee: a migration that passes names a running StatefulSet pod, a node that can restore it, a stream and a
+//! broker, and uses nothing that this version cannot do. Every refusal names the field and the way out.
+
+mod modes;
+mod source;
+mod stream;
+mod target;
+
+use std::fmt;
+
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::{Node, PersistentVolumeClaim, Pod};
+
+use crate::api::{
+    Handoff, MigrationStrategy, RestoreBackend, StatefulMigration, StatefulMigrationSpec, TransferMode,
+};
+use crate::settings;
+use crate::wire::CheckpointBackend;
+
+/// Default of `spec.deadlineSeconds`.
+pub const DEADLINE_SECONDS: u32 = 120;
+
+/// What the cluster holds that a migration's spec is held against.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// The pod that the spec names, if it exists.
+    pub pod: Option<Pod>,
+    /// The StatefulSet that owns it, if one does.
+    pub owner: Option<StatefulSet>,
+    /// All nodes.
+    pub nodes: Vec<Node>,
+    /// Claims that the pod's volumes refer to, those that exist.
+    pub claims: Vec<PersistentVolumeClaim>,
+    /// Migrations in the same namespace.
+    pub migrations: Vec<StatefulMigration>,
+    /// Who asks, and what they may do; absent where that was settled at admission.
+    pub requester: Option<Requester>,
+}
+
+/// Who asks for a migration. A move creates and deletes a pod on their behalf.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Requester {
+    /// User name.
+    pub user: String,
+    /// May create pods in the namespace.
+    pub may_create_pods: bool,
+    /// May delete pods in the namespace.
+    pub may_delete_pods: bool,
+}
+
+/// One reason against a migration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Path of the field, such as `spec.targetNode`.
+    pub field: &'static str,
+    /// What is wrong and the way out.
+    pub message: String,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.field, self.message)
+    }
+}
+
+/// What there is to say about a spec.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Reasons against it; none means that it may start.
+    pub refusals: Vec<Refusal>,
+    /// What is accepted but may surprise.
+    pub warnings: Vec<String>,
+}
+
+impl Report {
+    /// Whether nothing speaks against it.
+    pub fn is_ok(&self) -> bool {
+        self.refusals.is_empty()
+    }
+
+    /// All reasons in one line.
+    pub fn reasons(&self) -> String {
+        let reasons: Vec<String> = self.refusals.iter().map(Refusal::to_string).collect();
+        reasons.join("; ")
+    }
+
+    fn refuse(&mut self, field: &'static str, message: impl Into<String>) {
+        self.refusals.push(Refusal {
+            field,
+            message: message.into(),
+        });
+    }
+
+    fn warn(&mut self, message: impl Into<String>) {
+        self.warnings.push(message.into());
+    }
+}
+
+/// Holds the spec of migration `name` in `namespace` against the cluster.
+pub fn check(name: &str, namespace: &str, spec: &StatefulMigrationSpec, facts: &Facts) -> Report {
+    let mut report = Report::default();
+    modes::check(spec, &mut report);
+    source::check(name, namespace, spec, facts, &mut report);
+    target::check(spec, facts, &mut report);
+    if let Some(pod) = &facts.pod {
+        stream::check(&settings::resolve(spec, pod, facts.owner.as_ref()), &mut report);
+    }
+    report
+}
+
+/// Says whether `new` may replace `old`: nothing but `cancel` may change, and that only to true.
+pub fn check_update(old: &StatefulMigrationSpec, new: &StatefulMigrationSpec) -> Report {
+    let mut report = Report::default();
+    if (StatefulMigrationSpec {
+        cancel: old.cancel,
+        ..new.clone()
+    }) != *old
+    {
+        report.refuse(
+            "spec",
+            "it is immutable but for cancel; create another StatefulMigration instead",
+        );
+    }
+    if old.cancel && !new.cancel {
+        report.refuse(
+            "spec.cancel",
+            "a cancelled migration is being undone; create another StatefulMigration",
+        );
+    }
+    report
+}
+
+/// Fills in what the user left open and what does not depend on anything that may change later. The settings of
+/// the stream stay where they are: the controller resolves them anew.
+pub fn default_spec(spec: &mut StatefulMigrationSpec, pod: Option<&Pod>) {
+    spec.handoff.get_or_insert(Handoff::Hold);
+    spec.transfer_mode.get_or_insert(TransferMode::Direct);
+    spec.checkpoint_backend.get_or_insert(CheckpointBackend::Runtime);
+    spec.restore_backend.get_or_insert(RestoreBackend::RuntimeClass);
+    spec.deadline_seconds.get_or_insert(DEADLINE_SECONDS);
+    let Some(pod) = pod else { return };
+    if source::owner(pod).is_some_and(|owner| owner.kind == "StatefulSet") {
+        spec.migration_strategy
+            .get_or_insert(MigrationStrategy::ShadowPod);
+    }
+    if spec.container_name.is_none() {
+        spec.container_name = settings::only_container(pod);
+    }
+}

@@ -1,0 +1,67 @@
+//! Fields that choose a way of doing things: those this version cannot do are refused, those that have no effect
+//! here are answered with a warning.
+
+use super::Report;
+use crate::api::{Handoff, MigrationStrategy, RestoreBackend, StatefulMigrationSpec, TransferMode};
+
+pub(super) fn check(spec: &StatefulMigrationSpec, report: &mut Report) {
+    unsupported(spec, report);
+    without_effect(spec, report);
+}
+
+fn unsupported(spec: &StatefulMigrationSpec, report: &mut Report) {
+    match spec.handoff {
+        Some(Handoff::Live) => report.refuse(
+            "spec.handoff",
+            "Live is not supported in this version; leave it out or use Hold, which is exact at every rate",
+        ),
+        Some(Handoff::Hold) | None => {}
+    }
+    match spec.migration_strategy {
+        Some(MigrationStrategy::Sequential) => report.refuse(
+            "spec.migrationStrategy",
+            "Sequential is not supported in this version; leave it out or use ShadowPod",
+        ),
+        Some(MigrationStrategy::ShadowPod) | None => {}
+    }
+    match spec.transfer_mode {
+        Some(TransferMode::Registry) => report.refuse(
+            "spec.transferMode",
+            "Registry is not supported in this version; leave it out or use Direct (node to node)",
+        ),
+        Some(TransferMode::Direct) | None => {}
+    }
+    match spec.restore_backend {
+        Some(RestoreBackend::Image) => report.refuse(
+            "spec.restoreBackend",
+            "Image is not supported in this version; leave it out or use RuntimeClass",
+        ),
+        Some(RestoreBackend::RuntimeClass) | None => {}
+    }
+}
+
+fn without_effect(spec: &StatefulMigrationSpec, report: &mut Report) {
+    if spec.replay_cutoff_seconds.is_some() {
+        report
+            .warn("spec.replayCutoffSeconds has no effect: nothing is cut off, every message is handed over");
+    }
+    if spec.replay_mode.is_some() {
+        report.warn("spec.replayMode has no effect: the source waits during the move, so there is no replay");
+    }
+    if spec.identity_swap_mode.is_some() {
+        report.warn("spec.identitySwapMode has no effect: a StatefulSet pod always keeps its name");
+    }
+    if spec.checkpoint_image_repository.is_some() {
+        report.warn("spec.checkpointImageRepository has no effect: the archive goes from node to node");
+    }
+    if spec
+        .message_queue_config
+        .as_ref()
+        .is_some_and(|stream| stream.broker_url.is_some())
+    {
+        report.warn(
+            "spec.messageQueueConfig.brokerUrl shows its credentials to everyone who can read this object; \
+             put them into a Secret with the keys uri and managementUri and name it in spec.brokerSecretRef",
+        );
+    }
+}

@@ -1,0 +1,184 @@
+//! The pod to move: that it exists, runs, belongs to a StatefulSet, and is nobody else's to move.
+
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+
+use super::{Facts, Report, Requester};
+use crate::api::StatefulMigrationSpec;
+use crate::{names, settings};
+
+mod shape;
+
+const FIELD: &str = "spec.sourcePod";
+const MIRROR: &str = "kubernetes.io/config.mirror";
+
+pub(super) fn check(
+    name: &str,
+    namespace: &str,
+    spec: &StatefulMigrationSpec,
+    facts: &Facts,
+    report: &mut Report,
+) {
+    if let Some(requester) = &facts.requester {
+        permitted(requester, namespace, report);
+    }
+    let wanted = spec.source_pod.as_str();
+    let Some(pod) = &facts.pod else {
+        return report.refuse(
+            FIELD,
+            format!(
+                "pod {wanted:?} does not exist in namespace {namespace:?}; kubectl -n {namespace} get pods lists them"
+            ),
+        );
+    };
+    alone(name, spec, facts, report);
+    owned(wanted, pod, report);
+    running(wanted, pod, report);
+    container(spec, pod, facts, report);
+    shape::check(pod, facts, report);
+}
+
+/// The owner that controls `pod`.
+pub(super) fn owner(pod: &Pod) -> Option<&OwnerReference> {
+    pod.metadata
+        .owner_references
+        .iter()
+        .flatten()
+        .find(|owner| owner.controller == Some(true))
+}
+
+/// A migration runs a process with the pod's identity, and deletes a pod.
+fn permitted(requester: &Requester, namespace: &str, report: &mut Report) {
+    let lacking = match (requester.may_create_pods, requester.may_delete_pods) {
+        (true, true) => return,
+        (false, true) => "create",
+        (true, false) => "delete",
+        (false, false) => "create and delete",
+    };
+    report.refuse(
+        FIELD,
+        format!(
+            "user {:?} may not {lacking} pods in namespace {namespace:?}, which a move does on their behalf; \
+             ask for a Role that allows it",
+            requester.user
+        ),
+    );
+}
+
+fn alone(name: &str, spec: &StatefulMigrationSpec, facts: &Facts, report: &mut Report) {
+    for other in &facts.migrations {
+        let phase = other
+            .status
+            .as_ref()
+            .map(|status| status.phase)
+            .unwrap_or_default();
+        let other_name = other.metadata.name.as_deref().unwrap_or_default();
+        if other_name != name && other.spec.source_pod == spec.source_pod && !phase.is_terminal() {
+            report.refuse(
+                FIELD,
+                format!(
+                    "StatefulMigration {other_name:?} is already moving this pod (phase {phase:?}); wait for its \
+                     end, or set its spec.cancel to true"
+                ),
+            );
+        }
+    }
+}
+
+fn owned(name: &str, pod: &Pod, report: &mut Report) {
+    let is_shadow = |labels: &std::collections::BTreeMap<String, String>| labels.contains_key(names::ROLE);
+    if pod.metadata.labels.as_ref().is_some_and(is_shadow) {
+        let message =
+            format!("pod {name:?} stands in for another one during its move; name the pod it stands in for");
+        return report.refuse(FIELD, message);
+    }
+    if pod
+        .metadata
+        .annotations
+        .as_ref()
+        .is_some_and(|annotations| annotations.contains_key(MIRROR))
+    {
+        return report.refuse(FIELD, static_pod(name));
+    }
+    let Some(owner) = owner(pod) else {
+        let message = format!(
+            "pod {name:?} has no owner; this version moves pods of StatefulSets, run it as one of those"
+        );
+        return report.refuse(FIELD, message);
+    };
+    let kind = owner.kind.as_str();
+    let why = match kind {
+        "StatefulSet" => return,
+        "DaemonSet" => "which runs a pod on every node, so there is nothing to move; drain the node instead",
+        "Job" => "whose pods run to their end and are not moved; let it finish or start it anew elsewhere",
+        "ReplicaSet" => {
+            "so to a Deployment; this version moves pods of StatefulSets only, run the consumer as one of those"
+        }
+        "Node" => return report.refuse(FIELD, static_pod(name)),
+        _ => "which is not known here; this version moves pods of StatefulSets only",
+    };
+    report.refuse(
+        FIELD,
+        format!("pod {name:?} belongs to {kind} {:?}, {why}", owner.name),
+    );
+}
+
+fn static_pod(name: &str) -> String {
+    format!("pod {name:?} is a static pod, which its node's kubelet runs from a file; move that file instead")
+}
+
+fn running(name: &str, pod: &Pod, report: &mut Report) {
+    if pod.metadata.deletion_timestamp.is_some() {
+        let message = format!("pod {name:?} is being deleted; wait until its StatefulSet has re-created it");
+        return report.refuse(FIELD, message);
+    }
+    let phase = pod
+        .status
+        .as_ref()
+        .and_then(|status| status.phase.as_deref())
+        .unwrap_or("Pending");
+    if phase != "Running" {
+        report.refuse(
+            FIELD,
+            format!("pod {name:?} is {phase}, not Running; only a running process can be moved"),
+        );
+    }
+}
+
+fn container(spec: &StatefulMigrationSpec, pod: &Pod, facts: &Facts, report: &mut Report) {
+    const FIELD: &str = "spec.containerName";
+    let empty = PodSpec::default();
+    let containers = &pod.spec.as_ref().unwrap_or(&empty).containers;
+    let all = containers
+        .iter()
+        .map(|container| container.name.as_str())
+        .collect::<Vec<_>>()
+        .join(", ");
+    let Some(wanted) = settings::resolve(spec, pod, facts.owner.as_ref()).container else {
+        let message = format!(
+            "the pod has {} containers and none is named; pick one of {all}, here or as annotation {}",
+            containers.len(),
+            names::CONTAINER
+        );
+        return report.refuse(FIELD, message);
+    };
+    if !containers.iter().any(|container| container.name == wanted) {
+        return report.refuse(
+            FIELD,
+            format!("the pod has no container {wanted:?}; pick one of {all}"),
+        );
+    }
+    let statuses = pod
+        .status
+        .as_ref()
+        .and_then(|status| status.container_statuses.as_ref());
+    let runs = |status: &ContainerStatus| status.state.as_ref().is_some_and(|state| state.running.is_some());
+    let status = statuses
+        .into_iter()
+        .flatten()
+        .find(|status| status.name == wanted);
+    if status.is_some_and(|status| !runs(status)) {
+        let message = format!("container {wanted:?} is not running at the moment; wait until it is up");
+        report.refuse(FIELD, message);
+    }
+}

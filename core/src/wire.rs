@@ -1,0 +1,212 @@
+//! Messages between controller and agents: JSON over HTTPS with mutual TLS on [`crate::names::AGENT_PORT`].
+//!
+//! Every request carries the restore [key](crate::names::Key) and is idempotent under it: asked twice, it is done once and the
+//! second answer tells what the first did. An agent derives every path from the key itself.
+//!
+//! | request | body → answer | caller |
+//! |---|---|---|
+//! | `GET /v1/node` | → [`NodeFacts`] | controller |
+//! | `PUT /v1/keys/{key}` | [`Announcement`] → [`KeyReport`] | controller |
+//! | `GET /v1/keys/{key}` | → [`KeyReport`] (404 when unknown) | controller |
+//! | `POST /v1/keys/{key}/checkpoint` | [`CheckpointRequest`] → [`Checkpointed`] | controller |
+//! | `POST /v1/keys/{key}/fetch` | [`FetchRequest`] → [`Transferred`] | controller |
+//! | `POST /v1/keys/{key}/abort` | [`Abort`] → [`KeyReport`] | controller |
+//! | `POST /v1/keys/{key}/kill` | [`KillRequest`] → empty | controller |
+//! | `DELETE /v1/keys/{key}` | → empty; archive and state are gone, restarts of the container start fresh | controller |
+//! | `GET /v1/keys/{key}/archive` | → stream: zstd over tar | other agents |
+//!
+//! Errors are [`Problem`] with a 4xx (will not work again) or 5xx (may work again) status.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A pod, and which incarnation of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PodRef {
+    /// Namespace.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+    /// UID of this incarnation.
+    pub uid: String,
+}
+
+/// Tells an agent that a container restored under this key is going to be created on its node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Announcement {
+    /// Namespace of migration and pod.
+    pub namespace: String,
+    /// Name of the StatefulMigration.
+    pub migration: String,
+    /// Pod that may claim the key.
+    pub pod: String,
+    /// Container in it that is restored.
+    pub container: String,
+}
+
+/// How a process is dumped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum CheckpointBackend {
+    /// The node helper asks the OCI runtime: short freeze.
+    #[default]
+    Runtime,
+    /// The agent asks its kubelet (`nodes/checkpoint`): no runtime access needed, longer freeze.
+    Kubelet,
+}
+
+/// Asks for a checkpoint of a running container; the container goes on running.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CheckpointRequest {
+    /// Pod that runs on the agent's node.
+    pub pod: PodRef,
+    /// Container to dump.
+    pub container: String,
+    /// Back-end to use.
+    pub backend: CheckpointBackend,
+}
+
+/// What a checkpoint holds and what it cost.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Checkpointed {
+    /// SHA-256 over the archive's manifest (each file's path, size and SHA-256), lower-case hex.
+    pub digest: String,
+    /// Size of all files, bytes, uncompressed.
+    pub bytes: u64,
+    /// How long the process stood still, microseconds, as far as the back-end can tell.
+    pub frozen_micros: u64,
+    /// The whole dump including the rw layer, microseconds.
+    pub total_micros: u64,
+}
+
+/// Asks the target's agent to pull an archive from the source's agent and to unpack and verify it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FetchRequest {
+    /// Node that holds the archive; the peer's certificate must name it. May be the agent's own node.
+    pub node: String,
+    /// Address of that node's agent, `ip:port`.
+    pub address: String,
+    /// Expected digest, from [`Checkpointed::digest`].
+    pub digest: String,
+    /// Expected size, from [`Checkpointed::bytes`]; a stream that unpacks to more is refused.
+    pub bytes: u64,
+}
+
+/// What a transfer cost.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Transferred {
+    /// Bytes on the wire (compressed); 0 when source and target are the same node.
+    pub wire_bytes: u64,
+    /// From request to verified, microseconds.
+    pub total_micros: u64,
+}
+
+/// Ends a waiting claim: the container's creation fails at once with this reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Abort {
+    /// For the pod's events.
+    pub reason: String,
+}
+
+/// Kills one container of a pod that kubelet is already stopping (an ordinary deletion, hurried).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KillRequest {
+    /// Pod on the agent's node; refused unless it is being deleted.
+    pub pod: PodRef,
+    /// Container to kill.
+    pub container: String,
+}
+
+/// What the agent knows of a key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyReport {
+    /// Whether a container has asked for this key.
+    pub claim: Claim,
+    /// Whether the archive is here.
+    pub archive: Archive,
+}
+
+/// State of the one claim a key may have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "state")]
+pub enum Claim {
+    /// Nobody asked yet.
+    None,
+    /// The creation of the container waits for the archive.
+    Waiting {
+        /// UID of the pod whose container waits.
+        pod_uid: String,
+    },
+    /// The archive was handed to the runtime; the restore runs.
+    Taken {
+        /// UID of the pod.
+        pod_uid: String,
+    },
+    /// The container was restored and runs.
+    Restored {
+        /// UID of the pod.
+        pod_uid: String,
+        /// Time that the runtime's restore took, microseconds.
+        micros: u64,
+    },
+    /// The restore failed; nothing runs.
+    Failed {
+        /// UID of the pod.
+        pod_uid: String,
+        /// Tail of the runtime's and CRIU's messages.
+        reason: String,
+    },
+    /// Answered "no" on the controller's request.
+    Aborted,
+}
+
+/// State of the archive on this node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Archive {
+    /// Not here.
+    Absent,
+    /// Being written or fetched.
+    Incomplete,
+    /// Complete and verified.
+    Complete,
+}
+
+/// Versions and features of a node, compared before anything is frozen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeFacts {
+    /// Version of the agent.
+    pub agent: String,
+    /// Machine architecture, as `uname -m` prints it.
+    pub architecture: String,
+    /// Kernel release.
+    pub kernel: String,
+    /// CRIU version.
+    pub criu: String,
+    /// OCI runtime and version.
+    pub runtime: String,
+    /// SHA-256 of the sorted CPU feature flags, lower-case hex.
+    pub cpu_features: String,
+    /// Whether the runtime handler is installed and answers.
+    pub handler: bool,
+}
+
+/// An error answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "camelCase")]
+#[error("{message}")]
+pub struct Problem {
+    /// Short, stable, CamelCase: `UnknownKey`, `DumpFailed`, `DigestMismatch`, …
+    pub reason: String,
+    /// What happened and what to do, for a person.
+    pub message: String,
+}

@@ -1,0 +1,251 @@
+//! The machine in a world that moves on by itself: whatever the order of events, wherever the controller crashes and
+//! whatever fails, the end is one of two, and nothing that must not happen happens on the way.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failing step is a failing test"
+)]
+
+mod world;
+
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+use shadow_core::api::{
+    MigrationStatus, MigrationStrategy, Phase, Plan, QueuePlan, StatefulMigrationSpec, Step,
+};
+use shadow_core::machine::{Decision, End, next_step, record};
+use shadow_core::wire::{CheckpointBackend, PodRef};
+use world::{Faults, Memory, SHADOW, SOURCE, UID, World};
+
+/// Events from outside, each at one point of the run.
+#[derive(Clone, Debug, Default)]
+struct Script {
+    /// Which thing of the world moves next, over and over.
+    choices: Vec<usize>,
+    /// Rounds after which the controller is killed, its memory lost.
+    kills: Vec<usize>,
+    /// Round in which the source's container crashes.
+    crash: Option<usize>,
+    /// Round in which the user cancels.
+    cancel: Option<usize>,
+    faults: Faults,
+}
+
+struct Ended {
+    world: World,
+    status: MigrationStatus,
+}
+
+fn plan() -> Plan {
+    Plan {
+        strategy: MigrationStrategy::ShadowPod,
+        because: "test".into(),
+        source: PodRef {
+            namespace: "default".into(),
+            name: SOURCE.into(),
+            uid: "source".into(),
+        },
+        container: "orders".into(),
+        source_node: "node-a".into(),
+        target_node: "node-b".into(),
+        owner: "orders".into(),
+        owner_uid: "owner".into(),
+        queue: QueuePlan {
+            queue: "orders.orders-0".into(),
+            quorum: false,
+            secret: None,
+            control_queue_existed: true,
+        },
+        checkpoint_backend: CheckpointBackend::Runtime,
+    }
+}
+
+/// Drives the machine to its end. Every effect is done twice.
+fn drive(script: &Script) -> Ended {
+    let mut world = World::new(script.faults);
+    let spec = StatefulMigrationSpec {
+        source_pod: SOURCE.into(),
+        ..Default::default()
+    };
+    let mut now = Timestamp::from_second(1_700_000_000).unwrap();
+    let mut saved = MigrationStatus::default();
+    record::begin(&mut saved, plan(), UID, 0, now).unwrap();
+    let mut status = saved.clone();
+    for round in 0..4000 {
+        now += SignedDuration::from_millis(200);
+        world.cancel |= script.cancel == Some(round);
+        if script.crash == Some(round) {
+            world.crash(SOURCE);
+        }
+        if script.kills.contains(&round) {
+            world.forget_memory();
+            status = saved.clone();
+        }
+        world.tick(chosen(script, round), &saved);
+        check_single_consumer(&world, &saved);
+        match next_step(&spec, &status, &world.look(&status), now) {
+            Decision::Wait { .. } => {}
+            Decision::Run(action) => {
+                world.perform(&action, &status);
+                let outcome = world.perform(&action, &status);
+                record::absorb(&mut status, outcome, now);
+            }
+            Decision::Advance(next) => {
+                record::advance(&mut status, &next, UID, now).unwrap();
+                saved = status.clone();
+            }
+            Decision::RollBack(cause) => {
+                record::roll_back(&mut status, &cause, cause.reason == "Cancelled", now);
+                saved = status.clone();
+            }
+            Decision::Finish(end) => {
+                record::finish(&mut status, end, now);
+                assert!(
+                    world.leftovers().is_empty(),
+                    "left behind: {:?}",
+                    world.leftovers()
+                );
+                assert_eq!(end == End::Completed, status.phase == Phase::Completed);
+                return Ended { world, status };
+            }
+            Decision::Stuck(cause) => panic!("stuck: {cause:?}"),
+        }
+    }
+    panic!("no end; last status: {:#?}", status.intent)
+}
+
+/// The lineage that holds the moved memory is alone on the primary queue.
+fn check_single_consumer(world: &World, saved: &MigrationStatus) {
+    if saved.legs.iter().all(|leg| leg.committed.is_none())
+        || saved.verdict.as_ref().is_some_and(|v| !v.exact)
+    {
+        return;
+    }
+    assert!(
+        world.consumers(None) <= 1,
+        "two instances consume the primary queue"
+    );
+}
+
+/// Any order, but nothing starves: every other event is the next one in turn.
+fn chosen(script: &Script, round: usize) -> usize {
+    if round % 2 == 0 {
+        script.choices[(round / 2) % script.choices.len()]
+    } else {
+        round / 2
+    }
+}
+
+fn in_turn() -> Script {
+    Script {
+        choices: (0..7).collect(),
+        ..Script::default()
+    }
+}
+
+fn serving(world: &World, pod: &str) -> Option<Memory> {
+    let process = world.pods.get(pod)?.process.as_ref()?;
+    process.hold.is_none().then_some(process.memory)
+}
+
+#[test]
+fn an_undisturbed_move_ends_with_the_memory_under_the_old_name() {
+    let Ended { world, status } = drive(&in_turn());
+    assert_eq!(status.phase, Phase::Completed);
+    assert_eq!(serving(&world, SOURCE), Some(Memory::Moved));
+    assert_ne!(world.pods[SOURCE].uid, "source");
+    assert!(!world.pods.contains_key(SHADOW));
+    assert!(status.verdict.unwrap().exact);
+    let steps: Vec<Step> = status
+        .steps
+        .iter()
+        .filter(|s| s.leg == 2)
+        .map(|s| s.step)
+        .collect();
+    assert_eq!(steps.first(), Some(&Step::Stage));
+    assert_eq!(steps.last(), Some(&Step::Clean));
+}
+
+#[test]
+fn a_failed_first_restore_leaves_the_source_as_it_was() {
+    let faults = Faults {
+        failing_restores: 1,
+        deaf: false,
+    };
+    let Ended { world, status } = drive(&Script { faults, ..in_turn() });
+    assert_eq!(status.phase, Phase::Failed);
+    assert_eq!(status.rollback.unwrap().reason, "RestoreFailed");
+    assert_eq!(serving(&world, SOURCE), Some(Memory::Moved));
+    assert_eq!(world.pods[SOURCE].uid, "source");
+}
+
+#[test]
+fn a_deaf_application_is_named_and_left_alone() {
+    let faults = Faults {
+        failing_restores: 0,
+        deaf: true,
+    };
+    let Ended { world, status } = drive(&Script { faults, ..in_turn() });
+    assert_eq!(status.rollback.unwrap().reason, "ControlUnread");
+    assert_eq!(serving(&world, SOURCE), Some(Memory::Moved));
+}
+
+#[test]
+fn a_status_without_a_plan_is_stuck_and_never_success() {
+    let spec = StatefulMigrationSpec::default();
+    let now = Timestamp::from_second(0).unwrap();
+    let decision = next_step(&spec, &MigrationStatus::default(), &Default::default(), now);
+    assert!(matches!(decision, Decision::Stuck(_)));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn wherever_the_controller_is_killed_the_move_completes(
+        choices in prop::collection::vec(0usize..60, 40..80),
+        kills in prop::collection::vec(0usize..300, 0..12),
+    ) {
+        let ended = drive(&Script { choices, kills, ..Script::default() });
+        prop_assert_eq!(ended.status.phase, Phase::Completed);
+        prop_assert_eq!(serving(&ended.world, SOURCE), Some(Memory::Moved));
+    }
+
+    #[test]
+    fn a_cancelled_move_is_undone_or_completes(
+        choices in prop::collection::vec(0usize..60, 40..80),
+        kills in prop::collection::vec(0usize..300, 0..6),
+        cancel in 0usize..200,
+    ) {
+        let ended = drive(&Script { choices, kills, cancel: Some(cancel), ..Script::default() });
+        let undone = ended.status.phase == Phase::Cancelled;
+        prop_assert!(undone || ended.status.phase == Phase::Completed);
+        prop_assert_eq!(ended.world.pods[SOURCE].uid == "source", undone);
+        prop_assert_eq!(serving(&ended.world, SOURCE), Some(Memory::Moved));
+    }
+
+    #[test]
+    fn a_crash_of_the_source_is_never_reported_as_an_exact_move_of_lost_memory(
+        choices in prop::collection::vec(0usize..60, 40..80),
+        crash in 0usize..200,
+    ) {
+        let ended = drive(&Script { choices, crash: Some(crash), ..Script::default() });
+        let memory = serving(&ended.world, SOURCE);
+        prop_assert!(memory.is_some(), "nobody serves");
+        let exact = ended.status.verdict.as_ref().unwrap().exact;
+        let completed = ended.status.phase == Phase::Completed;
+        prop_assert!(!(completed && exact) || memory == Some(Memory::Moved) || ended.world.pods[SOURCE].uid != "source");
+    }
+
+    #[test]
+    fn failing_restores_of_the_second_handoff_are_tried_again(
+        choices in prop::collection::vec(0usize..60, 40..80),
+        failing_restores in 0u32..4,
+    ) {
+        let faults = Faults { failing_restores, deaf: false };
+        let ended = drive(&Script { choices, faults, ..Script::default() });
+        prop_assert_eq!(serving(&ended.world, SOURCE), Some(Memory::Moved));
+    }
+}

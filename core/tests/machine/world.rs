@@ -1,0 +1,429 @@
+//! A small world that obeys the machine: pods, a broker, agents and a StatefulSet, each moving on by itself in any
+//! order. It refuses what must never happen, by failing the test.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use shadow_core::api::MigrationStatus;
+use shadow_core::machine::{Action, KeySeen, Observed, Outcome, PodSeen, PodView, QueueSeen, RuleSeen};
+use shadow_core::names::{self, Key};
+use shadow_core::wire::{Archive, Checkpointed, Claim, Transferred};
+
+pub const UID: &str = "11111111-2222-3333-4444-555555555555";
+pub const SOURCE: &str = "orders-0";
+pub const SHADOW: &str = "orders-0-shadow";
+
+/// Whose memory a process has: the source's own, or that of a fresh start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Memory {
+    Moved,
+    Fresh,
+}
+
+/// Where a process consumes: `None` is the primary queue.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Process {
+    pub hold: Option<String>,
+    pub memory: Memory,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Pod {
+    pub uid: String,
+    key: Option<Key>,
+    restarts: i32,
+    terminating: bool,
+    stopping: bool,
+    ended: bool,
+    pub process: Option<Process>,
+}
+
+#[derive(Clone, Debug)]
+struct KeyState {
+    claim: Claim,
+    archive: Option<Process>,
+}
+
+/// Things that go wrong.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Faults {
+    /// Restores that fail before one works.
+    pub failing_restores: u32,
+    /// The application never reads its control queue.
+    pub deaf: bool,
+}
+
+#[derive(Default)]
+pub struct World {
+    pub pods: BTreeMap<String, Pod>,
+    control: BTreeMap<String, VecDeque<Option<String>>>,
+    holds: Vec<String>,
+    keys: BTreeMap<String, KeyState>,
+    pub rule: bool,
+    proven: bool,
+    pub faults: Faults,
+    pub cancel: bool,
+    births: u32,
+}
+
+impl World {
+    pub fn new(faults: Faults) -> Self {
+        let mut world = Self {
+            faults,
+            ..Self::default()
+        };
+        let process = Process {
+            hold: None,
+            memory: Memory::Moved,
+        };
+        world.pods.insert(
+            SOURCE.into(),
+            Pod {
+                uid: "source".into(),
+                process: Some(process),
+                ..Pod::default()
+            },
+        );
+        world.control.insert(SOURCE.into(), VecDeque::new());
+        world
+    }
+
+    /// The controller was restarted: what it only remembered is gone.
+    pub fn forget_memory(&mut self) {
+        self.proven = false;
+    }
+
+    pub fn consumers(&self, queue: Option<&str>) -> u64 {
+        self.processes()
+            .filter(|(_, p)| p.hold.as_deref() == queue)
+            .count() as u64
+    }
+
+    fn processes(&self) -> impl Iterator<Item = (&String, &Process)> {
+        self.pods
+            .iter()
+            .filter_map(|(name, pod)| Some((name, pod.process.as_ref()?)))
+    }
+
+    /// The container of this pod crashes and kubelet restarts it, unless its policy is never to, or the pod goes.
+    pub fn crash(&mut self, name: &str) {
+        let Some(pod) = self.pods.get_mut(name) else {
+            return;
+        };
+        if pod.process.is_none() {
+            return;
+        }
+        if name == SHADOW || pod.stopping {
+            pod.process = None;
+            pod.ended = true;
+        } else {
+            pod.restarts += 1;
+            pod.process = Some(Process {
+                hold: None,
+                memory: Memory::Fresh,
+            });
+        }
+    }
+
+    /// What the machine may look at.
+    pub fn look(&self, status: &MigrationStatus) -> Observed {
+        let leg = status.legs.last().unwrap();
+        let hold = names::hold_queue(&leg.key);
+        let control = |pod: &str| match self.control.get(pod) {
+            None => QueueSeen::Absent,
+            Some(messages) => QueueSeen::Present {
+                ready: messages.len() as u64,
+                consumers: u64::from(
+                    !self.faults.deaf && self.pods.get(pod).is_some_and(|p| p.process.is_some()),
+                ),
+                unacked: Some(0),
+            },
+        };
+        Observed {
+            cancel: self.cancel,
+            from: self.see(&leg.from.pod),
+            to: self.see(&leg.to.pod),
+            primary: QueueSeen::Present {
+                ready: 7,
+                consumers: self.consumers(None),
+                unacked: Some(0),
+            },
+            hold: self.queue(&hold),
+            from_control: control(&leg.from.pod),
+            to_control: control(&leg.to.pod),
+            key: self
+                .keys
+                .get(leg.key.as_str())
+                .map_or(KeySeen::Unknown, |key| KeySeen::Known {
+                    claim: key.claim.clone(),
+                    archive: if key.archive.is_some() {
+                        Archive::Complete
+                    } else {
+                        Archive::Absent
+                    },
+                }),
+            rule: match (self.rule, self.proven) {
+                (false, _) => RuleSeen::Absent,
+                (true, false) => RuleSeen::Unproven,
+                (true, true) => RuleSeen::Proven,
+            },
+            leftovers: status
+                .legs
+                .iter()
+                .map(|l| names::hold_queue(&l.key))
+                .map(|q| (q.clone(), self.queue(&q)))
+                .collect(),
+            blind: Vec::new(),
+        }
+    }
+
+    fn queue(&self, name: &str) -> QueueSeen {
+        if !self.holds.iter().any(|h| h == name) {
+            return QueueSeen::Absent;
+        }
+        QueueSeen::Present {
+            ready: 0,
+            consumers: self.consumers(Some(name)),
+            unacked: Some(0),
+        }
+    }
+
+    fn see(&self, name: &str) -> PodSeen {
+        self.pods.get(name).map_or(PodSeen::Gone, |pod| {
+            PodSeen::Present(PodView {
+                uid: pod.uid.clone(),
+                node: Some("node".into()),
+                key: pod.key.as_ref().map(ToString::to_string),
+                ready: pod.process.is_some(),
+                terminating: pod.terminating,
+                stopping: pod.stopping,
+                ended: pod.ended,
+                restarts: pod.restarts,
+                trouble: None,
+            })
+        })
+    }
+
+    /// Performs an action; the assertions are the promises.
+    pub fn perform(&mut self, action: &Action, status: &MigrationStatus) -> Outcome {
+        let leg = status.legs.last().unwrap();
+        match action {
+            Action::Announce { key, .. } => {
+                self.announce(key);
+                if leg.number == 1 {
+                    self.announce(&Key::of(UID, 2, 0).unwrap());
+                }
+            }
+            Action::InstallRule => self.rule = true,
+            Action::ProveRule => self.proven = self.rule,
+            Action::RemoveRule => (self.rule, self.proven) = (false, false),
+            Action::CreateShadow => {
+                if !self.pods.contains_key(SHADOW) {
+                    let pod = self.born(Some(leg.key.clone()));
+                    self.pods.insert(SHADOW.into(), pod);
+                }
+            }
+            Action::Park { pod } => {
+                let hold = names::hold_queue(&leg.key);
+                if !self.holds.contains(&hold) {
+                    self.holds.push(hold.clone());
+                }
+                self.control.entry(pod.clone()).or_default().push_back(Some(hold));
+                return Outcome::ParkSent;
+            }
+            Action::Unpark { pod } => {
+                self.control.entry(pod.clone()).or_default().push_back(None);
+                return Outcome::UnparkSent;
+            }
+            Action::WithdrawControl { pod, .. } => self.control.entry(pod.clone()).or_default().clear(),
+            Action::Checkpoint { pod } => return self.checkpoint(&pod.name, &leg.key),
+            Action::Fetch { .. } => {
+                return Outcome::Transferred(Transferred {
+                    wire_bytes: 1,
+                    total_micros: 1,
+                });
+            }
+            Action::DeletePod(proof) => self.delete(&proof.pod().name, &proof.pod().uid, status),
+            Action::Kill(proof) => {
+                let pod = self
+                    .pods
+                    .get_mut(&proof.pod().name)
+                    .filter(|p| p.uid == proof.pod().uid);
+                if let Some(pod) = pod {
+                    assert!(
+                        pod.stopping,
+                        "killed before kubelet had begun to stop it: kubelet would restart it"
+                    );
+                    pod.process = None;
+                    pod.ended = true;
+                }
+            }
+            Action::DropHold(proof) => {
+                assert_eq!(
+                    self.consumers(Some(proof.queue())),
+                    0,
+                    "a hold queue in use was deleted"
+                );
+                self.holds.retain(|h| h != proof.queue());
+            }
+            Action::DropControl { pod } => {
+                assert!(
+                    self.pods.get(pod).is_none_or(|p| p.process.is_none()),
+                    "control queue of a living pod deleted"
+                );
+                self.control.remove(pod);
+            }
+            Action::AbortKey { .. } => {
+                if let Some(key) = self.keys.get_mut(leg.key.as_str()) {
+                    key.claim = Claim::Aborted;
+                }
+            }
+            Action::ForgetKeys => self.keys.clear(),
+        }
+        Outcome::Done
+    }
+
+    fn announce(&mut self, key: &Key) {
+        self.keys.entry(key.to_string()).or_insert(KeyState {
+            claim: Claim::None,
+            archive: None,
+        });
+    }
+
+    fn born(&mut self, key: Option<Key>) -> Pod {
+        self.births += 1;
+        Pod {
+            uid: format!("born-{}", self.births),
+            key,
+            ..Pod::default()
+        }
+    }
+
+    fn checkpoint(&mut self, name: &str, key: &Key) -> Outcome {
+        let process = self.pods.get(name).and_then(|p| p.process.clone());
+        let state = self.keys.get_mut(key.as_str()).unwrap();
+        if state.archive.is_none() {
+            let process = process.expect("dumped a container that does not run");
+            assert_eq!(
+                process.hold,
+                Some(names::hold_queue(key)),
+                "dumped an instance that was not parked"
+            );
+            state.archive = Some(process);
+        }
+        Outcome::Checkpointed(Checkpointed {
+            digest: "d".into(),
+            bytes: 1,
+            frozen_micros: 1,
+            total_micros: 1,
+        })
+    }
+
+    fn delete(&mut self, name: &str, uid: &str, status: &MigrationStatus) {
+        let committed = status.legs.iter().any(|l| l.committed.is_some());
+        if uid == "source" {
+            assert!(committed, "the source was deleted before the commit");
+            assert!(
+                self.rule && self.proven,
+                "the source was deleted before its successor's rule was in force"
+            );
+        }
+        if name == SHADOW && committed && self.pods.get(name).is_some_and(|p| !p.ended) {
+            let second = status.legs.iter().any(|l| l.number == 2 && l.committed.is_some());
+            assert!(second, "the shadow was deleted while it was the truth");
+        }
+        if let Some(pod) = self.pods.get_mut(name).filter(|p| p.uid == uid) {
+            pod.terminating = true;
+        }
+    }
+
+    /// Lets one thing happen by itself; `choice` says which.
+    pub fn tick(&mut self, choice: usize, saved: &MigrationStatus) {
+        let names: Vec<String> = self.pods.keys().cloned().chain([SOURCE.into()]).collect();
+        let name = &names[choice % names.len()];
+        if !self.pods.contains_key(name) {
+            return self.recreate(saved);
+        }
+        let (control, keys, faults) = (&mut self.control, &mut self.keys, &mut self.faults);
+        let Some(pod) = self.pods.get_mut(name) else {
+            return;
+        };
+        match (pod.terminating, pod.stopping) {
+            (true, true) => return drop(self.pods.remove(name)),
+            (true, false) => pod.stopping = true,
+            (false, _) => {}
+        }
+        if let Some(process) = &mut pod.process {
+            let messages = control.entry(name.clone()).or_default();
+            if !faults.deaf
+                && let Some(message) = messages.pop_front()
+            {
+                process.hold = message;
+            }
+        } else if let (Some(key), false) = (&pod.key, pod.ended) {
+            match keys.get_mut(key.as_str()) {
+                // The migration is over or gave up on this key: the container starts from its image.
+                None => {
+                    pod.process = Some(Process {
+                        hold: None,
+                        memory: Memory::Fresh,
+                    })
+                }
+                Some(state) => restore(pod, state, faults),
+            }
+        }
+    }
+
+    /// The StatefulSet makes its pod anew; the webhook rewrites it once the first handoff is committed.
+    fn recreate(&mut self, saved: &MigrationStatus) {
+        let committed = saved.legs.iter().any(|l| l.committed.is_some());
+        let second = saved
+            .legs
+            .iter()
+            .rev()
+            .find(|l| l.number == 2)
+            .map(|l| l.key.clone());
+        let key = (self.rule && committed).then(|| second.unwrap_or_else(|| Key::of(UID, 2, 0).unwrap()));
+        let mut pod = self.born(key.clone());
+        if key.is_none() {
+            pod.process = Some(Process {
+                hold: None,
+                memory: Memory::Fresh,
+            });
+        }
+        self.pods.insert(SOURCE.into(), pod);
+        self.control.entry(SOURCE.into()).or_default();
+    }
+
+    /// Names of everything of ours that is still there.
+    pub fn leftovers(&self) -> Vec<String> {
+        let mut found = self.holds.clone();
+        found.extend(self.keys.keys().cloned());
+        found.extend(self.rule.then(|| "rule".to_owned()));
+        found.extend(self.pods.contains_key(SHADOW).then(|| SHADOW.to_owned()));
+        found.extend(
+            self.control
+                .contains_key(SHADOW)
+                .then(|| names::control_queue(SHADOW)),
+        );
+        found
+    }
+}
+
+fn restore(pod: &mut Pod, state: &mut KeyState, faults: &mut Faults) {
+    let pod_uid = pod.uid.clone();
+    match (&state.claim, &state.archive) {
+        (Claim::None, _) => state.claim = Claim::Waiting { pod_uid },
+        (Claim::Waiting { .. }, Some(_)) if faults.failing_restores > 0 => {
+            faults.failing_restores -= 1;
+            state.claim = Claim::Failed {
+                pod_uid,
+                reason: "criu: no".into(),
+            };
+        }
+        (Claim::Waiting { .. }, Some(process)) => {
+            pod.process = Some(process.clone());
+            state.claim = Claim::Restored { pod_uid, micros: 1 };
+        }
+        _ => {}
+    }
+}

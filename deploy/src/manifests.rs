@@ -1,0 +1,132 @@
+//! Every object of an installation. Guarantee: in an order in which each finds what it refers to, and with no
+//! placeholder left.
+
+use kube::core::DynamicObject;
+use serde::Deserialize;
+
+use crate::crd;
+
+const FILES: [(&str, &str); 10] = [
+    (
+        "00-namespace.yaml",
+        include_str!("../manifests/00-namespace.yaml"),
+    ),
+    (
+        "10-runtimeclass.yaml",
+        include_str!("../manifests/10-runtimeclass.yaml"),
+    ),
+    (
+        "20-rbac-controller.yaml",
+        include_str!("../manifests/20-rbac-controller.yaml"),
+    ),
+    (
+        "21-rbac-webhook.yaml",
+        include_str!("../manifests/21-rbac-webhook.yaml"),
+    ),
+    (
+        "22-rbac-agent.yaml",
+        include_str!("../manifests/22-rbac-agent.yaml"),
+    ),
+    (
+        "23-rbac-users.yaml",
+        include_str!("../manifests/23-rbac-users.yaml"),
+    ),
+    (
+        "30-admission-policies.yaml",
+        include_str!("../manifests/30-admission-policies.yaml"),
+    ),
+    (
+        "40-controller.yaml",
+        include_str!("../manifests/40-controller.yaml"),
+    ),
+    ("41-webhook.yaml", include_str!("../manifests/41-webhook.yaml")),
+    ("42-agent.yaml", include_str!("../manifests/42-agent.yaml")),
+];
+
+/// Applied last: from then on creations of migrations depend on the webhook.
+const WEBHOOK_CONFIGURATIONS: (&str, &str) = (
+    "50-webhook-configurations.yaml",
+    include_str!("../manifests/50-webhook-configurations.yaml"),
+);
+
+/// Where the images come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Registry and, if any, folder in it; images are `<registry>/<part>:<tag>`.
+    pub registry: String,
+    /// Tag of all images.
+    pub tag: String,
+}
+
+/// Why there are no manifests.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// Would not be a part of an image name.
+    #[error("{field} {value:?} cannot be part of an image name: use letters, digits and . : / - _ only")]
+    NotAnImageName {
+        /// Which setting.
+        field: &'static str,
+        /// What it was.
+        value: String,
+    },
+    /// An embedded file is broken: a defect of this build.
+    #[error("embedded manifest {file} does not parse: {source}")]
+    Embedded {
+        /// Which file.
+        file: &'static str,
+        /// Why.
+        source: serde_yaml_ng::Error,
+    },
+}
+
+impl Settings {
+    /// The image of one part: `controller`, `webhook` or `agent`.
+    pub fn image(&self, part: &str) -> String {
+        format!("{}/{part}:{}", self.registry, self.tag)
+    }
+
+    /// `dev` moves with every build of a working copy; other tags stand for one build.
+    pub fn pull_policy(&self) -> &'static str {
+        if self.tag == "dev" {
+            "Always"
+        } else {
+            "IfNotPresent"
+        }
+    }
+
+    fn check(&self) -> Result<(), SettingsError> {
+        for (field, value) in [("registry", &self.registry), ("tag", &self.tag)] {
+            let lawful = |c: char| c.is_ascii_alphanumeric() || ".:/-_".contains(c);
+            if value.is_empty() || !value.chars().all(lawful) {
+                return Err(SettingsError::NotAnImageName {
+                    field,
+                    value: value.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Every object of an installation, the custom resource included, in the order in which to apply them.
+pub fn manifests(settings: &Settings) -> Result<Vec<DynamicObject>, SettingsError> {
+    settings.check()?;
+    let mut objects = Vec::new();
+    for (file, text) in FILES.into_iter().chain([WEBHOOK_CONFIGURATIONS]) {
+        let text = text
+            .replace("${REGISTRY}", &settings.registry)
+            .replace("${TAG}", &settings.tag)
+            .replace("${PULL}", settings.pull_policy());
+        for document in serde_yaml_ng::Deserializer::from_str(&text) {
+            let object = DynamicObject::deserialize(document)
+                .map_err(|source| SettingsError::Embedded { file, source })?;
+            objects.push(object);
+        }
+    }
+    let definition = crd::object().map_err(|source| SettingsError::Embedded {
+        file: "statefulmigration.yaml",
+        source,
+    })?;
+    objects.insert(0, definition);
+    Ok(objects)
+}

@@ -1,0 +1,234 @@
+//! What an installation may and may not contain.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail the test")]
+use kube::api::DynamicObject;
+use serde_json::Value;
+use shadow_core::names;
+use shadow_deploy::{Settings, broker_access, manifests};
+
+fn settings() -> Settings {
+    Settings {
+        registry: "registry.example:5000/ours".to_owned(),
+        tag: "v9".to_owned(),
+    }
+}
+
+fn objects() -> Vec<DynamicObject> {
+    manifests(&settings()).unwrap()
+}
+
+fn kind(object: &DynamicObject) -> &str {
+    &object.types.as_ref().unwrap().kind
+}
+
+fn find(wanted: &str, name: &str) -> DynamicObject {
+    let found = objects()
+        .into_iter()
+        .find(|o| kind(o) == wanted && o.metadata.name.as_deref() == Some(name));
+    found.unwrap_or_else(|| panic!("no {wanted} {name}"))
+}
+
+/// Every (role kind, api group, resource, verb, whether confined by name) that is given away.
+fn permissions() -> Vec<(String, String, String, String, bool)> {
+    let mut all = Vec::new();
+    let roles = objects();
+    let roles = roles.iter().filter(|o| matches!(kind(o), "Role" | "ClusterRole"));
+    for role in roles {
+        for rule in role.data["rules"].as_array().unwrap() {
+            let texts = |field: &str| -> Vec<String> {
+                let items = rule[field].as_array().into_iter().flatten();
+                items.map(|v| v.as_str().unwrap().to_owned()).collect()
+            };
+            assert!(rule.get("nonResourceURLs").is_none(), "{rule}");
+            let named = !texts("resourceNames").is_empty();
+            for group in texts("apiGroups") {
+                for resource in texts("resources") {
+                    for verb in texts("verbs") {
+                        all.push((
+                            kind(role).to_owned(),
+                            group.clone(),
+                            resource.clone(),
+                            verb,
+                            named,
+                        ));
+                    }
+                }
+            }
+        }
+    }
+    assert!(all.len() > 50, "rules were not read");
+    all
+}
+
+#[test]
+fn no_permission_is_a_wildcard() {
+    for permission in permissions() {
+        let (_, group, resource, verb, _) = &permission;
+        assert!(
+            ![group, resource, verb].iter().any(|s| s.contains('*')),
+            "{permission:?}"
+        );
+    }
+}
+
+#[test]
+fn no_permission_leads_out_of_the_role() {
+    for permission in permissions() {
+        let (_, group, resource, verb, _) = &permission;
+        assert!(
+            resource != "nodes/proxy" && resource != "pods/exec",
+            "{permission:?}"
+        );
+        assert!(
+            !["escalate", "bind", "impersonate"].contains(&verb.as_str()),
+            "{permission:?}"
+        );
+        assert!(group != "rbac.authorization.k8s.io", "{permission:?}");
+        assert!(resource != "serviceaccounts/token", "{permission:?}");
+    }
+}
+
+#[test]
+fn secrets_are_read_by_name_only() {
+    let mut seen = 0;
+    for permission in permissions().iter().filter(|p| p.2 == "secrets") {
+        let (role, _, _, verb, named) = permission;
+        assert_eq!(role, "Role", "{permission:?}");
+        assert!(*named || verb == "create", "{permission:?}");
+        seen += 1;
+    }
+    assert!(seen > 0, "the authority's Secret is missing");
+}
+
+#[test]
+fn broker_access_is_one_secret_in_one_namespace() {
+    let [role, binding] = broker_access::grants("shop", "orders-broker").unwrap();
+    assert_eq!(role.metadata.namespace.as_deref(), Some("shop"));
+    let wanted: Value = serde_json::json!(
+        [{"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["orders-broker"], "verbs": ["get"]}]
+    );
+    assert_eq!(role.data["rules"], wanted);
+    assert_eq!(binding.data["roleRef"]["name"], "shadow-broker-orders-broker");
+    assert_eq!(binding.data["subjects"][0]["name"], names::CONTROLLER_ACCOUNT);
+}
+
+#[test]
+fn names_are_those_of_core() {
+    find("Namespace", names::SYSTEM_NAMESPACE);
+    find("RuntimeClass", names::RUNTIME_CLASS);
+    find("Service", names::WEBHOOK_SERVICE);
+    for account in [
+        names::CONTROLLER_ACCOUNT,
+        names::WEBHOOK_ACCOUNT,
+        names::AGENT_ACCOUNT,
+    ] {
+        find("ServiceAccount", account);
+    }
+    let text = serde_json::to_string(&objects()).unwrap();
+    for name in [
+        names::SIGNER,
+        names::CA_CONFIG_MAP,
+        names::CA_SECRET,
+        names::RESTORE_KEY,
+        names::MIGRATION_UID,
+        names::ROLE,
+        &names::account_user(names::CONTROLLER_ACCOUNT),
+    ] {
+        assert!(text.contains(name), "{name} is not in the manifests");
+    }
+    let reserved = [
+        names::RESTORE_KEY,
+        names::RESTORE_CONTAINER,
+        names::MIGRATION,
+        names::RULE_PROBE,
+    ];
+    for policy in ["shadow-reserved-pods", "shadow-reserved-templates"] {
+        let policy = find("ValidatingAdmissionPolicy", policy).data.to_string();
+        for name in reserved.iter().chain([&names::MIGRATION_UID, &names::ROLE]) {
+            assert!(
+                policy.contains(&format!("'{name}'")),
+                "{name} is not reserved in {policy}"
+            );
+        }
+    }
+    let port = find("DaemonSet", "shadow-agent").data["spec"]["template"]["spec"]["containers"][0]["ports"]
+        [0]["containerPort"]
+        .clone();
+    assert_eq!(port, names::AGENT_PORT);
+}
+
+#[test]
+fn no_placeholder_is_left_and_images_are_those_asked_for() {
+    let text = serde_json::to_string(&objects()).unwrap();
+    assert!(!text.contains("${"), "{text}");
+    for part in ["controller", "webhook", "agent"] {
+        assert!(
+            text.contains(&format!("registry.example:5000/ours/{part}:v9")),
+            "{part}"
+        );
+    }
+}
+
+#[test]
+fn image_names_cannot_smuggle_yaml() {
+    let bad = Settings {
+        registry: "x\nkind: Pod".to_owned(),
+        ..settings()
+    };
+    let error = manifests(&bad).unwrap_err().to_string();
+    assert!(error.contains("registry"), "{error}");
+}
+
+#[test]
+fn only_the_nodes_helpers_are_privileged() {
+    let mut privileged = Vec::new();
+    for object in objects()
+        .iter()
+        .filter(|o| matches!(kind(o), "Deployment" | "DaemonSet"))
+    {
+        let spec = &object.data["spec"]["template"]["spec"];
+        assert_eq!(spec["automountServiceAccountToken"], false);
+        let lists = ["initContainers", "containers"].map(|list| spec[list].as_array());
+        for container in lists.into_iter().flatten().flatten() {
+            let name = container["name"].as_str().unwrap().to_owned();
+            let security = &container["securityContext"];
+            if security["privileged"] == true {
+                let mounts = container["volumeMounts"].to_string();
+                assert!(
+                    !mounts.contains("serviceaccount"),
+                    "{name} is privileged and has a token"
+                );
+                privileged.push(name);
+            } else {
+                assert_eq!(security["allowPrivilegeEscalation"], false, "{name}");
+                assert_eq!(security["readOnlyRootFilesystem"], true, "{name}");
+                assert_eq!(security["capabilities"]["drop"][0], "ALL", "{name}");
+            }
+        }
+    }
+    assert_eq!(privileged, ["install", "helper"]);
+}
+
+#[test]
+fn only_our_own_kind_is_sent_to_the_webhook() {
+    for wanted in ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"] {
+        let configuration = find(wanted, "shadow-webhook");
+        for webhook in configuration.data["webhooks"].as_array().unwrap() {
+            for rule in webhook["rules"].as_array().unwrap() {
+                assert_eq!(rule["apiGroups"], serde_json::json!([names::GROUP]));
+                assert_eq!(rule["resources"], serde_json::json!(["statefulmigrations"]));
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_referred_to_comes_first() {
+    let all = objects();
+    let place = |wanted: &str| all.iter().position(|o| kind(o) == wanted).unwrap();
+    let last = |wanted: &str| all.iter().rposition(|o| kind(o) == wanted).unwrap();
+    assert!(last("Namespace") < place("ServiceAccount"));
+    assert!(last("RoleBinding") < place("Deployment"));
+    assert!(last("ValidatingAdmissionPolicyBinding") < place("Deployment"));
+    assert!(last("DaemonSet") < place("MutatingWebhookConfiguration"));
+    assert_eq!(kind(&all[0]), "CustomResourceDefinition");
+}

@@ -1,0 +1,235 @@
+//! One connection generation, from connect to loss or stop.
+//!
+//! All of it runs in one task, so control messages and messages are never handled at the same time,
+//! and each message is either applied in its own generation or not at all.
+
+use futures::StreamExt;
+use lapin::message::Delivery;
+use lapin::options::{BasicAckOptions, BasicCancelOptions};
+use lapin::uri::AMQPUri;
+use lapin::{Channel, Consumer};
+use thiserror::Error;
+
+use super::identity::PodName;
+use super::requests::{answered, bind_primary, consume, consume_control};
+use super::{Assignment, ControlMessage, IdentityError, Loss, Memory, Settings, Shared, Watchdog, work};
+use crate::link::{Link, LinkError};
+use crate::stop::Stop;
+use crate::topology::control_queue;
+use crate::wall_clock::now_ms;
+
+/// A session cannot be opened.
+#[derive(Debug, Error)]
+pub(super) enum OpenError {
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    #[error(transparent)]
+    Lost(#[from] Loss),
+}
+
+/// How a session ended.
+pub(super) enum Ending {
+    /// As it was told to; everything delivered is applied and acknowledged.
+    Stopped,
+    /// The connection is over.
+    Lost(Loss),
+}
+
+pub(super) struct Session<'a> {
+    settings: &'a Settings,
+    memory: &'a mut Memory,
+    shared: &'a Shared,
+    watchdog: Watchdog,
+    control: Option<Consumer>,
+    data: Channel,
+    consumer: Consumer,
+    // Last, so that it outlives what uses it: dropping it severs the connection.
+    link: Link,
+}
+
+impl<'a> Session<'a> {
+    /// Connects and consumes the queue which memory says, and the control queue of the present pod.
+    pub(super) async fn open(
+        settings: &'a Settings,
+        uri: &AMQPUri,
+        memory: &'a mut Memory,
+        shared: &'a Shared,
+    ) -> Result<Self, OpenError> {
+        let pod_name = PodName::of(settings);
+        let pod = pod_name.read()?;
+        let link = Link::open(uri, &pod).await?;
+        tracing::debug!(pod, "connected");
+        let watchdog = Watchdog::watch(&link, pod.clone(), pod_name);
+        let data = answered(&watchdog, "basic.qos", link.channel(settings.prefetch)).await?;
+        if !memory.bound {
+            bind_primary(settings, &watchdog, &data, memory).await?;
+        }
+        let consumer = consume(settings, &watchdog, &data, memory.queue()).await?;
+        tracing::debug!(queue = memory.queue(), "consumer declared");
+        let control_queue = (!settings.no_control).then(|| control_queue(&pod));
+        let control = match &control_queue {
+            Some(queue) => Some(consume_control(&watchdog, &link, queue).await?),
+            None => None,
+        };
+        let mut standing = shared.standing();
+        standing.pod = pod;
+        standing.control_queue = control_queue;
+        standing.generation += 1;
+        drop(standing);
+        let session = Self {
+            settings,
+            memory,
+            shared,
+            watchdog,
+            control,
+            data,
+            consumer,
+            link,
+        };
+        session.note_queue();
+        Ok(session)
+    }
+
+    /// Serves until the connection is lost or `stop` turns true.
+    pub(super) async fn serve(mut self, stop: &mut Stop) -> Ending {
+        match self.serve_until_stop(stop).await {
+            Ok(()) => {}
+            Err(loss) => return Ending::Lost(loss),
+        }
+        self.link.close().await;
+        Ending::Stopped
+    }
+
+    async fn serve_until_stop(&mut self, stop: &mut Stop) -> Result<(), Loss> {
+        loop {
+            tokio::select! {
+                biased;
+                loss = self.watchdog.lost() => return Err(loss),
+                () = stop.stopped() => return self.settle().await,
+                message = next_control(&mut self.control) => self.obey(message).await?,
+                delivery = self.consumer.next() => match delivery {
+                    Some(Ok(delivery)) => self.take(delivery).await?,
+                    Some(Err(error)) => return Err(Loss::Broken(error.to_string())),
+                    None => return Err(Loss::ConsumerEnded { queue: self.memory.queue().to_owned() }),
+                },
+            }
+        }
+    }
+
+    /// Works on a message, applies it, acknowledges it. If the connection ends during the work, the
+    /// message is not applied: it will be delivered again.
+    async fn take(&mut self, delivery: Delivery) -> Result<(), Loss> {
+        tokio::select! {
+            biased;
+            loss = self.watchdog.lost() => return Err(loss),
+            () = work::perform(self.settings.work, self.settings.work_kind) => {}
+        }
+        if !self.link.alive() {
+            return Err(Loss::SocketClosed);
+        }
+        self.shared
+            .state()
+            .apply(&delivery.data, delivery.redelivered, now_ms());
+        self.acknowledge(delivery).await
+    }
+
+    async fn acknowledge(&self, delivery: Delivery) -> Result<(), Loss> {
+        let ack = delivery.acker.ack(BasicAckOptions::default());
+        answered(&self.watchdog, "basic.ack", ack).await.map(|_| ())
+    }
+
+    /// Obeys a control message, then acknowledges it.
+    async fn obey(&mut self, message: Option<lapin::Result<Delivery>>) -> Result<(), Loss> {
+        let delivery = match message {
+            Some(Ok(delivery)) => delivery,
+            Some(Err(error)) => return Err(Loss::Broken(error.to_string())),
+            None => {
+                return Err(Loss::ConsumerEnded {
+                    queue: "control messages".to_owned(),
+                });
+            }
+        };
+        match ControlMessage::decode(&delivery.data) {
+            Ok(message) => {
+                tracing::info!(?message, "control message");
+                self.turn_to(Assignment::asked_by(message)).await?;
+            }
+            Err(error) => tracing::error!(%error, "control message is not understood and dropped"),
+        }
+        self.acknowledge(delivery).await
+    }
+
+    /// Finishes what was delivered, then reads the queue of `next`. Nothing to do if it is read already.
+    ///
+    /// Memory changes before the broker is asked: once the new queue has its consumer, a checkpoint may
+    /// be taken at any instant, and the copy must wake up on that queue.
+    async fn turn_to(&mut self, next: Assignment) -> Result<(), Loss> {
+        let next = next.normal(&self.memory.identity.primary_queue);
+        if next == self.memory.assignment {
+            return Ok(());
+        }
+        self.settle().await?;
+        let before = std::mem::replace(&mut self.memory.assignment, next);
+        match consume(self.settings, &self.watchdog, &self.data, self.memory.queue()).await {
+            Ok(consumer) => {
+                self.consumer = consumer;
+                self.note_queue();
+                Ok(())
+            }
+            // Refused (the queue exists with other arguments, say): nothing is held, so go on as before.
+            Err(loss) if self.link.alive() => {
+                tracing::error!(queue = self.memory.queue(), %loss, "queue cannot be consumed, staying");
+                self.memory.assignment = before;
+                self.stay().await
+            }
+            Err(loss) => Err(loss),
+        }
+    }
+
+    /// Consumes the present queue again, on a new channel since a refusal has closed the old one.
+    async fn stay(&mut self) -> Result<(), Loss> {
+        self.data = answered(
+            &self.watchdog,
+            "basic.qos",
+            self.link.channel(self.settings.prefetch),
+        )
+        .await?;
+        self.consumer = consume(self.settings, &self.watchdog, &self.data, self.memory.queue()).await?;
+        Ok(())
+    }
+
+    /// Cancels the consumer, then applies and acknowledges everything it had been given, in order.
+    async fn settle(&mut self) -> Result<(), Loss> {
+        let cancel = self
+            .data
+            .basic_cancel(self.consumer.tag(), BasicCancelOptions::default());
+        answered(&self.watchdog, "basic.cancel", cancel).await?;
+        loop {
+            let held = tokio::select! {
+                biased;
+                loss = self.watchdog.lost() => return Err(loss),
+                held = self.consumer.next() => held,
+            };
+            match held {
+                Some(Ok(delivery)) => self.take(delivery).await?,
+                Some(Err(error)) => return Err(Loss::Broken(error.to_string())),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    fn note_queue(&self) {
+        let mut standing = self.shared.standing();
+        standing.queue = Some(self.memory.queue().to_owned());
+        standing.replaying = self.memory.assignment != Assignment::Primary;
+    }
+}
+
+async fn next_control(control: &mut Option<Consumer>) -> Option<lapin::Result<Delivery>> {
+    match control {
+        Some(consumer) => consumer.next().await,
+        None => std::future::pending().await,
+    }
+}

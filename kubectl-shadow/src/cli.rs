@@ -1,0 +1,206 @@
+//! What can be typed. Nothing is decided here.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Moves a running, stateful message consumer to another node: its memory, its place in the message stream
+/// and its name.
+#[derive(Debug, Parser)]
+#[command(
+    name = "kubectl-shadow",
+    bin_name = "kubectl shadow",
+    version,
+    after_help = "Exit codes: 0 done or moved, 1 refused and nothing begun, 2 undone (the source goes on), \
+                  3 cancelled, 4 not known how it ends, 130 interrupted (the migration goes on)"
+)]
+pub struct Cli {
+    /// Where.
+    #[command(flatten)]
+    pub place: Place,
+    /// What.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Which cluster and which namespace.
+#[derive(Args, Clone, Debug)]
+pub struct Place {
+    /// Namespace of the pod [default: that of the context]
+    #[arg(short, long, global = true)]
+    pub namespace: Option<String>,
+    /// Context of the kubeconfig
+    #[arg(long, global = true)]
+    pub context: Option<String>,
+    /// Kubeconfig file [default: as kubectl]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Move a pod to another node
+    Migrate(Migrate),
+    /// Show what became of a migration
+    Status(Status),
+    /// Undo a migration that has not passed its point of no return
+    Cancel(Cancel),
+    /// Let the controller read one broker Secret
+    Allow(Allow),
+    /// Put kubectl-shadow into the cluster
+    Install(Install),
+    /// Take kubectl-shadow out of the cluster
+    Uninstall(Uninstall),
+}
+
+/// `migrate`.
+#[derive(Args, Debug)]
+pub struct Migrate {
+    /// Pod to move
+    pub pod: String,
+    /// Node to move it to
+    #[arg(long, value_name = "NODE")]
+    pub to: String,
+    /// Queue it consumes; {pod} and {ordinal} are filled in [default: the workload's annotation]
+    #[arg(long)]
+    pub queue: Option<String>,
+    /// Exchange that feeds the queue [default: the workload's annotation]
+    #[arg(long)]
+    pub exchange: Option<String>,
+    /// Secret with the broker's `uri` and `managementUri` [default: the workload's annotation]
+    #[arg(long, value_name = "SECRET")]
+    pub broker_secret: Option<String>,
+    /// Container to move, for pods with several
+    #[arg(long)]
+    pub container: Option<String>,
+    /// Follow the migration to its end (the default)
+    #[arg(long, overrides_with = "no_wait")]
+    pub wait: bool,
+    /// Return as soon as the migration is accepted
+    #[arg(long)]
+    pub no_wait: bool,
+    /// Stop waiting after this long; the migration goes on
+    #[arg(long, default_value = "10m", value_parser = duration, value_name = "TIME")]
+    pub timeout: Duration,
+}
+
+/// `status`.
+#[derive(Args, Debug)]
+pub struct Status {
+    /// Name of the migration, or of a pod (its latest migration)
+    pub name: String,
+}
+
+/// `cancel`.
+#[derive(Args, Debug)]
+pub struct Cancel {
+    /// Name of the migration, or of a pod (its latest migration)
+    pub name: String,
+}
+
+/// `allow`.
+#[derive(Args, Debug)]
+pub struct Allow {
+    /// Secret in the namespace
+    #[arg(long)]
+    pub secret: String,
+}
+
+/// `install`.
+#[derive(Args, Debug)]
+pub struct Install {
+    /// Registry and folder of the images controller, webhook and agent
+    #[arg(long, env = "KUBECTL_SHADOW_REGISTRY", hide_env_values = true)]
+    pub registry: String,
+    /// Tag of the images
+    #[arg(long, default_value = concat!("v", env!("CARGO_PKG_VERSION")))]
+    pub tag: String,
+    /// Let the controller read this broker Secret; can be given several times
+    #[arg(long, value_name = "NAMESPACE/SECRET", value_parser = secret)]
+    pub allow: Vec<(String, String)>,
+    /// Return without waiting until everything works
+    #[arg(long)]
+    pub no_wait: bool,
+    /// Stop waiting after this long
+    #[arg(long, default_value = "3m", value_parser = duration, value_name = "TIME")]
+    pub timeout: Duration,
+}
+
+/// `uninstall`.
+#[derive(Args, Debug)]
+pub struct Uninstall {
+    /// Go on although migrations are under way or migrated pods run
+    #[arg(long)]
+    pub force: bool,
+    /// Delete the migrations and their kind as well
+    #[arg(long)]
+    pub purge: bool,
+    /// Stop waiting for a node after this long
+    #[arg(long, default_value = "2m", value_parser = duration, value_name = "TIME")]
+    pub timeout: Duration,
+}
+
+/// `90`, `90s`, `5m`, `1h`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let seconds = match &text[digits.len()..] {
+        "" | "s" => Some(1),
+        "m" => Some(60),
+        "h" => Some(3600),
+        _ => None,
+    };
+    let count: Option<u64> = digits.parse().ok();
+    match (count, seconds) {
+        (Some(count), Some(seconds)) if count > 0 => Ok(Duration::from_secs(count.saturating_mul(seconds))),
+        _ => Err("a time such as 90s, 5m or 1h".to_owned()),
+    }
+}
+
+fn secret(text: &str) -> Result<(String, String), String> {
+    match text.split_once('/') {
+        Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() && !name.contains('/') => {
+            Ok((namespace.to_owned(), name.to_owned()))
+        }
+        Some(_) | None => Err("NAMESPACE/SECRET, such as default/orders-broker".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn times_have_units() {
+        let cases = [("90", 90), ("90s", 90), ("5m", 300), ("1h", 3600)];
+        for (text, seconds) in cases {
+            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for bad in ["", "0", "m", "-1", "5d", "1.5m"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn later_of_wait_and_no_wait_wins() {
+        let parse = |flags: &[&str]| {
+            let fixed = ["kubectl-shadow", "migrate", "orders-0", "--to", "node-b"];
+            let cli = Cli::try_parse_from(fixed.iter().chain(flags)).unwrap();
+            let Command::Migrate(migrate) = cli.command else {
+                panic!("migrate was not parsed")
+            };
+            migrate.no_wait
+        };
+        assert!(!parse(&[]));
+        assert!(parse(&["--no-wait"]));
+        assert!(!parse(&["--no-wait", "--wait"]));
+    }
+}

@@ -1,0 +1,24 @@
+//! `kubectl shadow allow`: lets the controller read one broker Secret.
+
+use crate::cli::Allow;
+use crate::connection::Connection;
+use crate::ending::Ending;
+use crate::problem::Problem;
+use crate::say;
+
+/// Runs the command.
+pub(super) async fn run(connection: &Connection, args: &Allow) -> Result<Ending, Problem> {
+    grant(connection, &connection.namespace, &args.secret).await?;
+    Ok(Ending::Done)
+}
+
+/// Grants and says so, and how to take it back.
+pub(super) async fn grant(connection: &Connection, namespace: &str, secret: &str) -> Result<(), Problem> {
+    shadow_deploy::allow(&connection.client, namespace, secret).await?;
+    let role = shadow_deploy::broker_access::role_name(secret);
+    say::line(&format!(
+        "the controller may read Secret {namespace}/{secret}; to take it back: kubectl -n {namespace} delete \
+         role,rolebinding {role}"
+    ));
+    Ok(())
+}

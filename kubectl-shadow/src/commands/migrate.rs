@@ -1,0 +1,140 @@
+//! `kubectl shadow migrate`: asks for a move and follows it.
+
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::PostParams;
+use kube::{Api, ResourceExt};
+use shadow_core::api::{MessageQueueConfig, StatefulMigration, StatefulMigrationSpec};
+use shadow_core::names;
+
+use crate::cli::Migrate;
+use crate::commands::follow;
+use crate::connection::Connection;
+use crate::ending::Ending;
+use crate::problem::Problem;
+use crate::say;
+
+/// Runs the command.
+pub(super) async fn run(connection: &Connection, args: &Migrate) -> Result<Ending, Problem> {
+    check_broker_access(connection, args).await?;
+    let api: Api<StatefulMigration> = Api::namespaced(connection.client.clone(), &connection.namespace);
+    let created = api.create(&PostParams::default(), &wanted(args)).await?;
+    let name = created.name_any();
+    say::line(&format!("statefulmigration.{}/{name} created", names::GROUP));
+    if args.no_wait {
+        say::line(&format!(
+            "see: kubectl shadow status {name} -n {}",
+            connection.namespace
+        ));
+        return Ok(Ending::Done);
+    }
+    follow::to_the_end(connection, &name, args.timeout).await
+}
+
+/// What is asked of the controller; all that is left out comes from the workload's annotations.
+fn wanted(args: &Migrate) -> StatefulMigration {
+    let queue = (args.queue.is_some() || args.exchange.is_some()).then(|| MessageQueueConfig {
+        queue_name: args.queue.clone(),
+        exchange_name: args.exchange.clone(),
+        ..MessageQueueConfig::default()
+    });
+    let spec = StatefulMigrationSpec {
+        source_pod: args.pod.clone(),
+        target_node: Some(args.to.clone()),
+        container_name: args.container.clone(),
+        message_queue_config: queue,
+        broker_secret_ref: args.broker_secret.clone(),
+        ..StatefulMigrationSpec::default()
+    };
+    let mut migration = StatefulMigration::new("", spec);
+    migration.metadata.name = None;
+    migration.metadata.generate_name = Some(format!("{}-", args.pod));
+    migration
+}
+
+/// Says at once what the controller could only say after it has begun. Whoever may not ask finds out then.
+async fn check_broker_access(connection: &Connection, args: &Migrate) -> Result<(), Problem> {
+    let named = match &args.broker_secret {
+        Some(secret) => Some(secret.clone()),
+        None => annotated_secret(connection, &args.pod).await,
+    };
+    let Some(secret) = named else { return Ok(()) };
+    let namespace = &connection.namespace;
+    if shadow_deploy::may_read(&connection.client, namespace, &secret).await? == Some(false) {
+        return Err(Problem::Refused(format!(
+            "the controller may not read Secret {namespace}/{secret}; to let it: kubectl shadow allow -n \
+             {namespace} --secret {secret}"
+        )));
+    }
+    Ok(())
+}
+
+/// The Secret that pod or StatefulSet name. What cannot be read here is for the admission to judge.
+async fn annotated_secret(connection: &Connection, pod: &str) -> Option<String> {
+    let pods: Api<Pod> = Api::namespaced(connection.client.clone(), &connection.namespace);
+    let pod = pods.get_opt(pod).await.ok().flatten()?;
+    if let Some(secret) = pod.annotations().get(names::BROKER_SECRET) {
+        return Some(secret.clone());
+    }
+    let owner = pod
+        .owner_references()
+        .iter()
+        .find(|owner| owner.kind == "StatefulSet")?;
+    let sets: Api<StatefulSet> = Api::namespaced(connection.client.clone(), &connection.namespace);
+    let set = sets.get_opt(&owner.name).await.ok().flatten()?;
+    set.annotations().get(names::BROKER_SECRET).cloned()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    fn asked(flags: &[&str]) -> serde_json::Value {
+        let fixed = ["kubectl-shadow", "migrate", "orders-0", "--to", "node-b"];
+        let cli = Cli::try_parse_from(fixed.iter().chain(flags)).unwrap();
+        let Command::Migrate(args) = cli.command else {
+            panic!("{flags:?}")
+        };
+        serde_json::to_value(wanted(&args)).unwrap()
+    }
+
+    #[test]
+    fn what_is_not_said_is_left_to_the_workload() {
+        let asked = asked(&[]);
+        assert_eq!(
+            asked["spec"],
+            serde_json::json!({"sourcePod": "orders-0", "targetNode": "node-b"})
+        );
+        assert_eq!(
+            asked["metadata"],
+            serde_json::json!({"generateName": "orders-0-"})
+        );
+    }
+
+    #[test]
+    fn what_is_said_is_passed_on() {
+        let flags = [
+            "--queue",
+            "q",
+            "--exchange",
+            "x",
+            "--broker-secret",
+            "s",
+            "--container",
+            "c",
+            "-n",
+            "shop",
+        ];
+        let wanted = serde_json::json!({
+            "sourcePod": "orders-0",
+            "targetNode": "node-b",
+            "containerName": "c",
+            "brokerSecretRef": "s",
+            "messageQueueConfig": {"queueName": "q", "exchangeName": "x"},
+        });
+        assert_eq!(asked(&flags)["spec"], wanted);
+    }
+}

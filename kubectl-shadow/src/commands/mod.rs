@@ -1,0 +1,29 @@
+//! One module per command: each talks to the API server, renders, and says how it ended.
+
+mod allow;
+mod cancel;
+mod find;
+mod follow;
+mod install;
+mod migrate;
+mod node_removal;
+mod status;
+mod uninstall;
+
+use crate::cli::{Cli, Command};
+use crate::connection;
+use crate::ending::Ending;
+use crate::problem::Problem;
+
+/// Runs the command.
+pub async fn run(cli: Cli) -> Result<Ending, Problem> {
+    let connection = connection::open(&cli.place).await?;
+    match cli.command {
+        Command::Migrate(args) => migrate::run(&connection, &args).await,
+        Command::Status(args) => status::run(&connection, &args).await,
+        Command::Cancel(args) => cancel::run(&connection, &args).await,
+        Command::Allow(args) => allow::run(&connection, &args).await,
+        Command::Install(args) => install::run(&connection, &args).await,
+        Command::Uninstall(args) => uninstall::run(&connection, &args).await,
+    }
+}

@@ -1,0 +1,167 @@
+//! Takes the runtime handler off the nodes: one short pod per node that runs the helper's `uninstall`.
+//!
+//! Guarantee: a node that cannot be reached is named, with what to do about it, and does not stop the others.
+
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{Node, Pod};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use kube::runtime::wait::{Condition, await_condition};
+use kube::{Api, Client, ResourceExt};
+use serde_json::json;
+use shadow_core::names;
+
+use crate::problem::Problem;
+use crate::say;
+
+/// Waits until no agent is left that would use what is going to be removed.
+pub(super) async fn agents_gone(client: &Client, within: Duration) -> Result<(), Problem> {
+    let pods: Api<Pod> = Api::namespaced(client.clone(), names::SYSTEM_NAMESPACE);
+    let agents = ListParams::default().labels("app.kubernetes.io/name=shadow-agent");
+    let until = tokio::time::Instant::now() + within;
+    loop {
+        let left = pods.list_metadata(&agents).await?.items;
+        let Some(first) = left.first() else {
+            return Ok(());
+        };
+        if tokio::time::Instant::now() >= until {
+            return Err(Problem::Unknown(format!(
+                "{} agents still run after {} s, {} among them; see: kubectl -n {} get pods",
+                left.len(),
+                within.as_secs(),
+                first.name_any(),
+                names::SYSTEM_NAMESPACE
+            )));
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+}
+
+/// Runs it on every node; whether all of them are clean.
+pub(super) async fn on_every_node(client: &Client, image: &str, within: Duration) -> Result<bool, Problem> {
+    let nodes: Api<Node> = Api::all(client.clone());
+    let (ready, away): (Vec<_>, Vec<_>) = nodes
+        .list(&ListParams::default())
+        .await?
+        .into_iter()
+        .partition(is_ready);
+    for node in &away {
+        say::problem(&format!(
+            "node {} is not ready, so its runtime handler stays; install and uninstall once more when it is back",
+            node.name_any()
+        ));
+    }
+    let removals = ready
+        .iter()
+        .map(|node| remove(client, node.name_any(), image, within));
+    let results = futures::future::join_all(removals).await;
+    let mut clean = away.is_empty();
+    for (node, result) in ready.iter().zip(results) {
+        match result {
+            Ok(()) => say::line(&format!("cleaned node {}", node.name_any())),
+            Err(problem) => {
+                clean = false;
+                say::problem(&format!("node {}: {problem}", node.name_any()));
+            }
+        }
+    }
+    Ok(clean)
+}
+
+/// Takes our label and annotation off the nodes.
+pub(super) async fn remove_marks(client: &Client) -> Result<(), Problem> {
+    let nodes: Api<Node> = Api::all(client.clone());
+    for node in nodes.list(&ListParams::default()).await? {
+        if !node.labels().contains_key(names::NODE_READY)
+            && !node.annotations().contains_key(names::NODE_FACTS)
+        {
+            continue;
+        }
+        let patch = json!({"metadata": {
+            "labels": {(names::NODE_READY): null},
+            "annotations": {(names::NODE_FACTS): null},
+        }});
+        nodes
+            .patch(&node.name_any(), &PatchParams::default(), &Patch::Merge(patch))
+            .await?;
+    }
+    Ok(())
+}
+
+fn is_ready(node: &Node) -> bool {
+    let conditions = node.status.as_ref().and_then(|status| status.conditions.as_ref());
+    conditions
+        .into_iter()
+        .flatten()
+        .any(|condition| condition.type_ == "Ready" && condition.status == "True")
+}
+
+async fn remove(client: &Client, node: String, image: &str, within: Duration) -> Result<(), Problem> {
+    let pods: Api<Pod> = Api::namespaced(client.clone(), names::SYSTEM_NAMESPACE);
+    let created = pods
+        .create(&PostParams::default(), &removal_pod(&node, image)?)
+        .await?;
+    let name = created.name_any();
+    let ended = tokio::time::timeout(within, await_condition(pods.clone(), &name, has_ended())).await;
+    let outcome = match ended {
+        Ok(Ok(Some(pod))) => outcome_of(&pod),
+        Ok(Ok(None)) => Err(Problem::Unknown("its removal pod was deleted".to_owned())),
+        Ok(Err(error)) => Err(Problem::Unknown(format!("watch pod {name}: {error}"))),
+        Err(_) => Err(Problem::Unknown(format!(
+            "not done after {} s; see: kubectl -n {} describe pod {name}",
+            within.as_secs(),
+            names::SYSTEM_NAMESPACE
+        ))),
+    };
+    if outcome.is_ok() {
+        pods.delete(&name, &DeleteParams::default()).await?;
+    }
+    outcome
+}
+
+fn has_ended() -> impl Condition<Pod> {
+    |pod: Option<&Pod>| matches!(phase(pod), Some("Succeeded" | "Failed"))
+}
+
+fn phase(pod: Option<&Pod>) -> Option<&str> {
+    pod?.status.as_ref()?.phase.as_deref()
+}
+
+fn outcome_of(pod: &Pod) -> Result<(), Problem> {
+    if phase(Some(pod)) == Some("Succeeded") {
+        return Ok(());
+    }
+    let statuses = pod
+        .status
+        .as_ref()
+        .and_then(|status| status.container_statuses.as_ref());
+    let message = statuses
+        .into_iter()
+        .flatten()
+        .find_map(|status| status.state.as_ref()?.terminated.as_ref()?.message.clone());
+    Err(Problem::Unknown(message.unwrap_or_else(|| {
+        "the removal failed without a message".to_owned()
+    })))
+}
+
+fn removal_pod(node: &str, image: &str) -> Result<Pod, Problem> {
+    serde_json::from_value(json!({
+        "metadata": {"generateName": "shadow-uninstall-"},
+        "spec": {
+            "nodeName": node,
+            "restartPolicy": "Never",
+            "hostPID": true,
+            "automountServiceAccountToken": false,
+            "tolerations": [{"operator": "Exists"}],
+            "containers": [{
+                "name": "uninstall",
+                "image": image,
+                "command": ["shadow-node-helper", "uninstall"],
+                "env": [{"name": "NODE_NAME", "value": node}],
+                "securityContext": {"privileged": true},
+                "terminationMessagePolicy": "FallbackToLogsOnError",
+            }],
+        },
+    }))
+    .map_err(|error| Problem::Unknown(format!("the removal pod does not serialise: {error}")))
+}

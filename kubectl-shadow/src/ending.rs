@@ -1,0 +1,52 @@
+//! How a command ended. Guarantee: the exit code says it, and the same ending always has the same code.
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Done; a migration that was waited for is Completed.
+    Done,
+    /// Nothing was begun: the arguments, the admission or the API server refused.
+    Refused,
+    /// The migration was undone; the source goes on.
+    Failed,
+    /// The migration was undone as asked; the source goes on.
+    Cancelled,
+    /// Not known how it ends: stuck, out of time, or out of sight.
+    Unknown,
+    /// The user interrupted the waiting; the migration goes on.
+    Interrupted,
+}
+
+impl Ending {
+    /// The exit code.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Refused => 1,
+            Self::Failed => 2,
+            Self::Cancelled => 3,
+            Self::Unknown => 4,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_ending_has_a_code_of_its_own() {
+        let endings = [
+            (Ending::Done, 0),
+            (Ending::Refused, 1),
+            (Ending::Failed, 2),
+            (Ending::Cancelled, 3),
+            (Ending::Unknown, 4),
+            (Ending::Interrupted, 130),
+        ];
+        for (ending, code) in endings {
+            assert_eq!(ending.code(), code, "{ending:?}");
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! The kubectl plugin: a client of the API like any other. Ending it changes nothing in the cluster.
+//!
+//! - [`cli`]: what can be typed
+//! - [`commands`]: one module per command
+//! - [`render`]: status to lines, pure
+//! - [`ending`]: how a command ended, and its exit code
+#![forbid(unsafe_code)]
+
+pub mod cli;
+pub mod commands;
+pub mod connection;
+pub mod ending;
+pub mod problem;
+pub mod render;
+pub mod say;

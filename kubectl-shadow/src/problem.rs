@@ -1,0 +1,101 @@
+//! What kept a command from doing its work, as lines for a person.
+
+use shadow_deploy::answer;
+
+use crate::ending::Ending;
+
+/// What kept a command from doing its work.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    /// No usable kubeconfig.
+    #[error("no usable kubeconfig: {0}; set KUBECONFIG, or give --kubeconfig or --context")]
+    Kubeconfig(String),
+    /// The API server refused or could not be asked.
+    #[error("{}", .0.join("\n"))]
+    Answer(Vec<String>),
+    /// The kind is not known to the API server.
+    #[error(
+        "kubectl-shadow is not installed in this cluster: run `kubectl shadow install --registry REGISTRY`"
+    )]
+    NotInstalled,
+    /// Installation or removal failed.
+    #[error(transparent)]
+    Cluster(#[from] shadow_deploy::ClusterError),
+    /// The settings of an installation are not usable.
+    #[error(transparent)]
+    Settings(#[from] shadow_deploy::SettingsError),
+    /// Anything that the user can put right, already worded.
+    #[error("{0}")]
+    Refused(String),
+    /// Something that was waited for did not come.
+    #[error("{0}")]
+    Unknown(String),
+}
+
+impl Problem {
+    /// One line per problem.
+    pub fn lines(&self) -> Vec<String> {
+        self.to_string().lines().map(str::to_owned).collect()
+    }
+
+    /// How a command that met it ends.
+    pub fn ending(&self) -> Ending {
+        match self {
+            Self::Kubeconfig(_)
+            | Self::Answer(_)
+            | Self::NotInstalled
+            | Self::Cluster(_)
+            | Self::Settings(_)
+            | Self::Refused(_) => Ending::Refused,
+            Self::Unknown(_) => Ending::Unknown,
+        }
+    }
+}
+
+impl From<kube::Error> for Problem {
+    fn from(error: kube::Error) -> Self {
+        let unknown_kind = matches!(&error, kube::Error::Api(status) if is_unknown_kind(status));
+        if unknown_kind {
+            Self::NotInstalled
+        } else {
+            Self::Answer(answer::said(&error))
+        }
+    }
+}
+
+/// A missing object is named in the details, a missing kind is not.
+fn is_unknown_kind(status: &kube::core::Status) -> bool {
+    let unnamed = status
+        .details
+        .as_ref()
+        .is_none_or(|details| details.name.is_empty());
+    status.code == 404 && unnamed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn not_found(name: &str) -> Problem {
+        let status = serde_json::from_value(serde_json::json!({
+            "code": 404,
+            "reason": "NotFound",
+            "message": "the server could not find the requested resource",
+            "details": {"name": name},
+        }));
+        Problem::from(kube::Error::Api(Box::new(status.unwrap())))
+    }
+
+    #[test]
+    fn an_unknown_kind_is_answered_by_how_to_install() {
+        assert!(not_found("").to_string().contains("kubectl shadow install"));
+        assert!(!not_found("orders-0").to_string().contains("install"));
+    }
+
+    #[test]
+    fn each_problem_is_a_line() {
+        let problem = Problem::Answer(vec!["a: x".to_owned(), "b: y".to_owned()]);
+        assert_eq!(problem.lines(), ["a: x", "b: y"]);
+        assert_eq!(problem.ending(), Ending::Refused);
+    }
+}

@@ -1,0 +1,141 @@
+//! How a migration ended: the exit code and the last lines.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::ResourceExt;
+use shadow_core::api::{MigrationStatus, Phase, StatefulMigration};
+
+use super::time::between;
+use crate::ending::Ending;
+
+/// How it ended; `None` while it goes on.
+pub fn ending(status: &MigrationStatus) -> Option<Ending> {
+    match status.phase {
+        Phase::Completed => Some(Ending::Done),
+        Phase::Failed => Some(Ending::Failed),
+        Phase::Cancelled => Some(Ending::Cancelled),
+        Phase::Pending
+        | Phase::Checkpointing
+        | Phase::Transferring
+        | Phase::Restoring
+        | Phase::Replaying
+        | Phase::Finalizing => stuck(status).map(|_| Ending::Unknown),
+    }
+}
+
+/// The condition that says that nothing safe can be decided without a person.
+fn stuck(status: &MigrationStatus) -> Option<&Condition> {
+    let is_stuck = |c: &&Condition| c.type_ == "Stuck" && c.status == "True";
+    status.conditions.iter().find(is_stuck)
+}
+
+/// The last lines; empty while it goes on.
+pub fn end_lines(migration: &StatefulMigration) -> Vec<String> {
+    let Some(status) = migration.status.as_ref() else {
+        return Vec::new();
+    };
+    told(migration, status)
+        .into_iter()
+        .map(|line| line.trim_end().to_owned())
+        .collect()
+}
+
+fn told(migration: &StatefulMigration, status: &MigrationStatus) -> Vec<String> {
+    let pod = &migration.spec.source_pod;
+    let mut lines = Vec::new();
+    match status.phase {
+        Phase::Completed => {
+            let node = target(migration, status);
+            lines.push(format!("{pod} runs on {node}. {}", times(status)));
+            lines.extend(verdict(status));
+        }
+        Phase::Failed => {
+            lines.push(format!(
+                "{pod} was not moved and still runs{}. {}",
+                source(status),
+                times(status)
+            ));
+            lines.push(format!("Why: {}", why(status)));
+            lines.extend(verdict(status));
+        }
+        Phase::Cancelled => {
+            lines.push(format!(
+                "{pod} was not moved, as asked, and still runs{}. {}",
+                source(status),
+                times(status)
+            ));
+            lines.extend(verdict(status));
+        }
+        Phase::Pending
+        | Phase::Checkpointing
+        | Phase::Transferring
+        | Phase::Restoring
+        | Phase::Replaying
+        | Phase::Finalizing => {
+            if let Some(condition) = stuck(status) {
+                lines.push(format!(
+                    "{} is stuck; nothing is deleted until a person decides.",
+                    migration.name_any()
+                ));
+                lines.push(format!("Why: {}", condition.message));
+            }
+        }
+    }
+    lines
+}
+
+fn target(migration: &StatefulMigration, status: &MigrationStatus) -> String {
+    let planned = status.plan.as_ref().map(|plan| plan.target_node.clone());
+    planned
+        .or_else(|| migration.spec.target_node.clone())
+        .unwrap_or_else(|| "its target".to_owned())
+}
+
+fn source(status: &MigrationStatus) -> String {
+    status
+        .source_node
+        .as_ref()
+        .map(|node| format!(" on {node}"))
+        .unwrap_or_default()
+}
+
+fn times(status: &MigrationStatus) -> String {
+    let total = match (&status.start_time, &status.completion_time) {
+        (Some(start), Some(end)) => Some(format!("Total {}", between(start, end))),
+        _ => None,
+    };
+    let pause = status
+        .pause
+        .as_ref()
+        .map(|pause| format!("longest pause {pause}"));
+    let parts: Vec<String> = total.into_iter().chain(pause).collect();
+    if parts.is_empty() {
+        String::new()
+    } else {
+        format!("{}.", parts.join(", "))
+    }
+}
+
+fn why(status: &MigrationStatus) -> String {
+    if let Some(rollback) = &status.rollback {
+        return rollback.message.clone();
+    }
+    let completed = status
+        .conditions
+        .iter()
+        .find(|condition| condition.type_ == "Completed");
+    completed.map_or_else(
+        || "the status does not say".to_owned(),
+        |condition| condition.message.clone(),
+    )
+}
+
+fn verdict(status: &MigrationStatus) -> Option<String> {
+    status.verdict.as_ref().map(|verdict| {
+        let word = if verdict.exact {
+            "Exact"
+        } else {
+            "NOT PROVEN EXACT"
+        };
+        format!("{word}: {}", verdict.because)
+    })
+}

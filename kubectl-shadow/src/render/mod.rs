@@ -1,0 +1,10 @@
+//! A migration as lines of text. Pure: no clock, no terminal.
+
+pub mod end;
+pub mod overview;
+pub mod progress;
+mod time;
+
+pub use end::{end_lines, ending};
+pub use overview::overview;
+pub use progress::Progress;

@@ -1,0 +1,96 @@
+//! Everything that is known of a migration, for `kubectl shadow status`.
+
+use kube::ResourceExt;
+use shadow_core::api::{MigrationStatus, Plan, StatefulMigration, StepRecord};
+
+use super::end::end_lines;
+use super::progress::present_step;
+use super::time::between;
+
+/// The lines.
+pub fn overview(migration: &StatefulMigration) -> Vec<String> {
+    let spec = &migration.spec;
+    let namespace = migration.namespace().unwrap_or_default();
+    let mut lines = vec![
+        field("Migration", &format!("{namespace}/{}", migration.name_any())),
+        field("Pod", &spec.source_pod),
+    ];
+    let Some(status) = migration.status.as_ref() else {
+        lines.push(field("To", spec.target_node.as_deref().unwrap_or("not said")));
+        lines.push(field("Phase", "Pending: the controller has not seen it yet"));
+        return lines;
+    };
+    lines.push(field(
+        "From",
+        status.source_node.as_deref().unwrap_or("not known yet"),
+    ));
+    lines.push(field("To", spec.target_node.as_deref().unwrap_or("not said")));
+    lines.extend(status.plan.iter().flat_map(plan));
+    lines.push(field("Phase", &phase(status)));
+    lines.extend(status.pause.iter().map(|pause| field("Pause", pause)));
+    if !status.steps.is_empty() {
+        lines.push(String::new());
+        lines.push(row("BEGAN", "STEP", "HANDOFF", "TOOK", "NOTE"));
+        lines.extend(status.steps.iter().map(|record| step(status, record)));
+    }
+    if !status.conditions.is_empty() {
+        lines.push(String::new());
+        lines.extend(status.conditions.iter().map(|c| {
+            let text = format!("{:<10}  {:<7}  {}: {}", c.type_, c.status, c.reason, c.message);
+            text.trim_end().to_owned()
+        }));
+    }
+    let end = end_lines(migration);
+    if !end.is_empty() {
+        lines.push(String::new());
+        lines.extend(end);
+    }
+    lines
+}
+
+fn field(name: &str, value: &str) -> String {
+    format!("{name:<10}  {value}")
+}
+
+fn plan(plan: &Plan) -> Vec<String> {
+    let kind = if plan.queue.quorum { "quorum" } else { "classic" };
+    vec![
+        field("Container", &plan.container),
+        field("Queue", &format!("{} ({kind})", plan.queue.queue)),
+        field("Plan", &format!("{:?}: {}", plan.strategy, plan.because)),
+    ]
+}
+
+fn phase(status: &MigrationStatus) -> String {
+    if status.phase.is_terminal() {
+        format!("{:?}", status.phase)
+    } else {
+        format!("{:?}, {}", status.phase, present_step(status))
+    }
+}
+
+fn step(status: &MigrationStatus, record: &StepRecord) -> String {
+    let start = status.start_time.as_ref().unwrap_or(&record.started);
+    let handoff = if record.leg == 0 {
+        String::new()
+    } else {
+        record.leg.to_string()
+    };
+    let took = match &record.finished {
+        Some(finished) => between(&record.started, finished),
+        None => "going on".to_owned(),
+    };
+    row(
+        &between(start, &record.started),
+        &record.step.to_string(),
+        &handoff,
+        &took,
+        record.note.as_deref().unwrap_or_default(),
+    )
+}
+
+fn row(began: &str, step: &str, handoff: &str, took: &str, note: &str) -> String {
+    format!("{began:>9}  {step:<10}  {handoff:<7}  {took:>8}  {note}")
+        .trim_end()
+        .to_owned()
+}

@@ -1,0 +1,131 @@
+//! What the webhook looks up. Reads only; each answer is live, not from a cache, since an admission decision on
+//! an outdated view would be a guess.
+
+use std::future::Future;
+
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::authentication::v1::UserInfo;
+use k8s_openapi::api::authorization::v1::{ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec};
+use k8s_openapi::api::core::v1::{Node, PersistentVolumeClaim, Pod};
+use kube::api::{Api, ListParams, PostParams};
+use shadow_core::api::StatefulMigration;
+
+/// A failed look-up.
+#[derive(Debug, thiserror::Error)]
+#[error("could not look up {what}: {source}")]
+pub struct LookupError {
+    /// What was looked up.
+    pub what: &'static str,
+    /// Why it failed.
+    #[source]
+    pub source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+/// Outcome of a look-up.
+pub type Looked<T> = Result<T, LookupError>;
+
+/// Look-ups that decisions rest on.
+pub trait Cluster: Send + Sync + 'static {
+    /// A pod.
+    fn pod(&self, namespace: &str, name: &str) -> impl Future<Output = Looked<Option<Pod>>> + Send;
+    /// A StatefulSet.
+    fn stateful_set(
+        &self,
+        namespace: &str,
+        name: &str,
+    ) -> impl Future<Output = Looked<Option<StatefulSet>>> + Send;
+    /// A volume claim.
+    fn claim(
+        &self,
+        namespace: &str,
+        name: &str,
+    ) -> impl Future<Output = Looked<Option<PersistentVolumeClaim>>> + Send;
+    /// All nodes.
+    fn nodes(&self) -> impl Future<Output = Looked<Vec<Node>>> + Send;
+    /// Migrations of a namespace.
+    fn migrations(&self, namespace: &str) -> impl Future<Output = Looked<Vec<StatefulMigration>>> + Send;
+    /// Whether `user` may do `verb` to pods of a namespace.
+    fn may(&self, user: &UserInfo, namespace: &str, verb: &str) -> impl Future<Output = Looked<bool>> + Send;
+}
+
+/// The real one.
+#[derive(Clone)]
+pub struct KubeCluster {
+    client: kube::Client,
+}
+
+impl KubeCluster {
+    /// Looks up with the rights of `client`.
+    pub fn new(client: kube::Client) -> Self {
+        Self { client }
+    }
+}
+
+fn failed(what: &'static str) -> impl FnOnce(kube::Error) -> LookupError {
+    move |source| LookupError {
+        what,
+        source: Box::new(source),
+    }
+}
+
+impl Cluster for KubeCluster {
+    async fn pod(&self, namespace: &str, name: &str) -> Looked<Option<Pod>> {
+        Api::namespaced(self.client.clone(), namespace)
+            .get_opt(name)
+            .await
+            .map_err(failed("the pod"))
+    }
+
+    async fn stateful_set(&self, namespace: &str, name: &str) -> Looked<Option<StatefulSet>> {
+        Api::namespaced(self.client.clone(), namespace)
+            .get_opt(name)
+            .await
+            .map_err(failed("the StatefulSet"))
+    }
+
+    async fn claim(&self, namespace: &str, name: &str) -> Looked<Option<PersistentVolumeClaim>> {
+        Api::namespaced(self.client.clone(), namespace)
+            .get_opt(name)
+            .await
+            .map_err(failed("the volume claim"))
+    }
+
+    async fn nodes(&self) -> Looked<Vec<Node>> {
+        let nodes = Api::all(self.client.clone()).list(&ListParams::default()).await;
+        nodes.map(|list| list.items).map_err(failed("the nodes"))
+    }
+
+    async fn migrations(&self, namespace: &str) -> Looked<Vec<StatefulMigration>> {
+        let all = Api::namespaced(self.client.clone(), namespace)
+            .list(&ListParams::default())
+            .await;
+        all.map(|list| list.items)
+            .map_err(failed("the StatefulMigrations"))
+    }
+
+    async fn may(&self, user: &UserInfo, namespace: &str, verb: &str) -> Looked<bool> {
+        let attributes = ResourceAttributes {
+            namespace: Some(namespace.to_owned()),
+            verb: Some(verb.to_owned()),
+            resource: Some("pods".to_owned()),
+            ..ResourceAttributes::default()
+        };
+        let spec = SubjectAccessReviewSpec {
+            user: user.username.clone(),
+            uid: user.uid.clone(),
+            groups: user.groups.clone(),
+            extra: user.extra.clone(),
+            resource_attributes: Some(attributes),
+            non_resource_attributes: None,
+        };
+        let review = SubjectAccessReview {
+            spec,
+            ..SubjectAccessReview::default()
+        };
+        let answered = Api::all(self.client.clone())
+            .create(&PostParams::default(), &review)
+            .await;
+        let answered: SubjectAccessReview = answered.map_err(failed("the requester's rights"))?;
+        Ok(answered.status.is_some_and(|status| status.allowed))
+    }
+}

@@ -1,0 +1,19 @@
+//! The admission webhook: looks up, never acts.
+//!
+//! | path | does | when nothing answers |
+//! |---|---|---|
+//! | `POST /mutate/migrations` | defaults of a StatefulMigration | migrations wait |
+//! | `POST /validate/migrations` | refuses what cannot work, with the field and the way out | migrations wait |
+//! | `POST /mutate/pods` | turns the pod that a migration re-creates into a restore | that one pod waits |
+//!
+//! Guarantees: pods reach it only through a rule that one migration puts up for the time it re-creates its pod; a
+//! pod that no migration announced is answered unchanged; what cannot be looked up is refused, never guessed.
+#![forbid(unsafe_code)]
+
+pub mod cluster;
+pub mod health;
+pub mod migrations;
+pub mod pods;
+mod review;
+pub mod rewrite;
+pub mod router;

@@ -1,0 +1,168 @@
+//! Admission of StatefulMigrations: defaults, then validation.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use json_patch::diff;
+use k8s_openapi::api::authentication::v1::UserInfo;
+use k8s_openapi::api::core::v1::Pod;
+use kube::core::admission::{AdmissionRequest, AdmissionResponse, Operation};
+use serde_json::{Value, json};
+use shadow_core::api::{StatefulMigration, StatefulMigrationSpec};
+use shadow_core::validate::{self, Facts, Report, Requester};
+use tokio::time::timeout;
+use tracing::{info, warn};
+
+use crate::cluster::{Cluster, Looked};
+use crate::review::{Answer, answer, read};
+use crate::router::LOOKUPS;
+
+type Request = AdmissionRequest<StatefulMigration>;
+
+/// Defaults of a new migration. Nothing depends on the look-up succeeding: what it would add is optional.
+pub async fn mutate<C: Cluster>(State(cluster): State<Arc<C>>, Json(review): Json<Value>) -> Answer {
+    let request: Request = match read(review) {
+        Ok(request) => request,
+        // The schema is checked after this and has better words for it.
+        Err(unreadable) => return answer(unreadable.response),
+    };
+    let response = AdmissionResponse::from(&request);
+    let (Operation::Create, Some(migration)) = (&request.operation, &request.object) else {
+        return answer(response);
+    };
+    let namespace = request.namespace.as_deref().unwrap_or_default();
+    let pod = match timeout(LOOKUPS, cluster.pod(namespace, &migration.spec.source_pod)).await {
+        Ok(Ok(pod)) => pod,
+        Ok(Err(error)) => {
+            warn!(%error, "defaults without the pod");
+            None
+        }
+        Err(_) => {
+            warn!("defaults without the pod: it was not found in time");
+            None
+        }
+    };
+    answer(defaulted(response, &migration.spec, pod.as_ref()))
+}
+
+fn defaulted(
+    response: AdmissionResponse,
+    spec: &StatefulMigrationSpec,
+    pod: Option<&Pod>,
+) -> AdmissionResponse {
+    let mut filled = spec.clone();
+    validate::default_spec(&mut filled, pod);
+    let patch = diff(&json!({ "spec": spec }), &json!({ "spec": filled }));
+    if patch.is_empty() {
+        return response;
+    }
+    let refused = response.clone();
+    response
+        .with_patch(patch)
+        .unwrap_or_else(|error| refused.deny(error))
+}
+
+/// Refuses what cannot work.
+pub async fn validate<C: Cluster>(State(cluster): State<Arc<C>>, Json(review): Json<Value>) -> Answer {
+    let request: Request = match read(review) {
+        Ok(request) => request,
+        Err(unreadable) => return answer(unreadable.response.deny(unreadable.reason)),
+    };
+    let response = AdmissionResponse::from(&request);
+    let Some(migration) = &request.object else {
+        return answer(response);
+    };
+    match (&request.operation, &request.old_object) {
+        (Operation::Create, _) => {}
+        (Operation::Update, Some(old)) => {
+            return answer(reported(
+                response,
+                &request,
+                validate::check_update(&old.spec, &migration.spec),
+            ));
+        }
+        (Operation::Update | Operation::Delete | Operation::Connect, _) => return answer(response),
+    }
+    let namespace = request.namespace.as_deref().unwrap_or_default();
+    match timeout(
+        LOOKUPS,
+        facts(&*cluster, namespace, migration, &request.user_info),
+    )
+    .await
+    {
+        Ok(Ok(facts)) => {
+            let report = validate::check(&request.name, namespace, &migration.spec, &facts);
+            answer(reported(response, &request, report))
+        }
+        Ok(Err(error)) => answer(response.deny(format!("{error}; nothing was started, try again"))),
+        Err(_) => {
+            answer(response.deny("the API server took too long to answer; nothing was started, try again"))
+        }
+    }
+}
+
+fn reported(mut response: AdmissionResponse, request: &Request, report: Report) -> AdmissionResponse {
+    if !report.warnings.is_empty() {
+        response.warnings = Some(report.warnings.clone());
+    }
+    let (name, namespace) = (&request.name, request.namespace.as_deref().unwrap_or_default());
+    if report.is_ok() {
+        info!(namespace, name, "migration admitted");
+        return response;
+    }
+    info!(namespace, name, reasons = report.reasons(), "migration refused");
+    response.deny(report.reasons())
+}
+
+/// Everything at once, but for what needs the pod to be known.
+async fn facts<C: Cluster>(
+    cluster: &C,
+    namespace: &str,
+    migration: &StatefulMigration,
+    user: &UserInfo,
+) -> Looked<Facts> {
+    let (pod, nodes, migrations, may_create_pods, may_delete_pods) = tokio::try_join!(
+        around_pod(cluster, namespace, &migration.spec.source_pod),
+        cluster.nodes(),
+        cluster.migrations(namespace),
+        cluster.may(user, namespace, "create"),
+        cluster.may(user, namespace, "delete"),
+    )?;
+    let user = user.username.clone().unwrap_or_default();
+    let requester = Some(Requester {
+        user,
+        may_create_pods,
+        may_delete_pods,
+    });
+    Ok(Facts {
+        nodes,
+        migrations,
+        requester,
+        ..pod
+    })
+}
+
+async fn around_pod<C: Cluster>(cluster: &C, namespace: &str, name: &str) -> Looked<Facts> {
+    let Some(pod) = cluster.pod(namespace, name).await? else {
+        return Ok(Facts::default());
+    };
+    let mut owners = pod.metadata.owner_references.iter().flatten();
+    let set = owners.find(|owner| owner.kind == "StatefulSet" && owner.controller == Some(true));
+    let owner = match set {
+        Some(set) => cluster.stateful_set(namespace, &set.name).await?,
+        None => None,
+    };
+    let mut claims = Vec::new();
+    for volume in pod.spec.iter().flat_map(|spec| spec.volumes.iter().flatten()) {
+        if let Some(source) = &volume.persistent_volume_claim {
+            claims.extend(cluster.claim(namespace, &source.claim_name).await?);
+        }
+    }
+    Ok(Facts {
+        pod: Some(pod),
+        owner,
+        claims,
+        ..Facts::default()
+    })
+}

@@ -1,0 +1,27 @@
+//! Paths, size and time limits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::post;
+use shadow_core::names;
+
+use crate::cluster::Cluster;
+use crate::{migrations, pods};
+
+/// Largest review: two objects of the size that etcd takes.
+const BODY: usize = 3 * 1024 * 1024;
+/// Time for the look-ups of one review; the API server waits some seconds, a person should not.
+pub(crate) const LOOKUPS: Duration = Duration::from_millis(900);
+
+/// All admission routes over `cluster`.
+pub fn app<C: Cluster>(cluster: C) -> Router {
+    Router::new()
+        .route("/mutate/migrations", post(migrations::mutate::<C>))
+        .route("/validate/migrations", post(migrations::validate::<C>))
+        .route(names::WEBHOOK_PODS_PATH, post(pods::mutate::<C>))
+        .layer(DefaultBodyLimit::max(BODY))
+        .with_state(Arc::new(cluster))
+}

@@ -1,0 +1,26 @@
+# First process of the broker's pid and mount namespaces. It ends when the server ends or when
+# its standard input does, and the kernel then ends everything else in the pid namespace. Its
+# mounts are seen by nobody else and vanish with it, data included.
+set -eu
+exec 3<&0
+
+mount --bind "$TREE" "$TREE"
+cd "$TREE"
+for dir in tmp run var/lib/rabbitmq var/log/rabbitmq etc/rabbitmq; do
+    mount -t tmpfs -o mode=0755 shadow-broker "./$dir"
+done
+chmod 1777 ./tmp
+chown "$OWNER" ./run ./var/lib/rabbitmq ./var/log/rabbitmq
+mount --bind "$TREE" "$TREE" -o remount,bind,ro
+mount --rbind /dev ./dev
+mount -t proc proc ./proc
+printf '%s\n' "$CONFIGURATION" >./etc/rabbitmq/rabbitmq.conf
+printf '%s\n' "$PLUGINS" >./etc/rabbitmq/enabled_plugins
+
+trap 'exit 0' TERM
+(
+    cat <&3 >/dev/null
+    kill -TERM 1
+) &
+chroot --userspec="$OWNER" "$TREE" /usr/lib/rabbitmq/bin/rabbitmq-server </dev/null 3<&- &
+wait $!

@@ -1,0 +1,149 @@
+//! The slow parts: fetched or built once, kept in the cache under a name that changes with what is in them.
+//!
+//! A part appears under its name only when it is complete; what an interrupted run left is removed first.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use sha2::{Digest as _, Sha256};
+
+use super::layout::Layout;
+use super::progress::{size, step};
+use super::tools::{self, COREDNS, KUBERNETES, PACKAGES, SUITE};
+
+/// The Debian tree below the root of every machine.
+pub(crate) fn debian_tree(layout: &Layout) -> PathBuf {
+    let list = Sha256::digest(PACKAGES.join(","));
+    let key: String = list.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    layout.cache.join(format!("debian-{SUITE}-{key}"))
+}
+
+/// The folder of the Kubernetes programs, kubectl among them; they run on any machine.
+pub(crate) fn kubernetes(layout: &Layout) -> PathBuf {
+    layout.cache.join(format!("kubernetes-{KUBERNETES}"))
+}
+
+/// The folder of the CoreDNS program.
+pub(crate) fn coredns(layout: &Layout) -> PathBuf {
+    layout.cache.join(format!("coredns-{COREDNS}"))
+}
+
+/// Makes sure that everything is in the cache.
+pub(crate) fn fill(layout: &Layout) -> anyhow::Result<()> {
+    fs::create_dir_all(layout.registry_data())
+        .with_context(|| format!("creating {}", layout.cache.display()))?;
+    remove_unfinished(layout)?;
+    let what = format!("kubernetes {KUBERNETES}");
+    part(
+        layout,
+        &what,
+        &kubernetes(layout),
+        "building, about 5 minutes on two cores",
+        tools::build_kubernetes,
+    )?;
+    let what = format!("coredns {COREDNS}");
+    part(
+        layout,
+        &what,
+        &coredns(layout),
+        "building, about 2 minutes on two cores",
+        tools::build_coredns,
+    )?;
+    let what = format!("debian {SUITE}");
+    part(
+        layout,
+        &what,
+        &debian_tree(layout),
+        "fetching packages, about 1 minute",
+        tools::fetch_debian,
+    )
+}
+
+/// What interrupted runs left in the cache.
+pub(crate) fn unfinished(layout: &Layout) -> anyhow::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    if !layout.cache.exists() {
+        return Ok(found);
+    }
+    for part in [debian_tree(layout), kubernetes(layout), coredns(layout)] {
+        let part = staging(&part);
+        if part.exists() {
+            found.push(part);
+        }
+    }
+    Ok(found)
+}
+
+/// Removes what interrupted runs left in the cache.
+pub(crate) fn remove_unfinished(layout: &Layout) -> anyhow::Result<()> {
+    for part in unfinished(layout)? {
+        fs::remove_dir_all(&part).with_context(|| format!("removing the unfinished {}", part.display()))?;
+    }
+    Ok(())
+}
+
+/// The size of everything below a folder.
+pub(crate) fn size_of(folder: &Path) -> anyhow::Result<u64> {
+    let mut total = 0;
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        // What a running cluster removes meanwhile has no size.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        Err(error) => return Err(error).with_context(|| format!("reading {}", folder.display())),
+    };
+    for entry in entries {
+        let entry = entry.with_context(|| format!("reading {}", folder.display()))?;
+        match entry.metadata() {
+            Ok(meta) if meta.is_dir() => total += size_of(&entry.path())?,
+            Ok(meta) => total += meta.len(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => {
+                return Err(error).with_context(|| format!("looking at {}", entry.path().display()));
+            }
+        }
+    }
+    Ok(total)
+}
+
+fn staging(part: &Path) -> PathBuf {
+    let mut name = part.as_os_str().to_owned();
+    name.push(".part");
+    PathBuf::from(name)
+}
+
+fn part(
+    layout: &Layout,
+    what: &str,
+    at: &Path,
+    cost: &str,
+    make: fn(&Layout, &Path) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let step = step(what);
+    if at.exists() {
+        step.done("cached");
+        return Ok(());
+    }
+    step.doing(cost);
+    let staging = staging(at);
+    fs::create_dir_all(&staging).with_context(|| format!("creating {}", staging.display()))?;
+    make(layout, &staging)?;
+    fs::rename(&staging, at).with_context(|| format!("finishing {}", at.display()))?;
+    step.done(size(size_of(at)?));
+    Ok(())
+}
+
+/// The end of a log.
+pub(crate) fn last_lines(path: &Path) -> anyhow::Result<String> {
+    let content = fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+    let text = String::from_utf8_lossy(&content);
+    let lines: Vec<_> = text.lines().collect();
+    let from = lines.len().saturating_sub(12);
+    Ok(lines
+        .get(from..)
+        .unwrap_or_default()
+        .iter()
+        .map(|line| format!("    {line}\n"))
+        .collect())
+}

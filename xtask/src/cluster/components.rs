@@ -1,0 +1,99 @@
+//! The command lines of the control plane; paths are below the box's root.
+
+use super::layout::{BRIDGE, REGISTRY, SERVICE_RANGE};
+
+/// Where the registry finds its configuration.
+pub(crate) const REGISTRY_CONFIG: &str = "/etc/registry.yml";
+
+fn program(name: &str, arguments: &[&str]) -> Vec<String> {
+    std::iter::once(name)
+        .chain(arguments.iter().copied())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The store, in memory.
+pub(crate) fn etcd() -> Vec<String> {
+    program(
+        "/usr/bin/etcd",
+        &[
+            "--data-dir=/var/lib/etcd/data",
+            // The data lives in memory and ends with the cluster: there is nothing to sync to.
+            "--unsafe-no-fsync",
+            "--listen-client-urls=http://127.0.0.1:2379",
+            "--advertise-client-urls=http://127.0.0.1:2379",
+            "--listen-peer-urls=http://127.0.0.1:2380",
+        ],
+    )
+}
+
+/// The API server.
+pub(crate) fn api_server() -> Vec<String> {
+    let mut arguments = program(
+        "/opt/kubernetes/kube-apiserver",
+        &[
+            "--etcd-servers=http://127.0.0.1:2379",
+            "--secure-port=6443",
+            "--tls-cert-file=/etc/kubernetes/apiserver.crt",
+            "--tls-private-key-file=/etc/kubernetes/apiserver.key",
+            "--client-ca-file=/etc/kubernetes/ca.crt",
+            "--service-account-key-file=/etc/kubernetes/service-accounts.pub",
+            "--service-account-signing-key-file=/etc/kubernetes/service-accounts.key",
+            "--service-account-issuer=https://kubernetes.default.svc",
+            "--authorization-mode=Node,RBAC",
+            "--enable-admission-plugins=NodeRestriction",
+            "--kubelet-client-certificate=/etc/kubernetes/kubelet-client.crt",
+            "--kubelet-client-key=/etc/kubernetes/kubelet-client.key",
+            "--kubelet-certificate-authority=/etc/kubernetes/ca.crt",
+            // Node names do not resolve here.
+            "--kubelet-preferred-address-types=InternalIP",
+            // No kube-proxy runs beside the API server: webhooks are called by endpoint.
+            "--enable-aggregator-routing=true",
+            "--allow-privileged=true",
+        ],
+    );
+    arguments.push(format!("--advertise-address={BRIDGE}"));
+    arguments.push(format!("--service-cluster-ip-range={SERVICE_RANGE}"));
+    arguments
+}
+
+/// The controllers.
+pub(crate) fn controller_manager() -> Vec<String> {
+    program(
+        "/opt/kubernetes/kube-controller-manager",
+        &[
+            "--kubeconfig=/etc/kubernetes/controller-manager.kubeconfig",
+            "--service-account-private-key-file=/etc/kubernetes/service-accounts.key",
+            "--root-ca-file=/etc/kubernetes/ca.crt",
+            "--use-service-account-credentials",
+            "--cluster-signing-cert-file=/etc/kubernetes/ca.crt",
+            "--cluster-signing-key-file=/etc/kubernetes/ca.key",
+            "--controllers=*,bootstrapsigner",
+            "--leader-elect=false",
+        ],
+    )
+}
+
+/// The scheduler.
+pub(crate) fn scheduler() -> Vec<String> {
+    program(
+        "/opt/kubernetes/kube-scheduler",
+        &[
+            "--kubeconfig=/etc/kubernetes/scheduler.kubeconfig",
+            "--leader-elect=false",
+        ],
+    )
+}
+
+/// The image registry.
+pub(crate) fn registry() -> Vec<String> {
+    program("/usr/bin/docker-registry", &["serve", REGISTRY_CONFIG])
+}
+
+/// The registry's configuration file.
+pub(crate) fn registry_config() -> String {
+    format!(
+        "version: 0.1\nstorage: {{filesystem: {{rootdirectory: /var/lib/registry}}, delete: {{enabled: true}}}}\n\
+         http: {{addr: \"{REGISTRY}\"}}\n"
+    )
+}

@@ -1,0 +1,96 @@
+//! `cargo xtask demo`: everything set up, the sample under load, one move, the steps with their times, the verdict.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+
+use crate::cluster::step;
+use crate::cluster::{Cluster, Options};
+use crate::stage::{self, Load, Oracle, Sample};
+
+/// Arguments of the demo.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Messages a second.
+    #[arg(long, default_value_t = 100)]
+    rate: u32,
+    /// How long the Service is asked after the end, seconds.
+    #[arg(long, default_value_t = 60)]
+    tail: u32,
+    /// Leave the cluster running at the end.
+    #[arg(long)]
+    keep: bool,
+}
+
+/// Runs the demo; an error if anything is not as promised.
+pub(crate) fn run(args: Args) -> Result<()> {
+    let outcome = show(&args);
+    if !args.keep {
+        Cluster::down()?;
+    }
+    outcome
+}
+
+fn show(args: &Args) -> Result<()> {
+    println!("local cluster");
+    let cluster = Cluster::up(Options::default())?;
+    println!("kubectl-shadow");
+    let product = stage::install(&cluster)?;
+    Sample::deploy(&cluster, &[])?;
+    let pod = "orders-0";
+    let bystander = Sample::incarnation(&cluster, "orders-1")?;
+    println!("\nmove of {pod} under {} messages a second", args.rate);
+    let load = step("load");
+    let oracle = Oracle::start(
+        &cluster,
+        &product,
+        pod,
+        Load {
+            rate: args.rate,
+            publishers: 3,
+            tail: args.tail,
+        },
+    )?;
+    oracle.run_for(Duration::from_secs(4));
+    load.done("3 publishers with confirms, a control consumer, a probe every 5 ms");
+    let target = Sample::other_node(&cluster, pod)?;
+    println!("  $ kubectl shadow migrate {pod} --to {target}");
+    let moved = stage::migrate(&cluster, &product, pod, target)?;
+    print!("{}", moved.said);
+    println!(
+        "  steps (handoff, step, time)\n{}",
+        stage::step_table(&moved.object)
+    );
+    oracle.run_for(Duration::from_secs(10) + moved.wall);
+    let judging = step("oracle");
+    judging.doing(format!("asks the Service for {} s more", args.tail));
+    let report = oracle.finish()?;
+    judging.done(stage::summary(&report));
+    ensure!(
+        moved.code == 0,
+        "kubectl shadow migrate ended with code {}",
+        moved.code
+    );
+    check(&cluster, pod, target, &bystander)?;
+    if let Some(broken) = stage::broken_promise(&report) {
+        anyhow::bail!("not as promised: {broken}");
+    }
+    println!(
+        "\nexact: {pod} runs on {target} with its own spec and its memory; total {:.1} s",
+        moved.wall.as_secs_f64()
+    );
+    Ok(())
+}
+
+fn check(cluster: &Cluster, pod: &str, target: &str, bystander: &(String, i64)) -> Result<()> {
+    let node = Sample::node(cluster, pod)?;
+    ensure!(node == target, "{pod} is on {node} instead of {target}");
+    Sample::check_own_spec(cluster, pod)?;
+    ensure!(
+        Sample::incarnation(cluster, "orders-1")? == *bystander,
+        "orders-1 was restarted or replaced"
+    );
+    let left = stage::leftovers(cluster)?;
+    ensure!(left.is_empty(), "left behind: {}", left.join(", "));
+    Ok(())
+}

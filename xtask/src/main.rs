@@ -1,0 +1,49 @@
+//! Developer commands: the local cluster, the images, the demo and the tests.
+
+mod addons;
+mod broker;
+mod check;
+mod cluster;
+mod demo;
+mod images;
+mod stage;
+mod verify;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Developer commands of kubectl-shadow", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Set everything up, move a pod under load, and say whether it was exact.
+    Demo(demo::Args),
+    /// Format, lints, unit, property and protocol tests, end-to-end tests on the cluster.
+    Test(verify::Args),
+    /// The local two-node Kubernetes cluster.
+    Cluster(cluster::Args),
+    /// Build the images of our parts and samples and push them to the local registry.
+    Images(images::Args),
+    /// A RabbitMQ on this machine, for the protocol tests.
+    Broker(broker::Args),
+    /// Apply cluster DNS and RabbitMQ to the local cluster.
+    Addons(addons::Args),
+    /// Compare generated files with the committed ones.
+    Check(check::Args),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Cli::parse().command {
+        Command::Test(args) => verify::run(args),
+        Command::Demo(args) => demo::run(args),
+        Command::Cluster(args) => cluster::run(args),
+        Command::Images(args) => images::run(args),
+        Command::Broker(args) => broker::run(args),
+        Command::Addons(args) => addons::run(args),
+        Command::Check(args) => check::run(args),
+    }
+}

@@ -1,0 +1,67 @@
+//! What demo, end-to-end tests and benchmarks share: the product installed on the local cluster, the sample under
+//! load with its oracle, and moves.
+
+mod moves;
+mod oracle;
+mod processes;
+mod product;
+mod sample;
+
+pub(crate) use moves::{migrate, migrate_command, migration, span, step_table};
+pub(crate) use oracle::{Load, Oracle, broken_promise, summary};
+pub(crate) use processes::container_pid;
+pub(crate) use product::{Product, install};
+pub(crate) use sample::{Sample, broker_api, broker_queues, leftovers};
+
+use std::io::Write as _;
+use std::process::{Command, Output, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::cluster::Cluster;
+
+/// Runs a command and returns what it printed, or an error with everything it said.
+pub(crate) fn capture(mut command: Command) -> Result<String> {
+    let output = command
+        .output()
+        .with_context(|| format!("run {:?}", command.get_program()))?;
+    text(&command, &output)
+}
+
+fn text(command: &Command, output: &Output) -> Result<String> {
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    if output.status.success() {
+        return Ok(printed);
+    }
+    let arguments: Vec<_> = command.get_args().map(|a| a.to_string_lossy()).collect();
+    bail!(
+        "{} ended with {}: {printed}{}",
+        arguments.join(" "),
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+/// What kubectl prints as JSON.
+pub(crate) fn get(cluster: &Cluster, arguments: &[&str]) -> Result<serde_json::Value> {
+    let mut all = vec!["get", "--output=json"];
+    all.extend_from_slice(arguments);
+    serde_json::from_str(&capture(cluster.kubectl(all))?).context("kubectl printed no JSON")
+}
+
+/// Server-side apply of one manifest.
+pub(crate) fn apply(cluster: &Cluster, manifest: &str) -> Result<()> {
+    let mut kubectl = cluster.kubectl(["apply", "--server-side", "--filename", "-"]);
+    kubectl
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut process = kubectl.spawn().context("start kubectl")?;
+    let mut input = process.stdin.take().context("kubectl has no standard input")?;
+    input
+        .write_all(manifest.as_bytes())
+        .context("give kubectl the manifest")?;
+    drop(input);
+    let output = process.wait_with_output().context("wait for kubectl")?;
+    text(&kubectl, &output).map(drop)
+}

@@ -1,0 +1,95 @@
+//! Moves, ordered through the plugin as a user would.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use super::{Product, get};
+use crate::cluster::Cluster;
+
+/// A move and what became of it.
+pub(crate) struct Move {
+    /// The StatefulMigration at its end.
+    pub(crate) object: Value,
+    /// From the command to its return.
+    pub(crate) wall: Duration,
+    /// Exit code of the plugin.
+    pub(crate) code: i32,
+    /// What the plugin said.
+    pub(crate) said: String,
+}
+
+impl Move {
+    /// Phase at the end.
+    pub(crate) fn phase(&self) -> &str {
+        self.object["status"]["phase"].as_str().unwrap_or("unknown")
+    }
+}
+
+/// The command that moves a pod and follows it.
+pub(crate) fn migrate_command(
+    cluster: &Cluster,
+    product: &Product,
+    pod: &str,
+    node: &str,
+) -> Result<Command> {
+    let mut plugin = product.plugin(cluster)?;
+    plugin.args(["migrate", pod, "--to", node]);
+    Ok(plugin)
+}
+
+/// Moves a pod and waits for the end, whatever it is.
+pub(crate) fn migrate(cluster: &Cluster, product: &Product, pod: &str, node: &str) -> Result<Move> {
+    let started = Instant::now();
+    let output = migrate_command(cluster, product, pod, node)?
+        .output()
+        .context("run kubectl-shadow")?;
+    let wall = started.elapsed();
+    let said = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let object = migration(cluster, pod).unwrap_or(Value::Null);
+    Ok(Move {
+        object,
+        wall,
+        code: output.status.code().unwrap_or(-1),
+        said,
+    })
+}
+
+/// The latest migration of a pod.
+pub(crate) fn migration(cluster: &Cluster, pod: &str) -> Result<Value> {
+    let all = get(cluster, &["statefulmigrations"])?;
+    let mut ours: Vec<Value> = all["items"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|m| m["spec"]["sourcePod"] == pod)
+        .cloned()
+        .collect();
+    ours.sort_by_key(|m| m["status"]["startTime"].as_str().unwrap_or("9").to_owned());
+    ours.pop().with_context(|| format!("no migration of {pod}"))
+}
+
+/// Steps with their times, one line each.
+pub(crate) fn step_table(object: &Value) -> String {
+    let mut lines = String::new();
+    for step in object["status"]["steps"].as_array().into_iter().flatten() {
+        let took =
+            span(&step["started"], &step["finished"]).map_or_else(|| "-".to_owned(), |ms| format!("{ms} ms"));
+        let name = step["step"].as_str().unwrap_or("?");
+        let note = step["note"].as_str().unwrap_or("");
+        lines.push_str(&format!("    {} {name:<11}{took:>9}  {note}\n", step["leg"]));
+    }
+    lines
+}
+
+/// Milliseconds between two time stamps of the API.
+pub(crate) fn span(from: &Value, to: &Value) -> Option<i64> {
+    let at = |v: &Value| v.as_str()?.parse::<jiff::Timestamp>().ok();
+    Some(at(to)?.duration_since(at(from)?).as_millis() as i64)
+}

@@ -1,0 +1,130 @@
+//! The oracle beside the cluster: it publishes, follows with a consumer that is never moved, asks the Service all
+//! the time, and compares at the end. It runs in a node's network, so that Services work as for any client.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use super::{Product, get};
+use crate::cluster::Cluster;
+
+/// What is published.
+#[derive(Clone, Copy)]
+pub(crate) struct Load {
+    /// Messages a second, of all publishers together.
+    pub(crate) rate: u32,
+    /// Publishers.
+    pub(crate) publishers: u32,
+    /// How long the Service is asked after the load has ended, seconds.
+    pub(crate) tail: u32,
+}
+
+/// A running oracle.
+pub(crate) struct Oracle {
+    process: Child,
+    report: PathBuf,
+    started: Instant,
+}
+
+impl Oracle {
+    /// Starts load, control and prober for `pod`; returns at once.
+    pub(crate) fn start(cluster: &Cluster, product: &Product, pod: &str, load: Load) -> Result<Self> {
+        let report =
+            std::env::temp_dir().join(format!("kubectl-shadow-oracle-{}-{pod}.json", std::process::id()));
+        let service = |namespace: &str, name: &str| -> Result<String> {
+            let service = get(cluster, &["service", "--namespace", namespace, name])?;
+            service["spec"]["clusterIP"]
+                .as_str()
+                .map(str::to_owned)
+                .context("the Service has no address")
+        };
+        let address = service("default", pod)?;
+        let amqp = format!(
+            "amqp://shadow:shadow@{}:5672/%2f",
+            service("rabbitmq", "rabbitmq")?
+        );
+        let node = cluster.node_pid(Cluster::node_names()[0])?.to_string();
+        let mut command = Command::new("nsenter");
+        command
+            .args(["--target", &node, "--net", "--"])
+            .arg(product.program("orders-oracle")?);
+        command.args(["run", "--amqp", &amqp, "--routing-key", pod, "--stop-on-eof"]);
+        command.args([
+            "--publishers",
+            &load.publishers.to_string(),
+            "--rate",
+            &load.rate.to_string(),
+        ]);
+        command.args(["--pod-url", &format!("http://{address}:8080")]);
+        command.args(["--probe-url", &format!("http://{address}:8080/healthz")]);
+        command.args(["--probe-tail", &format!("{}s", load.tail)]);
+        command.arg("--report").arg(&report);
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        let process = command.spawn().context("start the oracle")?;
+        Ok(Self {
+            process,
+            report,
+            started: Instant::now(),
+        })
+    }
+
+    /// Lets the load run for at least this long since its start.
+    pub(crate) fn run_for(&self, time: Duration) {
+        std::thread::sleep(time.saturating_sub(self.started.elapsed()));
+    }
+
+    /// Ends the load, waits for the comparison and returns the report; not being exact is not an error here.
+    pub(crate) fn finish(mut self) -> Result<Value> {
+        drop(self.process.stdin.take());
+        let output = self.process.wait_with_output().context("wait for the oracle")?;
+        let read = fs::read_to_string(&self.report);
+        match read {
+            Ok(text) => {
+                fs::remove_file(&self.report).context("remove the oracle's report")?;
+                serde_json::from_str(&text).context("the oracle's report is no JSON")
+            }
+            Err(error) => {
+                bail!(
+                    "the oracle could not judge ({}): {error}: {}",
+                    output.status,
+                    String::from_utf8_lossy(&output.stderr)
+                )
+            }
+        }
+    }
+}
+
+/// A report in one line.
+pub(crate) fn summary(report: &Value) -> String {
+    let comparison = &report["comparison"];
+    let probes = &report["probes"];
+    format!(
+        "{} missing, {} duplicate, {} reordered, state {}; longest pause {} ms; {} probes, {} failed, slowest {} ms",
+        comparison["missing"],
+        comparison["duplicate"],
+        comparison["reordered"],
+        if comparison["stateEqual"] == true {
+            "equal"
+        } else {
+            "DIFFERENT"
+        },
+        report["pauses"]["longestMs"],
+        probes["sent"],
+        probes["failed"],
+        probes["slowestUs"].as_u64().unwrap_or(0) / 1000
+    )
+}
+
+/// Why a report is not what was promised; `None` when it is.
+pub(crate) fn broken_promise(report: &Value) -> Option<String> {
+    let exact = report["exact"] == true && report["comparison"]["stateEqual"] == true;
+    let unfailing = report["probes"]["failed"] == 0;
+    (!exact || !unfailing).then(|| summary(report))
+}

@@ -1,0 +1,73 @@
+//! The product on the local cluster, installed by its own plugin, as a user would.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use super::{capture, get};
+use crate::cluster::Cluster;
+use crate::cluster::step;
+use crate::cluster::wait_for;
+use crate::images;
+
+/// The registry as the nodes reach it.
+const REGISTRY: &str = "10.100.0.1:5000/shadow";
+/// A node is a target this long after its agent was started.
+const NODES_READY: Duration = Duration::from_secs(90);
+
+/// Programs that run on the host.
+pub(crate) struct Product {
+    programs: BTreeMap<String, PathBuf>,
+}
+
+impl Product {
+    /// One of the programs.
+    pub(crate) fn program(&self, name: &str) -> Result<&Path> {
+        self.programs
+            .get(name)
+            .map(PathBuf::as_path)
+            .with_context(|| format!("{name} was not built"))
+    }
+
+    /// The plugin against this cluster.
+    pub(crate) fn plugin(&self, cluster: &Cluster) -> Result<Command> {
+        let mut command = Command::new(self.program("kubectl-shadow")?);
+        command.env("KUBECONFIG", cluster.kubeconfig());
+        Ok(command)
+    }
+}
+
+/// Builds everything, pushes the images and installs them; returns when both nodes can be moved to.
+pub(crate) fn install(cluster: &Cluster) -> Result<Product> {
+    images::push_parts(cluster)?;
+    let building = step("programs");
+    let programs = images::binaries::build(&["kubectl-shadow", "orders"])?;
+    building.done(format!("{} programs", programs.len()));
+    let product = Product { programs };
+    let installing = step("kubectl shadow install");
+    let mut plugin = product.plugin(cluster)?;
+    plugin.args([
+        "install",
+        "--registry",
+        REGISTRY,
+        "--tag",
+        "dev",
+        "--allow",
+        "default/orders-broker",
+    ]);
+    capture(plugin)?;
+    wait_for(
+        "both nodes to be labelled migration.ms2m.io/ready=true",
+        NODES_READY,
+        || {
+            let nodes = get(cluster, &["nodes", "--selector=migration.ms2m.io/ready=true"])?;
+            let ready = nodes["items"].as_array().map_or(0, Vec::len);
+            Ok((ready == Cluster::node_names().len()).then_some(()))
+        },
+    )?;
+    installing.done("controller, webhook and agents are ready");
+    Ok(product)
+}

@@ -1,0 +1,212 @@
+//! The sample consumer, deployed, and what must not be left of a move.
+
+use std::collections::BTreeMap;
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use super::{capture, get};
+use crate::cluster::Cluster;
+use crate::cluster::step;
+use crate::cluster::wait_for;
+
+const MANIFEST: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../examples/orders/deploy/orders.yaml"
+);
+const READY: Duration = Duration::from_secs(90);
+
+/// The running sample.
+pub(crate) struct Sample {
+    arguments: Vec<String>,
+}
+
+impl Sample {
+    /// Applies the manifests, with these arguments for the consumer, and waits until both replicas consume.
+    pub(crate) fn deploy(cluster: &Cluster, arguments: &[&str]) -> Result<Self> {
+        let deploying = step("sample");
+        // A new incarnation each time, so that no run builds on the state of another.
+        capture(cluster.kubectl([
+            "delete",
+            "statefulset",
+            "orders",
+            "--ignore-not-found",
+            "--wait=true",
+        ]))?;
+        capture(cluster.kubectl([
+            "delete",
+            "pods",
+            "--selector=app=orders",
+            "--ignore-not-found",
+            "--wait=true",
+        ]))?;
+        capture(cluster.kubectl(["apply", "--server-side", "--filename", MANIFEST]))?;
+        let sample = Self {
+            arguments: arguments.iter().map(|a| (*a).to_owned()).collect(),
+        };
+        if !sample.arguments.is_empty() {
+            sample.set_arguments(cluster)?;
+        }
+        capture(cluster.kubectl(["rollout", "status", "statefulset/orders", "--timeout=120s"]))?;
+        wait_for("both replicas to consume their queues", READY, || {
+            let queues = queues(cluster)?;
+            let consumed = |n: u32| queues.get(&format!("orders.orders-{n}")) == Some(&1);
+            Ok((consumed(0) && consumed(1)).then_some(()))
+        })?;
+        deploying.done(format!(
+            "orders-0 on {}, orders-1 on {}",
+            Self::node(cluster, "orders-0")?,
+            Self::node(cluster, "orders-1")?
+        ));
+        Ok(sample)
+    }
+
+    fn set_arguments(&self, cluster: &Cluster) -> Result<()> {
+        let patch = serde_json::json!([
+            {"op": "add", "path": "/spec/template/spec/containers/0/args", "value": self.arguments}
+        ]);
+        let mut kubectl = cluster.kubectl(["patch", "statefulset", "orders", "--type=json", "--patch"]);
+        kubectl.arg(patch.to_string()).stdin(Stdio::null());
+        capture(kubectl).map(drop)
+    }
+
+    /// Node of a pod.
+    pub(crate) fn node(cluster: &Cluster, pod: &str) -> Result<String> {
+        let pod = get(cluster, &["pod", pod])?;
+        pod["spec"]["nodeName"]
+            .as_str()
+            .map(str::to_owned)
+            .context("the pod has no node")
+    }
+
+    /// The node that the pod is not on.
+    pub(crate) fn other_node(cluster: &Cluster, pod: &str) -> Result<&'static str> {
+        let node = Self::node(cluster, pod)?;
+        Cluster::node_names()
+            .into_iter()
+            .find(|n| *n != node)
+            .context("there is no other node")
+    }
+
+    /// UID and restarts of a pod: what must not change of a replica that is not moved.
+    pub(crate) fn incarnation(cluster: &Cluster, pod: &str) -> Result<(String, i64)> {
+        let pod = get(cluster, &["pod", pod])?;
+        let uid = pod["metadata"]["uid"]
+            .as_str()
+            .context("the pod has no UID")?
+            .to_owned();
+        Ok((
+            uid,
+            pod["status"]["containerStatuses"][0]["restartCount"]
+                .as_i64()
+                .unwrap_or(0),
+        ))
+    }
+
+    /// The pod is what its StatefulSet would have made: owned by it, from the ordinary image.
+    pub(crate) fn check_own_spec(cluster: &Cluster, pod: &str) -> Result<()> {
+        let set = get(cluster, &["statefulset", "orders"])?;
+        let pod = get(cluster, &["pod", pod])?;
+        ensure!(
+            pod["metadata"]["ownerReferences"][0]["uid"] == set["metadata"]["uid"],
+            "the pod is not owned by the StatefulSet"
+        );
+        let image = |object: &serde_json::Value| object["spec"]["containers"][0]["image"].clone();
+        ensure!(
+            image(&pod) == image(&set["spec"]["template"]),
+            "the pod runs image {} instead of its template's",
+            image(&pod)
+        );
+        Ok(())
+    }
+}
+
+/// All queues with their consumers, from the management API (the count may be seconds old).
+fn queues(cluster: &Cluster) -> Result<BTreeMap<String, u64>> {
+    let printed = broker_api(cluster, "GET", "queues?columns=name,consumers")?;
+    let rows: Vec<serde_json::Value> =
+        serde_json::from_str(&printed).context("the broker printed no JSON")?;
+    let row = |row: &serde_json::Value| {
+        Some((
+            row["name"].as_str()?.to_owned(),
+            row["consumers"].as_u64().unwrap_or(0),
+        ))
+    };
+    Ok(rows.iter().filter_map(row).collect())
+}
+
+/// A call of the broker's management API, made on a node, where Services can be reached.
+pub(crate) fn broker_api(cluster: &Cluster, method: &str, path: &str) -> Result<String> {
+    let service = get(cluster, &["service", "--namespace=rabbitmq", "rabbitmq"])?;
+    let address = service["spec"]["clusterIP"]
+        .as_str()
+        .context("the broker has no address")?;
+    let mut curl = cluster.run_on_node(Cluster::node_names()[0], "curl")?;
+    curl.args([
+        "--silent",
+        "--show-error",
+        "--fail",
+        "--max-time",
+        "10",
+        "--user",
+        "shadow:shadow",
+        "--request",
+        method,
+    ]);
+    curl.arg(format!("http://{address}:15672/api/{path}"));
+    capture(curl)
+}
+
+/// Names of all queues and how many messages wait in each of ours.
+pub(crate) fn broker_queues(cluster: &Cluster) -> Result<Vec<String>> {
+    Ok(queues(cluster)?.into_keys().collect())
+}
+
+/// Everything of ours that is still there although no migration runs.
+pub(crate) fn leftovers(cluster: &Cluster) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for queue in queues(cluster)?.into_keys() {
+        let control_of_replica = queue == "ms2m.control.orders-0" || queue == "ms2m.control.orders-1";
+        if queue.starts_with("ms2m.") && !control_of_replica {
+            found.push(format!("queue {queue}"));
+        }
+    }
+    let pods = get(
+        cluster,
+        &[
+            "pods",
+            "--all-namespaces",
+            "--selector=migration.ms2m.io/migration-uid",
+        ],
+    )?;
+    for pod in pods["items"].as_array().into_iter().flatten() {
+        found.push(format!("pod {}", pod["metadata"]["name"]));
+    }
+    let rules = get(
+        cluster,
+        &[
+            "mutatingwebhookconfigurations",
+            "--selector=migration.ms2m.io/migration-uid",
+        ],
+    )?;
+    for rule in rules["items"].as_array().into_iter().flatten() {
+        found.push(format!("webhook configuration {}", rule["metadata"]["name"]));
+    }
+    for node in Cluster::node_names() {
+        let mut list = cluster.run_on_node(node, "find")?;
+        list.args(["/run/shadow/keys", "-mindepth", "1", "-maxdepth", "1"]);
+        for key in capture(list)?.lines() {
+            found.push(format!("archive {key} on {node}"));
+        }
+        let mut mounts = cluster.run_on_node(node, "cat")?;
+        mounts.arg("/proc/self/mountinfo");
+        for mount in capture(mounts)?
+            .lines()
+            .filter(|line| line.contains("/run/shadow/keys"))
+        {
+            found.push(format!("mount {mount} on {node}"));
+        }
+    }
+    Ok(found)
+}

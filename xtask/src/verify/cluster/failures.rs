@@ -1,0 +1,158 @@
+//! Something breaks before the commit: the source goes on and nothing is lost.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+use super::{Bench, ended, exact_messages, nothing_left};
+use crate::cluster::{Cluster, wait_for};
+use crate::stage::{self, Load, Oracle, Sample, capture, get};
+
+const POD: &str = "orders-0";
+
+/// Deploys, loads, orders a move, does the damage as soon as the move is in `step`, and returns both ends.
+fn damaged(bench: &Bench, step: &str, damage: impl FnOnce(&Bench) -> Result<()>) -> Result<(Value, Value)> {
+    let cluster = &bench.cluster;
+    Sample::deploy(cluster, &["--work", "20ms"])?;
+    let oracle = Oracle::start(
+        cluster,
+        &bench.product,
+        POD,
+        Load {
+            rate: 40,
+            publishers: 3,
+            tail: 5,
+        },
+    )?;
+    oracle.run_for(Duration::from_secs(2));
+    let target = Sample::other_node(cluster, POD)?;
+    let mut plugin = stage::migrate_command(cluster, &bench.product, POD, target)?;
+    plugin.arg("--no-wait");
+    capture(plugin)?;
+    wait_for(
+        "the step in which the damage is done",
+        Duration::from_secs(30),
+        || {
+            let status = &stage::migration(cluster, POD)?["status"];
+            let reached = status["steps"]
+                .as_array()
+                .is_some_and(|s| s.iter().any(|s| s["step"] == step));
+            Ok(reached.then_some(()))
+        },
+    )?;
+    damage(bench)?;
+    let object = ended(cluster, POD, Duration::from_secs(150))?;
+    println!(
+        "     {}: {}",
+        object["status"]["phase"],
+        object["status"]["rollback"]["message"]
+            .as_str()
+            .unwrap_or("it was not undone")
+    );
+    Ok((object, oracle.finish()?))
+}
+
+/// Kubernetes restarts the container as it would have without us; memory is lost as ever, and the move is undone.
+pub(super) fn source_crashes(bench: &Bench) -> Result<()> {
+    let (object, report) = damaged(bench, "Stage", |bench| {
+        let pid = stage::container_pid(&bench.cluster, "default", POD, "orders")?;
+        kill(Pid::from_raw(pid), Signal::SIGKILL).context("kill the source")
+    })?;
+    ensure!(
+        object["status"]["phase"] == "Failed",
+        "a move of a crashed source ended {}",
+        object["status"]["phase"]
+    );
+    ensure!(
+        object["status"]["rollback"]["reason"] == "SourceChanged",
+        "the reason is {}",
+        object["status"]["rollback"]["reason"]
+    );
+    let (_, restarts) = Sample::incarnation(&bench.cluster, POD)?;
+    ensure!(
+        restarts == 1,
+        "the container was restarted {restarts} times instead of once"
+    );
+    ensure!(
+        report["leftInQueue"] == 0,
+        "{} messages were not worked off",
+        report["leftInQueue"]
+    );
+    nothing_left(&bench.cluster)
+}
+
+/// Name of the agent's pod on a node.
+pub(super) fn agent_on(cluster: &Cluster, node: &str) -> Result<String> {
+    let selector = "--selector=app.kubernetes.io/name=shadow-agent";
+    let pods = get(cluster, &["pods", "--namespace=shadow-system", selector])?;
+    let agent = pods["items"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|p| p["spec"]["nodeName"] == node);
+    agent
+        .and_then(|p| p["metadata"]["name"].as_str())
+        .map(str::to_owned)
+        .with_context(|| format!("no agent runs on {node}"))
+}
+
+pub(super) fn agent_dies(bench: &Bench) -> Result<()> {
+    let (object, report) = damaged(bench, "Hold", |bench| {
+        let node = Sample::node(&bench.cluster, POD)?;
+        let agent = agent_on(&bench.cluster, &node)?;
+        let pid = stage::container_pid(&bench.cluster, "shadow-system", &agent, "agent")?;
+        kill(Pid::from_raw(pid), Signal::SIGKILL).context("kill the agent")
+    })?;
+    let phase = object["status"]["phase"].as_str().unwrap_or("");
+    ensure!(matches!(phase, "Completed" | "Failed"), "it ended {phase}");
+    exact_messages(&report)?;
+    nothing_left(&bench.cluster)
+}
+
+/// All of the controller's connections are closed by the broker.
+pub(super) fn broker_connection_is_cut(bench: &Bench) -> Result<()> {
+    let (object, report) = damaged(bench, "Hold", |bench| {
+        stage::broker_api(&bench.cluster, "DELETE", "connections/username/shadow").map(drop)
+    })?;
+    let phase = object["status"]["phase"].as_str().unwrap_or("");
+    ensure!(matches!(phase, "Completed" | "Failed"), "it ended {phase}");
+    // Deliveries whose acknowledgement was lost with a connection come again: that is the broker's at-least-once.
+    let comparison = &report["comparison"];
+    ensure!(
+        comparison["missing"] == 0 && comparison["reordered"] == 0,
+        "{}",
+        stage::summary(&report)
+    );
+    nothing_left(&bench.cluster)
+}
+
+/// While it is down other pods are created as ever; the announced pod waits for it, and the stand-in serves.
+pub(super) fn webhook_is_down(bench: &Bench) -> Result<()> {
+    let (object, report) = damaged(bench, "Stage", |bench| {
+        let cluster = &bench.cluster;
+        scale_webhook(cluster, "--replicas=0")?;
+        let bystander = super::bystanders::plain_pod(cluster, "while-the-webhook-is-down");
+        scale_webhook(cluster, "--replicas=2")?;
+        bystander
+    })?;
+    let phase = object["status"]["phase"].as_str().unwrap_or("");
+    ensure!(matches!(phase, "Completed" | "Failed"), "it ended {phase}");
+    exact_messages(&report)?;
+    nothing_left(&bench.cluster)
+}
+
+fn scale_webhook(cluster: &Cluster, replicas: &str) -> Result<()> {
+    let deployment = "deployment/shadow-webhook";
+    capture(cluster.kubectl(["scale", deployment, "--namespace=shadow-system", replicas]))?;
+    let rollout = [
+        "rollout",
+        "status",
+        deployment,
+        "--namespace=shadow-system",
+        "--timeout=60s",
+    ];
+    capture(cluster.kubectl(rollout)).map(drop)
+}

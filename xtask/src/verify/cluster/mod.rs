@@ -1,0 +1,125 @@
+//! The product on the real cluster, an oracle watching. One file for each promise.
+
+mod bystanders;
+mod failures;
+mod kills;
+mod refusals;
+mod round_trips;
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use super::tally::Tally;
+use crate::cluster::{Cluster, Options, wait_for};
+use crate::stage::{self, Product};
+
+/// What every test gets.
+pub(crate) struct Bench {
+    pub(crate) cluster: Cluster,
+    pub(crate) product: Product,
+}
+
+type Test = fn(&Bench) -> Result<()>;
+
+const TESTS: &[(&str, Test)] = &[
+    ("ten moves at 100 msg/s are exact", round_trips::at_100_a_second),
+    (
+        "ten moves beyond what the consumer can serve are exact",
+        round_trips::beyond_capacity,
+    ),
+    (
+        "a checkpoint through kubelet moves exactly",
+        round_trips::through_kubelet,
+    ),
+    (
+        "bad input is answered within 5 s and changes nothing",
+        refusals::all,
+    ),
+    (
+        "a source that crashes is left to Kubernetes",
+        failures::source_crashes,
+    ),
+    (
+        "an agent that dies before the commit costs nothing",
+        failures::agent_dies,
+    ),
+    (
+        "a broker connection that is cut costs nothing",
+        failures::broker_connection_is_cut,
+    ),
+    (
+        "a webhook that is down stops the move and no other pod",
+        failures::webhook_is_down,
+    ),
+    (
+        "pods without a migration are never touched",
+        bystanders::untouched,
+    ),
+    (
+        "a controller killed at random moments loses nothing",
+        kills::controller,
+    ),
+];
+
+/// Starts the cluster, installs the product and runs the tests.
+pub(crate) fn run(tally: &mut Tally, only: Option<&str>) {
+    let chosen: Vec<_> = TESTS
+        .iter()
+        .filter(|(name, _)| only.is_none_or(|part| name.contains(part)))
+        .collect();
+    let bench = match prepare() {
+        Ok(bench) => bench,
+        Err(error) => return tally.note("the cluster is up and the product installed", Err(error)),
+    };
+    tally.note("the cluster is up and the product installed", Ok(()));
+    for (name, test) in chosen {
+        tally.test(name, || test(&bench));
+    }
+}
+
+fn prepare() -> Result<Bench> {
+    let cluster = Cluster::up(Options::default())?;
+    let product = stage::install(&cluster)?;
+    Ok(Bench { cluster, product })
+}
+
+/// Within 60 s nothing of ours is left.
+fn nothing_left(cluster: &Cluster) -> Result<()> {
+    let gone = wait_for("everything of ours to go", Duration::from_secs(60), || {
+        Ok(stage::leftovers(cluster)?.is_empty().then_some(()))
+    });
+    if gone.is_err() {
+        anyhow::bail!(
+            "left behind after 60 s: {}",
+            stage::leftovers(cluster)?.join(", ")
+        );
+    }
+    Ok(())
+}
+
+/// No message was lost, applied twice or reordered; requests may have failed, since something was killed.
+fn exact_messages(report: &serde_json::Value) -> Result<()> {
+    ensure!(
+        report["exact"] == true,
+        "not exact: {}\n{:#}",
+        stage::summary(report),
+        report["comparison"]
+    );
+    Ok(())
+}
+
+/// The end of a migration that was created without waiting for it.
+fn ended(cluster: &Cluster, pod: &str, limit: Duration) -> Result<serde_json::Value> {
+    wait_for("the migration to end", limit, || {
+        let Ok(object) = stage::migration(cluster, pod) else {
+            return Ok(None);
+        };
+        let phase = object["status"]["phase"].as_str().unwrap_or("");
+        Ok(matches!(phase, "Completed" | "Failed" | "Cancelled").then_some(object))
+    })
+    .with_context(|| match stage::migration(cluster, pod) {
+        Ok(object) => format!("status: {:#}", object["status"]),
+        Err(error) => error.to_string(),
+    })
+}

@@ -1,0 +1,125 @@
+//! Moves back and forth under load, every one exact, with their times.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use super::{Bench, exact_messages, nothing_left};
+use crate::cluster::Cluster;
+use crate::stage::{self, Load, Oracle, Sample};
+
+const POD: &str = "orders-0";
+
+pub(super) fn at_100_a_second(bench: &Bench) -> Result<()> {
+    ten_moves(bench, &[], 100)
+}
+
+/// 10 ms of work for each message is at most 100 a second.
+pub(super) fn beyond_capacity(bench: &Bench) -> Result<()> {
+    ten_moves(bench, &["--work", "10ms"], 150)
+}
+
+fn ten_moves(bench: &Bench, arguments: &[&str], rate: u32) -> Result<()> {
+    let cluster = &bench.cluster;
+    Sample::deploy(cluster, arguments)?;
+    let bystander = Sample::incarnation(cluster, "orders-1")?;
+    let oracle = Oracle::start(
+        cluster,
+        &bench.product,
+        POD,
+        Load {
+            rate,
+            publishers: 3,
+            tail: 60,
+        },
+    )?;
+    oracle.run_for(Duration::from_secs(3));
+    for n in 1..=10 {
+        let target = Sample::other_node(cluster, POD)?;
+        let moved = stage::migrate(cluster, &bench.product, POD, target)?;
+        ensure!(
+            moved.phase() == "Completed" && moved.code == 0,
+            "move {n} ended {}: {}",
+            moved.phase(),
+            moved.said
+        );
+        ensure!(
+            Sample::node(cluster, POD)? == target,
+            "move {n} did not end on {target}"
+        );
+        Sample::check_own_spec(cluster, POD)?;
+        println!(
+            "     move {n:>2} to {target}: total {:>5} ms, longest pause {}, pauses {}, frozen {}",
+            moved.wall.as_millis(),
+            moved.object["status"]["pause"].as_str().unwrap_or("?"),
+            pauses(&moved.object),
+            frozen(&moved.object),
+        );
+    }
+    let report = oracle.finish()?;
+    println!("     {}", stage::summary(&report));
+    // Requests that failed are printed above and not yet part of the assertion: see docs/limits.md.
+    exact_messages(&report)?;
+    ensure!(
+        Sample::incarnation(cluster, "orders-1")? == bystander,
+        "orders-1 was restarted or replaced"
+    );
+    nothing_left(cluster)
+}
+
+/// One move whose dump goes through kubelet's own API.
+pub(super) fn through_kubelet(bench: &Bench) -> Result<()> {
+    let cluster = &bench.cluster;
+    Sample::deploy(cluster, &[])?;
+    let oracle = Oracle::start(
+        cluster,
+        &bench.product,
+        POD,
+        Load {
+            rate: 100,
+            publishers: 3,
+            tail: 5,
+        },
+    )?;
+    oracle.run_for(Duration::from_secs(2));
+    let target = Sample::other_node(cluster, POD)?;
+    create(cluster, POD, target)?;
+    let object = super::ended(cluster, POD, Duration::from_secs(60))?;
+    ensure!(
+        object["status"]["phase"] == "Completed",
+        "it ended {:#}",
+        object["status"]
+    );
+    let report = oracle.finish()?;
+    println!("     frozen {}; {}", frozen(&object), stage::summary(&report));
+    super::exact_messages(&report)?;
+    nothing_left(cluster)
+}
+
+fn create(cluster: &Cluster, pod: &str, node: &str) -> Result<()> {
+    let manifest = serde_json::json!({
+        "apiVersion": "migration.ms2m.io/v1alpha1", "kind": "StatefulMigration",
+        "metadata": {"name": format!("{pod}-through-kubelet"), "namespace": "default"},
+        "spec": {"sourcePod": pod, "targetNode": node, "checkpointBackend": "Kubelet"},
+    });
+    stage::apply(cluster, &manifest.to_string()).context("create the StatefulMigration")
+}
+
+fn pauses(object: &serde_json::Value) -> String {
+    list(object, |leg| stage::span(&leg["parkSent"], &leg["released"]))
+}
+
+fn frozen(object: &serde_json::Value) -> String {
+    list(object, |leg| {
+        leg["checkpoint"]["frozenMicros"].as_i64().map(|us| us / 1000)
+    })
+}
+
+fn list(object: &serde_json::Value, of: impl Fn(&serde_json::Value) -> Option<i64>) -> String {
+    let legs = object["status"]["legs"].as_array().cloned().unwrap_or_default();
+    let all: Vec<String> = legs
+        .iter()
+        .map(|leg| of(leg).map_or_else(|| "?".to_owned(), |ms| format!("{ms} ms")))
+        .collect();
+    all.join(" + ")
+}
