@@ -131,7 +131,7 @@ fn check_single_consumer(world: &World, saved: &MigrationStatus) {
 
 /// Any order, but nothing starves: every other event is the next one in turn.
 fn chosen(script: &Script, round: usize) -> usize {
-    if round % 2 == 0 {
+    if round.is_multiple_of(2) {
         script.choices[(round / 2) % script.choices.len()]
     } else {
         round / 2

@@ -8,26 +8,26 @@ use shadow_core::machine::{Action, KeySeen, Observed, Outcome, PodSeen, PodView,
 use shadow_core::names::{self, Key};
 use shadow_core::wire::{Archive, Checkpointed, Claim, Transferred};
 
-pub const UID: &str = "11111111-2222-3333-4444-555555555555";
-pub const SOURCE: &str = "orders-0";
-pub const SHADOW: &str = "orders-0-shadow";
+pub(crate) const UID: &str = "11111111-2222-3333-4444-555555555555";
+pub(crate) const SOURCE: &str = "orders-0";
+pub(crate) const SHADOW: &str = "orders-0-shadow";
 
 /// Whose memory a process has: the source's own, or that of a fresh start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Memory {
+pub(crate) enum Memory {
     Moved,
     Fresh,
 }
 
 /// Where a process consumes: `None` is the primary queue.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Process {
+pub(crate) struct Process {
     pub hold: Option<String>,
     pub memory: Memory,
 }
 
 #[derive(Clone, Debug, Default)]
-pub struct Pod {
+pub(crate) struct Pod {
     pub uid: String,
     key: Option<Key>,
     restarts: i32,
@@ -45,7 +45,7 @@ struct KeyState {
 
 /// Things that go wrong.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Faults {
+pub(crate) struct Faults {
     /// Restores that fail before one works.
     pub failing_restores: u32,
     /// The application never reads its control queue.
@@ -53,7 +53,7 @@ pub struct Faults {
 }
 
 #[derive(Default)]
-pub struct World {
+pub(crate) struct World {
     pub pods: BTreeMap<String, Pod>,
     control: BTreeMap<String, VecDeque<Option<String>>>,
     holds: Vec<String>,
@@ -66,7 +66,7 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(faults: Faults) -> Self {
+    pub(crate) fn new(faults: Faults) -> Self {
         let mut world = Self {
             faults,
             ..Self::default()
@@ -88,11 +88,11 @@ impl World {
     }
 
     /// The controller was restarted: what it only remembered is gone.
-    pub fn forget_memory(&mut self) {
+    pub(crate) fn forget_memory(&mut self) {
         self.proven = false;
     }
 
-    pub fn consumers(&self, queue: Option<&str>) -> u64 {
+    pub(crate) fn consumers(&self, queue: Option<&str>) -> u64 {
         self.processes()
             .filter(|(_, p)| p.hold.as_deref() == queue)
             .count() as u64
@@ -105,7 +105,7 @@ impl World {
     }
 
     /// The container of this pod crashes and kubelet restarts it, unless its policy is never to, or the pod goes.
-    pub fn crash(&mut self, name: &str) {
+    pub(crate) fn crash(&mut self, name: &str) {
         let Some(pod) = self.pods.get_mut(name) else {
             return;
         };
@@ -125,7 +125,7 @@ impl World {
     }
 
     /// What the machine may look at.
-    pub fn look(&self, status: &MigrationStatus) -> Observed {
+    pub(crate) fn look(&self, status: &MigrationStatus) -> Observed {
         let leg = status.legs.last().unwrap();
         let hold = names::hold_queue(&leg.key);
         let control = |pod: &str| match self.control.get(pod) {
@@ -204,7 +204,7 @@ impl World {
     }
 
     /// Performs an action; the assertions are the promises.
-    pub fn perform(&mut self, action: &Action, status: &MigrationStatus) -> Outcome {
+    pub(crate) fn perform(&mut self, action: &Action, status: &MigrationStatus) -> Outcome {
         let leg = status.legs.last().unwrap();
         match action {
             Action::Announce { key, .. } => {
@@ -216,12 +216,7 @@ impl World {
             Action::InstallRule => self.rule = true,
             Action::ProveRule => self.proven = self.rule,
             Action::RemoveRule => (self.rule, self.proven) = (false, false),
-            Action::CreateShadow => {
-                if !self.pods.contains_key(SHADOW) {
-                    let pod = self.born(Some(leg.key.clone()));
-                    self.pods.insert(SHADOW.into(), pod);
-                }
-            }
+            Action::CreateShadow => self.create_shadow(&leg.key),
             Action::Park { pod } => {
                 let hold = names::hold_queue(&leg.key);
                 if !self.holds.contains(&hold) {
@@ -243,35 +238,9 @@ impl World {
                 });
             }
             Action::DeletePod(proof) => self.delete(&proof.pod().name, &proof.pod().uid, status),
-            Action::Kill(proof) => {
-                let pod = self
-                    .pods
-                    .get_mut(&proof.pod().name)
-                    .filter(|p| p.uid == proof.pod().uid);
-                if let Some(pod) = pod {
-                    assert!(
-                        pod.stopping,
-                        "killed before kubelet had begun to stop it: kubelet would restart it"
-                    );
-                    pod.process = None;
-                    pod.ended = true;
-                }
-            }
-            Action::DropHold(proof) => {
-                assert_eq!(
-                    self.consumers(Some(proof.queue())),
-                    0,
-                    "a hold queue in use was deleted"
-                );
-                self.holds.retain(|h| h != proof.queue());
-            }
-            Action::DropControl { pod } => {
-                assert!(
-                    self.pods.get(pod).is_none_or(|p| p.process.is_none()),
-                    "control queue of a living pod deleted"
-                );
-                self.control.remove(pod);
-            }
+            Action::Kill(proof) => self.kill(&proof.pod().name, &proof.pod().uid),
+            Action::DropHold(proof) => self.drop_hold(proof.queue()),
+            Action::DropControl { pod } => self.drop_control(pod),
             Action::AbortKey { .. } => {
                 if let Some(key) = self.keys.get_mut(leg.key.as_str()) {
                     key.claim = Claim::Aborted;
@@ -280,6 +249,37 @@ impl World {
             Action::ForgetKeys => self.keys.clear(),
         }
         Outcome::Done
+    }
+
+    fn create_shadow(&mut self, key: &Key) {
+        if !self.pods.contains_key(SHADOW) {
+            let pod = self.born(Some(key.clone()));
+            self.pods.insert(SHADOW.into(), pod);
+        }
+    }
+
+    fn kill(&mut self, name: &str, uid: &str) {
+        if let Some(pod) = self.pods.get_mut(name).filter(|p| p.uid == uid) {
+            assert!(
+                pod.stopping,
+                "killed before kubelet had begun to stop it: kubelet would restart it"
+            );
+            pod.process = None;
+            pod.ended = true;
+        }
+    }
+
+    fn drop_hold(&mut self, queue: &str) {
+        assert_eq!(self.consumers(Some(queue)), 0, "a hold queue in use was deleted");
+        self.holds.retain(|h| h != queue);
+    }
+
+    fn drop_control(&mut self, pod: &str) {
+        assert!(
+            self.pods.get(pod).is_none_or(|p| p.process.is_none()),
+            "control queue of a living pod deleted"
+        );
+        self.control.remove(pod);
     }
 
     fn announce(&mut self, key: &Key) {
@@ -337,7 +337,7 @@ impl World {
     }
 
     /// Lets one thing happen by itself; `choice` says which.
-    pub fn tick(&mut self, choice: usize, saved: &MigrationStatus) {
+    pub(crate) fn tick(&mut self, choice: usize, saved: &MigrationStatus) {
         let names: Vec<String> = self.pods.keys().cloned().chain([SOURCE.into()]).collect();
         let name = &names[choice % names.len()];
         if !self.pods.contains_key(name) {
@@ -395,7 +395,7 @@ impl World {
     }
 
     /// Names of everything of ours that is still there.
-    pub fn leftovers(&self) -> Vec<String> {
+    pub(crate) fn leftovers(&self) -> Vec<String> {
         let mut found = self.holds.clone();
         found.extend(self.keys.keys().cloned());
         found.extend(self.rule.then(|| "rule".to_owned()));
