@@ -12,15 +12,15 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use shadow_core::names::{self, Key};
 use shadow_core::wire::{
-    Abort, Announcement, CheckpointRequest, Checkpointed, FetchRequest, KeyReport, KillRequest, NodeFacts,
-    Problem, Transferred,
+    Abort, Announcement, CheckpointRequest, Checkpointed, Ending, FetchRequest, KeyReport, KillRequest,
+    NodeFacts, Problem, Transferred,
 };
 use shadow_identity::{Identity, peer_url};
 
 use crate::error::ControllerError;
 
 /// Calls that only look or note something.
-const QUICK: Duration = Duration::from_secs(3);
+const QUICK: Duration = Duration::from_secs(4);
 /// Dump and transfer; the machine's own limits end earlier.
 const LONG: Duration = Duration::from_secs(130);
 
@@ -123,15 +123,9 @@ impl Agents {
             .await
     }
 
-    /// Hurries the end of a pod that is being deleted.
-    pub async fn kill(&self, node: &str, key: &Key, body: &KillRequest) -> Result<(), ControllerError> {
-        let call = Call {
-            method: reqwest::Method::POST,
-            path: format!("/v1/keys/{key}/kill"),
-            body: Some(body),
-            limit: QUICK,
-        };
-        self.send(node, call).await.map(drop)
+    /// Hurries the end of a pod that is being deleted, when nobody talks to it any more.
+    pub async fn kill(&self, node: &str, key: &Key, body: &KillRequest) -> Result<Ending, ControllerError> {
+        self.post(node, format!("/v1/keys/{key}/kill"), body, QUICK).await
     }
 
     /// Removes archive and state of a key; unknown keys are fine.

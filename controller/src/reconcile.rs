@@ -128,8 +128,8 @@ async fn drive(ctx: &Context, mut migration: StatefulMigration) -> Result<Requeu
                 }
             },
             Decision::Advance(next) => {
-                migration = advance(ctx, &migration, status, &next).await?;
-                unsaved = false;
+                migration = advance(ctx, migration, status, &next).await?;
+                unsaved = !next.recorded;
             }
             Decision::RollBack(cause) => {
                 migration = undo(ctx, &migration, status, &cause).await?;
@@ -171,14 +171,18 @@ async fn run(
 
 async fn advance(
     ctx: &Context,
-    migration: &StatefulMigration,
+    mut migration: StatefulMigration,
     mut status: MigrationStatus,
     next: &Next,
 ) -> Result<StatefulMigration, ControllerError> {
     let uid = migration.uid().unwrap_or_default();
     record::advance(&mut status, next, &uid, Timestamp::now()).map_err(malformed)?;
     tracing::info!(migration = migration.name_any(), step = %next.step, note = next.note, "step");
-    store::write(ctx, migration, status).await
+    if next.recorded {
+        return store::write(ctx, &migration, status).await;
+    }
+    migration.status = Some(status);
+    Ok(migration)
 }
 
 async fn undo(

@@ -11,7 +11,7 @@
 //! | `POST /v1/keys/{key}/checkpoint` | [`CheckpointRequest`] → [`Checkpointed`] | controller |
 //! | `POST /v1/keys/{key}/fetch` | [`FetchRequest`] → [`Transferred`] | controller |
 //! | `POST /v1/keys/{key}/abort` | [`Abort`] → [`KeyReport`] | controller |
-//! | `POST /v1/keys/{key}/kill` | [`KillRequest`] → empty | controller |
+//! | `POST /v1/keys/{key}/kill` | [`KillRequest`] → [`Ending`] | controller |
 //! | `DELETE /v1/keys/{key}` | → empty; archive and state are gone, restarts of the container start fresh | controller |
 //! | `GET /v1/keys/{key}/archive` | → stream: zstd over tar | other agents |
 //!
@@ -114,7 +114,8 @@ pub struct Abort {
     pub reason: String,
 }
 
-/// Kills one container of a pod that kubelet is already stopping (an ordinary deletion, hurried).
+/// Kills one container of a pod that kubelet is already stopping (an ordinary deletion, hurried), but only when nobody
+/// talks to it any more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct KillRequest {
@@ -122,6 +123,18 @@ pub struct KillRequest {
     pub pod: PodRef,
     /// Container to kill.
     pub container: String,
+    /// Nothing came in to its network for so long, milliseconds.
+    pub quiet_millis: u64,
+}
+
+/// How a [`KillRequest`] ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Ending {
+    /// The container was killed, or had ended before.
+    Killed,
+    /// Somebody still talks to it; it was left alone. Ask again, or let its grace period end it.
+    InUse,
 }
 
 /// What the agent knows of a key.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use shadow_core::names::Key;
-use shadow_core::wire::NodeFacts;
+use shadow_core::wire::{Ending, NodeFacts};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::time::timeout;
@@ -62,19 +62,21 @@ impl HelperClient {
             .await?
         {
             Answer::Dumped(dumped) => Ok(dumped),
-            answer @ (Answer::Done | Answer::Node(_) | Answer::Failed(_)) => Err(unexpected(answer)),
+            answer @ (Answer::Done | Answer::InUse | Answer::Node(_) | Answer::Failed(_)) => {
+                Err(unexpected(answer))
+            }
         }
     }
 
-    /// Kills a container's first process.
-    pub async fn kill(&self, id: &ContainerId) -> Result<(), HelperError> {
-        match self
-            .ask(&Ask::Kill {
-                container_id: id.clone(),
-            })
-            .await?
-        {
-            Answer::Done => Ok(()),
+    /// Kills a container's first process once nothing came in to it for `quiet`; otherwise says that it is in use.
+    pub async fn kill(&self, id: &ContainerId, quiet: Duration) -> Result<Ending, HelperError> {
+        let ask = Ask::Kill {
+            container_id: id.clone(),
+            quiet_millis: u64::try_from(quiet.as_millis()).unwrap_or(u64::MAX),
+        };
+        match self.ask(&ask).await? {
+            Answer::Done => Ok(Ending::Killed),
+            Answer::InUse => Ok(Ending::InUse),
             answer @ (Answer::Dumped(_) | Answer::Node(_) | Answer::Failed(_)) => Err(unexpected(answer)),
         }
     }
@@ -83,7 +85,9 @@ impl HelperClient {
     pub async fn inspect(&self) -> Result<NodeFacts, HelperError> {
         match self.ask(&Ask::Inspect).await? {
             Answer::Node(facts) => Ok(facts),
-            answer @ (Answer::Dumped(_) | Answer::Done | Answer::Failed(_)) => Err(unexpected(answer)),
+            answer @ (Answer::Dumped(_) | Answer::Done | Answer::InUse | Answer::Failed(_)) => {
+                Err(unexpected(answer))
+            }
         }
     }
 
@@ -114,7 +118,7 @@ impl HelperClient {
 fn unexpected(answer: Answer) -> HelperError {
     match answer {
         Answer::Failed(why) => HelperError::Failed(why),
-        Answer::Dumped(_) | Answer::Done | Answer::Node(_) => HelperError::Failed(format!(
+        Answer::Dumped(_) | Answer::Done | Answer::InUse | Answer::Node(_) => HelperError::Failed(format!(
             "node helper answered something else: {answer:?}; versions differ?"
         )),
     }

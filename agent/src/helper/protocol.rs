@@ -18,10 +18,12 @@ pub enum Ask {
         /// Container.
         container_id: ContainerId,
     },
-    /// Kill a container's first process.
+    /// Kill a container's first process once nobody talks to it any more.
     Kill {
         /// Container.
         container_id: ContainerId,
+        /// Nothing came in for so long, milliseconds.
+        quiet_millis: u64,
     },
     /// Let a paused container go on.
     Thaw {
@@ -40,6 +42,8 @@ pub enum Answer {
     Dumped(Dumped),
     /// To [`Ask::Kill`] and [`Ask::Thaw`].
     Done,
+    /// To [`Ask::Kill`]: somebody talks to it, nothing was killed.
+    InUse,
     /// To [`Ask::Inspect`].
     Node(NodeFacts),
     /// It did not work; why.

@@ -10,11 +10,14 @@ use std::time::{Duration, Instant};
 use tracing::{error, info, warn};
 
 use super::{Answer, Ask};
+use crate::node::quiet::{self, Quiet};
 use crate::node::{ContainerId, NodeError, dump, enter, facts, note, runc};
 
 /// A dump that takes longer is given up and the container thawed.
 const DUMP_WITHIN: Duration = Duration::from_secs(120);
 const OTHERS_WITHIN: Duration = Duration::from_secs(20);
+/// One request waits this long for silence; the caller asks again.
+const QUIET_WITHIN: Duration = Duration::from_secs(2);
 /// First argument of the child.
 pub const IN_NODE: &str = "in-node";
 
@@ -38,7 +41,7 @@ pub fn perform(ask: &Ask) -> Answer {
         (Answer::Failed(why), Ask::Kill { .. } | Ask::Thaw { .. } | Ask::Inspect) => {
             warn!(?ask, why, micros, "request failed");
         }
-        (Answer::Dumped(_) | Answer::Done | Answer::Node(_), _) => {
+        (Answer::Dumped(_) | Answer::Done | Answer::InUse | Answer::Node(_), _) => {
             info!(?ask, ?answer, micros, "request done")
         }
     }
@@ -127,17 +130,27 @@ pub fn in_node(args: &[String]) -> Answer {
     done.unwrap_or_else(Answer::Failed)
 }
 
+fn kill(id: &ContainerId, window: Duration) -> Result<Answer, NodeError> {
+    match quiet::wait(id, window, QUIET_WITHIN)? {
+        Quiet::InUse => return Ok(Answer::InUse),
+        Quiet::Ended => return Ok(Answer::Done),
+        Quiet::Silent => {}
+    }
+    let log = std::env::temp_dir().join(format!("shadow-kill-{id}.log"));
+    let killed = runc::kill(id, &log);
+    if let Err(error) = std::fs::remove_file(&log) {
+        info!(%error, "runtime wrote no log");
+    }
+    killed.map(|()| Answer::Done)
+}
+
 fn act(ask: &Ask) -> Result<Answer, NodeError> {
     match ask {
         Ask::Dump { key, container_id } => dump::dump(key, container_id).map(Answer::Dumped),
-        Ask::Kill { container_id } => {
-            let log = std::env::temp_dir().join(format!("shadow-kill-{container_id}.log"));
-            let killed = runc::kill(container_id, &log);
-            if let Err(error) = std::fs::remove_file(&log) {
-                info!(%error, "runtime wrote no log");
-            }
-            killed.map(|()| Answer::Done)
-        }
+        Ask::Kill {
+            container_id,
+            quiet_millis,
+        } => kill(container_id, Duration::from_millis(*quiet_millis)),
         Ask::Thaw { container_id } => note::thaw_orphan(container_id).map(|()| Answer::Done),
         Ask::Inspect => facts::read().map(Answer::Node),
     }

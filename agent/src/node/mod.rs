@@ -13,6 +13,7 @@ pub mod note;
 pub mod orphans;
 pub mod overlay;
 pub mod pausing_criu;
+pub mod quiet;
 pub mod runc;
 
 pub use container::ContainerId;

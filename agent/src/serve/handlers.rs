@@ -1,7 +1,7 @@
 //! One function per route.
 
 use std::future::Future;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::body::Body;
@@ -9,8 +9,8 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use shadow_core::names::Key;
 use shadow_core::wire::{
-    Abort, Announcement, CheckpointRequest, Checkpointed, FetchRequest, KeyReport, KillRequest, NodeFacts,
-    Transferred,
+    Abort, Announcement, CheckpointRequest, Checkpointed, Ending, FetchRequest, KeyReport, KillRequest,
+    NodeFacts, Transferred,
 };
 use tracing::info;
 
@@ -106,7 +106,7 @@ pub(super) async fn kill(
     State(agent): State<Agent>,
     Path(key): Path<Key>,
     Json(request): Json<KillRequest>,
-) -> Result<StatusCode, Refusal> {
+) -> Answer<Ending> {
     let begun = Instant::now();
     let container = agent.cluster.container(&request.pod, &request.container).await?;
     if !container.deleting {
@@ -116,9 +116,10 @@ pub(super) async fn kill(
             format!("pod {pod} is not being deleted; nothing was killed"),
         ));
     }
-    agent.helper.kill(&container.id).await?;
-    info!(%key, pod = request.pod.name, micros = begun.elapsed().as_micros(), "container killed");
-    Ok(StatusCode::NO_CONTENT)
+    let quiet = Duration::from_millis(request.quiet_millis);
+    let ending = agent.helper.kill(&container.id, quiet).await?;
+    info!(%key, pod = request.pod.name, ?ending, micros = begun.elapsed().as_micros(), "container to be killed");
+    Ok(Json(ending))
 }
 
 /// `DELETE /v1/keys/{key}`.

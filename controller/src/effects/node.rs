@@ -1,9 +1,9 @@
 //! Effects on nodes, through their agents.
 
-use shadow_core::machine::Outcome;
 use shadow_core::machine::proof::Expendable;
+use shadow_core::machine::{Outcome, limits};
 use shadow_core::names::Key;
-use shadow_core::wire::{Abort, Announcement, CheckpointRequest, Checkpointed, KillRequest, PodRef};
+use shadow_core::wire::{Abort, Announcement, CheckpointRequest, Checkpointed, Ending, KillRequest, PodRef};
 
 use super::Subject;
 use crate::context::Context;
@@ -71,8 +71,14 @@ pub(super) async fn kill(
     let body = KillRequest {
         pod: proof.pod().clone(),
         container: plan.container.clone(),
+        quiet_millis: u64::try_from(limits::QUIET.as_millis()).unwrap_or_default(),
     };
     match ctx.agents.kill(&leg.from.node, &leg.key, &body).await {
+        Ok(Ending::Killed) => Ok(()),
+        Ok(Ending::InUse) => {
+            tracing::info!(pod = body.pod.name, "still in use; its grace period goes on");
+            Ok(())
+        }
         // The process has gone by itself in the meantime.
         Err(ControllerError::Agent {
             problem,
@@ -86,7 +92,7 @@ pub(super) async fn kill(
             );
             Ok(())
         }
-        other => other,
+        Err(error) => Err(error),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Looks at the cluster, the broker and the agents: the only reader. Every look is live; a cache never decides.
 //! What a step does not need is not looked at; what cannot be read stays `Unseen`, and the reason is kept.
 
+mod endpoints;
 mod pods;
 mod queues;
 
@@ -25,6 +26,7 @@ enum Look {
     ToControl,
     Key,
     Rule,
+    Traffic,
     Leftovers,
 }
 
@@ -34,7 +36,7 @@ struct Needs(&'static [Look]);
 
 impl Needs {
     fn of(step: Step, leg: u8) -> Self {
-        use Look::{From, FromControl, Hold, Key, Leftovers, Primary, Rule, To, ToControl};
+        use Look::{From, FromControl, Hold, Key, Leftovers, Primary, Rule, To, ToControl, Traffic};
         Self(match (step, leg) {
             (Step::Prepare, _) => &[],
             (Step::Stage, 1) => &[From, To, Key, Rule],
@@ -43,9 +45,9 @@ impl Needs {
             (Step::Checkpoint | Step::Transfer, _) => &[From],
             (Step::Restore, _) => &[From, Hold, Key],
             (Step::Commit, _) => &[From, Primary, Hold],
-            (Step::Exclude, 1) => &[From, Primary, Rule],
-            (Step::Exclude | Step::Release, _) => &[Primary],
-            (Step::Switch, _) => &[From, To],
+            (Step::Exclude, _) => &[From, Primary, Rule],
+            (Step::Release, _) => &[Primary],
+            (Step::Switch, _) => &[From, To, Traffic],
             (Step::Retire, _) => &[From, Hold, FromControl],
             (Step::Clean, _) => &[From, Key, Rule, Leftovers],
             (Step::Abandon, _) => &[
@@ -82,7 +84,7 @@ pub async fn observe(
         ..Observed::default()
     };
     let namespace = &plan.source.namespace;
-    let (from, to, queues, key, rule) = tokio::join!(
+    let (from, to, queues, key, rule, traffic) = tokio::join!(
         pods::look(
             ctx,
             namespace,
@@ -94,11 +96,13 @@ pub async fn observe(
         queues::look(ctx, migration, needs),
         key(ctx, leg, needs.has(Look::Key)),
         rule(ctx, migration, needs.has(Look::Rule)),
+        endpoints::look(ctx, namespace, leg, needs.has(Look::Traffic)),
     );
     seen.from = or_blind(from, &mut seen.blind);
     seen.to = or_blind(to, &mut seen.blind);
     seen.key = or_blind(key, &mut seen.blind);
     seen.rule = or_blind(rule, &mut seen.blind);
+    seen.traffic = or_blind(traffic, &mut seen.blind);
     if let Some(queues) = or_blind(queues.map(Some), &mut seen.blind) {
         seen.primary = queues.primary;
         seen.hold = queues.hold;

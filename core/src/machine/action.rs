@@ -50,7 +50,7 @@ pub enum Action {
     },
     /// Delete a pod that is not needed any more, in the ordinary way.
     DeletePod(Expendable),
-    /// Hurry the end of a pod that kubelet is already stopping.
+    /// Hurry the end of a pod that kubelet is already stopping, once nobody talks to it any more.
     Kill(Expendable),
     /// Delete a hold queue.
     DropHold(Emptied),

@@ -10,7 +10,8 @@ use crate::machine::action::Action;
 pub enum Decision {
     /// Do this, then look again.
     Run(Action),
-    /// The goal of the present step is reached: write that down together with the intent of the next one.
+    /// The goal of the present step is reached: write that down together with the intent of the next one, unless
+    /// [`Next::recorded`] says that this may wait.
     Advance(Next),
     /// Nothing to do until something changes, at the latest until then.
     Wait {
@@ -38,6 +39,9 @@ pub struct Next {
     pub doubt: Option<String>,
     /// What changes in the record of the handoffs.
     pub change: Change,
+    /// Whether it has to be written down before anything else is done. Where not, a controller that dies begins the
+    /// step before anew and finds everything done; a write costs as much as a third of a dump.
+    pub recorded: bool,
 }
 
 impl Next {
@@ -48,7 +52,16 @@ impl Next {
             note: None,
             doubt: None,
             change: Change::None,
+            recorded: true,
         }
+    }
+
+    /// Goes on at once; the next record carries it along. Only for steps in which nothing is done that the record of
+    /// the step before would not lead to again.
+    #[must_use]
+    pub fn unrecorded(mut self) -> Self {
+        self.recorded = false;
+        self
     }
 
     /// With a note for people.

@@ -18,8 +18,8 @@ pub const RESTORE: SignedDuration = SignedDuration::from_secs(20);
 pub const RESEND: SignedDuration = SignedDuration::from_millis(500);
 /// The old instance waits this long for Services to have switched to the copy.
 pub const TRAFFIC: SignedDuration = SignedDuration::from_secs(15);
-/// Proxies learn of a changed endpoint within this time; until then requests may still reach the old pod.
-pub const PROXY: SignedDuration = SignedDuration::from_millis(300);
+/// When nothing came in to the old pod for this long, the proxies of all nodes send requests to the copy.
+pub const QUIET: SignedDuration = SignedDuration::from_millis(300);
 /// Whole move before the commit, unless `spec.deadlineSeconds` says otherwise.
 pub const DEADLINE_SECONDS: u32 = 120;
 /// Attempts of the second handoff before a person is asked; the shadow goes on in any case.

@@ -24,6 +24,8 @@ pub struct Observed {
     pub key: KeySeen,
     /// The rule that rewrites the re-created pod.
     pub rule: RuleSeen,
+    /// Where Services send requests.
+    pub traffic: TrafficSeen,
     /// Hold queues of this migration that still exist, with their contents.
     pub leftovers: Vec<(String, QueueSeen)>,
     /// What could not be read, for people.
@@ -140,4 +142,16 @@ pub enum RuleSeen {
     Unproven,
     /// A dry run came back rewritten.
     Proven,
+}
+
+/// Where Services send requests, as their endpoints say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum TrafficSeen {
+    /// Not looked at, or not readable.
+    #[default]
+    Unseen,
+    /// Every Service that lists the old pod lists its copy as ready.
+    Switched,
+    /// These Services do not yet.
+    Behind(Vec<String>),
 }

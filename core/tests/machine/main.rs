@@ -94,7 +94,9 @@ fn drive(script: &Script) -> Ended {
             }
             Decision::Advance(next) => {
                 record::advance(&mut status, &next, UID, now).unwrap();
-                saved = status.clone();
+                if next.recorded {
+                    saved = status.clone();
+                }
             }
             Decision::RollBack(cause) => {
                 record::roll_back(&mut status, &cause, cause.reason == "Cancelled", now);

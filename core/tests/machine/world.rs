@@ -1,16 +1,20 @@
 //! A small world that obeys the machine: pods, a broker, agents and a StatefulSet, each moving on by itself in any
 //! order. It refuses what must never happen, by failing the test.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use shadow_core::api::MigrationStatus;
-use shadow_core::machine::{Action, KeySeen, Observed, Outcome, PodSeen, PodView, QueueSeen, RuleSeen};
+use shadow_core::machine::{
+    Action, KeySeen, Observed, Outcome, PodSeen, PodView, QueueSeen, RuleSeen, TrafficSeen,
+};
 use shadow_core::names::{self, Key};
 use shadow_core::wire::{Archive, Checkpointed, Claim, Transferred};
 
 pub(crate) const UID: &str = "11111111-2222-3333-4444-555555555555";
 pub(crate) const SOURCE: &str = "orders-0";
 pub(crate) const SHADOW: &str = "orders-0-shadow";
+/// What moves on when the endpoints of Services do.
+const SERVICES: &str = "services";
 
 /// Whose memory a process has: the source's own, or that of a fresh start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +64,8 @@ pub(crate) struct World {
     keys: BTreeMap<String, KeyState>,
     pub rule: bool,
     proven: bool,
+    /// UIDs of the pods that Services send requests to.
+    listed: BTreeSet<String>,
     pub faults: Faults,
     pub cancel: bool,
     births: u32,
@@ -165,6 +171,11 @@ impl World {
                 (false, _) => RuleSeen::Absent,
                 (true, false) => RuleSeen::Unproven,
                 (true, true) => RuleSeen::Proven,
+            },
+            traffic: if leg.to.uid.as_ref().is_some_and(|uid| self.listed.contains(uid)) {
+                TrafficSeen::Switched
+            } else {
+                TrafficSeen::Behind(vec!["orders".into()])
             },
             leftovers: status
                 .legs
@@ -330,6 +341,10 @@ impl World {
         if name == SHADOW && committed && self.pods.get(name).is_some_and(|p| !p.ended) {
             let second = status.legs.iter().any(|l| l.number == 2 && l.committed.is_some());
             assert!(second, "the shadow was deleted while it was the truth");
+            assert!(
+                self.pods.get(SOURCE).is_none_or(|p| self.listed.contains(&p.uid)),
+                "the shadow was deleted while Services knew nobody else"
+            );
         }
         if let Some(pod) = self.pods.get_mut(name).filter(|p| p.uid == uid) {
             pod.terminating = true;
@@ -338,8 +353,12 @@ impl World {
 
     /// Lets one thing happen by itself; `choice` says which.
     pub(crate) fn tick(&mut self, choice: usize, saved: &MigrationStatus) {
-        let names: Vec<String> = self.pods.keys().cloned().chain([SOURCE.into()]).collect();
+        let fixed = [SOURCE.to_owned(), SERVICES.to_owned()];
+        let names: Vec<String> = self.pods.keys().cloned().chain(fixed).collect();
         let name = &names[choice % names.len()];
+        if name == SERVICES {
+            return self.list_endpoints();
+        }
         if !self.pods.contains_key(name) {
             return self.recreate(saved);
         }
@@ -371,6 +390,11 @@ impl World {
                 Some(state) => restore(pod, state, faults),
             }
         }
+    }
+
+    fn list_endpoints(&mut self) {
+        let ready = |pod: &&Pod| pod.process.is_some() && !pod.terminating;
+        self.listed = self.pods.values().filter(ready).map(|p| p.uid.clone()).collect();
     }
 
     /// The StatefulSet makes its pod anew; the webhook rewrites it once the first handoff is committed.

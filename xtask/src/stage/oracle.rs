@@ -1,6 +1,7 @@
 //! The oracle beside the cluster: it publishes, follows with a consumer that is never moved, asks the Service all
 //! the time, and compares at the end. It runs in a node's network, so that Services work as for any client.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -106,7 +107,7 @@ pub(crate) fn summary(report: &Value) -> String {
     let comparison = &report["comparison"];
     let probes = &report["probes"];
     format!(
-        "{} missing, {} duplicate, {} reordered, state {}; longest pause {} ms; {} probes, {} failed, slowest {} ms",
+        "{} missing, {} duplicate, {} reordered, state {}; longest pause {} ms; {} probes, {} failed{}, slowest {} ms",
         comparison["missing"],
         comparison["duplicate"],
         comparison["reordered"],
@@ -118,8 +119,35 @@ pub(crate) fn summary(report: &Value) -> String {
         report["pauses"]["longestMs"],
         probes["sent"],
         probes["failed"],
+        failures(probes),
         probes["slowestUs"].as_u64().unwrap_or(0) / 1000
     )
+}
+
+/// What went wrong with the failed probes, each kind with its number and the time of its first, after the start.
+fn failures(probes: &Value) -> String {
+    let mut kinds: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+    for bad in probes["bad"].as_array().into_iter().flatten() {
+        let failure = &bad["failure"];
+        if let Some(kind) = failure["kind"].as_str() {
+            let detail = failure["detail"]
+                .as_str()
+                .or(failure["status"].as_str())
+                .unwrap_or("");
+            let at = bad["atMs"].as_u64().unwrap_or(0);
+            let entry = kinds.entry(format!("{kind} {detail}")).or_insert((0, at));
+            entry.0 += 1;
+        }
+    }
+    let listed: Vec<String> = kinds
+        .iter()
+        .map(|(kind, (number, at))| format!("{number} {}, first at {at}", kind.trim()))
+        .collect();
+    if listed.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", listed.join("; "))
+    }
 }
 
 /// Why a report is not what was promised; `None` when it is.

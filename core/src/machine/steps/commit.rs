@@ -13,7 +13,13 @@ use crate::machine::{Cause, Change, Decision, Next, Scene, limits};
 pub fn next(scene: &Scene<'_>) -> Decision {
     match scene.seen.primary {
         QueueSeen::Present { consumers: 0, .. } if restore::copy_is_connected(scene) => {
-            Decision::Advance(Next::to(Step::Exclude).change(Change::Committed))
+            // The shadow never restarts and waits on its hold queue: only the source can come back by itself.
+            let next = if scene.leg.number > 1 {
+                Step::Release
+            } else {
+                Step::Exclude
+            };
+            Decision::Advance(Next::to(next).change(Change::Committed))
         }
         QueueSeen::Present { consumers, .. } if consumers > 0 => Decision::RollBack(Cause::new(
             "UnexpectedConsumer",

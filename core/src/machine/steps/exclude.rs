@@ -1,7 +1,7 @@
-//! Exclude: the old instance can never consume the primary queue again.
+//! Exclude, in the first handoff: the source can never consume the primary queue again.
 //!
-//! Success: the source is being deleted and kubelet has begun to stop it, so that a crash no longer restarts it
-//! (the shadow never restarts in any case); nobody consumes the primary queue. It may still answer requests.
+//! Success: it is being deleted and kubelet has begun to stop it, so that a crash no longer restarts it (a shadow
+//! never restarts in any case); nobody consumes the primary queue. It may still answer requests.
 //! Failure: there is only forward; we wait and say for what. The source is not deleted before the rule that
 //! rewrites its successor is proven to be in force.
 
@@ -13,9 +13,6 @@ use crate::machine::{Action, Decision, Next, Scene, limits};
 
 /// Decides.
 pub fn next(scene: &Scene<'_>) -> Decision {
-    if scene.leg.number > 1 {
-        return unconsumed(scene, None);
-    }
     match &scene.seen.from {
         PodSeen::Unseen => wait(scene, format!("the source cannot be seen{}", blind(scene))),
         PodSeen::Gone => unconsumed(scene, None),

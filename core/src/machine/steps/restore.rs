@@ -30,7 +30,8 @@ pub fn next(scene: &Scene<'_>) -> Decision {
         Some(micros) if copy_is_connected(scene) => Decision::Advance(
             Next::to(Step::Commit)
                 .note(format!("restored in {} ms", micros / 1000))
-                .change(Change::Restored { micros }),
+                .change(Change::Restored { micros })
+                .unrecorded(),
         ),
         Some(_) | None if overdue(scene, limits::RESTORE) => Decision::RollBack(Cause::new(
             "RestoreTimeout",

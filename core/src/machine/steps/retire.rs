@@ -1,4 +1,4 @@
-//! Retire: the old instance goes.
+//! Retire: the old instance goes, as soon as no request reaches it any more, or with its own grace period.
 //!
 //! Success: the old pod is gone, and so are its control queue (a later pod of
 //! that name must not read stale messages) and the hold queue. After the first handoff the second begins.
@@ -7,8 +7,8 @@
 use crate::api::Step;
 use crate::machine::observed::{PodSeen, PodView, QueueSeen};
 use crate::machine::proof::{Emptied, Expendable};
-use crate::machine::steps::{blind, overdue, wait};
-use crate::machine::{Action, Change, Decision, Next, Scene, limits};
+use crate::machine::steps::{blind, wait};
+use crate::machine::{Action, Change, Decision, Next, Scene};
 
 /// Decides.
 pub fn next(scene: &Scene<'_>) -> Decision {
@@ -25,7 +25,7 @@ fn send_away(scene: &Scene<'_>, view: &PodView) -> Decision {
     };
     match (view.terminating, view.ended, view.stopping) {
         (false, ..) => Decision::Run(Action::DeletePod(proof)),
-        (true, false, true) if overdue(scene, limits::PROXY) => Decision::Run(Action::Kill(proof)),
+        (true, false, true) => Decision::Run(Action::Kill(proof)),
         (true, ..) => wait(scene, format!("pod {} goes", scene.leg.from.pod)),
     }
 }

@@ -11,11 +11,12 @@ use crate::machine::{Action, Cause, Decision, Next, Scene, limits};
 /// Decides.
 pub fn next(scene: &Scene<'_>) -> Decision {
     if let Some(done) = &scene.leg.transfer {
-        return Decision::Advance(Next::to(Step::Restore).note(format!(
+        let note = format!(
             "{:.1} MB on the wire, {} ms",
             done.wire_bytes as f64 / 1e6,
             done.total_micros / 1000
-        )));
+        );
+        return Decision::Advance(Next::to(Step::Restore).note(note).unrecorded());
     }
     if overdue(scene, limits::TRANSFER) {
         return Decision::RollBack(Cause::new(
