@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::runtime::events::{Recorder, Reporter};
@@ -12,6 +13,9 @@ use shadow_identity::Identity;
 use crate::agents::Agents;
 use crate::broker::{Broker, BrokerAddress};
 use crate::error::ControllerError;
+
+/// A Secret is read again after this time: a look at the broker every few milliseconds must not read it each time.
+const ADDRESS_FRESH: Duration = Duration::from_secs(5);
 
 /// Shared by all reconciliations.
 pub struct Context {
@@ -24,6 +28,7 @@ pub struct Context {
     /// Certificate of our authority, for the rules that send pods to the webhook.
     pub ca_pem: String,
     brokers: Mutex<HashMap<BrokerAddress, Arc<Broker>>>,
+    addresses: Mutex<HashMap<(String, String), (Instant, BrokerAddress)>>,
     proven_rules: Mutex<HashSet<String>>,
 }
 
@@ -40,6 +45,7 @@ impl Context {
             client,
             ca_pem,
             brokers: Mutex::default(),
+            addresses: Mutex::default(),
             proven_rules: Mutex::default(),
         }
     }
@@ -87,17 +93,38 @@ impl Context {
                 ca: None,
             });
         };
-        let api: Api<Secret> = Api::namespaced(self.client.clone(), &namespace);
+        let key = (namespace, name.to_owned());
+        let known = self
+            .addresses
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&key)
+            .cloned();
+        if let Some((read, address)) = known
+            && read.elapsed() < ADDRESS_FRESH
+        {
+            return Ok(address);
+        }
+        let address = self.read_address(&key.0, name).await?;
+        self.addresses
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(key, (Instant::now(), address.clone()));
+        Ok(address)
+    }
+
+    async fn read_address(&self, namespace: &str, name: &str) -> Result<BrokerAddress, ControllerError> {
+        let api: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
         let secret = api
             .get(name)
             .await
-            .map_err(|error| ControllerError::secret(&namespace, name, error))?;
+            .map_err(|error| ControllerError::secret(namespace, name, error))?;
         let text = |key: &str| {
             let bytes = secret.data.as_ref()?.get(key)?;
             Some(String::from_utf8_lossy(&bytes.0).trim().to_owned())
         };
         let uri = text("uri").ok_or_else(|| ControllerError::SecretKey {
-            namespace: namespace.clone(),
+            namespace: namespace.to_owned(),
             name: name.to_owned(),
             key: "uri",
         })?;

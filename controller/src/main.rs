@@ -31,8 +31,14 @@ struct Args {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).json().init();
+    // The broker library reports as errors what it also returns to us: a queue that is not there, for one.
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,lapin=off"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .json()
+        .with_current_span(false)
+        .with_span_list(false)
+        .init();
     install_crypto()?;
     let args = Args::parse();
     let client = client().await?;

@@ -165,7 +165,6 @@ async fn stream(
         queue,
         quorum: facts.kind == QueueKind::Quorum,
         secret,
-        control_queue_existed: true,
     }))
 }
 

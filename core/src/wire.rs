@@ -127,12 +127,12 @@ pub struct KillRequest {
     pub quiet_millis: u64,
 }
 
-/// How a [`KillRequest`] ended.
+/// What became of a [`KillRequest`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Ending {
-    /// The container was killed, or had ended before.
-    Killed,
+    /// None of its processes is left: it was killed, or had ended before.
+    Ended,
     /// Somebody still talks to it; it was left alone. Ask again, or let its grace period end it.
     InUse,
 }

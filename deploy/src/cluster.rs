@@ -45,6 +45,21 @@ pub enum ClusterError {
         /// How long it was waited for.
         seconds: u64,
     },
+    /// A pod of ours waits for something that does not come by itself.
+    #[error(
+        "container {container} of pod {SYSTEM_NAMESPACE}/{pod} cannot start: {reason}: {message}; for an image that is not \
+         there, give --registry and --tag as the nodes reach it, then run the command again"
+    )]
+    CannotStart {
+        /// Pod.
+        pod: String,
+        /// Container.
+        container: String,
+        /// Kubelet's word.
+        reason: String,
+        /// Kubelet's sentence.
+        message: String,
+    },
     /// An object without type or name: a defect of this build.
     #[error("embedded object has no kind or name: {0}")]
     Nameless(String),

@@ -15,6 +15,8 @@ pub mod broker_access;
 #[cfg(feature = "client")]
 pub mod cluster;
 pub mod crd;
+#[cfg(feature = "client")]
+mod hopeless;
 pub mod manifests;
 #[cfg(feature = "client")]
 mod ready;

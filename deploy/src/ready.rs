@@ -14,10 +14,22 @@ use shadow_core::api::StatefulMigration;
 use shadow_core::names::SYSTEM_NAMESPACE;
 
 use crate::cluster::ClusterError;
+use crate::hopeless;
 
 /// Waits until the custom resource is served, the Deployments are available, every node has its agent, and
 /// the webhook answers: from then on `kubectl shadow migrate` works.
 pub async fn wait_ready(
+    client: &Client,
+    within: Duration,
+    told: impl FnMut(&str),
+) -> Result<(), ClusterError> {
+    tokio::select! {
+        ready = all_ready(client, within, told) => ready,
+        error = hopeless::watch(client) => Err(error),
+    }
+}
+
+async fn all_ready(
     client: &Client,
     within: Duration,
     mut told: impl FnMut(&str),

@@ -13,7 +13,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Api, DeleteParams, ObjectMeta, PostParams};
 use kube::{Client, ResourceExt};
 use shadow_core::names;
-use tracing::{info, warn};
+use tracing::{debug, warn};
 
 use crate::authority::signing_request;
 use crate::material::Parts;
@@ -120,7 +120,7 @@ pub(crate) async fn certificate(
             Answer::Signed(chain_pem) => {
                 // Kubernetes removes answered requests after an hour; sooner is only tidier.
                 if let Err(error) = api.delete(&request, &DeleteParams::default()).await {
-                    info!(request, %error, "left the answered signing request to kubernetes");
+                    debug!(request, %error, "left the answered signing request to kubernetes");
                 }
                 return Ok((chain_pem, key_pem));
             }

@@ -101,6 +101,10 @@ async fn connection(acceptor: TlsAcceptor, stream: TcpStream, router: Router, wa
     }
     let stream = match timeout(HANDSHAKE, acceptor.accept(stream)).await {
         Ok(Ok(stream)) => stream,
+        // Kubelet's probe of the port connects and hangs up.
+        Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            return debug!(peer, "connection closed before its tls handshake");
+        }
         Ok(Err(error)) => return warn!(peer, %error, "refused a tls handshake"),
         Err(_) => return warn!(peer, "tls handshake took too long"),
     };

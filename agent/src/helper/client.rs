@@ -2,12 +2,14 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use shadow_core::names::Key;
 use shadow_core::wire::{Ending, NodeFacts};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
+use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::{Answer, Ask};
@@ -17,6 +19,8 @@ use crate::node::dump::Dumped;
 
 /// Longer than the helper's own limit: its answer says more than our time-out.
 const PATIENCE: Duration = Duration::from_secs(150);
+/// How long facts of a node are believed; only an upgrade of the node changes them.
+const FACTS_FRESH: Duration = Duration::from_secs(30);
 const MAX_ANSWER: u64 = 256 * 1024;
 
 /// Why the helper did not do it.
@@ -41,12 +45,14 @@ pub enum HelperError {
 #[derive(Clone, Debug)]
 pub struct HelperClient {
     socket: PathBuf,
+    facts: Arc<Mutex<Option<(Instant, NodeFacts)>>>,
 }
 
 impl Default for HelperClient {
     fn default() -> Self {
         Self {
             socket: PathBuf::from(layout::HELPER_SOCKET),
+            facts: Arc::default(),
         }
     }
 }
@@ -75,14 +81,25 @@ impl HelperClient {
             quiet_millis: u64::try_from(quiet.as_millis()).unwrap_or(u64::MAX),
         };
         match self.ask(&ask).await? {
-            Answer::Done => Ok(Ending::Killed),
+            Answer::Done => Ok(Ending::Ended),
             Answer::InUse => Ok(Ending::InUse),
             answer @ (Answer::Dumped(_) | Answer::Node(_) | Answer::Failed(_)) => Err(unexpected(answer)),
         }
     }
 
-    /// Reads the node's facts.
+    /// The node's facts, read again after half a minute: each reading starts the runtime and CRIU.
     pub async fn inspect(&self) -> Result<NodeFacts, HelperError> {
+        let mut known = self.facts.lock().await;
+        if let Some((read, facts)) = known.as_ref().filter(|(read, _)| read.elapsed() < FACTS_FRESH) {
+            tracing::trace!(age = ?read.elapsed(), "facts are known");
+            return Ok(facts.clone());
+        }
+        let facts = self.read_facts().await?;
+        *known = Some((Instant::now(), facts.clone()));
+        Ok(facts)
+    }
+
+    async fn read_facts(&self) -> Result<NodeFacts, HelperError> {
         match self.ask(&Ask::Inspect).await? {
             Answer::Node(facts) => Ok(facts),
             answer @ (Answer::Dumped(_) | Answer::Done | Answer::InUse | Answer::Failed(_)) => {

@@ -7,17 +7,19 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::{Answer, Ask};
 use crate::node::quiet::{self, Quiet};
-use crate::node::{ContainerId, NodeError, dump, enter, facts, note, runc};
+use crate::node::{ContainerId, NodeError, dump, ended, enter, facts, note, runc};
 
 /// A dump that takes longer is given up and the container thawed.
 const DUMP_WITHIN: Duration = Duration::from_secs(120);
 const OTHERS_WITHIN: Duration = Duration::from_secs(20);
 /// One request waits this long for silence; the caller asks again.
 const QUIET_WITHIN: Duration = Duration::from_secs(2);
+/// A killed process is gone after this time, unless the kernel is busy with it.
+const ENDS_WITHIN: Duration = Duration::from_secs(1);
 /// First argument of the child.
 pub const IN_NODE: &str = "in-node";
 
@@ -41,7 +43,8 @@ pub fn perform(ask: &Ask) -> Answer {
         (Answer::Failed(why), Ask::Kill { .. } | Ask::Thaw { .. } | Ask::Inspect) => {
             warn!(?ask, why, micros, "request failed");
         }
-        (Answer::Dumped(_) | Answer::Done | Answer::InUse | Answer::Node(_), _) => {
+        (Answer::Node(_), _) => debug!(micros, "read the node's facts"),
+        (Answer::Dumped(_) | Answer::Done | Answer::InUse, _) => {
             info!(?ask, ?answer, micros, "request done")
         }
     }
@@ -133,15 +136,19 @@ pub fn in_node(args: &[String]) -> Answer {
 fn kill(id: &ContainerId, window: Duration) -> Result<Answer, NodeError> {
     match quiet::wait(id, window, QUIET_WITHIN)? {
         Quiet::InUse => return Ok(Answer::InUse),
-        Quiet::Ended => return Ok(Answer::Done),
-        Quiet::Silent => {}
+        Quiet::Silent => send_kill(id)?,
+        Quiet::Ended => {}
     }
+    ended::wait(id, ENDS_WITHIN).map(|()| Answer::Done)
+}
+
+fn send_kill(id: &ContainerId) -> Result<(), NodeError> {
     let log = std::env::temp_dir().join(format!("shadow-kill-{id}.log"));
     let killed = runc::kill(id, &log);
     if let Err(error) = std::fs::remove_file(&log) {
         info!(%error, "runtime wrote no log");
     }
-    killed.map(|()| Answer::Done)
+    killed
 }
 
 fn act(ask: &Ask) -> Result<Answer, NodeError> {

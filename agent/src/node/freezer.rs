@@ -48,6 +48,11 @@ impl Freezer {
         }
     }
 
+    /// The file that lists the container's processes.
+    pub fn processes(&self) -> PathBuf {
+        self.dir.join("cgroup.procs")
+    }
+
     /// Stops all processes and returns when they stand still.
     pub fn freeze(&self) -> Result<(), NodeError> {
         let deadline = Instant::now() + PATIENCE;

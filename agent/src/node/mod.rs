@@ -5,6 +5,7 @@
 
 pub mod container;
 pub mod dump;
+pub mod ended;
 pub mod enter;
 pub mod error;
 pub mod facts;

@@ -57,12 +57,13 @@ impl Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        tracing::warn!(
-            status = self.status.as_u16(),
-            reason = self.reason,
-            message = self.message,
-            "request refused"
-        );
+        let (status, reason, message) = (self.status.as_u16(), self.reason, &self.message);
+        if self.status == StatusCode::NOT_FOUND {
+            // The controller asks before it announces, and again until everything is forgotten.
+            tracing::debug!(status, reason, detail = message, "request refused");
+        } else {
+            tracing::warn!(status, reason, detail = message, "request refused");
+        }
         let problem = Problem {
             reason: self.reason.to_owned(),
             message: self.message,

@@ -44,12 +44,11 @@ pub async fn perform(
         Action::RemoveRule => rule::remove(ctx, subject).await.map(done),
         Action::CreateShadow => pods::create_shadow(ctx, subject).await.map(done),
         Action::DeletePod(proof) => pods::delete(ctx, &proof).await.map(done),
-        Action::Kill(proof) => node::kill(ctx, subject, &proof).await.map(done),
+        Action::Kill(proof) => node::kill(ctx, subject, &proof).await,
+        Action::DropPod(dead) => pods::drop_dead(ctx, &dead).await.map(done),
         Action::Park { pod } => stream::park(ctx, subject, &pod).await,
         Action::Unpark { pod } => stream::unpark(ctx, subject, &pod).await,
-        Action::WithdrawControl { pod, delete } => {
-            stream::withdraw(ctx, subject, &pod, delete).await.map(done)
-        }
+        Action::WithdrawControl { pod } => stream::withdraw(ctx, subject, &pod).await.map(done),
         Action::DropHold(proof) => stream::drop_hold(ctx, subject, &proof).await.map(done),
         Action::DropControl { pod } => stream::drop_control(ctx, subject, &pod).await.map(done),
         Action::Checkpoint { pod } => node::checkpoint(ctx, subject, pod).await,

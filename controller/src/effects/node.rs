@@ -66,7 +66,7 @@ pub(super) async fn kill(
     ctx: &Context,
     subject: Subject<'_>,
     proof: &Expendable,
-) -> Result<(), ControllerError> {
+) -> Result<Outcome, ControllerError> {
     let Subject { plan, leg, .. } = subject;
     let body = KillRequest {
         pod: proof.pod().clone(),
@@ -74,12 +74,12 @@ pub(super) async fn kill(
         quiet_millis: u64::try_from(limits::QUIET.as_millis()).unwrap_or_default(),
     };
     match ctx.agents.kill(&leg.from.node, &leg.key, &body).await {
-        Ok(Ending::Killed) => Ok(()),
+        Ok(Ending::Ended) => Ok(Outcome::Ended),
         Ok(Ending::InUse) => {
             tracing::info!(pod = body.pod.name, "still in use; its grace period goes on");
-            Ok(())
+            Ok(Outcome::Done)
         }
-        // The process has gone by itself in the meantime.
+        // Kubelet has tidied it up in the meantime; the next look shows that.
         Err(ControllerError::Agent {
             problem,
             transient: false,
@@ -90,7 +90,7 @@ pub(super) async fn kill(
                 detail = problem.message,
                 "nothing left to kill"
             );
-            Ok(())
+            Ok(Outcome::Done)
         }
         Err(error) => Err(error),
     }

@@ -3,8 +3,9 @@
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, PostParams, Preconditions};
 use kube::{Api, ResourceExt};
-use shadow_core::machine::proof::Expendable;
+use shadow_core::machine::proof::{Dead, Expendable};
 use shadow_core::restore_pod::{self, Cause};
+use shadow_core::wire::PodRef;
 
 use super::Subject;
 use crate::context::Context;
@@ -30,7 +31,19 @@ pub(super) async fn create_shadow(ctx: &Context, subject: Subject<'_>) -> Result
 
 /// Deletes in the ordinary way, with the pod's own grace period. Gone or replaced is fine.
 pub(super) async fn delete(ctx: &Context, proof: &Expendable) -> Result<(), ControllerError> {
-    let pod = proof.pod();
+    delete_incarnation(ctx, proof.pod(), None).await
+}
+
+/// Removes the object of a pod without processes at once.
+pub(super) async fn drop_dead(ctx: &Context, dead: &Dead) -> Result<(), ControllerError> {
+    delete_incarnation(ctx, dead.pod(), Some(0)).await
+}
+
+async fn delete_incarnation(
+    ctx: &Context,
+    pod: &PodRef,
+    grace_period_seconds: Option<u32>,
+) -> Result<(), ControllerError> {
     let api: Api<Pod> = Api::namespaced(ctx.client.clone(), &pod.namespace);
     let preconditions = Preconditions {
         uid: Some(pod.uid.clone()),
@@ -38,6 +51,7 @@ pub(super) async fn delete(ctx: &Context, proof: &Expendable) -> Result<(), Cont
     };
     let params = DeleteParams {
         preconditions: Some(preconditions),
+        grace_period_seconds,
         ..DeleteParams::default()
     };
     match api.delete(&pod.name, &params).await {

@@ -35,22 +35,16 @@ pub(super) async fn unpark(
     Ok(Outcome::UnparkSent)
 }
 
-/// Takes back what nobody reads.
-pub(super) async fn withdraw(
-    ctx: &Context,
-    subject: Subject<'_>,
-    pod: &str,
-    delete: bool,
-) -> Result<(), ControllerError> {
+/// Takes back what nobody reads. The queue itself is the application's.
+pub(super) async fn withdraw(ctx: &Context, subject: Subject<'_>, pod: &str) -> Result<(), ControllerError> {
     let broker = ctx
         .broker(subject.migration, subject.plan.queue.secret.as_deref())
         .await?;
-    if delete {
-        broker.delete_control_queue(pod).await?;
-    } else {
-        broker.purge_control_queue(pod).await?;
-    }
-    Ok(())
+    broker
+        .purge_control_queue(pod)
+        .await
+        .map(drop)
+        .map_err(Into::into)
 }
 
 pub(super) async fn drop_hold(

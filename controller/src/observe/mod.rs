@@ -21,6 +21,7 @@ enum Look {
     From,
     To,
     Primary,
+    Consumers,
     Hold,
     FromControl,
     ToControl,
@@ -36,7 +37,9 @@ struct Needs(&'static [Look]);
 
 impl Needs {
     fn of(step: Step, leg: u8) -> Self {
-        use Look::{From, FromControl, Hold, Key, Leftovers, Primary, Rule, To, ToControl, Traffic};
+        use Look::{
+            Consumers, From, FromControl, Hold, Key, Leftovers, Primary, Rule, To, ToControl, Traffic,
+        };
         Self(match (step, leg) {
             (Step::Prepare, _) => &[],
             (Step::Stage, 1) => &[From, To, Key, Rule],
@@ -44,9 +47,9 @@ impl Needs {
             (Step::Hold, _) => &[From, Primary, Hold, FromControl],
             (Step::Checkpoint | Step::Transfer, _) => &[From],
             (Step::Restore, _) => &[From, Hold, Key],
-            (Step::Commit, _) => &[From, Primary, Hold],
-            (Step::Exclude, _) => &[From, Primary, Rule],
-            (Step::Release, _) => &[Primary],
+            (Step::Commit, _) => &[From, Consumers, Hold],
+            (Step::Exclude, _) => &[From, Consumers, Rule],
+            (Step::Release, _) => &[Consumers],
             (Step::Switch, _) => &[From, To, Traffic],
             (Step::Retire, _) => &[From, Hold, FromControl],
             (Step::Clean, _) => &[From, Key, Rule, Leftovers],

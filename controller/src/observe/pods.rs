@@ -50,9 +50,22 @@ pub(crate) fn view(pod: &Pod, container: &str) -> PodView {
         terminating: pod.metadata.deletion_timestamp.is_some(),
         stopping: false,
         ended: over || (exited && (never_restarts || pod.metadata.deletion_timestamp.is_some())),
+        alone: is_alone(pod),
         restarts: ours.map_or(0, |c| c.restart_count),
         trouble: trouble(&status, ours),
     }
+}
+
+/// Init containers with a restart policy are sidecars: they run as long as the others.
+fn is_alone(pod: &Pod) -> bool {
+    let Some(spec) = &pod.spec else { return false };
+    let sidecars = spec
+        .init_containers
+        .iter()
+        .flatten()
+        .any(|c| c.restart_policy.is_some());
+    let debuggers = spec.ephemeral_containers.iter().flatten().next().is_some();
+    spec.containers.len() == 1 && !sidecars && !debuggers
 }
 
 fn container_status<'a>(status: &'a PodStatus, name: &str) -> Option<&'a ContainerStatus> {

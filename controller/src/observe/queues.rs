@@ -37,6 +37,7 @@ pub(super) async fn look(
     let mut found = Queues::default();
     let wanted = [
         Look::Primary,
+        Look::Consumers,
         Look::Hold,
         Look::FromControl,
         Look::ToControl,
@@ -63,6 +64,16 @@ pub(super) async fn look(
     }
     if needs.has(Look::Primary) {
         found.primary = broker.queue_with_unacked(&plan.queue.queue).await?.into();
+    }
+    if needs.has(Look::Consumers) {
+        // The figures of a classic queue are true as they are; a quorum queue has to show that it has a leader.
+        let name = &plan.queue.queue;
+        let seen = if plan.queue.quorum {
+            broker.queue_with_unacked(name).await?
+        } else {
+            broker.queue(name).await?
+        };
+        found.primary = seen.into();
     }
     if needs.has(Look::FromControl) {
         found.from_control = broker.queue(&names::control_queue(&leg.from.pod)).await?.into();

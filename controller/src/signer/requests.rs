@@ -59,6 +59,10 @@ fn again(request: &CertificateSigningRequest, error: &SignerError) -> Action {
 }
 
 async fn answer(request: Arc<CertificateSigningRequest>, signer: Arc<Signer>) -> Result<Action, SignerError> {
+    // The watch may lag behind our own answer.
+    let Some(request) = signer.read(&request.name_any()).await? else {
+        return Ok(Action::await_change());
+    };
     // The watch is restricted by the API server; a certificate is worth a second look.
     if request.spec.signer_name == names::SIGNER && !is_answered(request.status.as_ref()) {
         let pem = String::from_utf8_lossy(&request.spec.request.0).into_owned();
@@ -84,6 +88,13 @@ fn is_answered(status: Option<&CertificateSigningRequestStatus>) -> bool {
 }
 
 impl Signer {
+    async fn read(&self, name: &str) -> Result<Option<CertificateSigningRequest>, SignerError> {
+        self.api
+            .get_opt(name)
+            .await
+            .map_err(SignerError::api("read a signing request"))
+    }
+
     async fn sign(
         &self,
         request: &CertificateSigningRequest,

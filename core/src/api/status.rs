@@ -168,8 +168,6 @@ pub struct QueuePlan {
     /// Secret with the broker's addresses and credentials, when there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<String>,
-    /// Whether the control queue of the source existed before the move.
-    pub control_queue_existed: bool,
 }
 
 /// The effect that may be under way.
@@ -241,6 +239,9 @@ pub struct Leg {
     /// The copy was seen on the primary queue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub released: Option<MicroTime>,
+    /// The node said that no process of the old instance's container is left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<MicroTime>,
 }
 
 /// Why a move is undone.

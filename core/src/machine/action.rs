@@ -1,7 +1,7 @@
 //! Effects as data. Each is idempotent: it carries the key, a UID or a name that only this attempt uses, so that
 //! done twice it is done once.
 
-use crate::machine::proof::{Emptied, Expendable};
+use crate::machine::proof::{Dead, Emptied, Expendable};
 use crate::names::Key;
 use crate::wire::{Checkpointed, PodRef, Transferred};
 
@@ -35,8 +35,6 @@ pub enum Action {
     WithdrawControl {
         /// Pod whose control queue is meant.
         pod: String,
-        /// Delete the queue too, since it was not there before us.
-        delete: bool,
     },
     /// Dump the parked instance.
     Checkpoint {
@@ -52,6 +50,8 @@ pub enum Action {
     DeletePod(Expendable),
     /// Hurry the end of a pod that kubelet is already stopping, once nobody talks to it any more.
     Kill(Expendable),
+    /// Remove the API object of a pod that has no process any more, without waiting for kubelet's own clean-up.
+    DropPod(Dead),
     /// Delete a hold queue.
     DropHold(Emptied),
     /// Delete the control queue of a pod that is gone, with whatever stale messages it holds.
@@ -85,4 +85,6 @@ pub enum Outcome {
     Checkpointed(Checkpointed),
     /// The transfer.
     Transferred(Transferred),
+    /// No process of the old instance's container is left.
+    Ended,
 }

@@ -61,6 +61,8 @@ pub struct PodView {
     pub stopping: bool,
     /// Phase is Failed or Succeeded, or the container has terminated and will not be restarted.
     pub ended: bool,
+    /// It has no container beside the moved one that could still run.
+    pub alone: bool,
     /// Restarts of the moved container.
     pub restarts: i32,
     /// Why it does not start, when something says so (`FailedScheduling`, `ErrImagePull`, …).

@@ -77,3 +77,24 @@ impl Expendable {
         &self.pod
     }
 }
+
+/// A superseded pod incarnation of which no process is left, though kubelet may not have tidied it up yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dead {
+    pod: PodRef,
+}
+
+impl Dead {
+    /// The node saw its only container end, after kubelet had begun to stop the pod: nothing of it can start again.
+    pub fn prove(leg: &Leg, namespace: &str, view: &PodView) -> Option<Self> {
+        leg.ended.as_ref()?;
+        let superseded = Expendable::superseded(leg, namespace)?;
+        let same = superseded.pod.uid == view.uid;
+        (same && view.terminating && view.stopping && view.alone).then_some(Self { pod: superseded.pod })
+    }
+
+    /// The incarnation whose object may be removed at once.
+    pub fn pod(&self) -> &PodRef {
+        &self.pod
+    }
+}

@@ -97,6 +97,7 @@ pub fn absorb(status: &mut MigrationStatus, outcome: Outcome, now: Timestamp) ->
         Outcome::UnparkSent => leg.unpark_sent = Some(MicroTime(now)),
         Outcome::Checkpointed(facts) => leg.checkpoint = Some(facts),
         Outcome::Transferred(facts) => leg.transfer = Some(facts),
+        Outcome::Ended => leg.ended = Some(MicroTime(now)),
     }
     true
 }
@@ -215,6 +216,7 @@ fn leg(uid: &str, number: u8, attempt: u32, from: Instance, to: Instance) -> Res
         committed: None,
         unpark_sent: None,
         released: None,
+        ended: None,
     })
 }
 

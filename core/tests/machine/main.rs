@@ -56,7 +56,6 @@ fn plan() -> Plan {
             queue: "orders.orders-0".into(),
             quorum: false,
             secret: None,
-            control_queue_existed: true,
         },
         checkpoint_backend: CheckpointBackend::Runtime,
     }

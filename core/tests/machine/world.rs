@@ -208,6 +208,7 @@ impl World {
                 terminating: pod.terminating,
                 stopping: pod.stopping,
                 ended: pod.ended,
+                alone: true,
                 restarts: pod.restarts,
                 trouble: None,
             })
@@ -240,7 +241,7 @@ impl World {
                 self.control.entry(pod.clone()).or_default().push_back(None);
                 return Outcome::UnparkSent;
             }
-            Action::WithdrawControl { pod, .. } => self.control.entry(pod.clone()).or_default().clear(),
+            Action::WithdrawControl { pod } => self.control.entry(pod.clone()).or_default().clear(),
             Action::Checkpoint { pod } => return self.checkpoint(&pod.name, &leg.key),
             Action::Fetch { .. } => {
                 return Outcome::Transferred(Transferred {
@@ -249,7 +250,11 @@ impl World {
                 });
             }
             Action::DeletePod(proof) => self.delete(&proof.pod().name, &proof.pod().uid, status),
-            Action::Kill(proof) => self.kill(&proof.pod().name, &proof.pod().uid),
+            Action::Kill(proof) => {
+                self.kill(&proof.pod().name, &proof.pod().uid);
+                return Outcome::Ended;
+            }
+            Action::DropPod(dead) => self.drop_pod(&dead.pod().name, &dead.pod().uid),
             Action::DropHold(proof) => self.drop_hold(proof.queue()),
             Action::DropControl { pod } => self.drop_control(pod),
             Action::AbortKey { .. } => {
@@ -277,6 +282,13 @@ impl World {
             );
             pod.process = None;
             pod.ended = true;
+        }
+    }
+
+    fn drop_pod(&mut self, name: &str, uid: &str) {
+        if let Some(pod) = self.pods.get(name).filter(|p| p.uid == uid) {
+            assert!(pod.process.is_none() && pod.stopping, "a living pod was dropped");
+            self.pods.remove(name);
         }
     }
 

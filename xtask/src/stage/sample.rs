@@ -1,12 +1,12 @@
 //! The sample consumer, deployed, and what must not be left of a move.
 
 use std::collections::BTreeMap;
-use std::process::Stdio;
+use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use super::{capture, get};
+use super::{apply, capture, get};
 use crate::cluster::Cluster;
 use crate::cluster::step;
 use crate::cluster::wait_for;
@@ -18,13 +18,11 @@ const MANIFEST: &str = concat!(
 const READY: Duration = Duration::from_secs(90);
 
 /// The running sample.
-pub(crate) struct Sample {
-    arguments: Vec<String>,
-}
+pub(crate) struct Sample;
 
 impl Sample {
     /// Applies the manifests, with these arguments for the consumer, and waits until both replicas consume.
-    pub(crate) fn deploy(cluster: &Cluster, arguments: &[&str]) -> Result<Self> {
+    pub(crate) fn deploy(cluster: &Cluster, arguments: &[&str]) -> Result<()> {
         let deploying = step("sample");
         // A new incarnation each time, so that no run builds on the state of another.
         capture(cluster.kubectl([
@@ -41,13 +39,7 @@ impl Sample {
             "--ignore-not-found",
             "--wait=true",
         ]))?;
-        capture(cluster.kubectl(["apply", "--server-side", "--filename", MANIFEST]))?;
-        let sample = Self {
-            arguments: arguments.iter().map(|a| (*a).to_owned()).collect(),
-        };
-        if !sample.arguments.is_empty() {
-            sample.set_arguments(cluster)?;
-        }
+        apply(cluster, &manifest(arguments)?)?;
         capture(cluster.kubectl(["rollout", "status", "statefulset/orders", "--timeout=120s"]))?;
         wait_for("both replicas to consume their queues", READY, || {
             let queues = queues(cluster)?;
@@ -59,16 +51,7 @@ impl Sample {
             Self::node(cluster, "orders-0")?,
             Self::node(cluster, "orders-1")?
         ));
-        Ok(sample)
-    }
-
-    fn set_arguments(&self, cluster: &Cluster) -> Result<()> {
-        let patch = serde_json::json!([
-            {"op": "add", "path": "/spec/template/spec/containers/0/args", "value": self.arguments}
-        ]);
-        let mut kubectl = cluster.kubectl(["patch", "statefulset", "orders", "--type=json", "--patch"]);
-        kubectl.arg(patch.to_string()).stdin(Stdio::null());
-        capture(kubectl).map(drop)
+        Ok(())
     }
 
     /// Node of a pod.
@@ -120,6 +103,18 @@ impl Sample {
         );
         Ok(())
     }
+}
+
+/// The sample's manifests with arguments for the consumer.
+fn manifest(arguments: &[&str]) -> Result<String> {
+    let text = fs::read_to_string(MANIFEST).with_context(|| format!("read {MANIFEST}"))?;
+    let line = text
+        .lines()
+        .find(|line| line.contains("image: ") && line.contains("/samples/orders:"))
+        .context("the sample's manifest names no image")?;
+    let indent = &line[..line.len() - line.trim_start().len()];
+    let with_arguments = format!("{line}\n{indent}args: {}", serde_json::json!(arguments));
+    Ok(text.replace(line, &with_arguments))
 }
 
 /// All queues with their consumers, from the management API (the count may be seconds old).

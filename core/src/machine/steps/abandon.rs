@@ -32,18 +32,13 @@ fn release_holder(scene: &Scene<'_>) -> Option<Decision> {
     let seen = scene.seen;
     let pod = &scene.leg.from.pod;
     let unread = seen.from_control.ready().unwrap_or(0) > 0;
-    let withdraw = |delete: bool| {
-        Decision::Run(Action::WithdrawControl {
-            pod: pod.clone(),
-            delete,
-        })
-    };
+    let withdraw = || Decision::Run(Action::WithdrawControl { pod: pod.clone() });
     if scene.leg.park_sent.is_none() && seen.hold == QueueSeen::Absent {
         return None;
     }
     match &seen.from {
         PodSeen::Unseen => return Some(wait(scene, format!("pod {pod} cannot be seen{}", blind(scene)))),
-        PodSeen::Gone => return unread.then(|| withdraw(false)),
+        PodSeen::Gone => return unread.then(withdraw),
         PodSeen::Present(view) if view.ended => return None,
         PodSeen::Present(view) if view.terminating => return Some(wait(scene, format!("pod {pod} goes"))),
         PodSeen::Present(_) => {}
@@ -53,7 +48,7 @@ fn release_holder(scene: &Scene<'_>) -> Option<Decision> {
         return None;
     }
     if serves && overdue(scene, limits::CONTROL_UNREAD) {
-        return Some(withdraw(!scene.plan.queue.control_queue_existed));
+        return Some(withdraw());
     }
     let sent = scene.leg.unpark_sent.as_ref().map(|t| t.0);
     if sent.is_none_or(|at| scene.now.duration_since(at) > limits::RESEND && !unread) {

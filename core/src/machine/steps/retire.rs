@@ -6,7 +6,7 @@
 
 use crate::api::Step;
 use crate::machine::observed::{PodSeen, PodView, QueueSeen};
-use crate::machine::proof::{Emptied, Expendable};
+use crate::machine::proof::{Dead, Emptied, Expendable};
 use crate::machine::steps::{blind, wait};
 use crate::machine::{Action, Change, Decision, Next, Scene};
 
@@ -23,7 +23,15 @@ fn send_away(scene: &Scene<'_>, view: &PodView) -> Decision {
     let Some(proof) = Expendable::superseded(scene.leg, &scene.plan.source.namespace) else {
         return wait(scene, "the commit is not recorded");
     };
+    // Kubelet takes a second to tidy up after the last process; a StatefulSet's next pod need not wait for that.
+    if let Some(dead) = Dead::prove(scene.leg, &scene.plan.source.namespace, view) {
+        return Decision::Run(Action::DropPod(dead));
+    }
     match (view.terminating, view.ended, view.stopping) {
+        (true, false, true) if scene.leg.ended.is_some() => wait(
+            scene,
+            format!("kubelet tidies up after pod {}", scene.leg.from.pod),
+        ),
         (false, ..) => Decision::Run(Action::DeletePod(proof)),
         (true, false, true) => Decision::Run(Action::Kill(proof)),
         (true, ..) => wait(scene, format!("pod {} goes", scene.leg.from.pod)),

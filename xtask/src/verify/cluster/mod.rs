@@ -4,6 +4,7 @@ mod bystanders;
 mod failures;
 mod kills;
 mod refusals;
+mod removal;
 mod round_trips;
 
 use std::time::Duration;
@@ -60,6 +61,8 @@ const TESTS: &[(&str, Test)] = &[
         "a controller killed at random moments loses nothing",
         kills::controller,
     ),
+    // The last one: it takes the product away.
+    ("uninstall leaves the nodes as they were", removal::uninstall),
 ];
 
 /// Starts the cluster, installs the product and runs the tests.
@@ -96,6 +99,14 @@ fn nothing_left(cluster: &Cluster) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// No message was lost, applied twice or reordered, and every request was answered.
+fn kept_every_promise(report: &serde_json::Value) -> Result<()> {
+    match stage::broken_promise(report) {
+        None => Ok(()),
+        Some(broken) => anyhow::bail!("{broken}\n{:#}", report["comparison"]),
+    }
 }
 
 /// No message was lost, applied twice or reordered; requests may have failed, since something was killed.

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
 use super::{Bench, nothing_left};
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, wait_for};
 use crate::stage::{self, Sample, capture};
 
 /// Name, arguments of `kubectl shadow migrate`, what the answer must contain.
@@ -74,7 +74,8 @@ pub(super) fn all(bench: &Bench) -> Result<()> {
         refused(bench, case).with_context(|| case.name.to_owned())?;
     }
     daemon_set_pod(bench, there).context("DaemonSet pod")?;
-    unready_node(bench, there).context("node not ready for restore")?;
+    cordoned_node(bench, there).context("cordoned node")?;
+    node_without_agent(bench, &here, there).context("node not ready for restore")?;
     let after = stage::broker_queues(cluster)?;
     ensure!(before == after, "queues before {before:?}, after {after:?}");
     nothing_left(cluster)?;
@@ -197,7 +198,7 @@ fn daemon_set_pod(bench: &Bench, there: &str) -> Result<()> {
     )
 }
 
-fn unready_node(bench: &Bench, there: &str) -> Result<()> {
+fn cordoned_node(bench: &Bench, there: &str) -> Result<()> {
     let cluster = &bench.cluster;
     capture(cluster.kubectl(["cordon", there]))?;
     let outcome = refused(
@@ -210,4 +211,44 @@ fn unready_node(bench: &Bench, there: &str) -> Result<()> {
     );
     capture(cluster.kubectl(["uncordon", there]))?;
     outcome
+}
+
+/// The agents are kept off the node for a while.
+fn node_without_agent(bench: &Bench, here: &str, there: &str) -> Result<()> {
+    let cluster = &bench.cluster;
+    let select = |node: serde_json::Value| {
+        let patch =
+            json!({"spec": {"template": {"spec": {"nodeSelector": {"kubernetes.io/hostname": node}}}}});
+        let arguments = [
+            "patch",
+            "daemonset",
+            "--namespace=shadow-system",
+            "shadow-agent",
+            "--patch",
+        ];
+        let mut kubectl = cluster.kubectl(arguments);
+        kubectl.arg(patch.to_string());
+        capture(kubectl).map(drop)
+    };
+    select(json!(here))?;
+    wait_for_label(cluster, there, &serde_json::Value::Null)?;
+    let outcome = refused(
+        bench,
+        &case(
+            "node not ready for restore",
+            &["orders-0", "--to", there],
+            &["spec.targetNode", there, "agent"],
+        ),
+    );
+    select(serde_json::Value::Null)?;
+    wait_for_label(cluster, there, &json!("true"))?;
+    wait_for_label(cluster, here, &json!("true"))?;
+    outcome
+}
+
+fn wait_for_label(cluster: &Cluster, node: &str, wanted: &serde_json::Value) -> Result<()> {
+    wait_for("the node's label to change", Duration::from_secs(60), || {
+        let labels = &stage::get(cluster, &["node", node])?["metadata"]["labels"];
+        Ok((labels["migration.ms2m.io/ready"] == *wanted).then_some(()))
+    })
 }
