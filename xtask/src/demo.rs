@@ -8,13 +8,18 @@ use crate::cluster::step;
 use crate::cluster::{Cluster, Options};
 use crate::stage::{self, Load, Oracle, Sample};
 
+/// Load before the move.
+const LOAD_BEFORE: Duration = Duration::from_secs(3);
+/// Load after the move, seconds.
+const LOAD_AFTER: u32 = 5;
+
 /// Arguments of the demo.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Messages a second.
     #[arg(long, default_value_t = 100)]
     rate: u32,
-    /// How long the Service is asked after the end, seconds.
+    /// How long the Service is asked after the end of the move, seconds.
     #[arg(long, default_value_t = 60)]
     tail: u32,
     /// Leave the cluster running at the end.
@@ -48,10 +53,10 @@ fn show(args: &Args) -> Result<()> {
         Load {
             rate: args.rate,
             publishers: 3,
-            tail: args.tail,
+            tail: args.tail.saturating_sub(LOAD_AFTER),
         },
     )?;
-    oracle.run_for(Duration::from_secs(4));
+    oracle.run_for(LOAD_BEFORE);
     load.done("3 publishers with confirms, a control consumer, a probe every 5 ms");
     let target = Sample::other_node(&cluster, pod)?;
     println!("  $ kubectl shadow migrate {pod} --to {target}");
@@ -61,9 +66,12 @@ fn show(args: &Args) -> Result<()> {
         "  steps (handoff, step, time)\n{}",
         stage::step_table(&moved.object)
     );
-    oracle.run_for(Duration::from_secs(10) + moved.wall);
+    oracle.run_for(LOAD_BEFORE + moved.wall + Duration::from_secs(LOAD_AFTER.into()));
     let judging = step("oracle");
-    judging.doing(format!("asks the Service for {} s more", args.tail));
+    judging.doing(format!(
+        "asks the Service until {} s after the move",
+        args.tail.max(LOAD_AFTER)
+    ));
     let report = oracle.finish()?;
     judging.done(stage::summary(&report));
     ensure!(

@@ -12,6 +12,7 @@ pub mod restart;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use tracing::{info, warn};
 
@@ -78,6 +79,7 @@ pub fn install() -> Result<(), InstallError> {
     let wrapper = own_wrapper()?;
     enter::enter_node()?;
     let runtime = Runtime::of_this_node()?;
+    warm_up_criu()?;
     files::place(&installed(WRAPPER), &wrapper, 0o755)?;
     files::link(
         &pausing_criu::folder().join(pausing_criu::NAME),
@@ -139,6 +141,24 @@ pub fn uninstall() -> Result<(), InstallError> {
         files::remove_folder(Path::new(dir))?;
     }
     info!(?runtime, "runtime handler removed");
+    Ok(())
+}
+
+/// At its first use after a boot CRIU tries out the kernel and keeps what it learned (`criu.kdat`). That takes longer
+/// than a whole dump; it must not happen while somebody's container is frozen.
+fn warm_up_criu() -> Result<(), InstallError> {
+    let criu = runc::find_program("criu", None)?;
+    let output = Command::new(&criu)
+        .arg("check")
+        .output()
+        .map_err(InstallError::at("start", &criu))?;
+    if output.status.success() {
+        info!("criu knows this kernel");
+    } else {
+        // What is missing may not be needed; a dump that needs it says so before the source is touched.
+        let said = String::from_utf8_lossy(&output.stderr);
+        warn!(status = %output.status, said = said.trim(), "criu check complains");
+    }
     Ok(())
 }
 

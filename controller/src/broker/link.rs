@@ -7,6 +7,8 @@
 
 use std::fmt;
 use std::future::Future;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use lapin::options::ConfirmSelectOptions;
@@ -36,6 +38,9 @@ pub struct Broker {
     looking: Mutex<Lane>,
     publishing: Mutex<Lane>,
     management: Option<Management>,
+    /// Unlike that of any other process.
+    process: u64,
+    sessions: AtomicU64,
 }
 
 /// One connection with one channel.
@@ -61,6 +66,8 @@ impl Broker {
             looking: Mutex::new(Lane::new("look", false)),
             publishing: Mutex::new(Lane::new("publish", true)),
             management,
+            process: RandomState::new().hash_one(0),
+            sessions: AtomicU64::new(0),
         };
         broker.looking.lock().await.channel(&broker).await?;
         Ok(broker)
@@ -69,6 +76,11 @@ impl Broker {
     /// Where it is.
     pub fn address(&self) -> &BrokerAddress {
         &self.address
+    }
+
+    /// Names the connection with which we look: `process/number`. Another number means that it was lost in between.
+    pub(super) fn session(&self) -> String {
+        format!("{:x}/{}", self.process, self.sessions.load(Ordering::Relaxed))
     }
 
     /// The management API, needed to `operation`.
@@ -266,7 +278,13 @@ impl Lane {
         let stale = self.connection.take().filter(|c| c.status().connected());
         let connection = match stale {
             Some(connection) => connection,
-            None => broker.open(self.purpose).await?,
+            None => {
+                let opened = broker.open(self.purpose).await?;
+                if !self.confirms {
+                    broker.sessions.fetch_add(1, Ordering::Relaxed);
+                }
+                opened
+            }
         };
         let opening = async {
             let channel = connection.create_channel().await?;

@@ -68,6 +68,12 @@ impl Totals {
     }
 }
 
+#[derive(Deserialize)]
+struct Connection {
+    #[serde(default)]
+    name: String,
+}
+
 impl Management {
     pub(super) fn new(uri: &str, ca: Option<&str>, vhost: &str) -> Result<Self, BrokerError> {
         let wrong = |reason: String| BrokerError::BadAddress {
@@ -146,6 +152,14 @@ impl Management {
     /// All consumers of the virtual host, as statistics know them (up to 5 s behind).
     pub(super) async fn consumers<T: DeserializeOwned>(&self) -> Result<Option<T>, BrokerError> {
         self.get(&format!("/consumers/{}", self.vhost)).await
+    }
+
+    /// Whether a connection of this name is open. A closed one is forgotten at once; a new one may show late.
+    pub(super) async fn has_connection(&self, name: &str) -> Result<bool, BrokerError> {
+        let found: Option<Connection> = self
+            .get(&format!("/connections/{}?columns=name", segment(name)))
+            .await?;
+        Ok(found.is_some_and(|connection| connection.name == name))
     }
 
     /// `None` for "not found".

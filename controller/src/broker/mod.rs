@@ -18,6 +18,7 @@ mod permissions;
 mod refusal;
 mod removal;
 mod seen;
+mod witness;
 
 pub use address::BrokerAddress;
 pub use control::ControlMessage;

@@ -1,5 +1,7 @@
 //! Effects on the broker.
 
+use k8s_openapi::api::core::v1::Pod;
+use kube::Api;
 use shadow_core::machine::Outcome;
 use shadow_core::machine::proof::Emptied;
 use shadow_core::names;
@@ -17,10 +19,22 @@ pub(super) async fn park(ctx: &Context, subject: Subject<'_>, pod: &str) -> Resu
         ControllerError::Malformed(format!("queue {} does not exist any more", queue.queue))
     })?;
     broker.declare_hold_queue(&hold, &like).await?;
+    let address = address_of(ctx, subject, pod).await?;
+    let witness = broker.witness(&like, address.as_deref()).await?;
     broker
         .send_control(pod, ControlMessage::StartReplay { queue: hold })
         .await?;
-    Ok(Outcome::ParkSent)
+    Ok(Outcome::ParkSent(witness))
+}
+
+async fn address_of(
+    ctx: &Context,
+    subject: Subject<'_>,
+    pod: &str,
+) -> Result<Option<String>, ControllerError> {
+    let api: Api<Pod> = Api::namespaced(ctx.client.clone(), &subject.plan.source.namespace);
+    let found = api.get_opt(pod).await?;
+    Ok(found.and_then(|pod| pod.status?.pod_ip))
 }
 
 pub(super) async fn unpark(

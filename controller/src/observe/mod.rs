@@ -28,6 +28,7 @@ enum Look {
     Key,
     Rule,
     Traffic,
+    Connection,
     Leftovers,
 }
 
@@ -38,13 +39,14 @@ struct Needs(&'static [Look]);
 impl Needs {
     fn of(step: Step, leg: u8) -> Self {
         use Look::{
-            Consumers, From, FromControl, Hold, Key, Leftovers, Primary, Rule, To, ToControl, Traffic,
+            Connection, Consumers, From, FromControl, Hold, Key, Leftovers, Primary, Rule, To, ToControl,
+            Traffic,
         };
         Self(match (step, leg) {
             (Step::Prepare, _) => &[],
             (Step::Stage, 1) => &[From, To, Key, Rule],
             (Step::Stage, _) => &[From, To, Key],
-            (Step::Hold, _) => &[From, Primary, Hold, FromControl],
+            (Step::Hold, _) => &[From, Primary, Hold, FromControl, Connection],
             (Step::Checkpoint | Step::Transfer, _) => &[From],
             (Step::Restore, _) => &[From, Hold, Key],
             (Step::Commit, _) => &[From, Consumers, Hold],
@@ -111,6 +113,7 @@ pub async fn observe(
         seen.hold = queues.hold;
         seen.from_control = queues.from_control;
         seen.to_control = queues.to_control;
+        seen.connection = queues.connection;
         seen.leftovers = queues.leftovers;
     } else if needs.has(Look::Leftovers) {
         seen.leftovers = queues::hold_queues(migration)

@@ -2,7 +2,7 @@
 
 use kube::ResourceExt;
 use shadow_core::api::StatefulMigration;
-use shadow_core::machine::QueueSeen;
+use shadow_core::machine::{ConnectionSeen, QueueSeen};
 use shadow_core::names;
 
 use super::{Look, Needs};
@@ -16,6 +16,7 @@ pub(super) struct Queues {
     pub(super) hold: QueueSeen,
     pub(super) from_control: QueueSeen,
     pub(super) to_control: QueueSeen,
+    pub(super) connection: ConnectionSeen,
     pub(super) leftovers: Vec<(String, QueueSeen)>,
 }
 
@@ -64,6 +65,10 @@ pub(super) async fn look(
     }
     if needs.has(Look::Primary) {
         found.primary = broker.queue_with_unacked(&plan.queue.queue).await?.into();
+    }
+    // After the queues: an application that is seen parked on the connection it had before has lost none.
+    if let (true, Some(witness)) = (needs.has(Look::Connection), &leg.witness) {
+        found.connection = broker.still(witness).await?;
     }
     if needs.has(Look::Consumers) {
         // The figures of a classic queue are true as they are; a quorum queue has to show that it has a leader.

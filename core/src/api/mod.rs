@@ -9,4 +9,5 @@ pub use migration::{
 };
 pub use status::{
     Instance, Intent, Leg, MigrationStatus, Phase, Plan, QueuePlan, Rollback, Step, StepRecord, Verdict,
+    Witness,
 };

@@ -218,6 +218,10 @@ pub struct Leg {
     /// START_REPLAY may have been sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub park_sent: Option<MicroTime>,
+    /// Connections to the broker when START_REPLAY was first sent; losing one before the hold is proven weakens the
+    /// verdict.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub witness: Option<Witness>,
     /// The hold was proven.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parked: Option<MicroTime>,
@@ -242,6 +246,17 @@ pub struct Leg {
     /// The node said that no process of the old instance's container is left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<MicroTime>,
+}
+
+/// Connections to the broker at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Witness {
+    /// That over which the application consumes, as the broker names it; absent when the broker did not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub application: Option<String>,
+    /// The controller's own.
+    pub session: String,
 }
 
 /// Why a move is undone.

@@ -1,6 +1,7 @@
 //! Effects as data. Each is idempotent: it carries the key, a UID or a name that only this attempt uses, so that
 //! done twice it is done once.
 
+use crate::api::Witness;
 use crate::machine::proof::{Dead, Emptied, Expendable};
 use crate::names::Key;
 use crate::wire::{Checkpointed, PodRef, Transferred};
@@ -76,7 +77,7 @@ pub enum Outcome {
     /// Done; the next look shows it.
     Done,
     /// START_REPLAY was sent.
-    ParkSent,
+    ParkSent(Witness),
     /// END_REPLAY was sent.
     UnparkSent,
     /// The rule answered the dry run.

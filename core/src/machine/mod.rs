@@ -19,7 +19,7 @@ pub mod steps;
 
 pub use action::{Action, Outcome};
 pub use decision::{Cause, Change, Decision, End, Next};
-pub use observed::{KeySeen, Observed, PodSeen, PodView, QueueSeen, RuleSeen, TrafficSeen};
+pub use observed::{ConnectionSeen, KeySeen, Observed, PodSeen, PodView, QueueSeen, RuleSeen, TrafficSeen};
 
 use k8s_openapi::jiff::Timestamp;
 

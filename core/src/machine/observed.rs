@@ -26,6 +26,8 @@ pub struct Observed {
     pub rule: RuleSeen,
     /// Where Services send requests.
     pub traffic: TrafficSeen,
+    /// Whether the connections to the broker are those of the moment of the park.
+    pub connection: ConnectionSeen,
     /// Hold queues of this migration that still exist, with their contents.
     pub leftovers: Vec<(String, QueueSeen)>,
     /// What could not be read, for people.
@@ -156,4 +158,16 @@ pub enum TrafficSeen {
     Switched,
     /// These Services do not yet.
     Behind(Vec<String>),
+}
+
+/// Whether the connections to the broker lived through the park.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ConnectionSeen {
+    /// Not looked at, or not readable.
+    #[default]
+    Unseen,
+    /// As far as can be told.
+    Held,
+    /// One was lost; which, as a sentence.
+    Lost(String),
 }

@@ -93,7 +93,10 @@ pub fn absorb(status: &mut MigrationStatus, outcome: Outcome, now: Timestamp) ->
     };
     match outcome {
         Outcome::Done | Outcome::RuleProven => return false,
-        Outcome::ParkSent => leg.park_sent = Some(MicroTime(now)),
+        Outcome::ParkSent(witness) => {
+            leg.park_sent = Some(MicroTime(now));
+            leg.witness.get_or_insert(witness);
+        }
         Outcome::UnparkSent => leg.unpark_sent = Some(MicroTime(now)),
         Outcome::Checkpointed(facts) => leg.checkpoint = Some(facts),
         Outcome::Transferred(facts) => leg.transfer = Some(facts),
@@ -209,6 +212,7 @@ fn leg(uid: &str, number: u8, attempt: u32, from: Instance, to: Instance) -> Res
         from,
         to,
         park_sent: None,
+        witness: None,
         parked: None,
         checkpoint: None,
         transfer: None,

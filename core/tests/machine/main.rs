@@ -30,6 +30,8 @@ struct Script {
     crash: Option<usize>,
     /// Round in which the user cancels.
     cancel: Option<usize>,
+    /// How the application's connection is lost while it parks.
+    lost: Option<String>,
     faults: Faults,
 }
 
@@ -64,6 +66,7 @@ fn plan() -> Plan {
 /// Drives the machine to its end. Every effect is done twice.
 fn drive(script: &Script) -> Ended {
     let mut world = World::new(script.faults);
+    world.lost.clone_from(&script.lost);
     let spec = StatefulMigrationSpec {
         source_pod: SOURCE.into(),
         ..Default::default()
@@ -249,4 +252,19 @@ proptest! {
         let ended = drive(&Script { choices, faults, ..Script::default() });
         prop_assert_eq!(serving(&ended.world, SOURCE), Some(Memory::Moved));
     }
+}
+
+/// What an application had applied without acknowledging comes again when its connection breaks.
+#[test]
+fn a_connection_lost_during_the_hold_is_said_in_the_verdict() {
+    let how = "the broker was away";
+    let script = Script {
+        lost: Some(how.to_owned()),
+        ..in_turn()
+    };
+    let ended = drive(&script);
+    assert_eq!(ended.status.phase, Phase::Completed);
+    let verdict = ended.status.verdict.unwrap();
+    assert!(!verdict.exact, "{verdict:?}");
+    assert!(verdict.because.contains(how), "{verdict:?}");
 }

@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use shadow_core::api::MigrationStatus;
+use shadow_core::api::{MigrationStatus, Witness};
 use shadow_core::machine::{
-    Action, KeySeen, Observed, Outcome, PodSeen, PodView, QueueSeen, RuleSeen, TrafficSeen,
+    Action, ConnectionSeen, KeySeen, Observed, Outcome, PodSeen, PodView, QueueSeen, RuleSeen, TrafficSeen,
 };
 use shadow_core::names::{self, Key};
 use shadow_core::wire::{Archive, Checkpointed, Claim, Transferred};
@@ -66,6 +66,8 @@ pub(crate) struct World {
     proven: bool,
     /// UIDs of the pods that Services send requests to.
     listed: BTreeSet<String>,
+    /// How the application's connection was lost while it parked.
+    pub lost: Option<String>,
     pub faults: Faults,
     pub cancel: bool,
     births: u32,
@@ -177,6 +179,10 @@ impl World {
             } else {
                 TrafficSeen::Behind(vec!["orders".into()])
             },
+            connection: match &self.lost {
+                Some(how) => ConnectionSeen::Lost(how.clone()),
+                None => ConnectionSeen::Held,
+            },
             leftovers: status
                 .legs
                 .iter()
@@ -235,7 +241,7 @@ impl World {
                     self.holds.push(hold.clone());
                 }
                 self.control.entry(pod.clone()).or_default().push_back(Some(hold));
-                return Outcome::ParkSent;
+                return Outcome::ParkSent(Witness::default());
             }
             Action::Unpark { pod } => {
                 self.control.entry(pod.clone()).or_default().push_back(None);

@@ -6,7 +6,7 @@
 //! Failure: the instance is sent back to its primary queue.
 
 use crate::api::Step;
-use crate::machine::observed::QueueSeen;
+use crate::machine::observed::{ConnectionSeen, QueueSeen};
 use crate::machine::steps::{blind, overdue, wait};
 use crate::machine::{Action, Cause, Change, Decision, Next, Scene, limits};
 
@@ -22,16 +22,26 @@ pub fn next(scene: &Scene<'_>) -> Decision {
         };
     }
     if is_parked(seen.hold, seen.primary) {
-        return Decision::Advance(
-            Next::to(Step::Checkpoint)
-                .note(format!(
-                    "everything delivered to {} is acknowledged",
-                    scene.leg.from.pod
-                ))
-                .change(Change::Parked),
-        );
+        return Decision::Advance(parked(scene));
     }
     gave_up(scene).unwrap_or_else(|| wait(scene, progress(scene)))
+}
+
+fn parked(scene: &Scene<'_>) -> Next {
+    let next = Next::to(Step::Checkpoint)
+        .note(format!(
+            "everything delivered to {} is acknowledged",
+            scene.leg.from.pod
+        ))
+        .change(Change::Parked);
+    match &scene.seen.connection {
+        ConnectionSeen::Lost(how) => next.doubt(format!(
+            "{how}; a message that was applied but not yet acknowledged then was delivered once more, as brokers promise \
+             delivery at least once"
+        )),
+        // A controller that dies before the dump is recorded asks for the hold once more and finds it.
+        ConnectionSeen::Held | ConnectionSeen::Unseen => next.unrecorded(),
+    }
 }
 
 /// The proof: one consumer on the fresh hold queue, none on the primary queue, nothing unacknowledged on it.

@@ -1,0 +1,79 @@
+//! Whether a connection lived through a span of time. What an application had applied and not yet acknowledged when
+//! its connection broke comes again: the broker promises delivery at least once, and a verdict has to say so.
+
+use shadow_core::api::Witness;
+use shadow_core::machine::ConnectionSeen;
+
+use super::{Broker, BrokerError, QueueFacts};
+
+impl Broker {
+    /// Notes the connections that matter before a park: that over which the pod at `address` consumes the queue (where
+    /// statistics know it already), and our own.
+    pub async fn witness(&self, facts: &QueueFacts, address: Option<&str>) -> Result<Witness, BrokerError> {
+        let known = facts
+            .consumers
+            .iter()
+            .find(|consumer| Some(consumer.peer_host.as_str()) == address)
+            .and_then(|consumer| connection_of(&consumer.channel));
+        // Statistics may still list a consumer that has gone.
+        let application = match known {
+            Some(name) if self.connection_lives(name).await? => Some(name.to_owned()),
+            Some(_) | None => None,
+        };
+        Ok(Witness {
+            application,
+            session: self.session(),
+        })
+    }
+
+    /// Whether those connections are still the same ones.
+    pub async fn still(&self, before: &Witness) -> Result<ConnectionSeen, BrokerError> {
+        if let Some(name) = &before.application
+            && !self.connection_lives(name).await?
+        {
+            return Ok(ConnectionSeen::Lost(
+                "the application's connection to the broker was lost while it finished what it held"
+                    .to_owned(),
+            ));
+        }
+        let now = self.session();
+        let process = |session: &str| session.split_once('/').map(|(process, _)| process.to_owned());
+        if process(&now) == process(&before.session) && now != before.session {
+            return Ok(ConnectionSeen::Lost(
+                "the broker was away while the application finished what it held".to_owned(),
+            ));
+        }
+        Ok(ConnectionSeen::Held)
+    }
+
+    /// Asked of a broker without management address, nothing is known to be lost.
+    async fn connection_lives(&self, name: &str) -> Result<bool, BrokerError> {
+        if !self.has_management() {
+            return Ok(true);
+        }
+        self.management("look at a connection")?
+            .has_connection(name)
+            .await
+    }
+}
+
+/// A channel is named after its connection: `10.0.0.1:40000 -> 10.0.0.2:5672 (1)`.
+fn connection_of(channel: &str) -> Option<&str> {
+    let (connection, number) = channel.rsplit_once(" (")?;
+    number.ends_with(')').then_some(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_channel_tells_its_connection() {
+        assert_eq!(
+            connection_of("10.0.0.1:40000 -> 10.0.0.2:5672 (1)"),
+            Some("10.0.0.1:40000 -> 10.0.0.2:5672")
+        );
+        assert_eq!(connection_of(""), None);
+        assert_eq!(connection_of("10.0.0.1:40000 -> 10.0.0.2:5672"), None);
+    }
+}
