@@ -26,24 +26,26 @@ impl Broker {
         })
     }
 
-    /// Whether those connections are still the same ones.
+    /// Whether the application still has the connection it had. Where that is not known, whether we still have ours.
     pub async fn still(&self, before: &Witness) -> Result<ConnectionSeen, BrokerError> {
-        if let Some(name) = &before.application
-            && !self.connection_lives(name).await?
-        {
-            return Ok(ConnectionSeen::Lost(
-                "the application's connection to the broker was lost while it finished what it held"
-                    .to_owned(),
-            ));
-        }
+        let lost = match &before.application {
+            Some(name) if self.connection_lives(name).await? => None,
+            Some(_) => Some("the application's connection to the broker"),
+            None if self.same_session(&before.session) => None,
+            None => Some("the connection to the broker"),
+        };
+        Ok(lost.map_or(ConnectionSeen::Held, |what| {
+            ConnectionSeen::Lost(format!(
+                "{what} was lost while the application finished what it held"
+            ))
+        }))
+    }
+
+    /// False when it is known that our connection was lost; a session of an earlier process tells nothing.
+    fn same_session(&self, before: &str) -> bool {
         let now = self.session();
         let process = |session: &str| session.split_once('/').map(|(process, _)| process.to_owned());
-        if process(&now) == process(&before.session) && now != before.session {
-            return Ok(ConnectionSeen::Lost(
-                "the broker was away while the application finished what it held".to_owned(),
-            ));
-        }
-        Ok(ConnectionSeen::Held)
+        now == before || process(&now) != process(before)
     }
 
     /// Asked of a broker without management address, nothing is known to be lost.

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use shadow_controller::broker::{
     Broker, BrokerAddress, BrokerError, ControlMessage, Needs, QueueSeen, Sufficiency,
 };
+use shadow_core::machine::ConnectionSeen;
 use url::Url;
 
 use super::scene::{Scene, address, until};
@@ -28,7 +29,7 @@ async fn refusal(address: &BrokerAddress) -> BrokerError {
 }
 
 /// A call to the management API that the product never makes.
-async fn administer(method: reqwest::Method, path: &str, body: Value) -> Option<Value> {
+pub(crate) async fn administer(method: reqwest::Method, path: &str, body: Value) -> Option<Value> {
     let mut url = Url::parse(&address().management_uri.unwrap()).unwrap();
     let (user, password) = (url.username().to_owned(), url.password().unwrap().to_owned());
     url.set_username("").unwrap();
@@ -145,6 +146,8 @@ async fn after_the_broker_closed_the_connection_the_next_call_works() {
             .unwrap();
         broker.queue(&scene.primary()).await.unwrap();
         // Connections are listed by statistics, which are seconds behind: both must be listed to be killed.
+        let witness = broker.witness(&scene.facts().await, None).await.unwrap();
+        assert_eq!(broker.still(&witness).await.unwrap(), ConnectionSeen::Held);
         until("both connections are listed", || async {
             let all = administer(
                 reqwest::Method::GET,
@@ -165,6 +168,10 @@ async fn after_the_broker_closed_the_connection_the_next_call_works() {
             broker.queue(&scene.primary()).await.unwrap(),
             scene.broker.queue(&scene.primary()).await.unwrap()
         );
+        assert!(matches!(
+            broker.still(&witness).await.unwrap(),
+            ConnectionSeen::Lost(_)
+        ));
         until("control messages can be sent again", || async {
             broker
                 .send_control(&scene.pod(), ControlMessage::EndReplay)

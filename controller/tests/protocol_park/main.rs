@@ -17,3 +17,4 @@ mod publishers;
 mod removal;
 mod scene;
 mod stale_control;
+mod witness;

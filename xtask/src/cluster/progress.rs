@@ -13,7 +13,7 @@ pub(crate) struct Step {
 
 /// Begins a step and prints its name.
 pub(crate) fn step(name: &str) -> Step {
-    print!("  {name:<22}");
+    print!("  {name:<22} ");
     flush();
     Step {
         started: Instant::now(),

@@ -26,6 +26,12 @@ impl Move {
     pub(crate) fn phase(&self) -> &str {
         self.object["status"]["phase"].as_str().unwrap_or("unknown")
     }
+
+    /// Why it was undone, and what the plugin said, for a failed test.
+    pub(crate) fn why(&self) -> String {
+        let rollback = &self.object["status"]["rollback"];
+        format!("{}: {}\n{}", rollback["reason"], rollback["message"], self.said)
+    }
 }
 
 /// The command that moves a pod and follows it.

@@ -119,29 +119,30 @@ pub(crate) fn summary(report: &Value) -> String {
         report["pauses"]["longestMs"],
         probes["sent"],
         probes["failed"],
-        failures(probes),
+        failures(report),
         probes["slowestUs"].as_u64().unwrap_or(0) / 1000
     )
 }
 
 /// What went wrong with the failed probes, each kind with its number and the time of its first, after the start.
-fn failures(probes: &Value) -> String {
+fn failures(report: &Value) -> String {
+    let start = report["ledger"]["startedAtMs"].as_u64().unwrap_or(0);
     let mut kinds: BTreeMap<String, (u64, u64)> = BTreeMap::new();
-    for bad in probes["bad"].as_array().into_iter().flatten() {
+    for bad in report["probes"]["bad"].as_array().into_iter().flatten() {
         let failure = &bad["failure"];
         if let Some(kind) = failure["kind"].as_str() {
             let detail = failure["detail"]
                 .as_str()
                 .or(failure["status"].as_str())
                 .unwrap_or("");
-            let at = bad["atMs"].as_u64().unwrap_or(0);
+            let at = bad["atMs"].as_u64().unwrap_or(0).saturating_sub(start);
             let entry = kinds.entry(format!("{kind} {detail}")).or_insert((0, at));
             entry.0 += 1;
         }
     }
     let listed: Vec<String> = kinds
         .iter()
-        .map(|(kind, (number, at))| format!("{number} {}, first at {at}", kind.trim()))
+        .map(|(kind, (number, at))| format!("{number} {}, first after {at} ms", kind.trim()))
         .collect();
     if listed.is_empty() {
         String::new()

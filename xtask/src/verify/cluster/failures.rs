@@ -117,16 +117,36 @@ pub(super) fn broker_connection_is_cut(bench: &Bench) -> Result<()> {
     let (object, report) = damaged(bench, "Hold", |bench| {
         stage::broker_api(&bench.cluster, "DELETE", "connections/username/shadow").map(drop)
     })?;
+    at_least_once(&object, &report)?;
+    nothing_left(&bench.cluster)
+}
+
+/// The broker itself is killed while the application finishes what it holds, and comes back with what it had stored.
+pub(super) fn broker_dies(bench: &Bench) -> Result<()> {
+    let (object, report) = damaged(bench, "Hold", |bench| {
+        let pid = stage::container_pid(&bench.cluster, "rabbitmq", "rabbitmq-0", "rabbitmq")?;
+        kill(Pid::from_raw(pid), Signal::SIGKILL).context("kill the broker")
+    })?;
+    at_least_once(&object, &report)?;
+    let verdict = &object["status"]["verdict"];
+    ensure!(
+        object["status"]["phase"] == "Failed" || verdict["exact"] == false,
+        "every connection was lost during the hold, and the verdict is {verdict}"
+    );
+    nothing_left(&bench.cluster)
+}
+
+/// Deliveries whose acknowledgement was lost with a connection come again, as brokers promise; nothing worse happens.
+fn at_least_once(object: &Value, report: &Value) -> Result<()> {
     let phase = object["status"]["phase"].as_str().unwrap_or("");
     ensure!(matches!(phase, "Completed" | "Failed"), "it ended {phase}");
-    // Deliveries whose acknowledgement was lost with a connection come again: that is the broker's at-least-once.
     let comparison = &report["comparison"];
     ensure!(
         comparison["missing"] == 0 && comparison["reordered"] == 0,
         "{}",
-        stage::summary(&report)
+        stage::summary(report)
     );
-    nothing_left(&bench.cluster)
+    Ok(())
 }
 
 /// While it is down other pods are created as ever; the announced pod waits for it, and the stand-in serves.

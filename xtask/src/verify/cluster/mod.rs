@@ -50,6 +50,10 @@ const TESTS: &[(&str, Test)] = &[
         failures::broker_connection_is_cut,
     ),
     (
+        "a broker that dies and comes back loses and reorders nothing",
+        failures::broker_dies,
+    ),
+    (
         "a webhook that is down stops the move and no other pod",
         failures::webhook_is_down,
     ),

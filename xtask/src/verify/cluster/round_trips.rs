@@ -41,7 +41,7 @@ fn ten_moves(bench: &Bench, arguments: &[&str], rate: u32) -> Result<()> {
             moved.phase() == "Completed" && moved.code == 0,
             "move {n} ended {}: {}",
             moved.phase(),
-            moved.said
+            moved.why()
         );
         ensure!(
             Sample::node(cluster, POD)? == target,
