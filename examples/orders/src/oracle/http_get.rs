@@ -125,6 +125,10 @@ fn body(answer: Vec<u8>) -> Result<Vec<u8>, ProbeFailure> {
 }
 
 fn content_length(head: &str) -> Option<usize> {
+    // "No Content" has neither a body nor a length.
+    if head.split(' ').nth(1) == Some("204") {
+        return Some(0);
+    }
     head.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
         name.eq_ignore_ascii_case("content-length")
@@ -140,6 +144,17 @@ mod tests {
     fn a_whole_answer_gives_its_body() {
         let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n".to_vec();
         assert_eq!(body(answer), Ok(b"ok\n".to_vec()));
+    }
+
+    #[test]
+    fn an_answer_is_whole_when_it_is_as_long_as_it_says() {
+        for whole in [
+            &b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n"[..],
+            b"HTTP/1.1 204 No Content\r\n\r\n",
+        ] {
+            assert!(is_whole(whole), "{whole:?}");
+            assert!(!is_whole(&whole[..whole.len() - 1]), "{whole:?}");
+        }
     }
 
     #[test]
