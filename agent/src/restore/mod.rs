@@ -9,6 +9,7 @@ pub mod annotations;
 pub mod args;
 pub mod compare;
 pub mod perform;
+mod pod_files;
 pub mod report;
 
 use std::ffi::OsString;

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::agent::AgentLink;
 use super::args::Invocation;
-use super::{Next, RestoreError, compare};
+use super::{Next, RestoreError, compare, pod_files};
 use crate::archive::{IMAGES, LAYER, SPEC, apply};
 use crate::claim::{Answer, ClaimRequest, RestoreOutcome};
 use crate::node::dump::criu_errors;
@@ -90,9 +90,11 @@ fn restore_from(
         let file = File::open(&layer).map_err(NodeError::at("open", &layer))?;
         apply::apply(BufReader::with_capacity(256 * 1024, file), &rootfs(bundle, spec))?;
     }
+    let images = dir.join(IMAGES);
+    pod_files::accept_new(&images)?;
     let work = dir.with_file_name("work");
     fs::create_dir_all(&work).map_err(NodeError::at("make folder", &work))?;
-    run_restore(call, &dir.join(IMAGES), &work, id)?;
+    run_restore(call, &images, &work, id)?;
     let mark = call.root.join(id).join(MARK);
     fs::write(&mark, "").map_err(NodeError::at("write", &mark))?;
     Ok(())

@@ -11,19 +11,16 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use lapin::options::ConfirmSelectOptions;
-use lapin::tcp::OwnedTLSConfig;
-use lapin::{Channel, Connection, ConnectionProperties};
+use lapin::Channel;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
-use tracing::{debug, info};
+use tracing::debug;
 
 use super::address::Endpoint;
+use super::lane::Lane;
 use super::management::Management;
 use super::{BrokerAddress, BrokerError, refusal};
 
-/// Limit for a connection, TLS and login included.
-const CONNECT: Duration = Duration::from_secs(3);
 /// Limit for an answer to a question.
 const LOOK: Duration = Duration::from_secs(3);
 /// How often a wait for an answer looks whether the broker has stopped reading.
@@ -33,22 +30,14 @@ const CHANGE: Duration = Duration::from_secs(10);
 
 /// A broker, connected on demand. Cheap to share behind an `Arc`.
 pub struct Broker {
-    address: BrokerAddress,
+    pub(super) address: BrokerAddress,
     pub(super) endpoint: Endpoint,
     looking: Mutex<Lane>,
     publishing: Mutex<Lane>,
     management: Option<Management>,
     /// Unlike that of any other process.
     process: u64,
-    sessions: AtomicU64,
-}
-
-/// One connection with one channel.
-struct Lane {
-    purpose: &'static str,
-    confirms: bool,
-    connection: Option<Connection>,
-    channel: Option<Channel>,
+    pub(super) sessions: AtomicU64,
 }
 
 impl Broker {
@@ -174,10 +163,7 @@ impl Broker {
         }
         let answer = self.awaited(lane, limit, operation, call(channel)).await?;
         answer.map_err(|error| {
-            lane.channel = None;
-            if !lane.connected() || !error.is_amqp_soft_error() {
-                lane.connection = None;
-            }
+            lane.failed(&error);
             refusal::of_call(&self.endpoint, operation, resource, &error)
         })
     }
@@ -217,99 +203,6 @@ impl Broker {
         BrokerError::Blocked {
             host: self.endpoint.host.clone(),
         }
-    }
-
-    async fn open(&self, purpose: &str) -> Result<Connection, BrokerError> {
-        let properties = ConnectionProperties::default()
-            .with_connection_name(format!("kubectl-shadow controller ({purpose})").into());
-        let tls = OwnedTLSConfig {
-            identity: None,
-            cert_chain: self.address.ca.clone(),
-        };
-        let runtime = lapin::runtime::default_runtime();
-        let connecting = async {
-            Connection::connect_uri_with_config(self.endpoint.amqp.clone(), properties, tls, runtime?).await
-        };
-        match timeout(CONNECT, connecting).await {
-            Ok(Ok(connection)) => {
-                info!(broker = ?self.endpoint, purpose, "connected to broker");
-                Ok(connection)
-            }
-            Ok(Err(error)) => Err(refusal::of_connection(&self.endpoint, &error)),
-            Err(_) => Err(BrokerError::Unreachable {
-                host: self.endpoint.host.clone(),
-                reason: format!("no answer within {} s", CONNECT.as_secs()),
-            }),
-        }
-    }
-}
-
-impl Lane {
-    fn new(purpose: &'static str, confirms: bool) -> Self {
-        Self {
-            purpose,
-            confirms,
-            connection: None,
-            channel: None,
-        }
-    }
-
-    fn connected(&self) -> bool {
-        self.connection.as_ref().is_some_and(|c| c.status().connected())
-    }
-
-    /// Whether the broker has said that it reads nothing from publishers now.
-    fn blocked(&self) -> bool {
-        self.confirms && self.connection.as_ref().is_some_and(|c| c.status().blocked())
-    }
-
-    fn forget_unless_publishing(&mut self) {
-        if !self.confirms {
-            self.channel = None;
-            self.connection = None;
-        }
-    }
-
-    /// A channel that was open a moment ago.
-    async fn channel(&mut self, broker: &Broker) -> Result<Channel, BrokerError> {
-        if let Some(channel) = self.channel.as_ref().filter(|c| c.status().connected()) {
-            return Ok(channel.clone());
-        }
-        let stale = self.connection.take().filter(|c| c.status().connected());
-        let connection = match stale {
-            Some(connection) => connection,
-            None => {
-                let opened = broker.open(self.purpose).await?;
-                if !self.confirms {
-                    broker.sessions.fetch_add(1, Ordering::Relaxed);
-                }
-                opened
-            }
-        };
-        let opening = async {
-            let channel = connection.create_channel().await?;
-            if self.confirms {
-                channel.confirm_select(ConfirmSelectOptions::default()).await?;
-            }
-            Ok(channel)
-        };
-        let operation = "open a channel";
-        let channel = match timeout(CONNECT, opening).await {
-            Ok(opened) => {
-                opened.map_err(|error| refusal::of_call(&broker.endpoint, operation, "", &error))?
-            }
-            Err(_) => {
-                let host = broker.endpoint.host.clone();
-                return Err(BrokerError::TimedOut {
-                    host,
-                    operation,
-                    seconds: CONNECT.as_secs(),
-                });
-            }
-        };
-        self.connection = Some(connection);
-        self.channel = Some(channel.clone());
-        Ok(channel)
     }
 }
 

@@ -12,6 +12,7 @@ mod control;
 mod error;
 mod facts;
 mod hold;
+mod lane;
 mod link;
 mod management;
 mod permissions;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Read;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -84,7 +85,13 @@ impl Oracle {
     /// Ends the load, waits for the comparison and returns the report; not being exact is not an error here.
     pub(crate) fn finish(mut self) -> Result<Value> {
         drop(self.process.stdin.take());
-        let output = self.process.wait_with_output().context("wait for the oracle")?;
+        let mut said = String::new();
+        if let Some(mut errors) = self.process.stderr.take() {
+            errors
+                .read_to_string(&mut said)
+                .context("read what the oracle says")?;
+        }
+        let status = self.process.wait().context("wait for the oracle")?;
         let read = fs::read_to_string(&self.report);
         match read {
             Ok(text) => {
@@ -92,11 +99,20 @@ impl Oracle {
                 serde_json::from_str(&text).context("the oracle's report is no JSON")
             }
             Err(error) => {
-                bail!(
-                    "the oracle could not judge ({}): {error}: {}",
-                    output.status,
-                    String::from_utf8_lossy(&output.stderr)
-                )
+                bail!("the oracle could not judge ({status}): {error}: {said}")
+            }
+        }
+    }
+}
+
+/// A test that fails half-way must not leave its load to the next one.
+impl Drop for Oracle {
+    fn drop(&mut self) {
+        let ended = self.process.try_wait().is_ok_and(|status| status.is_some());
+        if !ended {
+            let killed = self.process.kill().and_then(|()| self.process.wait());
+            if let Err(error) = killed {
+                eprintln!("cannot end the oracle (process {}): {error}", self.process.id());
             }
         }
     }

@@ -1,6 +1,8 @@
 //! The sample consumer: reads orders, remembers them, shows what it remembers.
 
+use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -24,6 +26,9 @@ struct Args {
     /// How long to go on answering HTTP after SIGTERM, until nobody sends requests here any more.
     #[arg(long, env = "ORDERS_LAME_DUCK", default_value = "3s", value_parser = duration::parse)]
     lame_duck: Duration,
+    /// Files to keep open for reading.
+    #[arg(long)]
+    keep_open: Vec<PathBuf>,
 }
 
 /// Few threads: a checkpoint has to stop and carry each of them.
@@ -43,6 +48,11 @@ fn main() -> anyhow::Result<()> {
 async fn run(args: Args) -> anyhow::Result<()> {
     let signalled = stop::on_signal().context("cannot listen for SIGTERM")?;
     let ballast = Ballast::megabytes(args.ballast_mb);
+    let open = args
+        .keep_open
+        .iter()
+        .map(|path| File::open(path).with_context(|| format!("--keep-open: cannot open {}", path.display())));
+    let open: Vec<File> = open.collect::<anyhow::Result<_>>()?;
     let consumer = Consumer::new(args.settings)?;
     let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, args.http_port));
     let listener = TcpListener::bind(address)
@@ -62,6 +72,10 @@ async fn run(args: Args) -> anyhow::Result<()> {
     consumer.await.context("the consumer failed")?;
     lame_duck.await;
     server.abort();
-    tracing::info!(ballast_checksum = ballast.checksum(), "stopped");
+    tracing::info!(
+        ballast_checksum = ballast.checksum(),
+        files = open.len(),
+        "stopped"
+    );
     Ok(())
 }

@@ -30,6 +30,10 @@ const TESTS: &[(&str, Test)] = &[
         round_trips::beyond_capacity,
     ),
     (
+        "files open in the old pod are open in the new one",
+        round_trips::with_open_files,
+    ),
+    (
         "a checkpoint through kubelet moves exactly",
         round_trips::through_kubelet,
     ),

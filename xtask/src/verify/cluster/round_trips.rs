@@ -10,31 +10,78 @@ use crate::stage::{self, Load, Oracle, Sample};
 
 const POD: &str = "orders-0";
 
+/// Moves under load.
+struct Trip<'a> {
+    /// Of the sample.
+    arguments: &'a [&'a str],
+    /// Messages a second.
+    rate: u32,
+    moves: u32,
+    /// How long the Service is asked after the load has ended, seconds.
+    tail: u32,
+}
+
 pub(super) fn at_100_a_second(bench: &Bench) -> Result<()> {
-    ten_moves(bench, &[], 100)
+    exact(
+        bench,
+        &Trip {
+            arguments: &[],
+            rate: 100,
+            moves: 10,
+            tail: 60,
+        },
+    )
 }
 
 /// 10 ms of work for each message is at most 100 a second.
 pub(super) fn beyond_capacity(bench: &Bench) -> Result<()> {
-    ten_moves(bench, &["--work", "10ms"], 150)
+    exact(
+        bench,
+        &Trip {
+            arguments: &["--work", "10ms"],
+            rate: 150,
+            moves: 10,
+            tail: 60,
+        },
+    )
 }
 
-fn ten_moves(bench: &Bench, arguments: &[&str], rate: u32) -> Result<()> {
+/// Files which the new pod has too, but with its own content.
+pub(super) fn with_open_files(bench: &Bench) -> Result<()> {
+    let files = [
+        "/etc/hostname",
+        "/etc/hosts",
+        "/etc/resolv.conf",
+        "/dev/termination-log",
+    ];
+    let arguments: Vec<&str> = files.iter().flat_map(|file| ["--keep-open", file]).collect();
+    exact(
+        bench,
+        &Trip {
+            arguments: &arguments,
+            rate: 100,
+            moves: 1,
+            tail: 5,
+        },
+    )
+}
+
+fn exact(bench: &Bench, trip: &Trip<'_>) -> Result<()> {
     let cluster = &bench.cluster;
-    Sample::deploy(cluster, arguments)?;
+    Sample::deploy(cluster, trip.arguments)?;
     let bystander = Sample::incarnation(cluster, "orders-1")?;
     let oracle = Oracle::start(
         cluster,
         &bench.product,
         POD,
         Load {
-            rate,
+            rate: trip.rate,
             publishers: 3,
-            tail: 60,
+            tail: trip.tail,
         },
     )?;
     oracle.run_for(Duration::from_secs(3));
-    for n in 1..=10 {
+    for n in 1..=trip.moves {
         let target = Sample::other_node(cluster, POD)?;
         let moved = stage::migrate(cluster, &bench.product, POD, target)?;
         ensure!(

@@ -1,0 +1,126 @@
+//! One connection to a broker with one channel, opened on demand and forgotten when it is gone.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use lapin::options::ConfirmSelectOptions;
+use lapin::tcp::OwnedTLSConfig;
+use lapin::{Channel, Connection, ConnectionProperties};
+use tokio::time::timeout;
+use tracing::info;
+
+use super::{Broker, BrokerError, refusal};
+
+/// Limit for a connection, TLS and login included.
+const CONNECT: Duration = Duration::from_secs(3);
+
+/// One connection with one channel.
+pub(super) struct Lane {
+    purpose: &'static str,
+    confirms: bool,
+    connection: Option<Connection>,
+    channel: Option<Channel>,
+}
+
+impl Lane {
+    pub(super) fn new(purpose: &'static str, confirms: bool) -> Self {
+        Self {
+            purpose,
+            confirms,
+            connection: None,
+            channel: None,
+        }
+    }
+
+    fn connected(&self) -> bool {
+        self.connection.as_ref().is_some_and(|c| c.status().connected())
+    }
+
+    /// Whether the broker has said that it reads nothing from publishers now.
+    pub(super) fn blocked(&self) -> bool {
+        self.confirms && self.connection.as_ref().is_some_and(|c| c.status().blocked())
+    }
+
+    /// After a failed call: a channel that had an error is closed, and so is a connection whose error was not soft.
+    pub(super) fn failed(&mut self, error: &lapin::Error) {
+        self.channel = None;
+        if !self.connected() || !error.is_amqp_soft_error() {
+            self.connection = None;
+        }
+    }
+
+    pub(super) fn forget_unless_publishing(&mut self) {
+        if !self.confirms {
+            self.channel = None;
+            self.connection = None;
+        }
+    }
+
+    /// A channel that was open a moment ago.
+    pub(super) async fn channel(&mut self, broker: &Broker) -> Result<Channel, BrokerError> {
+        if let Some(channel) = self.channel.as_ref().filter(|c| c.status().connected()) {
+            return Ok(channel.clone());
+        }
+        let stale = self.connection.take().filter(|c| c.status().connected());
+        let connection = match stale {
+            Some(connection) => connection,
+            None => {
+                let opened = broker.open(self.purpose).await?;
+                if !self.confirms {
+                    broker.sessions.fetch_add(1, Ordering::Relaxed);
+                }
+                opened
+            }
+        };
+        let opening = async {
+            let channel = connection.create_channel().await?;
+            if self.confirms {
+                channel.confirm_select(ConfirmSelectOptions::default()).await?;
+            }
+            Ok(channel)
+        };
+        let operation = "open a channel";
+        let channel = match timeout(CONNECT, opening).await {
+            Ok(opened) => {
+                opened.map_err(|error| refusal::of_call(&broker.endpoint, operation, "", &error))?
+            }
+            Err(_) => {
+                let host = broker.endpoint.host.clone();
+                return Err(BrokerError::TimedOut {
+                    host,
+                    operation,
+                    seconds: CONNECT.as_secs(),
+                });
+            }
+        };
+        self.connection = Some(connection);
+        self.channel = Some(channel.clone());
+        Ok(channel)
+    }
+}
+
+impl Broker {
+    async fn open(&self, purpose: &str) -> Result<Connection, BrokerError> {
+        let properties = ConnectionProperties::default()
+            .with_connection_name(format!("kubectl-shadow controller ({purpose})").into());
+        let tls = OwnedTLSConfig {
+            identity: None,
+            cert_chain: self.address.ca.clone(),
+        };
+        let runtime = lapin::runtime::default_runtime();
+        let connecting = async {
+            Connection::connect_uri_with_config(self.endpoint.amqp.clone(), properties, tls, runtime?).await
+        };
+        match timeout(CONNECT, connecting).await {
+            Ok(Ok(connection)) => {
+                info!(broker = ?self.endpoint, purpose, "connected to broker");
+                Ok(connection)
+            }
+            Ok(Err(error)) => Err(refusal::of_connection(&self.endpoint, &error)),
+            Err(_) => Err(BrokerError::Unreachable {
+                host: self.endpoint.host.clone(),
+                reason: format!("no answer within {} s", CONNECT.as_secs()),
+            }),
+        }
+    }
+}
