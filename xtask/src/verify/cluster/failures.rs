@@ -13,21 +13,26 @@ use crate::stage::{self, Load, Oracle, Sample, capture, get};
 
 const POD: &str = "orders-0";
 
+/// 25 messages a second are as many as the sample can serve. With twice that, it soon holds all that its prefetch of 50
+/// allows, and takes two seconds to park: time enough to do damage meanwhile.
+const WORK: &str = "40ms";
+const RATE: u32 = 50;
+
 /// Deploys, loads, orders a move, does the damage as soon as the move is in `step`, and returns both ends.
 fn damaged(bench: &Bench, step: &str, damage: impl FnOnce(&Bench) -> Result<()>) -> Result<(Value, Value)> {
     let cluster = &bench.cluster;
-    Sample::deploy(cluster, &["--work", "20ms"])?;
+    Sample::deploy(cluster, &["--work", WORK])?;
     let oracle = Oracle::start(
         cluster,
         &bench.product,
         POD,
         Load {
-            rate: 40,
+            rate: RATE,
             publishers: 3,
             tail: 5,
         },
     )?;
-    oracle.run_for(Duration::from_secs(2));
+    oracle.run_for(Duration::from_secs(3));
     let target = Sample::other_node(cluster, POD)?;
     let mut plugin = stage::migrate_command(cluster, &bench.product, POD, target)?;
     plugin.arg("--no-wait");
@@ -123,12 +128,26 @@ pub(super) fn broker_connection_is_cut(bench: &Bench) -> Result<()> {
 
 /// The broker itself is killed while the application finishes what it holds, and comes back with what it had stored.
 pub(super) fn broker_dies(bench: &Bench) -> Result<()> {
+    let mut killed = jiff::Timestamp::MAX;
     let (object, report) = damaged(bench, "Hold", |bench| {
         let pid = stage::container_pid(&bench.cluster, "rabbitmq", "rabbitmq-0", "rabbitmq")?;
-        kill(Pid::from_raw(pid), Signal::SIGKILL).context("kill the broker")
+        kill(Pid::from_raw(pid), Signal::SIGKILL).context("kill the broker")?;
+        killed = jiff::Timestamp::now();
+        Ok(())
     })?;
     at_least_once(&object, &report)?;
-    let verdict = &object["status"]["verdict"];
+    let (parked, verdict) = (
+        &object["status"]["legs"][0]["parked"],
+        &object["status"]["verdict"],
+    );
+    let during = |at: &Value| {
+        at.as_str()
+            .is_none_or(|at| at.parse().is_ok_and(|at| killed < at))
+    };
+    ensure!(
+        during(parked),
+        "the hold was proven at {parked}, before the broker was killed at {killed}"
+    );
     ensure!(
         object["status"]["phase"] == "Failed" || verdict["exact"] == false,
         "every connection was lost during the hold, and the verdict is {verdict}"
