@@ -13,6 +13,7 @@ use shadow_identity::Identity;
 use crate::agents::Agents;
 use crate::broker::{Broker, BrokerAddress};
 use crate::error::ControllerError;
+use crate::observe::Stopping;
 
 /// A Secret is read again after this time: a look at the broker every few milliseconds must not read it each time.
 const ADDRESS_FRESH: Duration = Duration::from_secs(5);
@@ -27,6 +28,8 @@ pub struct Context {
     pub agents: Agents,
     /// Certificate of our authority, for the rules that send pods to the webhook.
     pub ca_pem: String,
+    /// Pods that are watched for their end.
+    pub stopping: Arc<Stopping>,
     brokers: Mutex<HashMap<BrokerAddress, Arc<Broker>>>,
     addresses: Mutex<HashMap<(String, String), (Instant, BrokerAddress)>>,
     proven_rules: Mutex<HashSet<String>>,
@@ -44,6 +47,7 @@ impl Context {
             agents: Agents::new(client.clone(), identity),
             client,
             ca_pem,
+            stopping: Arc::default(),
             brokers: Mutex::default(),
             addresses: Mutex::default(),
             proven_rules: Mutex::default(),

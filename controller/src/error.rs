@@ -67,6 +67,9 @@ pub enum ControllerError {
         "a dry-run copy of the pod did not come back rewritten; the API server may not have seen the rule yet"
     )]
     RuleNotInForce,
+    /// Something cannot be watched at the moment.
+    #[error("{0}")]
+    Blind(String),
     /// The object is not what the API promises.
     #[error("{0}")]
     Malformed(String),
@@ -95,7 +98,7 @@ impl ControllerError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Api(kube::Error::Api(status)) => !matches!(status.code, 400 | 403 | 404 | 422),
-            Self::Api(_) | Self::AgentUnreachable { .. } | Self::RuleNotInForce => true,
+            Self::Api(_) | Self::AgentUnreachable { .. } | Self::RuleNotInForce | Self::Blind(_) => true,
             Self::Broker(error) => error.is_transient(),
             Self::Agent { transient, .. } => *transient,
             Self::Secret { .. } | Self::SecretKey { .. } | Self::NoBroker | Self::Malformed(_) => false,
@@ -105,7 +108,7 @@ impl ControllerError {
     /// Short, stable, CamelCase; for conditions.
     pub fn reason(&self) -> String {
         match self {
-            Self::Api(_) => "ApiServer".to_owned(),
+            Self::Api(_) | Self::Blind(_) => "ApiServer".to_owned(),
             Self::Broker(error) if error.is_transient() => "BrokerUnreachable".to_owned(),
             Self::Broker(_) => "BrokerRefused".to_owned(),
             Self::Agent { problem, .. } => problem.reason.clone(),

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
-use crate::cluster::step;
-use crate::cluster::{Cluster, Options};
-use crate::stage::{self, Load, Oracle, Sample};
+use crate::addons;
+use crate::cluster::{Addons, Cluster, step};
+use crate::stage::{self, Load, Oracle, Product, Sample};
 
 /// Load before the move.
 const LOAD_BEFORE: Duration = Duration::from_secs(3);
@@ -38,10 +38,14 @@ pub(crate) fn run(args: Args) -> Result<()> {
 
 fn show(args: &Args) -> Result<()> {
     println!("local cluster");
-    let cluster = Cluster::up(Options::default())?;
+    // What can start side by side does so; it is waited for in the order of its end.
+    let cluster = Cluster::up(Addons::Started)?;
     println!("kubectl-shadow");
-    let product = stage::install(&cluster)?;
-    Sample::deploy(&cluster, &[])?;
+    let product = Product::build(&cluster)?;
+    Sample::start(&cluster, &[])?;
+    product.install(&cluster)?;
+    addons::wait(&cluster)?;
+    Sample::wait(&cluster)?;
     let pod = "orders-0";
     let bystander = Sample::incarnation(&cluster, "orders-1")?;
     println!("\nmove of {pod} under {} messages a second", args.rate);
@@ -62,10 +66,6 @@ fn show(args: &Args) -> Result<()> {
     println!("  $ kubectl shadow migrate {pod} --to {target}");
     let moved = stage::migrate(&cluster, &product, pod, target)?;
     print!("{}", moved.said);
-    println!(
-        "  steps (handoff, step, time)\n{}",
-        stage::step_table(&moved.object)
-    );
     oracle.run_for(LOAD_BEFORE + moved.wall + Duration::from_secs(LOAD_AFTER.into()));
     let judging = step("oracle");
     judging.doing(format!(

@@ -1,19 +1,22 @@
-//! Looks at the cluster, the broker and the agents: the only reader. Every look is live; a cache never decides.
+//! Looks at the cluster, the broker and the agents: the only reader. Every look is live; a cache never decides. What
+//! can never be taken back may have been seen earlier ([`Stopping`]).
 //! What a step does not need is not looked at; what cannot be read stays `Unseen`, and the reason is kept.
 
 mod endpoints;
 mod pods;
 mod queues;
+mod stopping;
 
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use kube::{Api, ResourceExt};
 use shadow_core::api::{Leg, Plan, StatefulMigration, Step};
-use shadow_core::machine::{KeySeen, Observed, RuleSeen};
+use shadow_core::machine::{KeySeen, Observed, PodSeen, RuleSeen};
 use shadow_core::names;
 
 use crate::context::Context;
 
 pub(crate) use pods::view as pod_view;
+pub use stopping::Stopping;
 
 /// One thing to look at.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -104,6 +107,9 @@ pub async fn observe(
         endpoints::look(ctx, namespace, leg, needs.has(Look::Traffic)),
     );
     seen.from = or_blind(from, &mut seen.blind);
+    if let PodSeen::Present(view) = &seen.from {
+        ctx.stopping.expect(&ctx.client, namespace, &view.uid);
+    }
     seen.to = or_blind(to, &mut seen.blind);
     seen.key = or_blind(key, &mut seen.blind);
     seen.rule = or_blind(rule, &mut seen.blind);

@@ -1,7 +1,6 @@
 //! One look at a pod.
 
-use k8s_openapi::api::core::v1::{ContainerStatus, Event, Pod, PodStatus};
-use kube::api::ListParams;
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodStatus};
 use kube::{Api, ResourceExt};
 use shadow_core::machine::{PodSeen, PodView};
 use shadow_core::names;
@@ -26,7 +25,7 @@ pub(super) async fn look(
     };
     let mut view = view(&pod, container);
     if view.terminating {
-        view.stopping = is_stopping(ctx, namespace, &view.uid).await?;
+        view.stopping = ctx.stopping.has_begun(&view.uid)?;
     }
     Ok(PodSeen::Present(view))
 }
@@ -104,15 +103,4 @@ fn trouble(status: &PodStatus, ours: Option<&ContainerStatus>) -> Option<String>
         });
     let failed = status.message.clone().or_else(|| status.reason.clone());
     unscheduled.or(waiting).or(failed)
-}
-
-/// Kubelet records `Killing` when it begins to stop a container of a deleted pod; from then on it restarts none.
-async fn is_stopping(ctx: &Context, namespace: &str, uid: &str) -> Result<bool, ControllerError> {
-    let api: Api<Event> = Api::namespaced(ctx.client.clone(), namespace);
-    let fields = format!("involvedObject.uid={uid},reason=Killing");
-    Ok(!api
-        .list_metadata(&ListParams::default().fields(&fields).limit(1))
-        .await?
-        .items
-        .is_empty())
 }

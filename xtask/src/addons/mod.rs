@@ -46,10 +46,21 @@ pub(crate) fn run(_args: Args) -> Result<()> {
 
 /// Pushes the images, applies everything and waits until all of it is ready; `cluster up` ends with it.
 pub(crate) fn apply(cluster: &Cluster) -> Result<()> {
+    start(cluster)?;
+    wait(cluster)
+}
+
+/// Pushes the images and applies everything.
+pub(crate) fn start(cluster: &Cluster) -> Result<()> {
     images::push_foreign(cluster)?;
     for addon in &ADDONS {
         addon.apply(cluster)?;
     }
+    Ok(())
+}
+
+/// Waits until all of it is ready.
+pub(crate) fn wait(cluster: &Cluster) -> Result<()> {
     for addon in ADDONS.iter().rev() {
         let waiting = step(addon.name);
         addon.wait_until_ready(cluster)?;

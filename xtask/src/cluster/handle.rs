@@ -11,11 +11,15 @@ use super::layout::{self, Layout};
 use super::progress::step;
 use super::{cache, check, processes, startup, status, teardown};
 
-/// How to start.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Options {
-    /// Leave out cluster DNS and RabbitMQ.
-    pub(crate) bare: bool,
+/// What becomes of cluster DNS and RabbitMQ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Addons {
+    /// Left out.
+    Omitted,
+    /// Started; [`crate::addons::wait`] waits for them.
+    Started,
+    /// Ready.
+    Ready,
 }
 
 /// A running cluster.
@@ -26,7 +30,7 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     /// Starts the cluster, or finds the one that runs; what is left of a half one is removed first.
-    pub(crate) fn up(options: Options) -> anyhow::Result<Self> {
+    pub(crate) fn up(addons: Addons) -> anyhow::Result<Self> {
         let layout = Layout::from_env()?;
         let lock = startup::lock(&layout)?;
         let cluster = Self { layout };
@@ -41,8 +45,10 @@ impl Cluster {
             startup::start(&cluster)?;
         }
         drop(lock);
-        if !options.bare {
-            crate::addons::apply(&cluster)?;
+        match addons {
+            Addons::Omitted => {}
+            Addons::Started => crate::addons::start(&cluster)?,
+            Addons::Ready => crate::addons::apply(&cluster)?,
         }
         Ok(cluster)
     }

@@ -28,7 +28,7 @@ mod tools;
 use clap::Subcommand;
 
 pub(crate) use deadline::wait_for;
-pub(crate) use handle::{Cluster, Options};
+pub(crate) use handle::{Addons, Cluster};
 pub(crate) use layout::Layout;
 pub(crate) use progress::{size, step};
 
@@ -74,7 +74,10 @@ enum Action {
 pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     let layout = Layout::from_env()?;
     match args.action {
-        Action::Up { bare } => Cluster::up(Options { bare }).map(drop),
+        Action::Up { bare } => {
+            let addons = if bare { Addons::Omitted } else { Addons::Ready };
+            Cluster::up(addons).map(drop)
+        }
         Action::Down => Cluster::down(),
         Action::Status => status::print(&layout),
         Action::Shell { command } => shell::run(&Cluster::open()?, &command),

@@ -7,10 +7,10 @@ mod processes;
 mod product;
 mod sample;
 
-pub(crate) use moves::{migrate, migrate_command, migration, span, step_table};
+pub(crate) use moves::{migrate, migrate_command, migration, span};
 pub(crate) use oracle::{Load, Oracle, broken_promise, summary};
 pub(crate) use processes::container_pid;
-pub(crate) use product::{Product, install};
+pub(crate) use product::Product;
 pub(crate) use sample::{Sample, broker_api, broker_queues, leftovers};
 
 use std::io::Write as _;

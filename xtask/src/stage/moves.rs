@@ -81,19 +81,6 @@ pub(crate) fn migration(cluster: &Cluster, pod: &str) -> Result<Value> {
     ours.pop().with_context(|| format!("no migration of {pod}"))
 }
 
-/// Steps with their times, one line each.
-pub(crate) fn step_table(object: &Value) -> String {
-    let mut lines = String::new();
-    for step in object["status"]["steps"].as_array().into_iter().flatten() {
-        let took =
-            span(&step["started"], &step["finished"]).map_or_else(|| "-".to_owned(), |ms| format!("{ms} ms"));
-        let name = step["step"].as_str().unwrap_or("?");
-        let note = step["note"].as_str().unwrap_or("");
-        lines.push_str(&format!("    {} {name:<11}{took:>9}  {note}\n", step["leg"]));
-    }
-    lines
-}
-
 /// Milliseconds between two time stamps of the API.
 pub(crate) fn span(from: &Value, to: &Value) -> Option<i64> {
     let at = |v: &Value| v.as_str()?.parse::<jiff::Timestamp>().ok();

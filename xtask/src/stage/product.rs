@@ -24,6 +24,42 @@ pub(crate) struct Product {
 }
 
 impl Product {
+    /// Builds everything and pushes the images.
+    pub(crate) fn build(cluster: &Cluster) -> Result<Self> {
+        images::push_parts(cluster)?;
+        let building = step("programs");
+        let programs = images::binaries::build(&["kubectl-shadow", "orders"])?;
+        building.done(format!("{} programs", programs.len()));
+        Ok(Self { programs })
+    }
+
+    /// Installs it as a user would; returns when both nodes can be moved to.
+    pub(crate) fn install(&self, cluster: &Cluster) -> Result<()> {
+        let installing = step("kubectl shadow install");
+        let mut plugin = self.plugin(cluster)?;
+        plugin.args([
+            "install",
+            "--registry",
+            REGISTRY,
+            "--tag",
+            "dev",
+            "--allow",
+            "default/orders-broker",
+        ]);
+        capture(plugin)?;
+        wait_for(
+            "both nodes to be labelled migration.ms2m.io/ready=true",
+            NODES_READY,
+            || {
+                let nodes = get(cluster, &["nodes", "--selector=migration.ms2m.io/ready=true"])?;
+                let ready = nodes["items"].as_array().map_or(0, Vec::len);
+                Ok((ready == Cluster::node_names().len()).then_some(()))
+            },
+        )?;
+        installing.done("controller, webhook and agents are ready");
+        Ok(())
+    }
+
     /// One of the programs.
     pub(crate) fn program(&self, name: &str) -> Result<&Path> {
         self.programs
@@ -38,36 +74,4 @@ impl Product {
         command.env("KUBECONFIG", cluster.kubeconfig());
         Ok(command)
     }
-}
-
-/// Builds everything, pushes the images and installs them; returns when both nodes can be moved to.
-pub(crate) fn install(cluster: &Cluster) -> Result<Product> {
-    images::push_parts(cluster)?;
-    let building = step("programs");
-    let programs = images::binaries::build(&["kubectl-shadow", "orders"])?;
-    building.done(format!("{} programs", programs.len()));
-    let product = Product { programs };
-    let installing = step("kubectl shadow install");
-    let mut plugin = product.plugin(cluster)?;
-    plugin.args([
-        "install",
-        "--registry",
-        REGISTRY,
-        "--tag",
-        "dev",
-        "--allow",
-        "default/orders-broker",
-    ]);
-    capture(plugin)?;
-    wait_for(
-        "both nodes to be labelled migration.ms2m.io/ready=true",
-        NODES_READY,
-        || {
-            let nodes = get(cluster, &["nodes", "--selector=migration.ms2m.io/ready=true"])?;
-            let ready = nodes["items"].as_array().map_or(0, Vec::len);
-            Ok((ready == Cluster::node_names().len()).then_some(()))
-        },
-    )?;
-    installing.done("controller, webhook and agents are ready");
-    Ok(product)
 }

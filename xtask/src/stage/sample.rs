@@ -23,8 +23,12 @@ pub(crate) struct Sample;
 impl Sample {
     /// Applies the manifests, with these arguments for the consumer, and waits until both replicas consume.
     pub(crate) fn deploy(cluster: &Cluster, arguments: &[&str]) -> Result<()> {
-        let deploying = step("sample");
-        // A new incarnation each time, so that no run builds on the state of another.
+        Self::start(cluster, arguments)?;
+        Self::wait(cluster)
+    }
+
+    /// Applies the manifests. A new incarnation each time, so that no run builds on the state of another.
+    pub(crate) fn start(cluster: &Cluster, arguments: &[&str]) -> Result<()> {
         capture(cluster.kubectl([
             "delete",
             "statefulset",
@@ -39,14 +43,19 @@ impl Sample {
             "--ignore-not-found",
             "--wait=true",
         ]))?;
-        apply(cluster, &manifest(arguments)?)?;
+        apply(cluster, &manifest(arguments)?).map(drop)
+    }
+
+    /// Waits until both replicas consume.
+    pub(crate) fn wait(cluster: &Cluster) -> Result<()> {
+        let starting = step("sample");
         capture(cluster.kubectl(["rollout", "status", "statefulset/orders", "--timeout=120s"]))?;
         wait_for("both replicas to consume their queues", READY, || {
             let queues = queues(cluster)?;
             let consumed = |n: u32| queues.get(&format!("orders.orders-{n}")) == Some(&1);
             Ok((consumed(0) && consumed(1)).then_some(()))
         })?;
-        deploying.done(format!(
+        starting.done(format!(
             "orders-0 on {}, orders-1 on {}",
             Self::node(cluster, "orders-0")?,
             Self::node(cluster, "orders-1")?

@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use super::tally::Tally;
-use crate::cluster::{Cluster, Options, wait_for};
+use crate::cluster::{Addons, Cluster, wait_for};
 use crate::stage::{self, Product};
 
 /// What every test gets.
@@ -90,8 +90,9 @@ pub(crate) fn run(tally: &mut Tally, only: Option<&str>) {
 }
 
 fn prepare() -> Result<Bench> {
-    let cluster = Cluster::up(Options::default())?;
-    let product = stage::install(&cluster)?;
+    let cluster = Cluster::up(Addons::Ready)?;
+    let product = Product::build(&cluster)?;
+    product.install(&cluster)?;
     Ok(Bench { cluster, product })
 }
 
