@@ -38,14 +38,14 @@ pub(crate) fn run(args: Args) -> Result<()> {
 
 fn show(args: &Args) -> Result<()> {
     println!("local cluster");
-    // What can start side by side does so; it is waited for in the order of its end.
     let cluster = Cluster::up(Addons::Started)?;
-    println!("kubectl-shadow");
     let product = Product::build(&cluster)?;
+    // The sample starts beside what it needs, as in a cluster that is in use when we are installed.
     Sample::start(&cluster, &[])?;
-    product.install(&cluster)?;
     addons::wait(&cluster)?;
     Sample::wait(&cluster)?;
+    println!("kubectl-shadow");
+    product.install(&cluster)?;
     let pod = "orders-0";
     let bystander = Sample::incarnation(&cluster, "orders-1")?;
     println!("\nmove of {pod} under {} messages a second", args.rate);
