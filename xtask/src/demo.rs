@@ -9,7 +9,7 @@ use crate::cluster::{Addons, Cluster, step};
 use crate::stage::{self, Load, Oracle, Product, Sample};
 
 /// Load before the move.
-const LOAD_BEFORE: Duration = Duration::from_secs(3);
+const LOAD_BEFORE: Duration = Duration::from_secs(2);
 /// Load after the move, seconds.
 const LOAD_AFTER: u32 = 5;
 

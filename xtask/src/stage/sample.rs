@@ -1,6 +1,5 @@
 //! The sample consumer, deployed, and what must not be left of a move.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::time::Duration;
 
@@ -51,9 +50,7 @@ impl Sample {
         let starting = step("sample");
         capture(cluster.kubectl(["rollout", "status", "statefulset/orders", "--timeout=120s"]))?;
         wait_for("both replicas to consume their queues", READY, || {
-            let queues = queues(cluster)?;
-            let consumed = |n: u32| queues.get(&format!("orders.orders-{n}")) == Some(&1);
-            Ok((consumed(0) && consumed(1)).then_some(()))
+            Ok((consumes(cluster, "orders-0")? && consumes(cluster, "orders-1")?).then_some(()))
         })?;
         starting.done(format!(
             "orders-0 on {}, orders-1 on {}",
@@ -126,18 +123,30 @@ fn manifest(arguments: &[&str]) -> Result<String> {
     Ok(text.replace(line, &with_arguments))
 }
 
-/// All queues with their consumers, from the management API (the count may be seconds old).
-fn queues(cluster: &Cluster) -> Result<BTreeMap<String, u64>> {
-    let printed = broker_api(cluster, "GET", "queues?columns=name,consumers")?;
+/// Whether a replica says that it consumes its queue. The broker's own count may be five seconds old.
+fn consumes(cluster: &Cluster, pod: &str) -> Result<bool> {
+    let service = get(cluster, &["service", pod])?;
+    let address = service["spec"]["clusterIP"]
+        .as_str()
+        .context("the Service has no address")?;
+    let mut curl = cluster.run_on_node(Cluster::node_names()[0], "curl")?;
+    curl.args(["--silent", "--fail", "--max-time", "5"]);
+    curl.arg(format!("http://{address}:8080/state?brief"));
+    // Its Service may not know it yet.
+    let Ok(printed) = capture(curl) else {
+        return Ok(false);
+    };
+    let state: serde_json::Value = serde_json::from_str(&printed).context("the sample printed no JSON")?;
+    Ok(state["queue"] == format!("orders.{pod}"))
+}
+
+/// Names of all queues.
+fn queues(cluster: &Cluster) -> Result<Vec<String>> {
+    let printed = broker_api(cluster, "GET", "queues?columns=name")?;
     let rows: Vec<serde_json::Value> =
         serde_json::from_str(&printed).context("the broker printed no JSON")?;
-    let row = |row: &serde_json::Value| {
-        Some((
-            row["name"].as_str()?.to_owned(),
-            row["consumers"].as_u64().unwrap_or(0),
-        ))
-    };
-    Ok(rows.iter().filter_map(row).collect())
+    let name = |row: &serde_json::Value| Some(row["name"].as_str()?.to_owned());
+    Ok(rows.iter().filter_map(name).collect())
 }
 
 /// A call of the broker's management API, made on a node, where Services can be reached.
@@ -164,13 +173,13 @@ pub(crate) fn broker_api(cluster: &Cluster, method: &str, path: &str) -> Result<
 
 /// Names of all queues and how many messages wait in each of ours.
 pub(crate) fn broker_queues(cluster: &Cluster) -> Result<Vec<String>> {
-    Ok(queues(cluster)?.into_keys().collect())
+    queues(cluster)
 }
 
 /// Everything of ours that is still there although no migration runs.
 pub(crate) fn leftovers(cluster: &Cluster) -> Result<Vec<String>> {
     let mut found = Vec::new();
-    for queue in queues(cluster)?.into_keys() {
+    for queue in queues(cluster)? {
         let control_of_replica = queue == "ms2m.control.orders-0" || queue == "ms2m.control.orders-1";
         if queue.starts_with("ms2m.") && !control_of_replica {
             found.push(format!("queue {queue}"));
