@@ -114,7 +114,7 @@ pub struct Abort {
     pub reason: String,
 }
 
-/// Kills one container of a pod that kubelet is already stopping (an ordinary deletion, hurried), but only when nobody
+/// Kills one container of a pod that is being deleted and restarts no more (its end, hurried), but only when nobody
 /// talks to it any more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -24,8 +24,8 @@ pub(super) async fn look(
         return Ok(PodSeen::Gone);
     };
     let mut view = view(&pod, container);
-    if view.terminating {
-        view.stopping = ctx.stopping.has_begun(&view.uid)?;
+    if view.terminating && !view.settled {
+        view.settled = ctx.stopping.has_begun(&view.uid)?;
     }
     Ok(PodSeen::Present(view))
 }
@@ -47,7 +47,7 @@ pub(crate) fn view(pod: &Pod, container: &str) -> PodView {
         key: pod.annotations().get(names::RESTORE_KEY).cloned(),
         ready: condition(&status, "Ready").is_some_and(|c| c == "True"),
         terminating: pod.metadata.deletion_timestamp.is_some(),
-        stopping: false,
+        settled: never_restarts,
         ended: over || (exited && (never_restarts || pod.metadata.deletion_timestamp.is_some())),
         alone: is_alone(pod),
         restarts: ours.map_or(0, |c| c.restart_count),

@@ -49,7 +49,7 @@ pub enum Action {
     },
     /// Delete a pod that is not needed any more, in the ordinary way.
     DeletePod(Expendable),
-    /// Hurry the end of a pod that kubelet is already stopping, once nobody talks to it any more.
+    /// Hurry the end of a pod that is deleted and restarts no more, once nobody talks to it any more.
     Kill(Expendable),
     /// Remove the API object of a pod that has no process any more, without waiting for kubelet's own clean-up.
     DropPod(Dead),

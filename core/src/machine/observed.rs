@@ -59,8 +59,8 @@ pub struct PodView {
     pub ready: bool,
     /// It has a deletion time stamp.
     pub terminating: bool,
-    /// Kubelet has begun to stop it: it will not restart the container any more.
-    pub stopping: bool,
+    /// Kubelet will not start the container again: it has begun to stop the pod, or the pod never restarts any.
+    pub settled: bool,
     /// Phase is Failed or Succeeded, or the container has terminated and will not be restarted.
     pub ended: bool,
     /// It has no container beside the moved one that could still run.

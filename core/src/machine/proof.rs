@@ -85,12 +85,12 @@ pub struct Dead {
 }
 
 impl Dead {
-    /// The node saw its only container end, after kubelet had begun to stop the pod: nothing of it can start again.
+    /// The node saw its only container end, and kubelet will not start it again.
     pub fn prove(leg: &Leg, namespace: &str, view: &PodView) -> Option<Self> {
         leg.ended.as_ref()?;
         let superseded = Expendable::superseded(leg, namespace)?;
         let same = superseded.pod.uid == view.uid;
-        (same && view.terminating && view.stopping && view.alone).then_some(Self { pod: superseded.pod })
+        (same && view.terminating && view.settled && view.alone).then_some(Self { pod: superseded.pod })
     }
 
     /// The incarnation whose object may be removed at once.

@@ -44,6 +44,9 @@ pub(crate) struct Pod {
 #[derive(Clone, Debug)]
 struct KeyState {
     claim: Claim,
+    /// On the source's node.
+    dump: Option<Process>,
+    /// On the target's node, whole.
     archive: Option<Process>,
 }
 
@@ -212,7 +215,7 @@ impl World {
                 key: pod.key.as_ref().map(ToString::to_string),
                 ready: pod.process.is_some(),
                 terminating: pod.terminating,
-                stopping: pod.stopping,
+                settled: pod.stopping || name == SHADOW,
                 ended: pod.ended,
                 alone: true,
                 restarts: pod.restarts,
@@ -250,6 +253,8 @@ impl World {
             Action::WithdrawControl { pod } => self.control.entry(pod.clone()).or_default().clear(),
             Action::Checkpoint { pod } => return self.checkpoint(&pod.name, &leg.key),
             Action::Fetch { .. } => {
+                let state = self.keys.get_mut(leg.key.as_str()).expect("fetched for no key");
+                state.archive.clone_from(&state.dump);
                 return Outcome::Transferred(Transferred {
                     wire_bytes: 1,
                     total_micros: 1,
@@ -283,7 +288,7 @@ impl World {
     fn kill(&mut self, name: &str, uid: &str) {
         if let Some(pod) = self.pods.get_mut(name).filter(|p| p.uid == uid) {
             assert!(
-                pod.stopping,
+                pod.stopping || name == SHADOW,
                 "killed before kubelet had begun to stop it: kubelet would restart it"
             );
             pod.process = None;
@@ -293,7 +298,8 @@ impl World {
 
     fn drop_pod(&mut self, name: &str, uid: &str) {
         if let Some(pod) = self.pods.get(name).filter(|p| p.uid == uid) {
-            assert!(pod.process.is_none() && pod.stopping, "a living pod was dropped");
+            let settled = pod.stopping || name == SHADOW;
+            assert!(pod.process.is_none() && settled, "a living pod was dropped");
             self.pods.remove(name);
         }
     }
@@ -314,6 +320,7 @@ impl World {
     fn announce(&mut self, key: &Key) {
         self.keys.entry(key.to_string()).or_insert(KeyState {
             claim: Claim::None,
+            dump: None,
             archive: None,
         });
     }
@@ -330,14 +337,14 @@ impl World {
     fn checkpoint(&mut self, name: &str, key: &Key) -> Outcome {
         let process = self.pods.get(name).and_then(|p| p.process.clone());
         let state = self.keys.get_mut(key.as_str()).unwrap();
-        if state.archive.is_none() {
+        if state.dump.is_none() {
             let process = process.expect("dumped a container that does not run");
             assert_eq!(
                 process.hold,
                 Some(names::hold_queue(key)),
                 "dumped an instance that was not parked"
             );
-            state.archive = Some(process);
+            state.dump = Some(process);
         }
         Outcome::Checkpointed(Checkpointed {
             digest: "d".into(),

@@ -17,7 +17,7 @@ pub fn next(scene: &Scene<'_>) -> Decision {
         PodSeen::Unseen => wait(scene, format!("the source cannot be seen{}", blind(scene))),
         PodSeen::Gone => unconsumed(scene, None),
         PodSeen::Present(view) if Some(&view.uid) != scene.leg.from.uid.as_ref() => unconsumed(scene, None),
-        PodSeen::Present(view) if view.terminating && (view.stopping || view.ended) => {
+        PodSeen::Present(view) if view.terminating && (view.settled || view.ended) => {
             unconsumed(scene, Some(view))
         }
         PodSeen::Present(view) if view.terminating => {

@@ -27,7 +27,7 @@ fn send_away(scene: &Scene<'_>, view: &PodView) -> Decision {
     if let Some(dead) = Dead::prove(scene.leg, &scene.plan.source.namespace, view) {
         return Decision::Run(Action::DropPod(dead));
     }
-    match (view.terminating, view.ended, view.stopping) {
+    match (view.terminating, view.ended, view.settled) {
         (true, false, true) if scene.leg.ended.is_some() => wait(
             scene,
             format!("kubelet tidies up after pod {}", scene.leg.from.pod),
