@@ -54,7 +54,7 @@ impl Needs {
             (Step::Restore, _) => &[From, Hold, Key],
             (Step::Commit, _) => &[From, Consumers, Hold],
             (Step::Exclude, _) => &[From, Consumers, Rule],
-            (Step::Release, _) => &[Consumers],
+            (Step::Release, _) => &[To, Consumers],
             (Step::Switch, _) => &[From, To, Traffic],
             (Step::Retire, _) => &[From, Hold, FromControl],
             (Step::Clean, _) => &[From, Key, Rule, Leftovers],

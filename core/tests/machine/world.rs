@@ -115,7 +115,8 @@ impl World {
             .filter_map(|(name, pod)| Some((name, pod.process.as_ref()?)))
     }
 
-    /// The container of this pod crashes and kubelet restarts it, unless its policy is never to, or the pod goes.
+    /// The container of this pod crashes and kubelet restarts it, unless its policy is never to, or the pod goes. A
+    /// restored one is held back by the agent until the migration is over.
     pub(crate) fn crash(&mut self, name: &str) {
         let Some(pod) = self.pods.get_mut(name) else {
             return;
@@ -123,9 +124,16 @@ impl World {
         if pod.process.is_none() {
             return;
         }
+        let held_back = pod
+            .key
+            .as_ref()
+            .is_some_and(|key| self.keys.contains_key(key.as_str()));
         if name == SHADOW || pod.stopping {
             pod.process = None;
             pod.ended = true;
+        } else if held_back {
+            pod.restarts += 1;
+            pod.process = None;
         } else {
             pod.restarts += 1;
             pod.process = Some(Process {
@@ -366,8 +374,10 @@ impl World {
         if name == SHADOW && committed && self.pods.get(name).is_some_and(|p| !p.ended) {
             let second = status.legs.iter().any(|l| l.number == 2 && l.committed.is_some());
             assert!(second, "the shadow was deleted while it was the truth");
+            // A copy that crashed starts anew when the migration is over.
+            let crashed = self.pods.get(SOURCE).is_some_and(|p| p.restarts > 0);
             assert!(
-                self.pods.get(SOURCE).is_none_or(|p| self.listed.contains(&p.uid)),
+                crashed || self.pods.get(SOURCE).is_none_or(|p| self.listed.contains(&p.uid)),
                 "the shadow was deleted while Services knew nobody else"
             );
         }

@@ -2,11 +2,12 @@
 //!
 //! Success: the copy consumes the primary queue.
 //! Failure: there is only forward; the message is sent again until it has its effect (reading it twice does
-//! nothing).
+//! nothing). A copy that died cannot read it, and the agent lets it start anew only when the migration is over: it is
+//! not waited for, and the verdict says so.
 
 use crate::api::Step;
-use crate::machine::observed::QueueSeen;
-use crate::machine::steps::{blind, wait};
+use crate::machine::observed::{PodSeen, QueueSeen};
+use crate::machine::steps::{blind, overdue, wait};
 use crate::machine::{Action, Change, Decision, Next, Scene, limits};
 
 /// Decides.
@@ -16,6 +17,7 @@ pub fn next(scene: &Scene<'_>) -> Decision {
             Decision::Advance(Next::to(Step::Switch).change(Change::Released))
         }
         QueueSeen::Unseen => wait(scene, format!("the broker does not answer{}", blind(scene))),
+        QueueSeen::Present { .. } | QueueSeen::Absent if is_lost(scene) => Decision::Advance(lost(scene)),
         QueueSeen::Present { .. } | QueueSeen::Absent => {
             let sent = scene.leg.unpark_sent.as_ref().map(|t| t.0);
             if sent.is_none_or(|at| scene.now.duration_since(at) > limits::RESEND) {
@@ -30,4 +32,23 @@ pub fn next(scene: &Scene<'_>) -> Decision {
             }
         }
     }
+}
+
+/// It ended, or has not answered for longer than any application needs to reconnect.
+fn is_lost(scene: &Scene<'_>) -> bool {
+    let ended = match &scene.seen.to {
+        PodSeen::Present(view) => view.ended,
+        PodSeen::Gone => true,
+        PodSeen::Unseen => false,
+    };
+    ended || overdue(scene, limits::TRAFFIC)
+}
+
+/// Should it come back, it finds the message in its control queue, and its hold queue stays as long as it is on it.
+fn lost(scene: &Scene<'_>) -> Next {
+    let pod = &scene.leg.to.pod;
+    Next::to(Step::Switch).change(Change::Released).doubt(format!(
+        "pod {pod} consumed nothing after the commit: it crashed or lost the broker, its own logs say why. If it \
+         crashed, the memory is lost as in any crash of the application. No message in the queue is lost"
+    ))
 }
