@@ -65,7 +65,8 @@ async fn lost_confirms_are_uncertain_and_the_numbers_go_on() {
     eventually("some are confirmed", async || progress.confirmed() >= 50).await;
     stage.proxy.lose_to_client(true);
     let before = progress.published();
-    eventually("some are published", async || progress.published() >= before + 20).await;
+    // Confirms that were on their way through the proxy still arrive.
+    eventually("some are published", async || progress.published() >= before + 60).await;
     stage.proxy.lose_to_client(false);
     stage.proxy.cut();
     let ledger: LoadLedger = load.await.unwrap().unwrap();
