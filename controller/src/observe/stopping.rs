@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use futures::{StreamExt, pin_mut};
 use k8s_openapi::api::core::v1::Event;
+use kube::runtime::watcher::Event as Change;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client};
 use tokio::time::timeout_at;
@@ -73,15 +74,16 @@ impl Stopping {
 
     async fn watch(self: Arc<Self>, api: Api<Event>, uid: String, until: Instant) {
         let fields = format!("involvedObject.uid={uid},reason=Killing");
-        let events = watcher(api, watcher::Config::default().fields(&fields))
-            .default_backoff()
-            .applied_objects();
+        let events = watcher(api, watcher::Config::default().fields(&fields)).default_backoff();
         pin_mut!(events);
         // The end of the time is the end of the entry, too.
-        while let Ok(Some(event)) = timeout_at(until.into(), events.next()).await {
-            match event {
-                Ok(event) if is_for_good(&event) => return self.tell(&uid, Told::Begun),
-                Ok(_) => {}
+        while let Ok(Some(change)) = timeout_at(until.into(), events.next()).await {
+            match change {
+                Ok(Change::Apply(event) | Change::InitApply(event)) if is_for_good(&event) => {
+                    return self.tell(&uid, Told::Begun);
+                }
+                Ok(Change::InitDone) => self.tell(&uid, Told::Nothing),
+                Ok(Change::Apply(_) | Change::InitApply(_) | Change::Init | Change::Delete(_)) => {}
                 Err(error) => {
                     let why = format!("the events of pod {uid} cannot be watched: {error}");
                     tracing::debug!(uid, %error, "watch of events");
