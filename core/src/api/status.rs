@@ -240,6 +240,9 @@ pub struct Leg {
     /// END_REPLAY was last sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unpark_sent: Option<MicroTime>,
+    /// END_REPLAY was sent to the copy for the first time; an application that does not follow is waited for from then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unpark_first_sent: Option<MicroTime>,
     /// The copy was seen on the primary queue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub released: Option<MicroTime>,

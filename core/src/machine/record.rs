@@ -97,7 +97,10 @@ pub fn absorb(status: &mut MigrationStatus, outcome: Outcome, now: Timestamp) ->
             leg.park_sent = Some(MicroTime(now));
             leg.witness.get_or_insert(witness);
         }
-        Outcome::UnparkSent => leg.unpark_sent = Some(MicroTime(now)),
+        Outcome::UnparkSent => {
+            leg.unpark_sent = Some(MicroTime(now));
+            leg.unpark_first_sent.get_or_insert(MicroTime(now));
+        }
         Outcome::Checkpointed(facts) => leg.checkpoint = Some(facts),
         Outcome::Transferred(facts) => leg.transfer = Some(facts),
         Outcome::Ended => leg.ended = Some(MicroTime(now)),
@@ -219,6 +222,7 @@ fn leg(uid: &str, number: u8, attempt: u32, from: Instance, to: Instance) -> Res
         restore_micros: None,
         committed: None,
         unpark_sent: None,
+        unpark_first_sent: None,
         released: None,
         ended: None,
     })

@@ -26,6 +26,8 @@ struct Script {
     choices: Vec<usize>,
     /// Rounds after which the controller is killed, its memory lost.
     kills: Vec<usize>,
+    /// So many rounds nobody controls after a kill.
+    outage: usize,
     /// Round in which the source's container crashes.
     crash: Option<usize>,
     /// Round in which the user cancels.
@@ -63,6 +65,9 @@ fn plan() -> Plan {
     }
 }
 
+/// From one round to the next.
+const BEAT: SignedDuration = SignedDuration::from_millis(200);
+
 /// Drives the machine to its end. Every effect is done twice.
 fn drive(script: &Script) -> Ended {
     let mut world = World::new(script.faults);
@@ -76,7 +81,7 @@ fn drive(script: &Script) -> Ended {
     record::begin(&mut saved, plan(), UID, 0, now).unwrap();
     let mut status = saved.clone();
     for round in 0..4000 {
-        now += SignedDuration::from_millis(200);
+        now += BEAT;
         world.cancel |= script.cancel == Some(round);
         if script.crash == Some(round) {
             world.crash(SOURCE);
@@ -84,6 +89,9 @@ fn drive(script: &Script) -> Ended {
         if script.kills.contains(&round) {
             world.forget_memory();
             status = saved.clone();
+            // The world goes on meanwhile.
+            (0..script.outage).for_each(|n| world.tick(chosen(script, round + n), &saved));
+            now += BEAT * i32::try_from(script.outage).unwrap();
         }
         world.tick(chosen(script, round), &saved);
         check_single_consumer(&world, &saved);
@@ -253,6 +261,25 @@ proptest! {
         let faults = Faults { failing_restores, deaf: false };
         let ended = drive(&Script { choices, faults, ..Script::default() });
         prop_assert_eq!(serving(&ended.world, SOURCE), Some(Memory::Moved));
+    }
+}
+
+/// What is due by the clock alone would be given up by the next controller before it was tried.
+#[test]
+fn a_long_time_without_a_controller_loses_nothing() {
+    for round in 0..120 {
+        let ended = drive(&Script {
+            kills: vec![round],
+            outage: 125,
+            ..in_turn()
+        });
+        assert_eq!(
+            serving(&ended.world, SOURCE),
+            Some(Memory::Moved),
+            "killed in round {round}"
+        );
+        let verdict = ended.status.verdict.unwrap();
+        assert!(verdict.exact, "killed in round {round}: {verdict:?}");
     }
 }
 

@@ -7,7 +7,7 @@
 
 use crate::api::Step;
 use crate::machine::observed::{PodSeen, QueueSeen};
-use crate::machine::steps::{blind, overdue, wait};
+use crate::machine::steps::{blind, wait};
 use crate::machine::{Action, Change, Decision, Next, Scene, limits};
 
 /// Decides.
@@ -34,21 +34,24 @@ pub fn next(scene: &Scene<'_>) -> Decision {
     }
 }
 
-/// It ended, or has not answered for longer than any application needs to reconnect.
+/// It ended, or has not followed the message for longer than any application needs to reconnect. Counted from the
+/// message, not from the step: between them a controller may have died.
 fn is_lost(scene: &Scene<'_>) -> bool {
     let ended = match &scene.seen.to {
         PodSeen::Present(view) => view.ended,
         PodSeen::Gone => true,
         PodSeen::Unseen => false,
     };
-    ended || overdue(scene, limits::TRAFFIC)
+    let asked = scene.leg.unpark_first_sent.as_ref().map(|t| t.0);
+    ended || asked.is_some_and(|at| scene.now.duration_since(at) > limits::TRAFFIC)
 }
 
 /// Should it come back, it finds the message in its control queue, and its hold queue stays as long as it is on it.
 fn lost(scene: &Scene<'_>) -> Next {
     let pod = &scene.leg.to.pod;
     Next::to(Step::Switch).change(Change::Released).doubt(format!(
-        "pod {pod} consumed nothing after the commit: it crashed or lost the broker, its own logs say why. If it \
-         crashed, the memory is lost as in any crash of the application. No message in the queue is lost"
+        "pod {pod} consumed nothing after the commit: it was deleted, crashed or lost the broker; `kubectl describe pod \
+         {pod}` and its logs say which. If it crashed, the memory is lost as in any crash of the application. No message \
+         in the queue is lost"
     ))
 }
