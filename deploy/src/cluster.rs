@@ -47,8 +47,9 @@ pub enum ClusterError {
     },
     /// A pod of ours waits for something that does not come by itself.
     #[error(
-        "container {container} of pod {SYSTEM_NAMESPACE}/{pod} cannot start: {reason}: {message}; for an image that is not \
-         there, give --registry and --tag as the nodes reach it, then run the command again"
+        "container {container} of pod {SYSTEM_NAMESPACE}/{pod} cannot start: {reason}: {message}; if the image is not there, \
+         give --registry and --tag as the nodes reach it; if it ended, its last words are in: kubectl -n \
+         {SYSTEM_NAMESPACE} logs {pod} -c {container} --previous; then run the command again"
     )]
     CannotStart {
         /// Pod.

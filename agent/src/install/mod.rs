@@ -144,8 +144,8 @@ pub fn uninstall() -> Result<(), InstallError> {
     Ok(())
 }
 
-/// At its first use after a boot CRIU tries out the kernel and keeps what it learned (`criu.kdat`). That takes longer
-/// than a whole dump; it must not happen while somebody's container is frozen.
+/// At its first use after a boot CRIU tries out the kernel and keeps what it learned (`criu.kdat`). It must not do so
+/// while somebody's container is frozen.
 fn warm_up_criu() -> Result<(), InstallError> {
     let criu = runc::find_program("criu", None)?;
     let output = Command::new(&criu)
@@ -155,7 +155,7 @@ fn warm_up_criu() -> Result<(), InstallError> {
     if output.status.success() {
         info!("criu knows this kernel");
     } else {
-        // What is missing may not be needed; a dump that needs it says so before the source is touched.
+        // What is missing may not be needed; a dump that needs it fails with CRIU's words, and the source goes on.
         let said = String::from_utf8_lossy(&output.stderr);
         warn!(status = %output.status, said = said.trim(), "criu check complains");
     }

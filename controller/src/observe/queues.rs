@@ -1,11 +1,12 @@
 //! One look at the queues of a migration.
 
 use kube::ResourceExt;
-use shadow_core::api::StatefulMigration;
+use shadow_core::api::{QueuePlan, StatefulMigration};
 use shadow_core::machine::{ConnectionSeen, QueueSeen};
 use shadow_core::names;
 
 use super::{Look, Needs};
+use crate::broker::{self, Broker, BrokerError};
 use crate::context::Context;
 use crate::error::ControllerError;
 
@@ -71,14 +72,7 @@ pub(super) async fn look(
         found.connection = broker.still(witness).await?;
     }
     if needs.has(Look::Consumers) {
-        // The figures of a classic queue are true as they are; a quorum queue has to show that it has a leader.
-        let name = &plan.queue.queue;
-        let seen = if plan.queue.quorum {
-            broker.queue_with_unacked(name).await?
-        } else {
-            broker.queue(name).await?
-        };
-        found.primary = seen.into();
+        found.primary = consumers(&broker, &plan.queue).await?.into();
     }
     if needs.has(Look::FromControl) {
         found.from_control = broker.queue(&names::control_queue(&leg.from.pod)).await?.into();
@@ -93,4 +87,13 @@ pub(super) async fn look(
         }
     }
     Ok(found)
+}
+
+/// The figures of a classic queue are true as they are; a quorum queue has to show that it has a leader.
+async fn consumers(broker: &Broker, queue: &QueuePlan) -> Result<broker::QueueSeen, BrokerError> {
+    if queue.quorum {
+        broker.queue_with_unacked(&queue.queue).await
+    } else {
+        broker.queue(&queue.queue).await
+    }
 }

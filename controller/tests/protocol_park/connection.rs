@@ -145,9 +145,9 @@ async fn after_the_broker_closed_the_connection_the_next_call_works() {
             .await
             .unwrap();
         broker.queue(&scene.primary()).await.unwrap();
-        // Connections are listed by statistics, which are seconds behind: both must be listed to be killed.
         let witness = broker.witness(&scene.facts().await, None).await.unwrap();
         assert_eq!(broker.still(&witness).await.unwrap(), ConnectionSeen::Held);
+        // Connections are listed by statistics, which are seconds behind: both must be listed to be killed.
         until("both connections are listed", || async {
             let all = administer(
                 reqwest::Method::GET,

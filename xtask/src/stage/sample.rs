@@ -141,7 +141,7 @@ fn consumes(cluster: &Cluster, pod: &str) -> Result<bool> {
 }
 
 /// Names of all queues.
-fn queues(cluster: &Cluster) -> Result<Vec<String>> {
+pub(crate) fn broker_queues(cluster: &Cluster) -> Result<Vec<String>> {
     let printed = broker_api(cluster, "GET", "queues?columns=name")?;
     let rows: Vec<serde_json::Value> =
         serde_json::from_str(&printed).context("the broker printed no JSON")?;
@@ -171,15 +171,10 @@ pub(crate) fn broker_api(cluster: &Cluster, method: &str, path: &str) -> Result<
     capture(curl)
 }
 
-/// Names of all queues and how many messages wait in each of ours.
-pub(crate) fn broker_queues(cluster: &Cluster) -> Result<Vec<String>> {
-    queues(cluster)
-}
-
 /// Everything of ours that is still there although no migration runs.
 pub(crate) fn leftovers(cluster: &Cluster) -> Result<Vec<String>> {
     let mut found = Vec::new();
-    for queue in queues(cluster)? {
+    for queue in broker_queues(cluster)? {
         let control_of_replica = queue == "ms2m.control.orders-0" || queue == "ms2m.control.orders-1";
         if queue.starts_with("ms2m.") && !control_of_replica {
             found.push(format!("queue {queue}"));
