@@ -36,8 +36,8 @@ fn parked(scene: &Scene<'_>) -> Next {
         .change(Change::Parked);
     match &scene.seen.connection {
         ConnectionSeen::Lost(how) => next.doubt(format!(
-            "{how}; a message that was applied but not yet acknowledged then was delivered once more, as brokers promise \
-             delivery at least once"
+            "{how}; a message that was applied but not yet acknowledged then may have been delivered once more, as brokers \
+             promise delivery at least once"
         )),
         // A controller that dies before the dump is recorded asks for the hold once more and finds it.
         ConnectionSeen::Held | ConnectionSeen::Unseen => next.unrecorded(),
