@@ -1,16 +1,18 @@
 //! Makes the plan, once, before anything is touched. Whatever would make the move fail is looked for here, so that a
 //! refusal costs nothing: the cluster and the broker are left exactly as they were.
 
-use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::{Node, PersistentVolumeClaim, Pod};
+use k8s_openapi::api::apps::v1::{ReplicaSet, StatefulSet};
+use k8s_openapi::api::core::v1::{Node, PersistentVolume, PersistentVolumeClaim, Pod};
 use kube::api::ListParams;
 use kube::{Api, ResourceExt};
-use shadow_core::api::{MigrationStrategy, Plan, QueuePlan, StatefulMigration};
+use shadow_core::api::{Owner, OwnerKind, Plan, QueuePlan, StatefulMigration};
 use shadow_core::machine::Cause;
 use shadow_core::names::{self, Key};
 use shadow_core::settings::{self, Settings};
+use shadow_core::strategy::{self, Choice};
 use shadow_core::validate::{self, Facts};
 use shadow_core::wire::PodRef;
+use shadow_core::workload::{self, Workload};
 
 use crate::broker::{Broker, ConsumerFacts, Needs, QueueFacts, QueueKind, QueueSeen, Sufficiency};
 use crate::context::Context;
@@ -33,13 +35,14 @@ pub async fn prepare(ctx: &Context, migration: &StatefulMigration) -> Result<Pre
     if !report.is_ok() {
         return Ok(refused("Refused", report.reasons()));
     }
-    let (Some(pod), Some(owner)) = (&facts.pod, &facts.owner) else {
-        return Ok(refused(
-            "Refused",
-            "spec.sourcePod: the pod or its StatefulSet is gone",
-        ));
+    let Some(pod) = &facts.pod else {
+        return Ok(refused("Refused", "spec.sourcePod: the pod is gone"));
     };
-    let settings = settings::resolve(&migration.spec, pod, Some(owner));
+    let choice = match strategy::choose(migration.spec.migration_strategy, pod, &facts.claims) {
+        Ok(choice) => choice,
+        Err(impossible) => return Ok(refused("Refused", impossible.to_string())),
+    };
+    let settings = settings::resolve(&migration.spec, pod, facts.owner.as_ref());
     let queue = match stream(ctx, migration, &settings).await {
         Ok(Ok(queue)) => queue,
         Ok(Err(cause)) => return Ok(Prepared::Refused(cause)),
@@ -47,7 +50,7 @@ pub async fn prepare(ctx: &Context, migration: &StatefulMigration) -> Result<Pre
         Err(ControllerError::Api(error)) => return Err(error.into()),
         Err(error) => return Ok(refused(&error.reason(), error.to_string())),
     };
-    Ok(plan(migration, pod, owner, settings, queue))
+    Ok(plan(migration, pod, choice, settings, queue))
 }
 
 fn refused(reason: &str, message: impl Into<String>) -> Prepared {
@@ -57,7 +60,7 @@ fn refused(reason: &str, message: impl Into<String>) -> Prepared {
 fn plan(
     migration: &StatefulMigration,
     pod: &Pod,
-    owner: &StatefulSet,
+    choice: Choice,
     settings: Settings,
     queue: QueuePlan,
 ) -> Prepared {
@@ -67,10 +70,8 @@ fn plan(
     };
     let view = observe::pod_view(pod, &container);
     let because = format!(
-        "pod {} belongs to StatefulSet {}, which is neither scaled nor edited; queue {} is {} and the application is \
-         parked by control messages",
-        pod.name_any(),
-        owner.name_any(),
+        "{}; queue {} is {} and the application is parked by control messages",
+        choice.because,
         queue.queue,
         if queue.quorum {
             "a quorum queue"
@@ -79,7 +80,7 @@ fn plan(
         }
     );
     let plan = Plan {
-        strategy: MigrationStrategy::ShadowPod,
+        strategy: choice.strategy,
         because,
         source: PodRef {
             namespace: pod.namespace().unwrap_or_default(),
@@ -89,8 +90,11 @@ fn plan(
         container,
         source_node: view.node.clone().unwrap_or_default(),
         target_node,
-        owner: owner.name_any(),
-        owner_uid: owner.uid().unwrap_or_default(),
+        owner: workload::owner_of(pod).map(|(kind, owner)| Owner {
+            kind,
+            name: owner.name.clone(),
+            uid: owner.uid.clone(),
+        }),
         queue,
         checkpoint_backend: spec.checkpoint_backend.unwrap_or_default(),
     };
@@ -100,8 +104,8 @@ fn plan(
 async fn gather(ctx: &Context, migration: &StatefulMigration) -> Result<Facts, ControllerError> {
     let namespace = migration.namespace().unwrap_or_default();
     let pods: Api<Pod> = Api::namespaced(ctx.client.clone(), &namespace);
-    let sets: Api<StatefulSet> = Api::namespaced(ctx.client.clone(), &namespace);
-    let volumes: Api<PersistentVolumeClaim> = Api::namespaced(ctx.client.clone(), &namespace);
+    let claims: Api<PersistentVolumeClaim> = Api::namespaced(ctx.client.clone(), &namespace);
+    let volumes: Api<PersistentVolume> = Api::all(ctx.client.clone());
     let nodes: Api<Node> = Api::all(ctx.client.clone());
     let others: Api<StatefulMigration> = Api::namespaced(ctx.client.clone(), &namespace);
     let pod = pods.get_opt(&migration.spec.source_pod).await?;
@@ -111,20 +115,37 @@ async fn gather(ctx: &Context, migration: &StatefulMigration) -> Result<Facts, C
         ..Facts::default()
     };
     if let Some(pod) = &pod {
-        let owner = pod
-            .owner_references()
-            .iter()
-            .find(|o| o.kind == "StatefulSet" && o.controller == Some(true));
-        if let Some(owner) = owner {
-            facts.owner = sets.get_opt(&owner.name).await?;
-        }
+        facts.owner = owner(ctx, &namespace, pod).await?;
         let spec_volumes = pod.spec.iter().flat_map(|s| s.volumes.iter().flatten());
-        for claim in spec_volumes.filter_map(|v| v.persistent_volume_claim.as_ref()) {
-            facts.claims.extend(volumes.get_opt(&claim.claim_name).await?);
+        for source in spec_volumes.filter_map(|v| v.persistent_volume_claim.as_ref()) {
+            let Some(claim) = claims.get_opt(&source.claim_name).await? else {
+                continue;
+            };
+            if let Some(volume) = claim.spec.as_ref().and_then(|spec| spec.volume_name.as_deref()) {
+                facts.volumes.extend(volumes.get_opt(volume).await?);
+            }
+            facts.claims.push(claim);
         }
     }
     facts.pod = pod;
     Ok(facts)
+}
+
+async fn owner(ctx: &Context, namespace: &str, pod: &Pod) -> Result<Option<Workload>, kube::Error> {
+    let Some((kind, reference)) = workload::owner_of(pod) else {
+        return Ok(None);
+    };
+    let name = reference.name.as_str();
+    Ok(match kind {
+        OwnerKind::StatefulSet => {
+            let api: Api<StatefulSet> = Api::namespaced(ctx.client.clone(), namespace);
+            api.get_opt(name).await?.map(Workload::from)
+        }
+        OwnerKind::ReplicaSet => {
+            let api: Api<ReplicaSet> = Api::namespaced(ctx.client.clone(), namespace);
+            api.get_opt(name).await?.map(Workload::from)
+        }
+    })
 }
 
 async fn stream(

@@ -10,7 +10,7 @@
 //! - [`validate`]: what is refused, what is defaulted and what is warned of, before anything is touched
 //! - [`compat`]: whether a process dumped on one node can be restored on another
 //! - [`restore_pod`]: pods that restore a container
-//! - [`plan`]: from what the user asked for and what the cluster holds to a resolved plan, or a refusal
+//! - [`workload`], [`strategy`]: what owns a pod, and which way of moving it fits
 //! - [`machine`]: the step function that decides what happens next
 #![forbid(unsafe_code)]
 
@@ -20,5 +20,7 @@ pub mod machine;
 pub mod names;
 pub mod restore_pod;
 pub mod settings;
+pub mod strategy;
 pub mod validate;
 pub mod wire;
+pub mod workload;

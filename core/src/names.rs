@@ -126,6 +126,36 @@ pub fn shadow_pod(source: &str) -> String {
     format!("{source}-shadow")
 }
 
+/// Pod that takes over from `source`, which nobody owns: two pods cannot bear one name. Moved again, it has the first
+/// name again.
+pub fn successor(source: &str) -> String {
+    source
+        .strip_suffix(SUCCESSOR)
+        .filter(|first| !first.is_empty())
+        .map_or_else(|| format!("{source}{SUCCESSOR}"), str::to_owned)
+}
+
+const SUCCESSOR: &str = "-moved";
+
+/// Pod that takes over from a pod of ReplicaSet `owner`, in a migration with this UID: named like its siblings.
+pub fn replica(owner: &str, uid: &str) -> String {
+    let digits: String = uid.chars().filter(char::is_ascii_hexdigit).collect();
+    let short = digits.get(..SHORT).unwrap_or(&digits).to_ascii_lowercase();
+    format!("{owner}-{short}")
+}
+
+/// Characters of a UID that tell a pod from its siblings.
+const SHORT: usize = 8;
+
+/// Whether a ReplicaSet tells its pods from those of its siblings by this label (`pod-template-hash`, also with a
+/// prefix).
+pub fn is_template_hash(label: &str) -> bool {
+    label.ends_with("pod-template-hash")
+}
+
+/// Annotation by which a ReplicaSet chooses the pod that it gives up: the lowest number goes first.
+pub const DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
+
 /// Webhook configuration that exists only while the migration with this UID re-creates its pod.
 pub fn rewrite_rule(uid: &str) -> String {
     format!("shadow-rewrite-{uid}")
@@ -187,5 +217,15 @@ mod tests {
         assert_eq!(fill_template("orders.{pod}", "orders-12"), "orders.orders-12");
         assert_eq!(fill_template("q{ordinal}", "orders-12"), "q12");
         assert_eq!(fill_template("q{ordinal}", "plain"), "q");
+    }
+
+    #[test]
+    fn successors_have_names_of_their_own() {
+        assert_eq!(successor("orders"), "orders-moved");
+        assert_eq!(successor("orders-moved"), "orders");
+        assert_eq!(successor("-moved"), "-moved-moved");
+        assert_eq!(replica("orders-7d9c", "3f0c2A1e-1111"), "orders-7d9c-3f0c2a1e");
+        assert_eq!(replica("orders", "ab"), "orders-ab");
+        assert!(is_template_hash("pod-template-hash") && is_template_hash("rollouts-pod-template-hash"));
     }
 }

@@ -1,8 +1,9 @@
-//! Pods that restore a container: the one a StatefulSet re-creates, and the one that stands in for it meanwhile.
+//! Pods that restore a container: the one a StatefulSet re-creates, the one that stands in for it meanwhile, and the
+//! one that takes the place of a pod whose name does not matter.
 //!
 //! Guarantees: [`announce`] adds the runtime class, the annotations and the node that a restore needs and changes
-//! nothing else, however often it is applied; [`shadow_of`] is the source's own pod under another name, without an
-//! owner, so that neither its StatefulSet nor the deletion of a migration ever removes it.
+//! nothing else, however often it is applied; [`shadow_of`] and [`successor_of`] are the source's own pod under another
+//! name, without an owner, so that neither its owner nor the deletion of a migration removes them.
 
 use std::collections::BTreeMap;
 
@@ -26,6 +27,8 @@ const OF_ONE_SANDBOX: [&str; 5] = [
     "k8s.v1.cni.cncf.io/network-status",
     "k8s.v1.cni.cncf.io/networks-status",
 ];
+/// Annotations that speak of one pod among its siblings, not of what runs in it.
+const OF_ONE_POD: [&str; 1] = [names::DELETION_COST];
 
 /// The migration on whose behalf a shadow pod is made.
 #[derive(Clone, Copy, Debug)]
@@ -47,42 +50,72 @@ pub fn announce(pod: &mut Pod, key: &Key, migration: &str, container: &str, node
     pin(spec.affinity.get_or_insert_default(), node);
 }
 
-/// The pod that stands in for `source` while the name of `source` is re-created.
+/// The pod that stands in for `source` while the name of `source` is re-created. It never restarts: a crash of it is
+/// the crash of the application.
 pub fn shadow_of(source: &Pod, key: &Key, cause: Cause<'_>, container: &str, node: &str) -> Pod {
     let name = names::shadow_pod(source.metadata.name.as_deref().unwrap_or_default());
-    let mut labels = source.metadata.labels.clone().unwrap_or_default();
+    let mut shadow = copy_of(source, &name);
+    let labels = shadow.metadata.labels.get_or_insert_default();
     labels.insert(names::ROLE.to_owned(), "shadow".to_owned());
     labels.insert(names::MIGRATION_UID.to_owned(), cause.uid.to_owned());
-    let mut shadow = Pod {
-        metadata: ObjectMeta {
-            name: Some(name.clone()),
-            namespace: source.metadata.namespace.clone(),
-            labels: Some(labels),
-            annotations: Some(lasting(source.metadata.annotations.as_ref())),
-            ..ObjectMeta::default()
-        },
-        spec: source.spec.clone().map(|spec| fresh(spec, &name)),
-        status: None,
-    };
-    if let Some(spec) = shadow.spec.as_mut().filter(|_| was_announced(source)) {
-        unpin(
-            spec,
-            source
-                .spec
-                .as_ref()
-                .and_then(|spec| spec.node_name.as_deref())
-                .unwrap_or_default(),
-        );
+    if let Some(spec) = &mut shadow.spec {
+        spec.restart_policy = Some("Never".to_owned());
+        spec.hostname = (name.len() <= HOSTNAME_MAX).then(|| name.clone());
     }
     announce(&mut shadow, key, cause.name, container, node);
     shadow
 }
 
+/// The pod that takes the place of `source` for good, under another name. It lacks the label by which a ReplicaSet
+/// knows its pods, since a ReplicaSet that had one pod too many would remove the one that is not ready yet: this one.
+pub fn successor_of(
+    source: &Pod,
+    name: &str,
+    key: &Key,
+    cause: Cause<'_>,
+    container: &str,
+    node: &str,
+) -> Pod {
+    let mut successor = copy_of(source, name);
+    if let Some(labels) = &mut successor.metadata.labels {
+        labels.retain(|label, _| !names::is_template_hash(label));
+    }
+    announce(&mut successor, key, cause.name, container, node);
+    successor
+}
+
+/// The labels that [`successor_of`] left out.
+pub fn template_hashes(source: &Pod) -> BTreeMap<String, String> {
+    let labels = source.metadata.labels.iter().flatten();
+    labels
+        .filter(|(label, _)| names::is_template_hash(label))
+        .map(|(label, value)| (label.clone(), value.clone()))
+        .collect()
+}
+
+/// The source's own pod under another name and without an owner, as it was before anybody added to it.
+fn copy_of(source: &Pod, name: &str) -> Pod {
+    let mut spec = source.spec.clone().map(fresh);
+    if let (Some(spec), true) = (spec.as_mut(), was_announced(source)) {
+        let node = source.spec.as_ref().and_then(|spec| spec.node_name.as_deref());
+        unpin(spec, node.unwrap_or_default());
+    }
+    Pod {
+        metadata: ObjectMeta {
+            name: Some(name.to_owned()),
+            namespace: source.metadata.namespace.clone(),
+            labels: Some(source.metadata.labels.clone().unwrap_or_default()),
+            annotations: Some(lasting(source.metadata.annotations.as_ref())),
+            ..ObjectMeta::default()
+        },
+        spec,
+        status: None,
+    }
+}
+
 /// The spec as it was before admission, scheduler and debuggers added to it.
-fn fresh(mut spec: PodSpec, name: &str) -> PodSpec {
+fn fresh(mut spec: PodSpec) -> PodSpec {
     spec.node_name = None;
-    spec.restart_policy = Some("Never".to_owned());
-    spec.hostname = (name.len() <= HOSTNAME_MAX).then(|| name.to_owned());
     spec.ephemeral_containers = None;
     spec.scheduling_gates = None;
     // Computed again by admission, which refuses values that differ from its own.
@@ -136,7 +169,7 @@ fn was_announced(pod: &Pod) -> bool {
 
 fn lasting(annotations: Option<&BTreeMap<String, String>>) -> BTreeMap<String, String> {
     let mut kept = annotations.cloned().unwrap_or_default();
-    kept.retain(|name, _| !OF_ONE_SANDBOX.contains(&name.as_str()));
+    kept.retain(|name, _| !OF_ONE_SANDBOX.contains(&name.as_str()) && !OF_ONE_POD.contains(&name.as_str()));
     kept
 }
 

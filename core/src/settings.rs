@@ -1,15 +1,15 @@
 //! What a migration is told about its stream and its container, from the spec or from the workload's annotations.
 //!
 //! Guarantee: admission, controller and command line resolve alike: the spec wins over the pod, the pod over its
-//! StatefulSet.
+//! owner.
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Pod;
 
 use crate::api::StatefulMigrationSpec;
 use crate::names;
+use crate::workload::Workload;
 
 /// Settings with templates filled in; what nobody said is absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub struct Settings {
 }
 
 /// Resolves the settings of a migration of `pod`.
-pub fn resolve(spec: &StatefulMigrationSpec, pod: &Pod, owner: Option<&StatefulSet>) -> Settings {
+pub fn resolve(spec: &StatefulMigrationSpec, pod: &Pod, owner: Option<&Workload>) -> Settings {
     let stream = spec.message_queue_config.clone().unwrap_or_default();
     let name = spec.source_pod.as_str();
     let fill = |text: String| names::fill_template(&text, name);
@@ -55,7 +55,7 @@ pub fn only_container(pod: &Pod) -> Option<String> {
     }
 }
 
-fn annotated(pod: &Pod, owner: Option<&StatefulSet>, annotation: &str) -> Option<String> {
+fn annotated(pod: &Pod, owner: Option<&Workload>, annotation: &str) -> Option<String> {
     let find = |map: Option<&BTreeMap<String, String>>| {
         map.and_then(|map| map.get(annotation))
             .filter(|text| !text.is_empty())
@@ -67,6 +67,7 @@ fn annotated(pod: &Pod, owner: Option<&StatefulSet>, annotation: &str) -> Option
 
 #[cfg(test)]
 mod tests {
+    use k8s_openapi::api::apps::v1::StatefulSet;
     use serde_json::json;
 
     use super::*;
@@ -80,9 +81,10 @@ mod tests {
         .unwrap()
     }
 
-    fn owner() -> StatefulSet {
+    fn owner() -> Workload {
         let annotations = json!({names::QUEUE: "other", names::EXCHANGE: "orders"});
-        serde_json::from_value(json!({"metadata": {"annotations": annotations}})).unwrap()
+        let set = json!({"metadata": {"annotations": annotations}});
+        serde_json::from_value::<StatefulSet>(set).unwrap().into()
     }
 
     #[test]

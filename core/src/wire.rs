@@ -6,7 +6,7 @@
 //! | request | body → answer | caller |
 //! |---|---|---|
 //! | `GET /v1/node` | → [`NodeFacts`] | controller |
-//! | `PUT /v1/keys/{key}` | [`Announcement`] → [`KeyReport`] | controller |
+//! | `PUT /v1/keys/{key}` | [`Announcement`] → [`KeyReport`]; announced again, a failed restore may be tried once more | controller |
 //! | `GET /v1/keys/{key}` | → [`KeyReport`] (404 when unknown) | controller |
 //! | `POST /v1/keys/{key}/checkpoint` | [`CheckpointRequest`] → [`Checkpointed`] | controller |
 //! | `POST /v1/keys/{key}/fetch` | [`FetchRequest`] → [`Transferred`] | controller |

@@ -5,16 +5,20 @@
     reason = "in a test, a failed step is the verdict"
 )]
 
+use k8s_openapi::api::apps::v1::{ReplicaSet, StatefulSet};
 use k8s_openapi::api::core::v1::{Node, Pod};
 use serde_json::{Value, json};
 use shadow_core::api::{StatefulMigration, StatefulMigrationSpec};
 use shadow_core::names;
 use shadow_core::validate::{Facts, Requester, check, check_update, default_spec};
+use shadow_core::workload::Workload;
 
 struct World {
     spec: Value,
     pod: Value,
     owner: Value,
+    replica_set: bool,
+    volumes: Vec<Value>,
     nodes: Vec<Value>,
     claims: Vec<Value>,
     migrations: Vec<Value>,
@@ -43,6 +47,8 @@ fn world() -> World {
         spec: json!({"sourcePod": "orders-0", "targetNode": "node-b"}),
         pod,
         owner: json!({"metadata": {"name": "orders"}}),
+        replica_set: false,
+        volumes: Vec::new(),
         nodes: vec![node("node-a"), node("node-b"), node("node-c")],
         claims: Vec::new(),
         migrations: Vec::new(),
@@ -58,7 +64,12 @@ fn reasons(world: World) -> (Vec<String>, Vec<String>) {
     let spec: StatefulMigrationSpec = serde_json::from_value(world.spec).unwrap();
     let facts = Facts {
         pod: serde_json::from_value(world.pod).unwrap(),
-        owner: serde_json::from_value(world.owner).unwrap(),
+        owner: owner(world.owner, world.replica_set),
+        volumes: world
+            .volumes
+            .into_iter()
+            .map(|volume| serde_json::from_value(volume).unwrap())
+            .collect(),
         nodes: world
             .nodes
             .into_iter()
@@ -79,6 +90,16 @@ fn reasons(world: World) -> (Vec<String>, Vec<String>) {
     )
 }
 
+fn owner(object: Value, replica_set: bool) -> Option<Workload> {
+    if replica_set {
+        let set: Option<ReplicaSet> = serde_json::from_value(object).unwrap();
+        set.map(Workload::from)
+    } else {
+        let set: Option<StatefulSet> = serde_json::from_value(object).unwrap();
+        set.map(Workload::from)
+    }
+}
+
 fn migration(value: Value) -> StatefulMigration {
     let mut whole = json!({"apiVersion": "migration.ms2m.io/v1alpha1", "kind": "StatefulMigration"});
     whole
@@ -95,6 +116,32 @@ fn other(name: &str, pod: &str, phase: &str) -> Value {
 /// The pod's controlling owner becomes one of this kind.
 fn owned_by(world: &mut World, kind: &str) {
     world.pod["metadata"]["ownerReferences"][0]["kind"] = kind.into();
+}
+
+/// It belongs to the ReplicaSet of a Deployment, all of whose pods are ready.
+fn deployed(world: &mut World) {
+    owned_by(world, "ReplicaSet");
+    world.replica_set = true;
+    world.owner = json!({
+        "metadata": {"name": "orders-7d9c"},
+        "spec": {"replicas": 2, "selector": {"matchLabels": {"app": "orders", "pod-template-hash": "7d9c"}}},
+        "status": {"replicas": 2, "readyReplicas": 2},
+    });
+}
+
+/// Nobody owns it.
+fn bare(world: &mut World) {
+    world.pod["metadata"]["ownerReferences"] = json!([]);
+    world.owner = Value::Null;
+}
+
+/// The claim of [`claimed`] is bound to a volume of this kind.
+fn bound_to(world: &mut World, spec: Value) {
+    claimed(world, json!(["ReadWriteMany"]));
+    world.claims[0]["spec"]["volumeName"] = "pv-1".into();
+    world
+        .volumes
+        .push(json!({"metadata": {"name": "pv-1"}, "spec": spec}));
 }
 
 fn claimed(world: &mut World, modes: Value) {
@@ -156,9 +203,52 @@ const SOURCE: &[(Break, &str, &[&str])] = &[
         &["Job \"orders\"", "run to their end"],
     ),
     (
-        |w| owned_by(w, "ReplicaSet"),
+        |w| {
+            deployed(w);
+            w.owner["status"]["readyReplicas"] = 1.into();
+        },
         "spec.sourcePod",
-        &["ReplicaSet", "Deployment", "StatefulSets only"],
+        &["1 of 2 pods of ReplicaSet \"orders-7d9c\" are ready"],
+    ),
+    (
+        |w| {
+            deployed(w);
+            w.owner["spec"]["selector"] = json!({"matchLabels": {"app": "orders"}});
+        },
+        "spec.sourcePod",
+        &["pod-template-hash", "through a Deployment"],
+    ),
+    (
+        |w| {
+            deployed(w);
+            w.owner = Value::Null;
+        },
+        "spec.sourcePod",
+        &["ReplicaSet", "is gone"],
+    ),
+    (
+        |w| {
+            deployed(w);
+            w.spec["migrationStrategy"] = "Sequential".into();
+        },
+        "spec.migrationStrategy",
+        &["StatefulSet", "Use ShadowPod"],
+    ),
+    (
+        |w| {
+            deployed(w);
+            claimed(w, json!(["ReadWriteOnce"]));
+        },
+        "spec.migrationStrategy",
+        &["StatefulSet", "ReadWriteMany"],
+    ),
+    (
+        |w| {
+            bare(w);
+            w.spec["migrationStrategy"] = "Sequential".into();
+        },
+        "spec.migrationStrategy",
+        &["nobody owns pod orders-0", "ShadowPod"],
     ),
     (|w| owned_by(w, "Node"), "spec.sourcePod", &["static pod"]),
     (
@@ -170,11 +260,6 @@ const SOURCE: &[(Break, &str, &[&str])] = &[
         |w| w.pod["metadata"]["annotations"]["kubernetes.io/config.mirror"] = "x".into(),
         "spec.sourcePod",
         &["static pod"],
-    ),
-    (
-        |w| w.pod["metadata"]["ownerReferences"] = json!([]),
-        "spec.sourcePod",
-        &["has no owner", "StatefulSets"],
     ),
     (
         |w| w.pod["metadata"]["labels"][names::ROLE] = "shadow".into(),
@@ -214,7 +299,7 @@ const SOURCE: &[(Break, &str, &[&str])] = &[
     (
         |w| w.pod["metadata"]["name"] = "a".repeat(60).into(),
         "spec.sourcePod",
-        &["exceeds 63"],
+        &["exceeds the 63 characters"],
     ),
     (
         |w| anti_affinity(w, json!({"matchLabels": {"app": "orders"}})),
@@ -232,14 +317,54 @@ const SOURCE: &[(Break, &str, &[&str])] = &[
         &["podAntiAffinity"],
     ),
     (
-        |w| claimed(w, json!(["ReadWriteOnce"])),
-        "spec.sourcePod",
-        &["\"data-orders-0\"", "Sequential", "ReadWriteMany"],
+        |w| {
+            claimed(w, json!(["ReadWriteOnce"]));
+            w.spec["migrationStrategy"] = "ShadowPod".into();
+        },
+        "spec.migrationStrategy",
+        &["\"data-orders-0\"", "one node at a time", "Sequential"],
     ),
     (
-        |w| claimed(w, json!(["ReadWriteOncePod"])),
+        |w| bound_to(w, json!({"hostPath": {"path": "/x"}})),
         "spec.sourcePod",
-        &["one node at a time"],
+        &["\"data-orders-0\"", "node's own disk"],
+    ),
+    (
+        |w| bound_to(w, json!({"local": {"path": "/x"}})),
+        "spec.sourcePod",
+        &["node's own disk"],
+    ),
+    (
+        |w| {
+            let terms =
+                json!([{"matchExpressions": [{"key": "disk", "operator": "In", "values": ["slow"]}]}]);
+            bound_to(
+                w,
+                json!({"nodeAffinity": {"required": {"nodeSelectorTerms": terms}}}),
+            );
+        },
+        "spec.sourcePod",
+        &["cannot be mounted on node \"node-b\""],
+    ),
+    (
+        |w| w.pod["spec"]["volumes"][0] = json!({"name": "host", "hostPath": {"path": "/x"}}),
+        "spec.sourcePod",
+        &["\"host\"", "hostPath"],
+    ),
+    (
+        |w| w.pod["spec"]["containers"][0]["tty"] = true.into(),
+        "spec.sourcePod",
+        &["terminal", "without tty"],
+    ),
+    (
+        |w| w.pod["spec"]["containers"][0]["resources"] = json!({"limits": {"example.com/gpu": "1"}}),
+        "spec.sourcePod",
+        &["device example.com/gpu"],
+    ),
+    (
+        |w| w.pod["spec"]["resourceClaims"] = json!([{"name": "gpu"}]),
+        "spec.sourcePod",
+        &["resourceClaims"],
     ),
     (
         |w| {
@@ -365,11 +490,6 @@ const STREAM_AND_MODES: &[(Break, &str, &[&str])] = &[
         &["not supported in this version", "Hold"],
     ),
     (
-        |w| w.spec["migrationStrategy"] = "Sequential".into(),
-        "spec.migrationStrategy",
-        &["not supported", "ShadowPod"],
-    ),
-    (
         |w| w.spec["transferMode"] = "Registry".into(),
         "spec.transferMode",
         &["not supported", "Direct"],
@@ -438,6 +558,29 @@ fn what_only_looks_like_a_hindrance_passes() {
         |w| w.migrations.push(other("move", "orders-0", "Pending")),
         |w| claimed(w, json!(["ReadWriteOnce", "ReadWriteMany"])),
         |w| claimed(w, json!(["ReadOnlyMany"])),
+        // The volume moves with the pod: Sequential by itself.
+        |w| claimed(w, json!(["ReadWriteOnce"])),
+        |w| claimed(w, json!(["ReadWriteOncePod"])),
+        |w| w.spec["migrationStrategy"] = "Sequential".into(),
+        deployed,
+        bare,
+        |w| {
+            bare(w);
+            w.pod["spec"]["containers"][0]["ports"][0]["hostPort"] = 80.into();
+        },
+        |w| {
+            deployed(w);
+            anti_affinity(w, json!({"matchLabels": {"app": "orders"}}));
+        },
+        |w| {
+            let terms =
+                json!([{"matchExpressions": [{"key": "disk", "operator": "In", "values": ["fast"]}]}]);
+            bound_to(
+                w,
+                json!({"nodeAffinity": {"required": {"nodeSelectorTerms": terms}}}),
+            );
+        },
+        |w| w.pod["spec"]["containers"][0]["resources"] = json!({"limits": {"cpu": "1", "memory": "1Gi"}}),
         |w| anti_affinity(w, json!({"matchLabels": {"app": "rabbitmq"}})),
         |w| {
             anti_affinity(
@@ -489,10 +632,6 @@ fn fields_without_effect_and_risks_are_warned_of() {
             "emptyDir",
         ),
         (
-            |w| w.pod["spec"]["volumes"][0] = json!({"name": "host", "hostPath": {"path": "/x"}}),
-            "hostPath",
-        ),
-        (
             |w| {
                 w.pod["spec"]["containers"][0]["lifecycle"] =
                     json!({"postStart": {"exec": {"command": ["x"]}}})
@@ -529,7 +668,7 @@ fn defaults_are_filled_in_and_nothing_said_is_overruled() {
     default_spec(&mut spec, Some(&pod));
     let expected = json!({
         "sourcePod": "orders-0", "targetNode": "node-b", "containerName": "orders", "handoff": "Hold",
-        "migrationStrategy": "ShadowPod", "transferMode": "Direct", "checkpointBackend": "Runtime",
+        "transferMode": "Direct", "checkpointBackend": "Runtime",
         "restoreBackend": "RuntimeClass", "deadlineSeconds": 120
     });
     assert_eq!(serde_json::to_value(&spec).unwrap(), expected);

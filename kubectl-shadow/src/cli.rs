@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use shadow_core::api::MigrationStrategy;
 
 /// Moves a running, stateful message consumer to another node: its memory, its place in the message stream
 /// and its name.
@@ -75,6 +76,9 @@ pub struct Migrate {
     /// Container to move, for pods with several
     #[arg(long)]
     pub container: Option<String>,
+    /// Let the copy take over before the source goes, or the source go first [default: what owner and volumes need]
+    #[arg(long)]
+    pub strategy: Option<Strategy>,
     /// Follow the migration to its end (the default)
     #[arg(long, overrides_with = "no_wait")]
     pub wait: bool,
@@ -84,6 +88,24 @@ pub struct Migrate {
     /// Stop waiting after this long; the migration goes on
     #[arg(long, default_value = "10m", value_parser = duration, value_name = "TIME")]
     pub timeout: Duration,
+}
+
+/// How the pod's owner is dealt with.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Strategy {
+    /// The copy takes over before the source goes
+    ShadowPod,
+    /// The source goes before its copy starts (StatefulSets)
+    Sequential,
+}
+
+impl From<Strategy> for MigrationStrategy {
+    fn from(strategy: Strategy) -> Self {
+        match strategy {
+            Strategy::ShadowPod => Self::ShadowPod,
+            Strategy::Sequential => Self::Sequential,
+        }
+    }
 }
 
 /// `status`.

@@ -64,8 +64,7 @@ fn plan() -> Value {
         "container": "orders",
         "sourceNode": "node-a",
         "targetNode": "node-b",
-        "owner": "orders",
-        "ownerUid": "o",
+        "owner": {"kind": "StatefulSet", "name": "orders", "uid": "o"},
         "queue": {"queue": "orders.orders-0", "quorum": false, "controlQueueExisted": true},
         "checkpointBackend": "Runtime",
     })

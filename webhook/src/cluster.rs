@@ -3,12 +3,13 @@
 
 use std::future::Future;
 
-use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::apps::v1::{ReplicaSet, StatefulSet};
 use k8s_openapi::api::authentication::v1::UserInfo;
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec};
-use k8s_openapi::api::core::v1::{Node, PersistentVolumeClaim, Pod};
+use k8s_openapi::api::core::v1::{Node, PersistentVolume, PersistentVolumeClaim, Pod};
 use kube::api::{Api, ListParams, PostParams};
-use shadow_core::api::StatefulMigration;
+use shadow_core::api::{OwnerKind, StatefulMigration};
+use shadow_core::workload::Workload;
 
 /// A failed look-up.
 #[derive(Debug, thiserror::Error)]
@@ -28,18 +29,21 @@ pub type Looked<T> = Result<T, LookupError>;
 pub trait Cluster: Send + Sync + 'static {
     /// A pod.
     fn pod(&self, namespace: &str, name: &str) -> impl Future<Output = Looked<Option<Pod>>> + Send;
-    /// A StatefulSet.
-    fn stateful_set(
+    /// What owns a pod.
+    fn owner(
         &self,
         namespace: &str,
+        kind: OwnerKind,
         name: &str,
-    ) -> impl Future<Output = Looked<Option<StatefulSet>>> + Send;
+    ) -> impl Future<Output = Looked<Option<Workload>>> + Send;
     /// A volume claim.
     fn claim(
         &self,
         namespace: &str,
         name: &str,
     ) -> impl Future<Output = Looked<Option<PersistentVolumeClaim>>> + Send;
+    /// A volume.
+    fn volume(&self, name: &str) -> impl Future<Output = Looked<Option<PersistentVolume>>> + Send;
     /// All nodes.
     fn nodes(&self) -> impl Future<Output = Looked<Vec<Node>>> + Send;
     /// Migrations of a namespace.
@@ -76,11 +80,20 @@ impl Cluster for KubeCluster {
             .map_err(failed("the pod"))
     }
 
-    async fn stateful_set(&self, namespace: &str, name: &str) -> Looked<Option<StatefulSet>> {
-        Api::namespaced(self.client.clone(), namespace)
-            .get_opt(name)
-            .await
-            .map_err(failed("the StatefulSet"))
+    async fn owner(&self, namespace: &str, kind: OwnerKind, name: &str) -> Looked<Option<Workload>> {
+        let client = self.client.clone();
+        match kind {
+            OwnerKind::StatefulSet => {
+                let api: Api<StatefulSet> = Api::namespaced(client, namespace);
+                let found = api.get_opt(name).await.map_err(failed("the StatefulSet"))?;
+                Ok(found.map(Workload::from))
+            }
+            OwnerKind::ReplicaSet => {
+                let api: Api<ReplicaSet> = Api::namespaced(client, namespace);
+                let found = api.get_opt(name).await.map_err(failed("the ReplicaSet"))?;
+                Ok(found.map(Workload::from))
+            }
+        }
     }
 
     async fn claim(&self, namespace: &str, name: &str) -> Looked<Option<PersistentVolumeClaim>> {
@@ -88,6 +101,13 @@ impl Cluster for KubeCluster {
             .get_opt(name)
             .await
             .map_err(failed("the volume claim"))
+    }
+
+    async fn volume(&self, name: &str) -> Looked<Option<PersistentVolume>> {
+        Api::all(self.client.clone())
+            .get_opt(name)
+            .await
+            .map_err(failed("the volume"))
     }
 
     async fn nodes(&self) -> Looked<Vec<Node>> {

@@ -11,6 +11,7 @@ use kube::core::admission::{AdmissionRequest, AdmissionResponse, Operation};
 use serde_json::{Value, json};
 use shadow_core::api::{StatefulMigration, StatefulMigrationSpec};
 use shadow_core::validate::{self, Facts, Report, Requester};
+use shadow_core::workload;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
@@ -147,22 +148,28 @@ async fn around_pod<C: Cluster>(cluster: &C, namespace: &str, name: &str) -> Loo
     let Some(pod) = cluster.pod(namespace, name).await? else {
         return Ok(Facts::default());
     };
-    let mut owners = pod.metadata.owner_references.iter().flatten();
-    let set = owners.find(|owner| owner.kind == "StatefulSet" && owner.controller == Some(true));
-    let owner = match set {
-        Some(set) => cluster.stateful_set(namespace, &set.name).await?,
+    let owner = match workload::owner_of(&pod) {
+        Some((kind, owner)) => cluster.owner(namespace, kind, &owner.name).await?,
         None => None,
     };
-    let mut claims = Vec::new();
+    let (mut claims, mut volumes) = (Vec::new(), Vec::new());
     for volume in pod.spec.iter().flat_map(|spec| spec.volumes.iter().flatten()) {
-        if let Some(source) = &volume.persistent_volume_claim {
-            claims.extend(cluster.claim(namespace, &source.claim_name).await?);
+        let Some(source) = &volume.persistent_volume_claim else {
+            continue;
+        };
+        let Some(claim) = cluster.claim(namespace, &source.claim_name).await? else {
+            continue;
+        };
+        if let Some(bound) = claim.spec.as_ref().and_then(|spec| spec.volume_name.as_deref()) {
+            volumes.extend(cluster.volume(bound).await?);
         }
+        claims.push(claim);
     }
     Ok(Facts {
         pod: Some(pod),
         owner,
         claims,
+        volumes,
         ..Facts::default()
     })
 }

@@ -5,6 +5,7 @@
 
 use k8s_openapi::api::core::v1::Pod;
 use shadow_core::api::{MigrationStatus, Plan, StatefulMigration};
+use shadow_core::machine::Route;
 use shadow_core::names::{self, Key};
 
 /// What the pod becomes.
@@ -98,26 +99,20 @@ fn is_of(pod: &Pod, plan: &Plan, probe: bool) -> bool {
     } else {
         pod.metadata.name.as_ref()
     };
-    meant == Some(&plan.source.name)
-        && owners.any(|owner| owner.uid == plan.owner_uid && owner.controller == Some(true))
+    let ours = |uid: &String| plan.owner.as_ref().is_some_and(|owner| owner.uid == *uid);
+    meant == Some(&plan.source.name) && owners.any(|owner| ours(&owner.uid) && owner.controller == Some(true))
 }
 
-/// The key of the second handoff, once the first one cannot be undone any more.
+/// The key of the pod that is re-created, once the first handoff cannot be undone any more.
 fn key(
     migration: &StatefulMigration,
     status: &MigrationStatus,
     probe: bool,
 ) -> Result<Option<Key>, RewriteError> {
-    if let Some(second) = status.legs.iter().rev().find(|leg| leg.number == 2) {
-        return Ok(Some(second.key.clone()));
-    }
-    let committed = status
-        .legs
-        .iter()
-        .any(|leg| leg.number == 1 && leg.committed.is_some());
-    if !committed && !probe {
+    let committed = status.legs.iter().any(|leg| leg.committed.is_some());
+    let Some(plan) = status.plan.as_ref().filter(|_| committed || probe) else {
         return Ok(None);
-    }
+    };
     let no_key = |reason: String| RewriteError::NoKey {
         migration: migration.metadata.name.clone().unwrap_or_default(),
         reason,
@@ -127,8 +122,8 @@ fn key(
         .uid
         .as_deref()
         .ok_or_else(|| no_key("it has no uid".to_owned()))?;
-    Key::of(uid, 2, 0)
-        .map(Some)
+    Route::of(plan)
+        .key_of_recreated(status, uid)
         .map_err(|error| no_key(error.to_string()))
 }
 

@@ -14,10 +14,11 @@ use axum::http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::authentication::v1::UserInfo;
-use k8s_openapi::api::core::v1::{Node, PersistentVolumeClaim, Pod};
+use k8s_openapi::api::core::v1::{Node, PersistentVolume, PersistentVolumeClaim, Pod};
 use serde_json::{Value, json};
-use shadow_core::api::StatefulMigration;
+use shadow_core::api::{OwnerKind, StatefulMigration};
 use shadow_core::names;
+use shadow_core::workload::Workload;
 use shadow_webhook::cluster::{Cluster, Looked, LookupError};
 use shadow_webhook::router;
 use tower::ServiceExt;
@@ -69,8 +70,14 @@ impl Cluster for Fake {
             .find(|pod| pod.metadata.name.as_deref() == Some(name)))
     }
 
-    async fn stateful_set(&self, _namespace: &str, name: &str) -> Looked<Option<StatefulSet>> {
-        Ok(self.look(&[json!({"metadata": {"name": name}})]).await?.pop())
+    async fn owner(&self, _namespace: &str, kind: OwnerKind, name: &str) -> Looked<Option<Workload>> {
+        assert_eq!(kind, OwnerKind::StatefulSet);
+        let sets: Vec<StatefulSet> = self.look(&[json!({"metadata": {"name": name}})]).await?;
+        Ok(sets.into_iter().next().map(Workload::from))
+    }
+
+    async fn volume(&self, _name: &str) -> Looked<Option<PersistentVolume>> {
+        Ok(None)
     }
 
     async fn claim(&self, _namespace: &str, _name: &str) -> Looked<Option<PersistentVolumeClaim>> {
@@ -158,7 +165,7 @@ fn leg(number: u8, attempt: u32, committed: bool) -> Value {
 fn under_way(name: &str, phase: &str, legs: Value) -> Value {
     let plan = json!({"strategy": "ShadowPod", "because": "", "container": "orders", "sourceNode": "node-a",
         "source": {"namespace": "default", "name": "orders-0", "uid": "x"}, "targetNode": "node-b",
-        "owner": "orders", "ownerUid": OWNER, "checkpointBackend": "Runtime",
+        "owner": {"kind": "StatefulSet", "name": "orders", "uid": OWNER}, "checkpointBackend": "Runtime",
         "queue": {"queue": "q", "quorum": false, "controlQueueExisted": false}});
     let status = json!({"phase": phase, "plan": plan, "legs": legs});
     migration(name, json!({"sourcePod": "orders-0"}), status)

@@ -17,6 +17,7 @@ use tracing::info;
 use super::Agent;
 use super::problem::Refusal;
 use crate::archive::{ArchiveError, pack};
+use crate::keys::state::ClaimRecord;
 use crate::transfer::bridge::written_body;
 
 type Answer<T> = Result<Json<T>, Refusal>;
@@ -26,7 +27,7 @@ pub(super) async fn node(State(agent): State<Agent>) -> Answer<NodeFacts> {
     Ok(Json(agent.helper.inspect().await?))
 }
 
-/// `PUT /v1/keys/{key}`.
+/// `PUT /v1/keys/{key}`. Announced again after its restore failed, the key may be claimed once more.
 pub(super) async fn announce(
     State(agent): State<Agent>,
     Path(key): Path<Key>,
@@ -35,7 +36,12 @@ pub(super) async fn announce(
     let slot = agent.keys.slot(&key);
     let differs = slot.update(|state| match &state.announcement {
         Some(present) if *present != announcement => Some(present.clone()),
-        Some(_) => None,
+        Some(_) => {
+            if let ClaimRecord::Failed { .. } = state.claim {
+                state.claim = ClaimRecord::Free;
+            }
+            None
+        }
         None => {
             state.namespace.clone_from(&announcement.namespace);
             state.announcement = Some(announcement.clone());

@@ -42,7 +42,8 @@ pub async fn perform(
         Action::InstallRule => rule::install(ctx, subject).await.map(done),
         Action::ProveRule => rule::prove(ctx, subject).await,
         Action::RemoveRule => rule::remove(ctx, subject).await.map(done),
-        Action::CreateShadow => pods::create_shadow(ctx, subject).await.map(done),
+        Action::CreateTarget => pods::create_target(ctx, subject).await.map(done),
+        Action::Adopt { from, to } => pods::adopt(ctx, &from, &to).await.map(done),
         Action::DeletePod(proof) => pods::delete(ctx, &proof).await.map(done),
         Action::Kill(proof) => node::kill(ctx, subject, &proof).await,
         Action::DropPod(dead) => pods::drop_dead(ctx, &dead).await.map(done),
@@ -53,6 +54,9 @@ pub async fn perform(
         Action::DropControl { pod } => stream::drop_control(ctx, subject, &pod).await.map(done),
         Action::Checkpoint { pod } => node::checkpoint(ctx, subject, pod).await,
         Action::Fetch { checkpoint } => node::fetch(ctx, subject, &checkpoint).await,
+        Action::RetryRestore { key, pod } => node::announce(ctx, subject, &key, &pod)
+            .await
+            .map(|()| Outcome::RestoreRetried),
         Action::AbortKey { reason } => node::abort(ctx, subject, reason).await.map(done),
         Action::ForgetKeys => node::forget(ctx, subject).await.map(done),
     }

@@ -1,7 +1,8 @@
 //! Effects on nodes, through their agents.
 
+use shadow_core::api::Plan;
 use shadow_core::machine::proof::Expendable;
-use shadow_core::machine::{Outcome, limits};
+use shadow_core::machine::{Outcome, Route, limits};
 use shadow_core::names::Key;
 use shadow_core::wire::{Abort, Announcement, CheckpointRequest, Checkpointed, Ending, KillRequest, PodRef};
 
@@ -24,13 +25,20 @@ pub(super) async fn announce(
         pod: pod.to_owned(),
         container: plan.container.clone(),
     };
-    if leg.number == 1 {
-        let second = Key::of(&subject.uid(), 2, 0).map_err(|e| ControllerError::Malformed(e.to_string()))?;
+    if let Some(second) = recreated(subject)?.filter(|second| second != key) {
         ctx.agents
             .announce(&leg.to.node, &second, &to(&plan.source.name))
             .await?;
     }
     ctx.agents.announce(&leg.to.node, key, &to(pod)).await.map(drop)
+}
+
+/// Key of the pod that the StatefulSet re-creates, if it does so on this route.
+fn recreated(subject: Subject<'_>) -> Result<Option<Key>, ControllerError> {
+    let status = subject.migration.status.clone().unwrap_or_default();
+    Route::of(subject.plan)
+        .key_of_recreated(&status, &subject.uid())
+        .map_err(|e| ControllerError::Malformed(e.to_string()))
 }
 
 pub(super) async fn checkpoint(
@@ -71,7 +79,7 @@ pub(super) async fn kill(
     let body = KillRequest {
         pod: proof.pod().clone(),
         container: plan.container.clone(),
-        quiet_millis: u64::try_from(limits::QUIET.as_millis()).unwrap_or_default(),
+        quiet_millis: quiet_millis(plan),
     };
     match ctx.agents.kill(&leg.from.node, &leg.key, &body).await {
         Ok(Ending::Ended) => Ok(Outcome::Ended),
@@ -96,6 +104,14 @@ pub(super) async fn kill(
     }
 }
 
+/// On the route on which the source goes first, there is nobody else to whom requests could go.
+fn quiet_millis(plan: &Plan) -> u64 {
+    match Route::of(plan) {
+        Route::Twice | Route::Once => u64::try_from(limits::QUIET.as_millis()).unwrap_or_default(),
+        Route::InPlace => 0,
+    }
+}
+
 pub(super) async fn abort(
     ctx: &Context,
     subject: Subject<'_>,
@@ -111,13 +127,12 @@ pub(super) async fn abort(
 /// Removes the keys of all attempts from both nodes, and that of the second handoff, which was announced early.
 pub(super) async fn forget(ctx: &Context, subject: Subject<'_>) -> Result<(), ControllerError> {
     let Subject { plan, migration, .. } = subject;
-    let second = Key::of(&subject.uid(), 2, 0).map_err(|e| ControllerError::Malformed(e.to_string()))?;
     let legs = migration
         .status
         .iter()
         .flat_map(|s| &s.legs)
         .map(|leg| leg.key.clone());
-    let mut keys: Vec<Key> = legs.chain([second]).collect();
+    let mut keys: Vec<Key> = legs.chain(recreated(subject)?).collect();
     keys.sort();
     keys.dedup();
     // The present key goes last: while the target's agent knows it, this step is not over.

@@ -1,9 +1,12 @@
 //! Effects on pods. A deletion always names the incarnation that is meant.
 
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::{DeleteParams, PostParams, Preconditions};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::{Api, ResourceExt};
+use serde_json::json;
+use shadow_core::machine::Route;
 use shadow_core::machine::proof::{Dead, Expendable};
+use shadow_core::names;
 use shadow_core::restore_pod::{self, Cause};
 use shadow_core::wire::PodRef;
 
@@ -12,7 +15,7 @@ use crate::context::Context;
 use crate::error::ControllerError;
 
 /// Creates the pod that takes over in the first handoff. One that exists already is left to the next look.
-pub(super) async fn create_shadow(ctx: &Context, subject: Subject<'_>) -> Result<(), ControllerError> {
+pub(super) async fn create_target(ctx: &Context, subject: Subject<'_>) -> Result<(), ControllerError> {
     let Subject { migration, plan, leg } = subject;
     let api: Api<Pod> = Api::namespaced(ctx.client.clone(), &plan.source.namespace);
     let source = api.get(&plan.source.name).await?;
@@ -21,10 +24,54 @@ pub(super) async fn create_shadow(ctx: &Context, subject: Subject<'_>) -> Result
         name: &name,
         uid: &uid,
     };
-    let shadow = restore_pod::shadow_of(&source, &leg.key, cause, &plan.container, &leg.to.node);
-    match api.create(&PostParams::default(), &shadow).await {
+    let (key, container, node) = (&leg.key, plan.container.as_str(), leg.to.node.as_str());
+    let target = match Route::of(plan) {
+        Route::Twice => restore_pod::shadow_of(&source, key, cause, container, node),
+        Route::Once => restore_pod::successor_of(&source, &leg.to.pod, key, cause, container, node),
+        Route::InPlace => {
+            return Err(ControllerError::Malformed(format!(
+                "pod {} is re-created by its StatefulSet, not by us",
+                leg.to.pod
+            )));
+        }
+    };
+    match api.create(&PostParams::default(), &target).await {
         Ok(_) => Ok(()),
         Err(kube::Error::Api(status)) if status.reason == "AlreadyExists" => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A ReplicaSet that counts one pod too many gives up the one with the lowest cost: the source, should it act before
+/// the source is deleted.
+pub(super) async fn adopt(ctx: &Context, from: &PodRef, to: &PodRef) -> Result<(), ControllerError> {
+    let api: Api<Pod> = Api::namespaced(ctx.client.clone(), &from.namespace);
+    let Some(source) = api
+        .get_opt(&from.name)
+        .await?
+        .filter(|pod| pod.uid().as_ref() == Some(&from.uid))
+    else {
+        return Ok(());
+    };
+    let params = PatchParams::default();
+    let cheap = json!({"metadata": {"uid": from.uid, "annotations": {names::DELETION_COST: LOWEST_COST}}});
+    patched(
+        api.patch_metadata(&from.name, &params, &Patch::Merge(&cheap))
+            .await,
+    )?;
+    let labels = restore_pod::template_hashes(&source);
+    let known = json!({"metadata": {"uid": to.uid, "labels": labels}});
+    patched(api.patch_metadata(&to.name, &params, &Patch::Merge(&known)).await)
+}
+
+/// Lowest deletion cost there is.
+const LOWEST_COST: &str = "-2147483647";
+
+/// A pod that is gone or replaced meanwhile is for the next look.
+fn patched<T>(outcome: Result<T, kube::Error>) -> Result<(), ControllerError> {
+    match outcome {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Ok(()),
         Err(error) => Err(error.into()),
     }
 }

@@ -7,7 +7,8 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, ObjectMeta, PostParams};
 use kube::{Api, ResourceExt};
 use serde_json::json;
-use shadow_core::machine::Outcome;
+use shadow_core::api::Owner;
+use shadow_core::machine::{Outcome, Route};
 use shadow_core::names;
 
 use super::Subject;
@@ -30,16 +31,21 @@ pub(super) async fn install(ctx: &Context, subject: Subject<'_>) -> Result<(), C
 pub(super) async fn prove(ctx: &Context, subject: Subject<'_>) -> Result<Outcome, ControllerError> {
     let plan = subject.plan;
     let sets: Api<StatefulSet> = Api::namespaced(ctx.client.clone(), &plan.source.namespace);
-    let set = sets.get(&plan.owner).await?;
+    let owner = owner(subject)?;
+    let set = sets.get(&owner.name).await?;
     let pods: Api<Pod> = Api::namespaced(ctx.client.clone(), &plan.source.namespace);
-    let probe = probe(&set, subject)?;
+    let probe = probe(&set, owner, subject)?;
     let params = PostParams {
         dry_run: true,
         field_manager: None,
     };
     let answer = pods.create(&params, &probe).await?;
-    let key = names::Key::of(&subject.uid(), 2, 0).map_err(|e| ControllerError::Malformed(e.to_string()))?;
-    if answer.annotations().get(names::RESTORE_KEY).map(String::as_str) == Some(key.as_str()) {
+    let status = subject.migration.status.clone().unwrap_or_default();
+    let key = Route::of(plan)
+        .key_of_recreated(&status, &subject.uid())
+        .map_err(|e| ControllerError::Malformed(e.to_string()))?;
+    let answered = answer.annotations().get(names::RESTORE_KEY).map(String::as_str);
+    if answered.is_some() && answered == key.as_ref().map(names::Key::as_str) {
         ctx.rule_was_proven(&subject.uid());
         return Ok(Outcome::RuleProven);
     }
@@ -61,20 +67,20 @@ pub(super) async fn remove(ctx: &Context, subject: Subject<'_>) -> Result<(), Co
 
 /// The pod as the StatefulSet would create it, under the source's name. The dry run uses a generated suffix, since
 /// the name itself is taken while the source lives.
-fn probe(set: &StatefulSet, subject: Subject<'_>) -> Result<Pod, ControllerError> {
+fn probe(set: &StatefulSet, owner: &Owner, subject: Subject<'_>) -> Result<Pod, ControllerError> {
     let plan = subject.plan;
     let template = set
         .spec
         .as_ref()
         .map(|spec| spec.template.clone())
-        .ok_or_else(|| ControllerError::Malformed(format!("StatefulSet {} has no spec", plan.owner)))?;
+        .ok_or_else(|| ControllerError::Malformed(format!("StatefulSet {} has no spec", owner.name)))?;
     let mut metadata = template.metadata.unwrap_or_default();
     metadata
         .annotations
         .get_or_insert_default()
         .insert(names::RULE_PROBE.to_owned(), plan.source.name.clone());
-    let owner = serde_json::from_value(json!([{
-        "apiVersion": "apps/v1", "kind": "StatefulSet", "name": plan.owner, "uid": plan.owner_uid, "controller": true
+    let references = serde_json::from_value(json!([{
+        "apiVersion": "apps/v1", "kind": "StatefulSet", "name": owner.name, "uid": owner.uid, "controller": true
     }]))
     .map_err(|e| ControllerError::Malformed(e.to_string()))?;
     Ok(Pod {
@@ -83,12 +89,21 @@ fn probe(set: &StatefulSet, subject: Subject<'_>) -> Result<Pod, ControllerError
             namespace: Some(plan.source.namespace.clone()),
             labels: metadata.labels,
             annotations: metadata.annotations,
-            owner_references: Some(owner),
+            owner_references: Some(references),
             ..ObjectMeta::default()
         },
         spec: template.spec,
         status: None,
     })
+}
+
+/// Only on the routes on which a StatefulSet re-creates the pod is there a rule.
+fn owner(subject: Subject<'_>) -> Result<&Owner, ControllerError> {
+    subject
+        .plan
+        .owner
+        .as_ref()
+        .ok_or_else(|| ControllerError::Malformed("the plan has a rule but no owner".to_owned()))
 }
 
 fn configuration(
@@ -104,7 +119,7 @@ fn configuration(
     );
     let owned = format!(
         "has(object.metadata.ownerReferences) && object.metadata.ownerReferences.exists(o, o.uid == '{}')",
-        plan.owner_uid
+        owner(subject)?.uid
     );
     serde_json::from_value(json!({
         "apiVersion": "admissionregistration.k8s.io/v1",

@@ -10,7 +10,7 @@ mod stopping;
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use kube::{Api, ResourceExt};
 use shadow_core::api::{Leg, Plan, StatefulMigration, Step};
-use shadow_core::machine::{KeySeen, Observed, PodSeen, RuleSeen};
+use shadow_core::machine::{KeySeen, Observed, PodSeen, Route, RuleSeen};
 use shadow_core::names;
 
 use crate::context::Context;
@@ -40,7 +40,7 @@ enum Look {
 struct Needs(&'static [Look]);
 
 impl Needs {
-    fn of(step: Step, leg: u8) -> Self {
+    fn of(step: Step, leg: u8, route: Route) -> Self {
         use Look::{
             Connection, Consumers, From, FromControl, Hold, Key, Leftovers, Primary, Rule, To, ToControl,
             Traffic,
@@ -51,11 +51,14 @@ impl Needs {
             (Step::Stage, _) => &[From, To, Key],
             (Step::Hold, _) => &[From, Primary, Hold, FromControl, Connection],
             (Step::Checkpoint | Step::Transfer, _) => &[From],
+            (Step::Restore, _) if route == Route::InPlace => &[From, To, Hold, Key],
             (Step::Restore, _) => &[From, Hold, Key],
             (Step::Commit, _) => &[From, Consumers, Hold],
+            (Step::Exclude, _) if route == Route::Once => &[From, To, Consumers],
             (Step::Exclude, _) => &[From, Consumers, Rule],
             (Step::Release, _) => &[To, Consumers],
             (Step::Switch, _) => &[From, To, Traffic],
+            (Step::Retire, _) if route == Route::Once => &[From, To, Hold, FromControl],
             (Step::Retire, _) => &[From, Hold, FromControl],
             (Step::Clean, _) => &[From, Key, Rule, Leftovers],
             (Step::Abandon, _) => &[
@@ -85,7 +88,7 @@ pub async fn observe(
     leg: &Leg,
     step: Step,
 ) -> Observed {
-    let needs = Needs::of(step, leg.number);
+    let needs = Needs::of(step, leg.number, Route::of(plan));
     let cancel = migration.spec.cancel || migration.metadata.deletion_timestamp.is_some();
     let mut seen = Observed {
         cancel,

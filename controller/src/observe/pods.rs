@@ -4,6 +4,7 @@ use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodStatus};
 use kube::{Api, ResourceExt};
 use shadow_core::machine::{PodSeen, PodView};
 use shadow_core::names;
+use shadow_core::workload::controller_of;
 
 use crate::context::Context;
 use crate::error::ControllerError;
@@ -50,6 +51,9 @@ pub(crate) fn view(pod: &Pod, container: &str) -> PodView {
         settled: never_restarts,
         ended: over || (exited && (never_restarts || pod.metadata.deletion_timestamp.is_some())),
         alone: is_alone(pod),
+        claims: has_claims(pod),
+        owner: controller_of(pod).map(|owner| owner.uid.clone()),
+        hashed: pod.labels().keys().any(|label| names::is_template_hash(label)),
         restarts: ours.map_or(0, |c| c.restart_count),
         trouble: trouble(&status, ours),
     }
@@ -65,6 +69,11 @@ fn is_alone(pod: &Pod) -> bool {
         .any(|c| c.restart_policy.is_some());
     let debuggers = spec.ephemeral_containers.iter().flatten().next().is_some();
     spec.containers.len() == 1 && !sidecars && !debuggers
+}
+
+fn has_claims(pod: &Pod) -> bool {
+    let mut volumes = pod.spec.iter().flat_map(|spec| spec.volumes.iter().flatten());
+    volumes.any(|volume| volume.persistent_volume_claim.is_some())
 }
 
 fn container_status<'a>(status: &'a PodStatus, name: &str) -> Option<&'a ContainerStatus> {

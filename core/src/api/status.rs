@@ -147,14 +147,40 @@ pub struct Plan {
     pub source_node: String,
     /// Node it moves to.
     pub target_node: String,
-    /// Name of the StatefulSet that owns the pod.
-    pub owner: String,
-    /// UID of the StatefulSet.
-    pub owner_uid: String,
+    /// What owns the pod; absent for a pod that nobody owns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<Owner>,
     /// The stream.
     pub queue: QueuePlan,
     /// How the process is dumped.
     pub checkpoint_backend: CheckpointBackend,
+}
+
+/// What owns a pod that can be moved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Owner {
+    /// What it is.
+    pub kind: OwnerKind,
+    /// Name.
+    pub name: String,
+    /// UID.
+    pub uid: String,
+}
+
+/// Owners whose pods can be moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum OwnerKind {
+    /// Gives its pods names, and re-creates them under these.
+    StatefulSet,
+    /// Of a Deployment: counts its pods, whatever their names.
+    ReplicaSet,
+}
+
+impl fmt::Display for OwnerKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
 }
 
 /// The stream, resolved.
@@ -234,6 +260,9 @@ pub struct Leg {
     /// Time that the runtime's restore took, microseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restore_micros: Option<u64>,
+    /// Restores of this handoff that failed and were asked for once more.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub restores_failed: u32,
     /// The point of no return of this handoff.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub committed: Option<MicroTime>,
@@ -249,6 +278,10 @@ pub struct Leg {
     /// The node said that no process of the old instance's container is left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<MicroTime>,
+}
+
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// Connections to the broker at one moment.

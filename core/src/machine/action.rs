@@ -20,8 +20,22 @@ pub enum Action {
     InstallRule,
     /// Show by a dry run that the rule is in force.
     ProveRule,
-    /// Create the shadow pod.
-    CreateShadow,
+    /// Create the pod that takes over in the first handoff.
+    CreateTarget,
+    /// Make the target one of its ReplicaSet's pods, and the source the one that it gives up.
+    Adopt {
+        /// The source.
+        from: PodRef,
+        /// The target.
+        to: PodRef,
+    },
+    /// Let a key be claimed once more, after its restore failed.
+    RetryRestore {
+        /// Key.
+        key: Key,
+        /// Pod that may claim it.
+        pod: String,
+    },
     /// Declare the hold queue and ask the instance in `pod` to wait on it.
     Park {
         /// Pod of the instance.
@@ -86,6 +100,8 @@ pub enum Outcome {
     Checkpointed(Checkpointed),
     /// The transfer.
     Transferred(Transferred),
+    /// The key may be claimed once more.
+    RestoreRetried,
     /// No process of the old instance's container is left.
     Ended,
 }

@@ -100,6 +100,8 @@ pub enum Change {
     Parked,
     /// The copy runs.
     Restored {
+        /// UID of its pod.
+        uid: String,
         /// Time that the restore took, microseconds.
         micros: u64,
     },

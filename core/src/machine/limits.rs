@@ -24,5 +24,7 @@ pub const QUIET: SignedDuration = SignedDuration::from_millis(300);
 pub const DEADLINE_SECONDS: u32 = 120;
 /// Attempts of the second handoff before a person is asked; the shadow goes on in any case.
 pub const SECOND_LEG_ATTEMPTS: u32 = 5;
+/// Times that a restore is asked for once more when the source has gone already; then a person is asked.
+pub const RESTORES: u32 = 3;
 /// How far in the future "look again" lies when a watch will tell earlier.
 pub const IDLE: SignedDuration = SignedDuration::from_secs(5);

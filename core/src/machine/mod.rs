@@ -1,9 +1,11 @@
 //! The machine: from what is wanted, what is recorded and what is seen to what happens next.
 //!
 //! ```text
-//! Prepare → [ Stage → Hold → Checkpoint → Transfer → Restore → Commit → Exclude → Release → Switch → Retire ]×2 → Clean
+//! Prepare → [ Stage → Hold → Checkpoint → Transfer → Restore → Commit → Exclude → Release → Switch → Retire ] → Clean
 //!               └────────────── Abandon (undo, before Commit) ──────────────┘
 //! ```
+//!
+//! One handoff stands in brackets; [`Route`] says how many a move has and in which order their steps come.
 //!
 //! [`next_step`] is pure: no clock, no I/O, no memory but `status`. One module per step says what holds when the
 //! step succeeds and what holds when it fails. The caller performs a decided [`Action`] only after the intent of
@@ -15,11 +17,13 @@ pub mod limits;
 pub mod observed;
 pub mod proof;
 pub mod record;
+pub mod route;
 pub mod steps;
 
 pub use action::{Action, Outcome};
 pub use decision::{Cause, Change, Decision, End, Next};
 pub use observed::{ConnectionSeen, KeySeen, Observed, PodSeen, PodView, QueueSeen, RuleSeen, TrafficSeen};
+pub use route::Route;
 
 use k8s_openapi::jiff::Timestamp;
 
@@ -34,6 +38,8 @@ pub struct Scene<'a> {
     pub status: &'a MigrationStatus,
     /// The resolved plan.
     pub plan: &'a Plan,
+    /// The handoffs that it consists of.
+    pub route: Route,
     /// The present handoff.
     pub leg: &'a Leg,
     /// What was seen.
@@ -70,6 +76,7 @@ pub fn next_step(
         spec,
         status,
         plan,
+        route: Route::of(plan),
         leg,
         seen,
         now,

@@ -65,6 +65,12 @@ pub struct PodView {
     pub ended: bool,
     /// It has no container beside the moved one that could still run.
     pub alone: bool,
+    /// It mounts a claim, which another node may be able to mount only when this one has let go of it.
+    pub claims: bool,
+    /// UID of its controller.
+    pub owner: Option<String>,
+    /// It bears the label by which a ReplicaSet knows its pods.
+    pub hashed: bool,
     /// Restarts of the moved container.
     pub restarts: i32,
     /// Why it does not start, when something says so (`FailedScheduling`, `ErrImagePull`, …).

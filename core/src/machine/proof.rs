@@ -85,12 +85,15 @@ pub struct Dead {
 }
 
 impl Dead {
-    /// The node saw its only container end, and kubelet will not start it again.
+    /// The node saw its only container end, and kubelet will not start it again. Where its successor is another node's
+    /// only after this one has let go of a volume, kubelet's own clean-up has to be waited for.
     pub fn prove(leg: &Leg, namespace: &str, view: &PodView) -> Option<Self> {
         leg.ended.as_ref()?;
         let superseded = Expendable::superseded(leg, namespace)?;
         let same = superseded.pod.uid == view.uid;
-        (same && view.terminating && view.settled && view.alone).then_some(Self { pod: superseded.pod })
+        let volumes_wait = view.claims && leg.from.pod == leg.to.pod;
+        (same && view.terminating && view.settled && view.alone && !volumes_wait)
+            .then_some(Self { pod: superseded.pod })
     }
 
     /// The incarnation whose object may be removed at once.

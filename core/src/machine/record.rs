@@ -6,7 +6,8 @@ use k8s_openapi::jiff::Timestamp;
 use crate::api::{Instance, Intent, Leg, MigrationStatus, Phase, Plan, Rollback, Step, StepRecord, Verdict};
 use crate::machine::action::Outcome;
 use crate::machine::decision::{Cause, Change, End, Next};
-use crate::names::{self, BadKey, Key};
+use crate::machine::route::Route;
+use crate::names::{BadKey, Key};
 
 /// Writes the plan and the intent of the first step.
 pub fn begin(
@@ -23,7 +24,7 @@ pub fn begin(
         restarts,
     };
     let to = Instance {
-        pod: names::shadow_pod(&from.pod),
+        pod: Route::of(&plan).first_target(&plan, uid),
         node: plan.target_node.clone(),
         ..Instance::default()
     };
@@ -68,7 +69,8 @@ pub fn enter(status: &mut MigrationStatus, step: Step, now: Timestamp) {
         key,
         since: MicroTime(now),
     });
-    status.phase = phase_of(step, leg);
+    let route = status.plan.as_ref().map(Route::of);
+    status.phase = phase_of(step, leg, route);
     status.start_time.get_or_insert(MicroTime(now));
 }
 
@@ -103,6 +105,7 @@ pub fn absorb(status: &mut MigrationStatus, outcome: Outcome, now: Timestamp) ->
         }
         Outcome::Checkpointed(facts) => leg.checkpoint = Some(facts),
         Outcome::Transferred(facts) => leg.transfer = Some(facts),
+        Outcome::RestoreRetried => leg.restores_failed += 1,
         Outcome::Ended => leg.ended = Some(MicroTime(now)),
     }
     true
@@ -122,7 +125,7 @@ pub fn finish(status: &mut MigrationStatus, end: End, now: Timestamp) {
     if status.verdict.is_none() {
         let because = match end {
             End::Completed => {
-                "both handoffs were proven: everything delivered was acknowledged before the dump, and nobody \
+                "every handoff was proven: everything delivered was acknowledged before the dump, and nobody \
                  consumed the queue until the copy took it up"
             }
             End::Undone => "the source kept its memory and its place in the stream",
@@ -182,7 +185,10 @@ fn apply_change(
         Change::None | Change::Begin { .. } => {}
         Change::Staged { uid } => leg.to.uid = Some(uid.clone()),
         Change::Parked => leg.parked = Some(now),
-        Change::Restored { micros } => leg.restore_micros = Some(*micros),
+        Change::Restored { uid, micros } => {
+            leg.to.uid = Some(uid.clone());
+            leg.restore_micros = Some(*micros);
+        }
         Change::Committed => leg.committed = Some(now),
         Change::Released => leg.released = Some(now),
     }
@@ -220,6 +226,7 @@ fn leg(uid: &str, number: u8, attempt: u32, from: Instance, to: Instance) -> Res
         checkpoint: None,
         transfer: None,
         restore_micros: None,
+        restores_failed: 0,
         committed: None,
         unpark_sent: None,
         unpark_first_sent: None,
@@ -228,8 +235,9 @@ fn leg(uid: &str, number: u8, attempt: u32, from: Instance, to: Instance) -> Res
     })
 }
 
-fn phase_of(step: Step, leg: u8) -> Phase {
+fn phase_of(step: Step, leg: u8, route: Option<Route>) -> Phase {
     match (step, leg) {
+        (Step::Exclude | Step::Retire, _) if route == Some(Route::InPlace) => Phase::Restoring,
         (Step::Prepare | Step::Stage, 0 | 1) => Phase::Pending,
         (Step::Hold | Step::Checkpoint, 0 | 1) => Phase::Checkpointing,
         (Step::Transfer, 0 | 1) => Phase::Transferring,

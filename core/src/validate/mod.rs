@@ -1,7 +1,7 @@
 //! What is refused, what is defaulted and what is warned of, before anything is touched. Shared by the admission
 //! webhook, the controller and the command line, so that each says the same in the same words.
 //!
-//! Guarantee: a migration that passes names a running StatefulSet pod, a node that can restore it, a stream and a
+//! Guarantee: a migration that passes names a running pod that can be moved, a node that can restore it, a stream and a
 //! broker, and uses nothing that this version cannot do. Every refusal names the field and the way out.
 
 mod modes;
@@ -11,14 +11,12 @@ mod target;
 
 use std::fmt;
 
-use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::{Node, PersistentVolumeClaim, Pod};
+use k8s_openapi::api::core::v1::{Node, PersistentVolume, PersistentVolumeClaim, Pod};
 
-use crate::api::{
-    Handoff, MigrationStrategy, RestoreBackend, StatefulMigration, StatefulMigrationSpec, TransferMode,
-};
+use crate::api::{Handoff, RestoreBackend, StatefulMigration, StatefulMigrationSpec, TransferMode};
 use crate::settings;
 use crate::wire::CheckpointBackend;
+use crate::workload::Workload;
 
 /// Default of `spec.deadlineSeconds`.
 pub const DEADLINE_SECONDS: u32 = 120;
@@ -28,12 +26,14 @@ pub const DEADLINE_SECONDS: u32 = 120;
 pub struct Facts {
     /// The pod that the spec names, if it exists.
     pub pod: Option<Pod>,
-    /// The StatefulSet that owns it, if one does.
-    pub owner: Option<StatefulSet>,
+    /// What owns it, if that is something whose pods can be moved.
+    pub owner: Option<Workload>,
     /// All nodes.
     pub nodes: Vec<Node>,
     /// Claims that the pod's volumes refer to, those that exist.
     pub claims: Vec<PersistentVolumeClaim>,
+    /// Volumes that these claims are bound to.
+    pub volumes: Vec<PersistentVolume>,
     /// Migrations in the same namespace.
     pub migrations: Vec<StatefulMigration>,
     /// Who asks, and what they may do; absent where that was settled at admission.
@@ -142,10 +142,6 @@ pub fn default_spec(spec: &mut StatefulMigrationSpec, pod: Option<&Pod>) {
     spec.restore_backend.get_or_insert(RestoreBackend::RuntimeClass);
     spec.deadline_seconds.get_or_insert(DEADLINE_SECONDS);
     let Some(pod) = pod else { return };
-    if source::owner(pod).is_some_and(|owner| owner.kind == "StatefulSet") {
-        spec.migration_strategy
-            .get_or_insert(MigrationStrategy::ShadowPod);
-    }
     if spec.container_name.is_none() {
         spec.container_name = settings::only_container(pod);
     }

@@ -2,7 +2,7 @@
 //! here are answered with a warning.
 
 use super::Report;
-use crate::api::{Handoff, MigrationStrategy, RestoreBackend, StatefulMigrationSpec, TransferMode};
+use crate::api::{Handoff, RestoreBackend, StatefulMigrationSpec, TransferMode};
 
 pub(super) fn check(spec: &StatefulMigrationSpec, report: &mut Report) {
     unsupported(spec, report);
@@ -16,13 +16,6 @@ fn unsupported(spec: &StatefulMigrationSpec, report: &mut Report) {
             "Live is not supported in this version; leave it out or use Hold, which is exact at every rate",
         ),
         Some(Handoff::Hold) | None => {}
-    }
-    match spec.migration_strategy {
-        Some(MigrationStrategy::Sequential) => report.refuse(
-            "spec.migrationStrategy",
-            "Sequential is not supported in this version; leave it out or use ShadowPod",
-        ),
-        Some(MigrationStrategy::ShadowPod) | None => {}
     }
     match spec.transfer_mode {
         Some(TransferMode::Registry) => report.refuse(

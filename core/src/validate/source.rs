@@ -1,13 +1,15 @@
-//! The pod to move: that it exists, runs, belongs to a StatefulSet, and is nobody else's to move.
+//! The pod to move: that it exists, runs, belongs to somebody who lets it be moved, and is nobody else's to move.
 
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodSpec};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
 use super::{Facts, Report, Requester};
 use crate::api::StatefulMigrationSpec;
+use crate::workload::controller_of;
 use crate::{names, settings};
 
+mod selector;
 mod shape;
+mod volumes;
 
 const FIELD: &str = "spec.sourcePod";
 const MIRROR: &str = "kubernetes.io/config.mirror";
@@ -32,19 +34,10 @@ pub(super) fn check(
         );
     };
     alone(name, spec, facts, report);
-    owned(wanted, pod, report);
+    owned(wanted, pod, facts, report);
     running(wanted, pod, report);
     container(spec, pod, facts, report);
-    shape::check(pod, facts, report);
-}
-
-/// The owner that controls `pod`.
-pub(super) fn owner(pod: &Pod) -> Option<&OwnerReference> {
-    pod.metadata
-        .owner_references
-        .iter()
-        .flatten()
-        .find(|owner| owner.controller == Some(true))
+    shape::check(spec, pod, facts, report);
 }
 
 /// A migration runs a process with the pod's identity, and deletes a pod.
@@ -85,7 +78,7 @@ fn alone(name: &str, spec: &StatefulMigrationSpec, facts: &Facts, report: &mut R
     }
 }
 
-fn owned(name: &str, pod: &Pod, report: &mut Report) {
+fn owned(name: &str, pod: &Pod, facts: &Facts, report: &mut Report) {
     let is_shadow = |labels: &std::collections::BTreeMap<String, String>| labels.contains_key(names::ROLE);
     if pod.metadata.labels.as_ref().is_some_and(is_shadow) {
         let message =
@@ -100,27 +93,52 @@ fn owned(name: &str, pod: &Pod, report: &mut Report) {
     {
         return report.refuse(FIELD, static_pod(name));
     }
-    let Some(owner) = owner(pod) else {
-        let message = format!(
-            "pod {name:?} has no owner; this version moves pods of StatefulSets, run it as one of those"
-        );
-        return report.refuse(FIELD, message);
-    };
+    let Some(owner) = controller_of(pod) else { return };
     let kind = owner.kind.as_str();
     let why = match kind {
         "StatefulSet" => return,
+        "ReplicaSet" => return replicas(name, facts, report),
         "DaemonSet" => "which runs a pod on every node, so there is nothing to move; drain the node instead",
         "Job" => "whose pods run to their end and are not moved; let it finish or start it anew elsewhere",
-        "ReplicaSet" => {
-            "so to a Deployment; this version moves pods of StatefulSets only, run the consumer as one of those"
-        }
         "Node" => return report.refuse(FIELD, static_pod(name)),
-        _ => "which is not known here; this version moves pods of StatefulSets only",
+        _ => {
+            "which is not known here; pods of StatefulSets and Deployments can be moved, and pods that nobody owns"
+        }
     };
     report.refuse(
         FIELD,
         format!("pod {name:?} belongs to {kind} {:?}, {why}", owner.name),
     );
+}
+
+/// A ReplicaSet with one pod too many removes the one that is least ready, whichever it is.
+fn replicas(name: &str, facts: &Facts, report: &mut Report) {
+    let Some(owner) = &facts.owner else {
+        return report.refuse(
+            FIELD,
+            format!("the ReplicaSet of pod {name:?} is gone, and so will be the pod"),
+        );
+    };
+    let set = owner.metadata.name.as_deref().unwrap_or_default();
+    if !owner.tells_by_template_hash() {
+        return report.refuse(
+            FIELD,
+            format!(
+                "ReplicaSet {set:?} has no label pod-template-hash in its selector, so that it would count the copy as one of \
+                 its pods before it can serve; create it through a Deployment"
+            ),
+        );
+    }
+    if owner.ready < owner.replicas {
+        report.refuse(
+            FIELD,
+            format!(
+                "{} of {} pods of ReplicaSet {set:?} are ready; it would remove one that is not when it adopts the copy. Wait \
+                 until all of them are ready",
+                owner.ready, owner.replicas
+            ),
+        );
+    }
 }
 
 fn static_pod(name: &str) -> String {
@@ -129,7 +147,7 @@ fn static_pod(name: &str) -> String {
 
 fn running(name: &str, pod: &Pod, report: &mut Report) {
     if pod.metadata.deletion_timestamp.is_some() {
-        let message = format!("pod {name:?} is being deleted; wait until its StatefulSet has re-created it");
+        let message = format!("pod {name:?} is being deleted; wait until its owner has made another one");
         return report.refuse(FIELD, message);
     }
     let phase = pod

@@ -9,7 +9,7 @@ pub(super) fn check(settings: &Settings, report: &mut Report) {
         report.refuse(
             "spec.messageQueueConfig.queueName",
             format!(
-                "no queue is named; set it, or annotate the pod's template or its StatefulSet with {}: QUEUE",
+                "no queue is named; set it, or annotate the pod or its owner with {}: QUEUE",
                 names::QUEUE
             ),
         );
@@ -19,7 +19,7 @@ pub(super) fn check(settings: &Settings, report: &mut Report) {
             "spec.brokerSecretRef",
             format!(
                 "no broker is named; set it to a Secret in this namespace with the keys uri (amqp://…) and \
-                 managementUri (http://…), or annotate the pod's template or its StatefulSet with {}: SECRET",
+                 managementUri (http://…), or annotate the pod or its owner with {}: SECRET",
                 names::BROKER_SECRET
             ),
         );

@@ -88,7 +88,7 @@ fn selected(node: &Node, wanted: &str, facts: &Facts, report: &mut Report) {
         if labels.get(label) != Some(value) {
             let message = format!(
                 "the pod's nodeSelector wants {label}={value}, which node {wanted:?} does not have; label the node, \
-                 or widen the selector in the StatefulSet's template"
+                 or widen the selector in the template of the pod's owner"
             );
             report.refuse(FIELD, message);
         }

@@ -13,11 +13,11 @@ mod world;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use shadow_core::api::{
-    MigrationStatus, MigrationStrategy, Phase, Plan, QueuePlan, StatefulMigrationSpec, Step,
+    MigrationStatus, MigrationStrategy, Owner, OwnerKind, Phase, Plan, QueuePlan, StatefulMigrationSpec, Step,
 };
-use shadow_core::machine::{Decision, End, next_step, record};
+use shadow_core::machine::{Decision, End, limits, next_step, record};
 use shadow_core::wire::{CheckpointBackend, PodRef};
-use world::{Faults, Memory, SHADOW, SOURCE, UID, World};
+use world::{Faults, Memory, OWNER, REPLACEMENT, SHADOW, SOURCE, UID, World};
 
 /// Events from outside, each at one point of the run.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +35,40 @@ struct Script {
     /// How the application's connection is lost while it parks.
     lost: Option<String>,
     faults: Faults,
+    /// What is moved, and how.
+    mover: Mover,
+}
+
+/// What is moved, and how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Mover {
+    #[default]
+    StatefulSet,
+    Sequential,
+    Deployment,
+    Bare,
+}
+
+const ALL: [Mover; 4] = [
+    Mover::StatefulSet,
+    Mover::Sequential,
+    Mover::Deployment,
+    Mover::Bare,
+];
+
+impl Mover {
+    fn owner(self) -> Option<Owner> {
+        let kind = match self {
+            Self::StatefulSet | Self::Sequential => OwnerKind::StatefulSet,
+            Self::Deployment => OwnerKind::ReplicaSet,
+            Self::Bare => return None,
+        };
+        Some(Owner {
+            kind,
+            name: "orders".into(),
+            uid: OWNER.into(),
+        })
+    }
 }
 
 struct Ended {
@@ -42,9 +76,12 @@ struct Ended {
     status: MigrationStatus,
 }
 
-fn plan() -> Plan {
+fn plan(mover: Mover) -> Plan {
     Plan {
-        strategy: MigrationStrategy::ShadowPod,
+        strategy: match mover {
+            Mover::Sequential => MigrationStrategy::Sequential,
+            Mover::StatefulSet | Mover::Deployment | Mover::Bare => MigrationStrategy::ShadowPod,
+        },
         because: "test".into(),
         source: PodRef {
             namespace: "default".into(),
@@ -54,8 +91,7 @@ fn plan() -> Plan {
         container: "orders".into(),
         source_node: "node-a".into(),
         target_node: "node-b".into(),
-        owner: "orders".into(),
-        owner_uid: "owner".into(),
+        owner: mover.owner(),
         queue: QueuePlan {
             queue: "orders.orders-0".into(),
             quorum: false,
@@ -70,7 +106,8 @@ const BEAT: SignedDuration = SignedDuration::from_millis(200);
 
 /// Drives the machine to its end. Every effect is done twice.
 fn drive(script: &Script) -> Ended {
-    let mut world = World::new(script.faults);
+    let plan = plan(script.mover);
+    let mut world = World::new(script.faults, &plan);
     world.lost.clone_from(&script.lost);
     let spec = StatefulMigrationSpec {
         source_pod: SOURCE.into(),
@@ -78,7 +115,7 @@ fn drive(script: &Script) -> Ended {
     };
     let mut now = Timestamp::from_second(1_700_000_000).unwrap();
     let mut saved = MigrationStatus::default();
-    record::begin(&mut saved, plan(), UID, 0, now).unwrap();
+    record::begin(&mut saved, plan, UID, 0, now).unwrap();
     let mut status = saved.clone();
     for round in 0..4000 {
         now += BEAT;
@@ -162,6 +199,20 @@ fn serving(world: &World, pod: &str) -> Option<Memory> {
     process.hold.is_none().then_some(process.memory)
 }
 
+/// Name of the pod that has the stream after a move, and after one that was undone.
+fn holder(ended: &Ended) -> String {
+    let kept = ended.world.pods.contains_key(SOURCE);
+    if kept {
+        SOURCE.to_owned()
+    } else {
+        ended.world.target.clone()
+    }
+}
+
+fn movers() -> impl Strategy<Value = Mover> {
+    prop::sample::select(ALL.to_vec())
+}
+
 #[test]
 fn an_undisturbed_move_ends_with_the_memory_under_the_old_name() {
     let Ended { world, status } = drive(&in_turn());
@@ -178,6 +229,61 @@ fn an_undisturbed_move_ends_with_the_memory_under_the_old_name() {
         .collect();
     assert_eq!(steps.first(), Some(&Step::Stage));
     assert_eq!(steps.last(), Some(&Step::Clean));
+}
+
+#[test]
+fn every_kind_of_pod_is_moved_and_nothing_else_is_started() {
+    for mover in ALL {
+        let ended = drive(&Script { mover, ..in_turn() });
+        let (world, status) = (&ended.world, &ended.status);
+        assert_eq!(status.phase, Phase::Completed, "{mover:?}");
+        assert!(status.verdict.as_ref().unwrap().exact, "{mover:?}");
+        assert_eq!(serving(world, &holder(&ended)), Some(Memory::Moved), "{mover:?}");
+        assert!(
+            !world.pods.contains_key(REPLACEMENT),
+            "{mover:?}: the ReplicaSet started another pod"
+        );
+        let keeps_name = matches!(mover, Mover::StatefulSet | Mover::Sequential);
+        assert_eq!(world.pods.contains_key(SOURCE), keeps_name, "{mover:?}");
+        assert_eq!(world.pods.len(), 1, "{mover:?}: {:?}", world.pods);
+    }
+}
+
+/// The source has gone by then: its memory is in the archive alone, which is kept until a person decides.
+#[test]
+fn a_restore_that_keeps_failing_after_the_source_went_asks_a_person() {
+    let stuck = |failing_restores| {
+        let faults = Faults {
+            failing_restores,
+            ..Faults::default()
+        };
+        let mover = Mover::Sequential;
+        std::panic::catch_unwind(|| {
+            drive(&Script {
+                faults,
+                mover,
+                ..in_turn()
+            })
+        })
+    };
+    for fails in 0..=limits::RESTORES {
+        let ended = stuck(fails).unwrap();
+        assert_eq!(
+            serving(&ended.world, SOURCE),
+            Some(Memory::Moved),
+            "{fails} failures"
+        );
+        assert!(ended.status.verdict.unwrap().exact);
+    }
+    let said = *stuck(limits::RESTORES + 1)
+        .err()
+        .unwrap()
+        .downcast::<String>()
+        .unwrap();
+    assert!(
+        said.contains("RestoreFails") && said.contains("spec.cancel"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -219,10 +325,12 @@ proptest! {
     fn wherever_the_controller_is_killed_the_move_completes(
         choices in prop::collection::vec(0usize..60, 40..80),
         kills in prop::collection::vec(0usize..300, 0..12),
+        mover in movers(),
     ) {
-        let ended = drive(&Script { choices, kills, ..Script::default() });
+        let ended = drive(&Script { choices, kills, mover, ..Script::default() });
         prop_assert_eq!(ended.status.phase, Phase::Completed);
-        prop_assert_eq!(serving(&ended.world, SOURCE), Some(Memory::Moved));
+        prop_assert_eq!(serving(&ended.world, &holder(&ended)), Some(Memory::Moved));
+        prop_assert!(!ended.world.pods.contains_key(REPLACEMENT));
     }
 
     #[test]
@@ -230,27 +338,32 @@ proptest! {
         choices in prop::collection::vec(0usize..60, 40..80),
         kills in prop::collection::vec(0usize..300, 0..6),
         cancel in 0usize..200,
+        mover in movers(),
     ) {
-        let ended = drive(&Script { choices, kills, cancel: Some(cancel), ..Script::default() });
+        let ended = drive(&Script { choices, kills, cancel: Some(cancel), mover, ..Script::default() });
         let undone = ended.status.phase == Phase::Cancelled;
         prop_assert!(undone || ended.status.phase == Phase::Completed);
-        prop_assert_eq!(ended.world.pods[SOURCE].uid == "source", undone);
-        prop_assert_eq!(serving(&ended.world, SOURCE), Some(Memory::Moved));
+        let kept = ended.world.pods.get(SOURCE).is_some_and(|pod| pod.uid == "source");
+        prop_assert_eq!(kept, undone);
+        prop_assert_eq!(serving(&ended.world, &holder(&ended)), Some(Memory::Moved));
+        prop_assert!(!ended.world.pods.contains_key(REPLACEMENT));
     }
 
     #[test]
     fn a_crash_of_the_source_is_never_reported_as_an_exact_move_of_lost_memory(
         choices in prop::collection::vec(0usize..60, 40..80),
         crash in 0usize..200,
+        mover in movers(),
     ) {
-        let mut ended = drive(&Script { choices, crash: Some(crash), ..Script::default() });
+        let mut ended = drive(&Script { choices, crash: Some(crash), mover, ..Script::default() });
         // A container that crashed under the moved pod's name starts anew now.
         (0..20).for_each(|choice| ended.world.tick(choice, &ended.status));
-        let memory = serving(&ended.world, SOURCE);
+        let memory = serving(&ended.world, &holder(&ended));
         prop_assert!(memory.is_some(), "nobody serves");
         let exact = ended.status.verdict.as_ref().unwrap().exact;
         let completed = ended.status.phase == Phase::Completed;
-        prop_assert!(!(completed && exact) || memory == Some(Memory::Moved) || ended.world.pods[SOURCE].uid != "source");
+        let replaced = ended.world.pods.get(SOURCE).is_none_or(|pod| pod.uid != "source");
+        prop_assert!(!(completed && exact) || memory == Some(Memory::Moved) || replaced);
     }
 
     #[test]
@@ -267,19 +380,23 @@ proptest! {
 /// What is due by the clock alone would be given up by the next controller before it was tried.
 #[test]
 fn a_long_time_without_a_controller_loses_nothing() {
-    for round in 0..120 {
+    for (mover, round) in ALL
+        .into_iter()
+        .flat_map(|mover| (0..120).map(move |round| (mover, round)))
+    {
         let ended = drive(&Script {
             kills: vec![round],
             outage: 125,
+            mover,
             ..in_turn()
         });
         assert_eq!(
-            serving(&ended.world, SOURCE),
+            serving(&ended.world, &holder(&ended)),
             Some(Memory::Moved),
-            "killed in round {round}"
+            "{mover:?} killed in round {round}"
         );
         let verdict = ended.status.verdict.unwrap();
-        assert!(verdict.exact, "killed in round {round}: {verdict:?}");
+        assert!(verdict.exact, "{mover:?} killed in round {round}: {verdict:?}");
     }
 }
 

@@ -1,11 +1,12 @@
-//! A small world that obeys the machine: pods, a broker, agents and a StatefulSet, each moving on by itself in any
+//! A small world that obeys the machine: pods, a broker, agents and the pod's owner, each moving on by itself in any
 //! order. It refuses what must never happen, by failing the test.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use shadow_core::api::{MigrationStatus, Witness};
+use shadow_core::api::{MigrationStatus, OwnerKind, Plan, Witness};
 use shadow_core::machine::{
-    Action, ConnectionSeen, KeySeen, Observed, Outcome, PodSeen, PodView, QueueSeen, RuleSeen, TrafficSeen,
+    Action, ConnectionSeen, KeySeen, Observed, Outcome, PodSeen, PodView, QueueSeen, Route, RuleSeen,
+    TrafficSeen,
 };
 use shadow_core::names::{self, Key};
 use shadow_core::wire::{Archive, Checkpointed, Claim, Transferred};
@@ -13,6 +14,10 @@ use shadow_core::wire::{Archive, Checkpointed, Claim, Transferred};
 pub(crate) const UID: &str = "11111111-2222-3333-4444-555555555555";
 pub(crate) const SOURCE: &str = "orders-0";
 pub(crate) const SHADOW: &str = "orders-0-shadow";
+/// UID of the StatefulSet or ReplicaSet.
+pub(crate) const OWNER: &str = "owner";
+/// What a ReplicaSet starts when it counts one pod too few.
+pub(crate) const REPLACEMENT: &str = "orders-new";
 /// What moves on when the endpoints of Services do.
 const SERVICES: &str = "services";
 
@@ -38,6 +43,9 @@ pub(crate) struct Pod {
     terminating: bool,
     stopping: bool,
     ended: bool,
+    never_restarts: bool,
+    hashed: bool,
+    owner: Option<String>,
     pub process: Option<Process>,
 }
 
@@ -59,8 +67,12 @@ pub(crate) struct Faults {
     pub deaf: bool,
 }
 
-#[derive(Default)]
 pub(crate) struct World {
+    route: Route,
+    /// Whether a ReplicaSet counts the source.
+    counted: bool,
+    /// Pod that takes over in the first handoff.
+    pub target: String,
     pub pods: BTreeMap<String, Pod>,
     control: BTreeMap<String, VecDeque<Option<String>>>,
     holds: Vec<String>,
@@ -77,10 +89,26 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(faults: Faults) -> Self {
+    pub(crate) fn new(faults: Faults, plan: &Plan) -> Self {
+        let route = Route::of(plan);
         let mut world = Self {
+            route,
+            counted: plan
+                .owner
+                .as_ref()
+                .is_some_and(|o| o.kind == OwnerKind::ReplicaSet),
+            target: route.first_target(plan, UID),
+            pods: BTreeMap::new(),
+            control: BTreeMap::new(),
+            holds: Vec::new(),
+            keys: BTreeMap::new(),
+            rule: false,
+            proven: false,
+            listed: BTreeSet::new(),
+            lost: None,
             faults,
-            ..Self::default()
+            cancel: false,
+            births: 0,
         };
         let process = Process {
             hold: None,
@@ -91,6 +119,7 @@ impl World {
             Pod {
                 uid: "source".into(),
                 process: Some(process),
+                hashed: world.counted,
                 ..Pod::default()
             },
         );
@@ -128,7 +157,7 @@ impl World {
             .key
             .as_ref()
             .is_some_and(|key| self.keys.contains_key(key.as_str()));
-        if name == SHADOW || pod.stopping {
+        if pod.never_restarts || pod.stopping {
             pod.process = None;
             pod.ended = true;
         } else if held_back {
@@ -223,9 +252,12 @@ impl World {
                 key: pod.key.as_ref().map(ToString::to_string),
                 ready: pod.process.is_some(),
                 terminating: pod.terminating,
-                settled: pod.stopping || name == SHADOW,
+                settled: pod.stopping || pod.never_restarts,
                 ended: pod.ended,
                 alone: true,
+                claims: false,
+                owner: pod.owner.clone(),
+                hashed: pod.hashed,
                 restarts: pod.restarts,
                 trouble: None,
             })
@@ -238,14 +270,22 @@ impl World {
         match action {
             Action::Announce { key, .. } => {
                 self.announce(key);
-                if leg.number == 1 {
-                    self.announce(&Key::of(UID, 2, 0).unwrap());
+                if let Some(second) = self.route.key_of_recreated(status, UID).unwrap() {
+                    self.announce(&second);
                 }
             }
             Action::InstallRule => self.rule = true,
             Action::ProveRule => self.proven = self.rule,
             Action::RemoveRule => (self.rule, self.proven) = (false, false),
-            Action::CreateShadow => self.create_shadow(&leg.key),
+            Action::CreateTarget => self.create_target(&leg.key),
+            Action::Adopt { to, .. } => self.label(&to.name, &to.uid),
+            Action::RetryRestore { key, .. } => {
+                let state = self.keys.get_mut(key.as_str()).unwrap();
+                if let Claim::Failed { .. } = state.claim {
+                    state.claim = Claim::None;
+                }
+                return Outcome::RestoreRetried;
+            }
             Action::Park { pod } => {
                 let hold = names::hold_queue(&leg.key);
                 if !self.holds.contains(&hold) {
@@ -286,17 +326,24 @@ impl World {
         Outcome::Done
     }
 
-    fn create_shadow(&mut self, key: &Key) {
-        if !self.pods.contains_key(SHADOW) {
-            let pod = self.born(Some(key.clone()));
-            self.pods.insert(SHADOW.into(), pod);
+    fn create_target(&mut self, key: &Key) {
+        if !self.pods.contains_key(&self.target) {
+            let mut pod = self.born(Some(key.clone()));
+            pod.never_restarts = self.route == Route::Twice;
+            self.pods.insert(self.target.clone(), pod);
+        }
+    }
+
+    fn label(&mut self, name: &str, uid: &str) {
+        if let Some(pod) = self.pods.get_mut(name).filter(|p| p.uid == uid) {
+            pod.hashed = true;
         }
     }
 
     fn kill(&mut self, name: &str, uid: &str) {
         if let Some(pod) = self.pods.get_mut(name).filter(|p| p.uid == uid) {
             assert!(
-                pod.stopping || name == SHADOW,
+                pod.stopping || pod.never_restarts,
                 "killed before kubelet had begun to stop it: kubelet would restart it"
             );
             pod.process = None;
@@ -306,7 +353,7 @@ impl World {
 
     fn drop_pod(&mut self, name: &str, uid: &str) {
         if let Some(pod) = self.pods.get(name).filter(|p| p.uid == uid) {
-            let settled = pod.stopping || name == SHADOW;
+            let settled = pod.stopping || pod.never_restarts;
             assert!(pod.process.is_none() && settled, "a living pod was dropped");
             self.pods.remove(name);
         }
@@ -366,10 +413,17 @@ impl World {
         let committed = status.legs.iter().any(|l| l.committed.is_some());
         if uid == "source" {
             assert!(committed, "the source was deleted before the commit");
-            assert!(
-                self.rule && self.proven,
-                "the source was deleted before its successor's rule was in force"
-            );
+            match self.route {
+                Route::Twice | Route::InPlace => assert!(
+                    self.rule && self.proven,
+                    "the source was deleted before its successor's rule was in force"
+                ),
+                Route::Once if self.counted => assert!(
+                    self.pods.get(&self.target).is_none_or(|p| p.hashed),
+                    "the source was deleted before its ReplicaSet could count the copy"
+                ),
+                Route::Once => {}
+            }
         }
         if name == SHADOW && committed && self.pods.get(name).is_some_and(|p| !p.ended) {
             let second = status.legs.iter().any(|l| l.number == 2 && l.committed.is_some());
@@ -395,7 +449,7 @@ impl World {
             return self.list_endpoints();
         }
         if !self.pods.contains_key(name) {
-            return self.recreate(saved);
+            return self.owner_acts(saved);
         }
         let (control, keys, faults) = (&mut self.control, &mut self.keys, &mut self.faults);
         let Some(pod) = self.pods.get_mut(name) else {
@@ -432,16 +486,37 @@ impl World {
         self.listed = self.pods.values().filter(ready).map(|p| p.uid.clone()).collect();
     }
 
+    /// The source has gone: its owner, if there is one, sees to that.
+    fn owner_acts(&mut self, saved: &MigrationStatus) {
+        match self.route {
+            Route::Twice | Route::InPlace => self.recreate(saved),
+            Route::Once if self.counted => self.count_again(),
+            Route::Once => {}
+        }
+    }
+
+    /// The ReplicaSet adopts a pod that bears its label; without one it starts another.
+    fn count_again(&mut self) {
+        let adopted = self.pods.values_mut().find(|pod| pod.hashed && !pod.terminating);
+        if let Some(pod) = adopted {
+            pod.owner = Some(OWNER.into());
+            return;
+        }
+        let mut pod = self.born(None);
+        pod.hashed = true;
+        pod.owner = Some(OWNER.into());
+        pod.process = Some(Process {
+            hold: None,
+            memory: Memory::Fresh,
+        });
+        self.pods.insert(REPLACEMENT.into(), pod);
+    }
+
     /// The StatefulSet makes its pod anew; the webhook rewrites it once the first handoff is committed.
     fn recreate(&mut self, saved: &MigrationStatus) {
         let committed = saved.legs.iter().any(|l| l.committed.is_some());
-        let second = saved
-            .legs
-            .iter()
-            .rev()
-            .find(|l| l.number == 2)
-            .map(|l| l.key.clone());
-        let key = (self.rule && committed).then(|| second.unwrap_or_else(|| Key::of(UID, 2, 0).unwrap()));
+        let announced = self.route.key_of_recreated(saved, UID).unwrap();
+        let key = announced.filter(|_| self.rule && committed);
         let mut pod = self.born(key.clone());
         if key.is_none() {
             pod.process = Some(Process {

@@ -1,11 +1,11 @@
 //! `kubectl shadow migrate`: asks for a move and follows it.
 
-use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::apps::v1::{ReplicaSet, StatefulSet};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::PostParams;
 use kube::{Api, ResourceExt};
-use shadow_core::api::{MessageQueueConfig, StatefulMigration, StatefulMigrationSpec};
-use shadow_core::names;
+use shadow_core::api::{MessageQueueConfig, OwnerKind, StatefulMigration, StatefulMigrationSpec};
+use shadow_core::{names, workload};
 
 use crate::cli::Migrate;
 use crate::commands::follow;
@@ -44,6 +44,7 @@ fn wanted(args: &Migrate) -> StatefulMigration {
         container_name: args.container.clone(),
         message_queue_config: queue,
         broker_secret_ref: args.broker_secret.clone(),
+        migration_strategy: args.strategy.map(Into::into),
         ..StatefulMigrationSpec::default()
     };
     let mut migration = StatefulMigration::new("", spec);
@@ -69,20 +70,26 @@ async fn check_broker_access(connection: &Connection, args: &Migrate) -> Result<
     Ok(())
 }
 
-/// The Secret that pod or StatefulSet name. What cannot be read here is for the admission to judge.
+/// The Secret that the pod or its owner name. What cannot be read here is for the admission to judge.
 async fn annotated_secret(connection: &Connection, pod: &str) -> Option<String> {
     let pods: Api<Pod> = Api::namespaced(connection.client.clone(), &connection.namespace);
     let pod = pods.get_opt(pod).await.ok().flatten()?;
     if let Some(secret) = pod.annotations().get(names::BROKER_SECRET) {
         return Some(secret.clone());
     }
-    let owner = pod
-        .owner_references()
-        .iter()
-        .find(|owner| owner.kind == "StatefulSet")?;
-    let sets: Api<StatefulSet> = Api::namespaced(connection.client.clone(), &connection.namespace);
-    let set = sets.get_opt(&owner.name).await.ok().flatten()?;
-    set.annotations().get(names::BROKER_SECRET).cloned()
+    let (kind, owner) = workload::owner_of(&pod)?;
+    let (client, namespace) = (connection.client.clone(), &connection.namespace);
+    let metadata = match kind {
+        OwnerKind::StatefulSet => {
+            let sets: Api<StatefulSet> = Api::namespaced(client, namespace);
+            sets.get_metadata_opt(&owner.name).await.ok().flatten()?.metadata
+        }
+        OwnerKind::ReplicaSet => {
+            let sets: Api<ReplicaSet> = Api::namespaced(client, namespace);
+            sets.get_metadata_opt(&owner.name).await.ok().flatten()?.metadata
+        }
+    };
+    metadata.annotations?.get(names::BROKER_SECRET).cloned()
 }
 
 #[cfg(test)]

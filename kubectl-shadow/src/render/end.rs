@@ -45,7 +45,13 @@ fn told(migration: &StatefulMigration, status: &MigrationStatus) -> Vec<String> 
     match status.phase {
         Phase::Completed => {
             let node = target(migration, status);
-            lines.push(format!("{pod} runs on {node}. {}", times(status)));
+            let now = status.legs.last().map_or(pod, |leg| &leg.to.pod);
+            let renamed = if now == pod {
+                String::new()
+            } else {
+                format!(" as {now}")
+            };
+            lines.push(format!("{pod} runs on {node}{renamed}. {}", times(status)));
             lines.extend(verdict(status));
         }
         Phase::Failed => {

@@ -8,7 +8,7 @@ use crate::api::Step;
 use crate::machine::observed::{KeySeen, PodSeen, QueueSeen};
 use crate::machine::proof::Expendable;
 use crate::machine::steps::{blind, clean, overdue, wait};
-use crate::machine::{Action, Cause, Change, Decision, End, Next, Scene, limits};
+use crate::machine::{Action, Cause, Change, Decision, End, Next, Route, Scene, limits};
 use crate::names;
 use crate::wire::Claim;
 
@@ -91,7 +91,8 @@ fn remove_copy(scene: &Scene<'_>) -> Decision {
         }
         PodSeen::Present(_) | PodSeen::Gone => {}
     }
-    if let QueueSeen::Present { consumers: 0, .. } = scene.seen.to_control {
+    let own_control = scene.route != Route::InPlace;
+    if let (QueueSeen::Present { consumers: 0, .. }, true) = (scene.seen.to_control, own_control) {
         return Decision::Run(Action::DropControl {
             pod: scene.leg.to.pod.clone(),
         });

@@ -4,14 +4,14 @@
 //! Failure: the instance is not left frozen (the node's watchdog sees to it) and is released.
 
 use crate::api::Step;
-use crate::machine::steps::{overdue, wait};
-use crate::machine::{Action, Cause, Decision, Next, Scene, limits};
+use crate::machine::steps::{after, overdue, wait};
+use crate::machine::{Action, Cause, Decision, Scene, limits};
 use crate::wire::PodRef;
 
 /// Decides.
 pub fn next(scene: &Scene<'_>) -> Decision {
     if let Some(done) = &scene.leg.checkpoint {
-        return Decision::Advance(Next::to(Step::Transfer).note(format!(
+        return Decision::Advance(after(Step::Checkpoint, scene).note(format!(
             "{:.1} MB, frozen {} ms",
             done.bytes as f64 / 1e6,
             done.frozen_micros / 1000

@@ -1,25 +1,20 @@
 //! Commit: one conditional write makes the copy the truth of this handoff.
 //!
-//! Success: from now on the old instance may only be deleted.
+//! Success: from now on the old instance may only be deleted. On the route on which the source goes first, its verified
+//! archive on the target node is the truth from here on.
 //! Failure: before the write everything can be undone. What a parked instance cannot exclude by itself is checked
 //! here once more: it did not restart, and nobody consumes the primary queue.
 
 use crate::api::Step;
 use crate::machine::observed::QueueSeen;
-use crate::machine::steps::{blind, overdue, restore, wait};
-use crate::machine::{Cause, Change, Decision, Next, Scene, limits};
+use crate::machine::steps::{after, blind, overdue, restore, wait};
+use crate::machine::{Cause, Change, Decision, Route, Scene, limits};
 
 /// Decides.
 pub fn next(scene: &Scene<'_>) -> Decision {
     match scene.seen.primary {
-        QueueSeen::Present { consumers: 0, .. } if restore::copy_is_connected(scene) => {
-            // The shadow never restarts and waits on its hold queue: only the source can come back by itself.
-            let next = if scene.leg.number > 1 {
-                Step::Release
-            } else {
-                Step::Exclude
-            };
-            Decision::Advance(Next::to(next).change(Change::Committed))
+        QueueSeen::Present { consumers: 0, .. } if is_ready(scene) => {
+            Decision::Advance(after(Step::Commit, scene).change(Change::Committed))
         }
         QueueSeen::Present { consumers, .. } if consumers > 0 => Decision::RollBack(Cause::new(
             "UnexpectedConsumer",
@@ -42,5 +37,13 @@ pub fn next(scene: &Scene<'_>) -> Decision {
         QueueSeen::Present { .. } | QueueSeen::Unseen => {
             wait(scene, format!("last look before the commit{}", blind(scene)))
         }
+    }
+}
+
+/// Whoever is going to take over is there: the copy itself, or its archive, while the source still waits.
+fn is_ready(scene: &Scene<'_>) -> bool {
+    match scene.route {
+        Route::Twice | Route::Once => restore::copy_is_connected(scene),
+        Route::InPlace => scene.leg.transfer.is_some() && scene.seen.hold.consumers() == Some(1),
     }
 }

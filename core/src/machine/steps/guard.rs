@@ -12,7 +12,7 @@ use crate::machine::{Cause, Decision, Next, Scene, limits};
 
 /// What has to be done instead of the present step's own decision, if anything.
 pub fn overrides(step: Step, scene: &Scene<'_>) -> Option<Decision> {
-    if !precedes_commit(step) {
+    if !precedes_commit(step) || scene.leg.committed.is_some() {
         return None;
     }
     if scene.leg.number == 1 {

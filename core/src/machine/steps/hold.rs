@@ -7,7 +7,7 @@
 
 use crate::api::Step;
 use crate::machine::observed::{ConnectionSeen, QueueSeen};
-use crate::machine::steps::{blind, overdue, wait};
+use crate::machine::steps::{after, blind, overdue, wait};
 use crate::machine::{Action, Cause, Change, Decision, Next, Scene, limits};
 
 /// Decides.
@@ -28,7 +28,7 @@ pub fn next(scene: &Scene<'_>) -> Decision {
 }
 
 fn parked(scene: &Scene<'_>) -> Next {
-    let next = Next::to(Step::Checkpoint)
+    let next = after(Step::Hold, scene)
         .note(format!(
             "everything delivered to {} is acknowledged",
             scene.leg.from.pod

@@ -16,7 +16,21 @@ pub mod transfer;
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
-use crate::machine::{Decision, Scene, limits};
+use crate::api::Step;
+use crate::machine::{Change, Decision, Next, Scene, limits};
+
+/// What follows the present handoff's `step` on this route: its next step, the next handoff, or the end.
+fn after(step: Step, scene: &Scene<'_>) -> Next {
+    let leg = scene.leg.number;
+    match scene.route.after(step, leg) {
+        Some(next) => Next::to(next),
+        None if scene.route.ends_with(leg) => Next::to(Step::Clean),
+        None => Next::to(Step::Stage).change(Change::Begin {
+            leg: leg + 1,
+            attempt: 0,
+        }),
+    }
+}
 
 /// Waits for something that a watch or the next look will show.
 fn wait(scene: &Scene<'_>, reason: impl Into<String>) -> Decision {

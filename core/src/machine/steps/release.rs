@@ -7,14 +7,14 @@
 
 use crate::api::Step;
 use crate::machine::observed::{PodSeen, QueueSeen};
-use crate::machine::steps::{blind, wait};
+use crate::machine::steps::{after, blind, wait};
 use crate::machine::{Action, Change, Decision, Next, Scene, limits};
 
 /// Decides.
 pub fn next(scene: &Scene<'_>) -> Decision {
     match scene.seen.primary {
         QueueSeen::Present { consumers, .. } if consumers > 0 => {
-            Decision::Advance(Next::to(Step::Switch).change(Change::Released))
+            Decision::Advance(after(Step::Release, scene).change(Change::Released))
         }
         QueueSeen::Unseen => wait(scene, format!("the broker does not answer{}", blind(scene))),
         QueueSeen::Present { .. } | QueueSeen::Absent if is_lost(scene) => Decision::Advance(lost(scene)),
@@ -49,7 +49,7 @@ fn is_lost(scene: &Scene<'_>) -> bool {
 /// Should it come back, it finds the message in its control queue, and its hold queue stays as long as it is on it.
 fn lost(scene: &Scene<'_>) -> Next {
     let pod = &scene.leg.to.pod;
-    Next::to(Step::Switch).change(Change::Released).doubt(format!(
+    after(Step::Release, scene).change(Change::Released).doubt(format!(
         "pod {pod} consumed nothing after the commit: it was deleted, crashed or lost the broker; `kubectl describe pod \
          {pod}` and its logs say which. If it crashed, the memory is lost as in any crash of the application. No message \
          in the queue is lost"

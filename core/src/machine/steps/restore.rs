@@ -1,13 +1,14 @@
 //! Restore: the copy runs and waits where the dumped instance waited.
 //!
-//! Success: the copy was restored and both instances are on the hold queue, so the copy is alive and connected;
-//! nobody consumes the primary queue.
-//! Failure: the copy is removed and the instance is released.
+//! Success: the copy was restored and all instances that live are on the hold queue, so the copy is alive and
+//! connected; nobody consumes the primary queue.
+//! Failure: the copy is removed and the instance is released. On the route on which the source has gone already, the
+//! restore is tried again from the same archive; then a person is asked, and the archive is kept until they decide.
 
 use crate::api::Step;
-use crate::machine::observed::{KeySeen, QueueSeen};
-use crate::machine::steps::{blind, overdue, wait};
-use crate::machine::{Cause, Change, Decision, Next, Scene, limits};
+use crate::machine::observed::{KeySeen, PodSeen, QueueSeen};
+use crate::machine::steps::{after, blind, guard, overdue, wait};
+use crate::machine::{Action, Cause, Change, Decision, Next, Scene, limits};
 use crate::wire::Claim;
 
 /// Decides.
@@ -17,36 +18,90 @@ pub fn next(scene: &Scene<'_>) -> Decision {
         ..
     } = &scene.seen.key
     {
-        return Decision::RollBack(Cause::new("RestoreFailed", reason.clone()));
+        return failed(scene, reason);
     }
-    let micros = match &scene.seen.key {
-        KeySeen::Known {
-            claim: Claim::Restored { pod_uid, micros },
-            ..
-        } if Some(pod_uid) == scene.leg.to.uid.as_ref() => Some(*micros),
-        KeySeen::Unseen | KeySeen::Unknown | KeySeen::Known { .. } => None,
-    };
-    match micros {
-        Some(micros) if copy_is_connected(scene) => Decision::Advance(
-            Next::to(Step::Commit)
-                .note(format!("restored in {} ms", micros / 1000))
-                .change(Change::Restored { micros })
-                .unrecorded(),
-        ),
-        Some(_) | None if overdue(scene, limits::RESTORE) => Decision::RollBack(Cause::new(
-            "RestoreTimeout",
-            format!("after {} s: {}", limits::RESTORE.as_secs(), progress(scene)),
-        )),
+    match restored(scene) {
+        Some((uid, micros)) if copy_is_connected(scene) => Decision::Advance(onwards(scene, uid, micros)),
+        Some(_) | None if overdue(scene, limits::RESTORE) && scene.leg.committed.is_none() => {
+            Decision::RollBack(Cause::new(
+                "RestoreTimeout",
+                format!("after {} s: {}", limits::RESTORE.as_secs(), progress(scene)),
+            ))
+        }
         Some(_) | None => wait(scene, progress(scene)),
     }
 }
 
-/// Two consumers on the hold queue: the dumped instance and its copy. If the shadow died after its dump, the copy
-/// alone is left.
+fn onwards(scene: &Scene<'_>, uid: String, micros: u64) -> Next {
+    let next = after(Step::Restore, scene)
+        .note(format!("restored in {} ms", micros / 1000))
+        .change(Change::Restored { uid, micros });
+    match scene.leg.committed {
+        // The commit that follows is the record.
+        None => next.unrecorded(),
+        // The release that follows takes the copy off the hold queue, where this step would look for it.
+        Some(_) => next,
+    }
+}
+
+/// UID of the pod whose container was restored under this key, and the time it took.
+fn restored(scene: &Scene<'_>) -> Option<(String, u64)> {
+    let KeySeen::Known {
+        claim: Claim::Restored { pod_uid, micros },
+        ..
+    } = &scene.seen.key
+    else {
+        return None;
+    };
+    let expected = match &scene.leg.to.uid {
+        Some(staged) => Some(staged),
+        // It did not exist when the handoff was staged.
+        None => match &scene.seen.to {
+            PodSeen::Present(view) if view.key.as_deref() == Some(scene.leg.key.as_str()) => Some(&view.uid),
+            PodSeen::Present(_) | PodSeen::Gone | PodSeen::Unseen => None,
+        },
+    };
+    (Some(pod_uid) == expected).then(|| (pod_uid.clone(), *micros))
+}
+
+fn failed(scene: &Scene<'_>, reason: &str) -> Decision {
+    if scene.leg.committed.is_none() {
+        return Decision::RollBack(Cause::new("RestoreFailed", reason));
+    }
+    let (pod, node) = (&scene.leg.to.pod, &scene.leg.to.node);
+    if scene.leg.restores_failed < limits::RESTORES {
+        return Decision::Run(Action::RetryRestore {
+            key: scene.leg.key.clone(),
+            pod: pod.clone(),
+        });
+    }
+    if scene.seen.cancel {
+        return Decision::Advance(Next::to(Step::Clean).doubt(format!(
+            "the memory of pod {pod} was given up, as asked, after its restore had failed {} times ({reason}); it starts from \
+             its image. No message in the queue is lost",
+            scene.leg.restores_failed + 1
+        )));
+    }
+    Decision::Stuck(Cause::new(
+        "RestoreFails",
+        format!(
+            "the source has gone and restoring pod {pod} on {node} failed {} times, last because: {reason}. The archive with its \
+             memory is kept on {node}. Messages wait in the queue. To give the memory up and let the pod start from its image, \
+             set spec.cancel to true",
+            scene.leg.restores_failed + 1
+        ),
+    ))
+}
+
+/// One consumer on the hold queue for each instance that lives: the dumped one and its copy. If the dumped one is gone,
+/// the copy alone is left.
 pub fn copy_is_connected(scene: &Scene<'_>) -> bool {
-    let from_lives = super::guard::changed(scene.leg, &scene.seen.from).is_none();
-    let wanted = if from_lives { 2 } else { 1 };
-    scene.seen.hold.consumers().is_some_and(|n| n >= wanted)
+    scene.seen.hold.consumers().is_some_and(|n| n >= wanted(scene))
+}
+
+fn wanted(scene: &Scene<'_>) -> u64 {
+    let from_lives = guard::changed(scene.leg, &scene.seen.from).is_none();
+    if from_lives { 2 } else { 1 }
 }
 
 fn progress(scene: &Scene<'_>) -> String {
@@ -54,8 +109,14 @@ fn progress(scene: &Scene<'_>) -> String {
         QueueSeen::Present { consumers, .. } => consumers.to_string(),
         QueueSeen::Unseen | QueueSeen::Absent => "unknown".to_owned(),
     };
+    let trouble = match &scene.seen.to {
+        PodSeen::Present(view) => view.trouble.as_deref().map(|t| format!("; {t}")),
+        PodSeen::Unseen | PodSeen::Gone => None,
+    };
     format!(
-        "the copy is being restored; consumers on the hold queue: {consumers} (2 wanted){}",
+        "the copy is being restored; consumers on the hold queue: {consumers} ({} wanted){}{}",
+        wanted(scene),
+        trouble.unwrap_or_default(),
         blind(scene)
     )
 }

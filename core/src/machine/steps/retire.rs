@@ -1,22 +1,46 @@
 //! Retire: the old instance goes, as soon as no request reaches it any more, or with its own grace period.
 //!
-//! Success: the old pod is gone, and so are its control queue (a later pod of
-//! that name must not read stale messages) and the hold queue. After the first handoff the second begins.
+//! Success: the old pod is gone, and so are its control queue (a later pod of that name must not read stale messages)
+//! and the hold queue. Where the copy is going to bear the same name, both stay: it has read everything in the former
+//! and wakes up on the latter. A ReplicaSet has adopted its new pod.
 //! Failure: there is only forward; we wait and say for what.
 
-use crate::api::Step;
+use crate::api::{OwnerKind, Step};
 use crate::machine::observed::{PodSeen, PodView, QueueSeen};
 use crate::machine::proof::{Dead, Emptied, Expendable};
-use crate::machine::steps::{blind, wait};
-use crate::machine::{Action, Change, Decision, Next, Scene};
+use crate::machine::steps::{after, blind, overdue, wait};
+use crate::machine::{Action, Decision, Next, Route, Scene, limits};
 
 /// Decides.
 pub fn next(scene: &Scene<'_>) -> Decision {
     match &scene.seen.from {
         PodSeen::Unseen => wait(scene, format!("the old pod cannot be seen{}", blind(scene))),
         PodSeen::Present(view) if Some(&view.uid) == scene.leg.from.uid.as_ref() => send_away(scene, view),
-        PodSeen::Present(_) | PodSeen::Gone => remove_queues(scene),
+        PodSeen::Present(_) | PodSeen::Gone => match scene.route {
+            Route::Twice => remove_queues(scene),
+            Route::Once => adopted(scene).unwrap_or_else(|| remove_queues(scene)),
+            Route::InPlace => Decision::Advance(onwards(scene)),
+        },
     }
+}
+
+/// `None`: nobody has to adopt the copy, or it is adopted. A ReplicaSet that has gone meanwhile adopts nothing.
+fn adopted(scene: &Scene<'_>) -> Option<Decision> {
+    let owner = scene
+        .plan
+        .owner
+        .as_ref()
+        .filter(|o| o.kind == OwnerKind::ReplicaSet)?;
+    let PodSeen::Present(copy) = &scene.seen.to else {
+        return None;
+    };
+    let waits = copy.owner.as_ref() != Some(&owner.uid) && !overdue(scene, limits::TRAFFIC);
+    waits.then(|| {
+        wait(
+            scene,
+            format!("ReplicaSet {} adopts pod {}", owner.name, scene.leg.to.pod),
+        )
+    })
 }
 
 fn send_away(scene: &Scene<'_>, view: &PodView) -> Decision {
@@ -59,12 +83,5 @@ fn remove_queues(scene: &Scene<'_>) -> Decision {
 }
 
 fn onwards(scene: &Scene<'_>) -> Next {
-    let note = format!("pod {} of before is gone", scene.leg.from.pod);
-    if scene.leg.number == 1 {
-        Next::to(Step::Stage)
-            .note(note)
-            .change(Change::Begin { leg: 2, attempt: 0 })
-    } else {
-        Next::to(Step::Clean).note(note)
-    }
+    after(Step::Retire, scene).note(format!("pod {} of before is gone", scene.leg.from.pod))
 }

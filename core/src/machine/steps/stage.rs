@@ -1,16 +1,17 @@
 //! Stage: everything slow is done before anything is frozen.
 //!
 //! Success: the target pod is scheduled, its sandbox and network exist, and the creation of its container waits
-//! for the archive; in the first handoff also the rule that will rewrite the re-created pod is proven to be in
-//! force. The source has noticed nothing.
+//! for the archive; where the StatefulSet is going to re-create the pod, the rule that will rewrite it is proven to be
+//! in force. On the route on which the source goes first, there is no pod yet to wait for. The source has noticed
+//! nothing.
 //! Failure: in the first handoff the move is undone, which is cheap; in the second the shadow goes on serving
 //! while we wait.
 
 use crate::api::Step;
 use crate::machine::observed::{KeySeen, PodSeen, PodView, RuleSeen};
 use crate::machine::proof::Expendable;
-use crate::machine::steps::{blind, overdue, wait};
-use crate::machine::{Action, Cause, Change, Decision, Next, Scene, limits};
+use crate::machine::steps::{after, blind, overdue, wait};
+use crate::machine::{Action, Cause, Change, Decision, Route, Scene, limits};
 use crate::wire::Claim;
 
 /// Decides.
@@ -21,17 +22,28 @@ pub fn next(scene: &Scene<'_>) -> Decision {
             pod: scene.leg.to.pod.clone(),
         });
     }
-    if scene.leg.number == 1 {
-        first(scene)
-    } else {
-        second(scene)
+    match (scene.route, scene.leg.number) {
+        (Route::InPlace, _) => ruled(scene).unwrap_or_else(|| announced(scene)),
+        (Route::Twice | Route::Once, 1) => first(scene),
+        (Route::Twice | Route::Once, _) => second(scene),
     }
+}
+
+/// The target's agent keeps the archive for a pod that does not exist yet.
+fn announced(scene: &Scene<'_>) -> Decision {
+    if !known(scene) {
+        return too_late_or_wait(scene, "the target node's agent does not answer");
+    }
+    Decision::Advance(after(Step::Stage, scene).note(format!(
+        "the agent on {} expects pod {}",
+        scene.leg.to.node, scene.leg.to.pod
+    )))
 }
 
 fn first(scene: &Scene<'_>) -> Decision {
     match &scene.seen.to {
         PodSeen::Unseen => too_late_or_wait(scene, "the target pod cannot be seen"),
-        PodSeen::Gone if known(scene) => Decision::Run(Action::CreateShadow),
+        PodSeen::Gone if known(scene) => Decision::Run(Action::CreateTarget),
         PodSeen::Gone => too_late_or_wait(scene, "the target node's agent does not answer"),
         PodSeen::Present(view) if view.key.as_deref() != Some(scene.leg.key.as_str()) => {
             Decision::RollBack(Cause::new(
@@ -44,16 +56,18 @@ fn first(scene: &Scene<'_>) -> Decision {
         }
         PodSeen::Present(view) => match rejected(view) {
             Some(cause) => Decision::RollBack(cause),
-            None => rule_then_claim(scene, view),
+            None => ruled(scene).unwrap_or_else(|| claimed(scene, view)),
         },
     }
 }
 
-fn rule_then_claim(scene: &Scene<'_>, view: &PodView) -> Decision {
-    match scene.seen.rule {
-        RuleSeen::Unseen => too_late_or_wait(scene, "the rewriting rule cannot be read"),
-        RuleSeen::Absent => Decision::Run(Action::InstallRule),
-        RuleSeen::Unproven if overdue(scene, limits::STAGE) => Decision::RollBack(Cause::new(
+/// `None`: the rule that rewrites a re-created pod is in force, or there will be no such pod.
+fn ruled(scene: &Scene<'_>) -> Option<Decision> {
+    match (scene.route, scene.seen.rule) {
+        (Route::Once, _) | (Route::Twice | Route::InPlace, RuleSeen::Proven) => None,
+        (_, RuleSeen::Unseen) => Some(too_late_or_wait(scene, "the rewriting rule cannot be read")),
+        (_, RuleSeen::Absent) => Some(Decision::Run(Action::InstallRule)),
+        (_, RuleSeen::Unproven) if overdue(scene, limits::STAGE) => Some(Decision::RollBack(Cause::new(
             "WebhookNotInForce",
             format!(
                 "the webhook did not rewrite a dry-run copy of the pod within {} s{}; check that the pods of deployment \
@@ -61,9 +75,8 @@ fn rule_then_claim(scene: &Scene<'_>, view: &PodView) -> Decision {
                 limits::STAGE.as_secs(),
                 blind(scene)
             ),
-        )),
-        RuleSeen::Unproven => Decision::Run(Action::ProveRule),
-        RuleSeen::Proven => claimed(scene, view),
+        ))),
+        (_, RuleSeen::Unproven) => Some(Decision::Run(Action::ProveRule)),
     }
 }
 
@@ -97,7 +110,7 @@ fn claimed(scene: &Scene<'_>, view: &PodView) -> Decision {
             claim: Claim::Waiting { pod_uid },
             ..
         } if *pod_uid == view.uid => Decision::Advance(
-            Next::to(Step::Hold)
+            after(Step::Stage, scene)
                 .note(format!(
                     "pod {} waits on {} for the archive",
                     scene.leg.to.pod, scene.leg.to.node

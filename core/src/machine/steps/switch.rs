@@ -7,8 +7,8 @@
 use crate::api::Step;
 use crate::machine::observed::{PodSeen, TrafficSeen};
 use crate::machine::proof::Expendable;
-use crate::machine::steps::{blind, overdue, wait};
-use crate::machine::{Action, Decision, Next, Scene, limits};
+use crate::machine::steps::{after, blind, overdue, wait};
+use crate::machine::{Action, Decision, Scene, limits};
 
 /// Decides.
 pub fn next(scene: &Scene<'_>) -> Decision {
@@ -25,7 +25,7 @@ pub fn next(scene: &Scene<'_>) -> Decision {
                 None => wait(scene, "the commit is not recorded"),
             }
         }
-        PodSeen::Present(_) | PodSeen::Gone => Decision::Advance(Next::to(Step::Retire)),
+        PodSeen::Present(_) | PodSeen::Gone => Decision::Advance(after(Step::Switch, scene)),
     }
 }
 

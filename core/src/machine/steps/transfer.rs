@@ -1,12 +1,12 @@
 //! Transfer: the archive gets to the target node.
 //!
 //! Success: it is unpacked there and every byte is verified against the recorded digest; the waiting container
-//! creation goes on by itself.
+//! creation, if there is one already, goes on by itself.
 //! Failure: nothing half-written is ever restored; the instance is released.
 
 use crate::api::Step;
-use crate::machine::steps::overdue;
-use crate::machine::{Action, Cause, Decision, Next, Scene, limits};
+use crate::machine::steps::{after, overdue};
+use crate::machine::{Action, Cause, Decision, Scene, limits};
 
 /// Decides.
 pub fn next(scene: &Scene<'_>) -> Decision {
@@ -16,7 +16,7 @@ pub fn next(scene: &Scene<'_>) -> Decision {
             done.wire_bytes as f64 / 1e6,
             done.total_micros / 1000
         );
-        return Decision::Advance(Next::to(Step::Restore).note(note).unrecorded());
+        return Decision::Advance(after(Step::Transfer, scene).note(note).unrecorded());
     }
     if overdue(scene, limits::TRANSFER) {
         return Decision::RollBack(Cause::new(

@@ -1,36 +1,45 @@
-//! What about a pod's spec stands in the way of a stand-in beside it on the target node.
+//! What about a pod's spec stands in the way of a copy on the target node.
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, PodAffinityTerm, PodSpec, Volume};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
+use k8s_openapi::api::core::v1::{Pod, PodAffinityTerm, PodSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
-use super::{FIELD, Facts, Report};
-use crate::names;
+use super::selector::meets;
+use super::{FIELD, Facts, Report, volumes};
+use crate::api::{MigrationStrategy, OwnerKind, StatefulMigrationSpec};
+use crate::workload::Workload;
+use crate::{names, strategy};
 
 /// Longest pod name that is also the host name: applications find their control queue by it.
 const HOSTNAME_MAX: usize = 63;
+/// The name of a copy is as long for every migration.
+const ANY_UID: &str = "00000000";
 
-pub(super) fn check(pod: &Pod, facts: &Facts, report: &mut Report) {
-    let Some(spec) = &pod.spec else { return };
-    let name = pod.metadata.name.as_deref().unwrap_or_default();
-    let shadow = names::shadow_pod(name);
-    if shadow.len() > HOSTNAME_MAX {
-        report.refuse(FIELD, format!("the stand-in's name {shadow:?} exceeds {HOSTNAME_MAX} characters; shorten the StatefulSet's name"));
-    }
-    match spec.runtime_class_name.as_deref() {
+pub(super) fn check(spec: &StatefulMigrationSpec, pod: &Pod, facts: &Facts, report: &mut Report) {
+    let Some(shape) = &pod.spec else { return };
+    let strategy = match strategy::choose(spec.migration_strategy, pod, &facts.claims) {
+        Ok(choice) => choice.strategy,
+        Err(impossible) => return report.refuse("spec.migrationStrategy", impossible.to_string()),
+    };
+    let owner = facts.owner.as_ref();
+    let side_by_side = (strategy, owner.map(|owner| owner.kind))
+        == (MigrationStrategy::ShadowPod, Some(OwnerKind::StatefulSet));
+    name_of_copy(pod, strategy, owner, report);
+    match shape.runtime_class_name.as_deref() {
         None | Some(names::RUNTIME_CLASS) => {}
         Some(other) => report.refuse(
             FIELD,
             format!("the pod runs under RuntimeClass {other:?}, whose containers cannot be dumped; only runc's can"),
         ),
     }
-    ports(spec, report);
-    apart(pod, spec, report);
-    for volume in spec.volumes.iter().flatten() {
-        check_volume(volume, &facts.claims, report);
+    network(shape, side_by_side, report);
+    if side_by_side {
+        apart(pod, shape, report);
     }
-    if spec
+    devices(shape, report);
+    volumes::check(shape, facts, spec.target_node.as_deref(), report);
+    if shape
         .containers
         .iter()
         .any(|c| c.lifecycle.as_ref().is_some_and(|l| l.post_start.is_some()))
@@ -39,7 +48,67 @@ pub(super) fn check(pod: &Pod, facts: &Facts, report: &mut Report) {
     }
 }
 
-fn ports(spec: &PodSpec, report: &mut Report) {
+fn name_of_copy(pod: &Pod, strategy: MigrationStrategy, owner: Option<&Workload>, report: &mut Report) {
+    let name = pod.metadata.name.as_deref().unwrap_or_default();
+    let copy = match (strategy, owner.map(|owner| owner.kind)) {
+        (MigrationStrategy::Sequential, _) => return,
+        (MigrationStrategy::ShadowPod, Some(OwnerKind::StatefulSet)) => names::shadow_pod(name),
+        (MigrationStrategy::ShadowPod, Some(OwnerKind::ReplicaSet)) => {
+            let set = owner.and_then(|owner| owner.metadata.name.as_deref());
+            names::replica(set.unwrap_or_default(), ANY_UID)
+        }
+        (MigrationStrategy::ShadowPod, None) => names::successor(name),
+    };
+    if copy.len() > HOSTNAME_MAX {
+        report.refuse(
+            FIELD,
+            format!(
+                "the copy's name {copy:?} exceeds the {HOSTNAME_MAX} characters of a host name, by which applications find \
+                 their control queue; shorten the name of the pod or of its owner"
+            ),
+        );
+    }
+}
+
+/// What CRIU cannot dump: the state of a device lies outside the process.
+fn devices(spec: &PodSpec, report: &mut Report) {
+    for container in &spec.containers {
+        let name = &container.name;
+        if container.tty == Some(true) || container.stdin == Some(true) {
+            report.refuse(
+                FIELD,
+                format!("container {name:?} has a terminal or an open standard input, which cannot be moved; run it without tty and stdin"),
+            );
+        }
+        let asked = container
+            .resources
+            .iter()
+            .flat_map(|resources| resources.limits.iter().flatten());
+        for (resource, _) in asked.filter(|(resource, _)| is_device(resource)) {
+            report.refuse(
+                FIELD,
+                format!("container {name:?} uses the device {resource}, whose state cannot be dumped; only processes without devices can be moved"),
+            );
+        }
+    }
+    if spec
+        .resource_claims
+        .as_ref()
+        .is_some_and(|claims| !claims.is_empty())
+    {
+        report.refuse(
+            FIELD,
+            "the pod claims devices (resourceClaims), whose state cannot be dumped; only processes without devices can be moved",
+        );
+    }
+}
+
+/// Extended resources bear the name of their vendor's domain.
+fn is_device(resource: &str) -> bool {
+    resource.contains('/') && !resource.starts_with("kubernetes.io/")
+}
+
+fn network(spec: &PodSpec, side_by_side: bool, report: &mut Report) {
     let host_port = spec
         .containers
         .iter()
@@ -48,9 +117,9 @@ fn ports(spec: &PodSpec, report: &mut Report) {
     if spec.host_network == Some(true) {
         report.refuse(
             FIELD,
-            "the pod uses its node's network, where two copies cannot listen side by side; give it its own network",
+            "the pod uses its node's network, whose addresses and connections cannot be moved; give it its own network",
         );
-    } else if let Some(port) = host_port {
+    } else if let (Some(port), true) = (host_port, side_by_side) {
         report.refuse(
             FIELD,
             format!("the pod uses host port {port}, which two copies on one node cannot share; use a Service instead"),
@@ -84,63 +153,12 @@ fn apart(pod: &Pod, spec: &PodSpec, report: &mut Report) {
 fn matches(selector: &LabelSelector, labels: &BTreeMap<String, String>) -> bool {
     let has = |(name, value): (&String, &String)| labels.get(name) == Some(value);
     selector.match_labels.iter().flatten().all(has)
-        && selector
-            .match_expressions
-            .iter()
-            .flatten()
-            .all(|requirement| meets(requirement, labels))
-}
-
-fn meets(requirement: &LabelSelectorRequirement, labels: &BTreeMap<String, String>) -> bool {
-    let value = labels.get(&requirement.key);
-    let listed = value.is_some_and(|value| requirement.values.iter().flatten().any(|one| one == value));
-    match requirement.operator.as_str() {
-        "In" => listed,
-        "NotIn" => !listed,
-        "Exists" => value.is_some(),
-        "DoesNotExist" => value.is_none(),
-        // The API server admits no other; if it ever does, the scheduler decides.
-        _ => false,
-    }
-}
-
-fn check_volume(volume: &Volume, claims: &[PersistentVolumeClaim], report: &mut Report) {
-    let name = &volume.name;
-    if volume.empty_dir.is_some() {
-        report.warn(format!(
-            "volume {name:?} is an emptyDir: its files stay behind, the moved process finds it empty"
-        ));
-    }
-    if volume.host_path.is_some() {
-        report.warn(format!(
-            "volume {name:?} is a hostPath: the moved process sees the target node's files there"
-        ));
-    }
-    let Some(claim) = volume
-        .persistent_volume_claim
-        .as_ref()
-        .map(|source| source.claim_name.as_str())
-    else {
-        if volume.ephemeral.is_some() {
-            report.refuse(FIELD, format!("volume {name:?} is made for one pod and cannot be moved with it; use a claim that several nodes can mount"));
-        }
-        return;
-    };
-    let found = claims.iter().find(|c| c.metadata.name.as_deref() == Some(claim));
-    let Some(spec) = found.and_then(|claim| claim.spec.as_ref()) else {
-        return report.refuse(
-            FIELD,
-            format!("volume {name:?} refers to claim {claim:?}, which cannot be found"),
-        );
-    };
-    let shared = |mode: &String| mode == "ReadWriteMany" || mode == "ReadOnlyMany";
-    if !spec.access_modes.iter().flatten().any(shared) {
-        report.refuse(
-            FIELD,
-            format!(
-                "volume {name:?} (claim {claim:?}) can be mounted on one node at a time, which needs the Sequential \
-                 strategy; this version does not have it, so use ReadWriteMany or keep the state out of the volume"
-            ),
-        );
-    }
+        && selector.match_expressions.iter().flatten().all(|requirement| {
+            // The API server admits no other operator; if it ever does, the scheduler decides.
+            meets(
+                &requirement.operator,
+                requirement.values.as_ref(),
+                labels.get(&requirement.key),
+            ) == Some(true)
+        })
 }

@@ -1,0 +1,123 @@
+//! Which handoffs a move consists of, and which steps each handoff takes. Steps know what they achieve; this file
+//! alone knows what follows them.
+
+use crate::api::{MigrationStatus, MigrationStrategy, OwnerKind, Plan, Step};
+use crate::names::{self, BadKey, Key};
+
+/// The composition of a move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// To a stand-in, and from it to the pod that the StatefulSet re-creates under the old name.
+    Twice,
+    /// To a pod that stays: its ReplicaSet adopts it, or nobody owns it.
+    Once,
+    /// The source goes first, and the pod that the StatefulSet re-creates takes up its memory.
+    InPlace,
+}
+
+const FIRST_OF_TWO: &[Step] = &[
+    Step::Stage,
+    Step::Hold,
+    Step::Checkpoint,
+    Step::Transfer,
+    Step::Restore,
+    Step::Commit,
+    Step::Exclude,
+    Step::Release,
+    Step::Switch,
+    Step::Retire,
+];
+/// Nobody has to be excluded: a stand-in never restarts and waits on its hold queue.
+const SECOND_OF_TWO: &[Step] = &[
+    Step::Stage,
+    Step::Hold,
+    Step::Checkpoint,
+    Step::Transfer,
+    Step::Restore,
+    Step::Commit,
+    Step::Release,
+    Step::Switch,
+    Step::Retire,
+];
+/// The archive lies on the target before the source goes; the pod that restores it exists only afterwards.
+const IN_PLACE: &[Step] = &[
+    Step::Stage,
+    Step::Hold,
+    Step::Checkpoint,
+    Step::Transfer,
+    Step::Commit,
+    Step::Exclude,
+    Step::Retire,
+    Step::Restore,
+    Step::Release,
+    Step::Switch,
+];
+
+impl Route {
+    /// The route that a plan describes.
+    pub fn of(plan: &Plan) -> Self {
+        match (plan.strategy, plan.owner.as_ref().map(|owner| owner.kind)) {
+            (MigrationStrategy::Sequential, _) => Self::InPlace,
+            (MigrationStrategy::ShadowPod, Some(OwnerKind::StatefulSet)) => Self::Twice,
+            (MigrationStrategy::ShadowPod, Some(OwnerKind::ReplicaSet) | None) => Self::Once,
+        }
+    }
+
+    /// What follows `step` in handoff `leg`; nothing, when it is the handoff's last.
+    pub fn after(self, step: Step, leg: u8) -> Option<Step> {
+        let steps = self.steps(leg);
+        let here = steps.iter().position(|one| *one == step)?;
+        steps.get(here + 1).copied()
+    }
+
+    /// Whether handoff `leg` is the last one.
+    pub fn ends_with(self, leg: u8) -> bool {
+        leg >= self.handoffs()
+    }
+
+    /// Name of the pod that takes over in the first handoff.
+    pub fn first_target(self, plan: &Plan, uid: &str) -> String {
+        match (self, &plan.owner) {
+            (Self::Twice, _) => names::shadow_pod(&plan.source.name),
+            (Self::InPlace, _) => plan.source.name.clone(),
+            (Self::Once, Some(owner)) => names::replica(&owner.name, uid),
+            (Self::Once, None) => names::successor(&plan.source.name),
+        }
+    }
+
+    /// Whether the pod that takes over in handoff `leg` is one that the StatefulSet re-creates and the webhook rewrites.
+    pub fn is_recreated(self, leg: u8) -> bool {
+        match self {
+            Self::Twice => leg > 1,
+            Self::InPlace => true,
+            Self::Once => false,
+        }
+    }
+
+    /// Keys under which a pod may be restored that does not exist yet and that we do not create ourselves.
+    pub fn key_of_recreated(self, status: &MigrationStatus, uid: &str) -> Result<Option<Key>, BadKey> {
+        let leg = self.handoffs();
+        if !self.is_recreated(leg) {
+            return Ok(None);
+        }
+        let begun = status.legs.iter().rev().find(|one| one.number == leg);
+        begun
+            .map_or_else(|| Key::of(uid, leg, 0), |one| Ok(one.key.clone()))
+            .map(Some)
+    }
+
+    fn handoffs(self) -> u8 {
+        match self {
+            Self::Twice => 2,
+            Self::Once | Self::InPlace => 1,
+        }
+    }
+
+    fn steps(self, leg: u8) -> &'static [Step] {
+        match (self, leg) {
+            (Self::Twice, 0 | 1) | (Self::Once, _) => FIRST_OF_TWO,
+            (Self::Twice, _) => SECOND_OF_TWO,
+            (Self::InPlace, _) => IN_PLACE,
+        }
+    }
+}
