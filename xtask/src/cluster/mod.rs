@@ -19,6 +19,7 @@ mod processes;
 mod progress;
 mod rootfs;
 mod services;
+mod shared_disk;
 mod shell;
 mod startup;
 mod status;

@@ -13,7 +13,7 @@ use anyhow::Context;
 use super::deadline::wait_for;
 use super::layout::{BRIDGE, Layout, NODES, Node};
 use super::services::{Ending, Services, logged, open_log};
-use super::{cgroups, credentials, node_config, rootfs};
+use super::{cgroups, credentials, node_config, rootfs, shared_disk};
 
 const CONTAINERD_SOCKET: &str = "/run/containerd/containerd.sock";
 const SERVICES: [&str; 3] = ["containerd", "kubelet", "kube-proxy"];
@@ -29,6 +29,7 @@ pub(crate) fn run(layout: &Layout, node: Node) -> anyhow::Result<()> {
         fs::create_dir_all(&data).with_context(|| format!("creating {}", data.display()))?;
         rootfs::bind(&data, &root.join("var/lib").join(state))?;
     }
+    shared_disk::install(layout, &root)?;
     for (path, content) in node_config::files(layout, node) {
         rootfs::write(&root.join(path), &content)?;
     }

@@ -6,12 +6,16 @@ mod oracle;
 mod processes;
 mod product;
 mod sample;
+mod single;
+mod watch;
 
-pub(crate) use moves::{migrate, migrate_command, migration, span};
+pub(crate) use moves::{Move, migrate, migrate_command, migrate_with, migration, span};
 pub(crate) use oracle::{Load, Oracle, broken_promise, summary};
 pub(crate) use processes::container_pid;
 pub(crate) use product::Product;
 pub(crate) use sample::{Sample, broker_api, broker_queues, leftovers};
+pub(crate) use single::Single;
+pub(crate) use watch::Watch;
 
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};

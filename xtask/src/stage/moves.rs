@@ -48,8 +48,20 @@ pub(crate) fn migrate_command(
 
 /// Moves a pod and waits for the end, whatever it is.
 pub(crate) fn migrate(cluster: &Cluster, product: &Product, pod: &str, node: &str) -> Result<Move> {
+    migrate_with(cluster, product, pod, node, &[])
+}
+
+/// The same, with more arguments for the plugin.
+pub(crate) fn migrate_with(
+    cluster: &Cluster,
+    product: &Product,
+    pod: &str,
+    node: &str,
+    arguments: &[&str],
+) -> Result<Move> {
     let started = Instant::now();
     let output = migrate_command(cluster, product, pod, node)?
+        .args(arguments)
         .output()
         .context("run kubectl-shadow")?;
     let wall = started.elapsed();

@@ -26,8 +26,47 @@ impl Sample {
         Self::wait(cluster)
     }
 
+    /// The same, each replica with a volume of its own at `/data`.
+    pub(crate) fn deploy_with_volume(cluster: &Cluster, arguments: &[&str]) -> Result<()> {
+        Self::clear(cluster)?;
+        apply(cluster, &with_volume(&manifest(arguments)?)?)?;
+        Self::wait(cluster)
+    }
+
+    /// The same with so many replicas, started one after the other.
+    pub(crate) fn deploy_ordered(cluster: &Cluster, replicas: u32) -> Result<()> {
+        Self::clear(cluster)?;
+        let ordered = replaced(
+            &manifest(&[])?,
+            "podManagementPolicy: Parallel",
+            "podManagementPolicy: OrderedReady",
+        )?;
+        apply(
+            cluster,
+            &replaced(&ordered, "replicas: 2", &format!("replicas: {replicas}"))?,
+        )?;
+        Self::wait(cluster)
+    }
+
+    /// Takes the replicas, their claims and the volumes away.
+    pub(crate) fn remove_volumes(cluster: &Cluster) -> Result<()> {
+        Self::clear(cluster)?;
+        for kind in ["persistentvolumeclaim", "persistentvolume"] {
+            for pod in ["orders-0", "orders-1"] {
+                let name = format!("data-{pod}");
+                capture(cluster.kubectl(["delete", kind, &name, "--ignore-not-found", "--wait=true"]))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Applies the manifests. A new incarnation each time, so that no run builds on the state of another.
     pub(crate) fn start(cluster: &Cluster, arguments: &[&str]) -> Result<()> {
+        Self::clear(cluster)?;
+        apply(cluster, &manifest(arguments)?)
+    }
+
+    fn clear(cluster: &Cluster) -> Result<()> {
         capture(cluster.kubectl([
             "delete",
             "statefulset",
@@ -41,8 +80,8 @@ impl Sample {
             "--selector=app=orders",
             "--ignore-not-found",
             "--wait=true",
-        ]))?;
-        apply(cluster, &manifest(arguments)?).map(drop)
+        ]))
+        .map(drop)
     }
 
     /// Waits until both replicas consume.
@@ -123,9 +162,28 @@ fn manifest(arguments: &[&str]) -> Result<String> {
     Ok(text.replace(line, &with_arguments))
 }
 
-/// Whether a replica says that it consumes its queue. The broker's own count may be five seconds old.
-fn consumes(cluster: &Cluster, pod: &str) -> Result<bool> {
-    let service = get(cluster, &["service", pod])?;
+/// A claim for each replica, made from a template as usual. The StatefulSet is the last of the manifests.
+fn with_volume(manifest: &str) -> Result<String> {
+    let mounted = replaced(
+        manifest,
+        "          readinessProbe:",
+        "          volumeMounts:\n            - {name: data, mountPath: /data}\n          readinessProbe:",
+    )?;
+    Ok(format!(
+        "{}\n  volumeClaimTemplates:\n    - metadata: {{name: data}}\n      spec:\n        accessModes: [ReadWriteOnce]\n        \
+         storageClassName: \"\"\n        resources: {{requests: {{storage: 1Gi}}}}\n",
+        mounted.trim_end()
+    ))
+}
+
+fn replaced(text: &str, from: &str, to: &str) -> Result<String> {
+    ensure!(text.contains(from), "the sample's manifest does not say {from:?}");
+    Ok(text.replace(from, to))
+}
+
+/// Whether the consumer behind a Service says that it consumes the queue of the same name. The broker's own count may be five seconds old.
+pub(super) fn consumes(cluster: &Cluster, stream: &str) -> Result<bool> {
+    let service = get(cluster, &["service", stream])?;
     let address = service["spec"]["clusterIP"]
         .as_str()
         .context("the Service has no address")?;
@@ -137,7 +195,7 @@ fn consumes(cluster: &Cluster, pod: &str) -> Result<bool> {
         return Ok(false);
     };
     let state: serde_json::Value = serde_json::from_str(&printed).context("the sample printed no JSON")?;
-    Ok(state["queue"] == format!("orders.{pod}"))
+    Ok(state["queue"] == format!("orders.{stream}"))
 }
 
 /// Names of all queues.
@@ -174,9 +232,15 @@ pub(crate) fn broker_api(cluster: &Cluster, method: &str, path: &str) -> Result<
 /// Everything of ours that is still there although no migration runs.
 pub(crate) fn leftovers(cluster: &Cluster) -> Result<Vec<String>> {
     let mut found = Vec::new();
+    let living = get(cluster, &["pods"])?;
+    let controls: Vec<String> = living["items"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|pod| Some(format!("ms2m.control.{}", pod["metadata"]["name"].as_str()?)))
+        .collect();
     for queue in broker_queues(cluster)? {
-        let control_of_replica = queue == "ms2m.control.orders-0" || queue == "ms2m.control.orders-1";
-        if queue.starts_with("ms2m.") && !control_of_replica {
+        if queue.starts_with("ms2m.") && !controls.contains(&queue) {
             found.push(format!("queue {queue}"));
         }
     }

@@ -1,8 +1,9 @@
 //! The sample consumer: reads orders, remembers them, shows what it remembers.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
+use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -29,6 +30,9 @@ struct Args {
     /// Files to keep open for reading.
     #[arg(long)]
     keep_open: Vec<PathBuf>,
+    /// File that gets a line at every start of the process, and stays open.
+    #[arg(long)]
+    journal: Option<PathBuf>,
 }
 
 /// Few threads: a checkpoint has to stop and carry each of them.
@@ -45,6 +49,16 @@ fn main() -> anyhow::Result<()> {
         .block_on(run(args))
 }
 
+fn note_start(path: &Path) -> anyhow::Result<File> {
+    let mut file = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(path)
+        .with_context(|| format!("--journal: cannot open {}", path.display()))?;
+    writeln!(file, "started").with_context(|| format!("--journal: cannot write {}", path.display()))?;
+    Ok(file)
+}
+
 async fn run(args: Args) -> anyhow::Result<()> {
     let signalled = stop::on_signal().context("cannot listen for SIGTERM")?;
     let ballast = Ballast::megabytes(args.ballast_mb);
@@ -53,6 +67,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
         .iter()
         .map(|path| File::open(path).with_context(|| format!("--keep-open: cannot open {}", path.display())));
     let open: Vec<File> = open.collect::<anyhow::Result<_>>()?;
+    let journal = args.journal.as_deref().map(note_start).transpose()?;
     let consumer = Consumer::new(args.settings)?;
     let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, args.http_port));
     let listener = TcpListener::bind(address)
@@ -74,7 +89,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
     server.abort();
     tracing::info!(
         ballast_checksum = ballast.checksum(),
-        files = open.len(),
+        files = open.iter().chain(&journal).count(),
         "stopped"
     );
     Ok(())

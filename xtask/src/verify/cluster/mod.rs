@@ -6,6 +6,7 @@ mod kills;
 mod refusals;
 mod removal;
 mod round_trips;
+mod workloads;
 
 use std::time::Duration;
 
@@ -36,6 +37,17 @@ const TESTS: &[(&str, Test)] = &[
     (
         "a checkpoint through kubelet moves exactly",
         round_trips::through_kubelet,
+    ),
+    ("a pod of a Deployment moves exactly", workloads::of_a_deployment),
+    (
+        "a pod that nobody owns moves exactly",
+        workloads::that_nobody_owns,
+    ),
+    ("a pod moves sequentially as asked", workloads::sequentially),
+    ("a pod moves with its volume", workloads::with_its_volume),
+    (
+        "a pod of an ordered set moves alone",
+        workloads::of_an_ordered_set,
     ),
     (
         "bad input is answered within 5 s and changes nothing",

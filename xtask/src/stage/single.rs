@@ -1,0 +1,75 @@
+//! The sample as one consumer that is no StatefulSet's: as a Deployment, and as a pod that nobody owns.
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use super::sample::consumes;
+use super::{apply, capture, get};
+use crate::cluster::{Cluster, step, wait_for};
+
+const MANIFESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/orders/deploy");
+const READY: Duration = Duration::from_secs(90);
+
+/// Which of them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Single {
+    /// `single.yaml`.
+    Deployment,
+    /// `lone.yaml`.
+    Pod,
+}
+
+impl Single {
+    /// Name of its Service, its stream and its label `app`.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Deployment => "single",
+            Self::Pod => "lone",
+        }
+    }
+
+    /// Applies the manifests, after whatever an earlier run left, and waits until it consumes.
+    pub(crate) fn deploy(self, cluster: &Cluster) -> Result<()> {
+        self.remove(cluster)?;
+        let starting = step(self.name());
+        let path = format!("{MANIFESTS}/{}.yaml", self.name());
+        apply(
+            cluster,
+            &fs::read_to_string(&path).with_context(|| format!("read {path}"))?,
+        )?;
+        wait_for("the consumer to consume its queue", READY, || {
+            Ok(consumes(cluster, self.name())?.then_some(()))
+        })?;
+        let pod = self.pod(cluster)?;
+        starting.done(format!("{pod} on {}", super::Sample::node(cluster, &pod)?));
+        Ok(())
+    }
+
+    /// Takes it away.
+    pub(crate) fn remove(self, cluster: &Cluster) -> Result<()> {
+        let selector = format!("--selector=app={}", self.name());
+        for kind in ["deployments", "pods"] {
+            capture(cluster.kubectl(["delete", kind, &selector, "--ignore-not-found", "--wait=true"]))?;
+        }
+        Ok(())
+    }
+
+    /// Name of the one pod that is not on its way out.
+    pub(crate) fn pod(self, cluster: &Cluster) -> Result<String> {
+        let selector = format!("--selector=app={}", self.name());
+        let pods = get(cluster, &["pods", &selector])?;
+        let mut living = pods["items"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|pod| pod["metadata"]["deletionTimestamp"].is_null());
+        let pod = living.next().context("there is no pod")?;
+        anyhow::ensure!(living.next().is_none(), "there is more than one pod");
+        pod["metadata"]["name"]
+            .as_str()
+            .map(str::to_owned)
+            .context("the pod has no name")
+    }
+}
