@@ -2,6 +2,7 @@
 //! can never be taken back may have been seen earlier ([`Stopping`]).
 //! What a step does not need is not looked at; what cannot be read stays `Unseen`, and the reason is kept.
 
+mod afterlife;
 mod endpoints;
 mod pods;
 mod queues;
@@ -33,6 +34,7 @@ enum Look {
     Traffic,
     Connection,
     Leftovers,
+    Afterlife,
 }
 
 /// What a step looks at.
@@ -42,8 +44,8 @@ struct Needs(&'static [Look]);
 impl Needs {
     fn of(step: Step, leg: u8, route: Route) -> Self {
         use Look::{
-            Connection, Consumers, From, FromControl, Hold, Key, Leftovers, Primary, Rule, To, ToControl,
-            Traffic,
+            Afterlife, Connection, Consumers, From, FromControl, Hold, Key, Leftovers, Primary, Rule, To,
+            ToControl, Traffic,
         };
         Self(match (step, leg) {
             (Step::Prepare, _) => &[],
@@ -57,7 +59,7 @@ impl Needs {
             (Step::Exclude, _) if route == Route::Once => &[From, To, Consumers],
             (Step::Exclude, _) => &[From, Consumers, Rule],
             (Step::Release, _) => &[To, Consumers],
-            (Step::Switch, _) => &[From, To, Traffic],
+            (Step::Switch, _) => &[From, To, Consumers, Traffic, Afterlife],
             (Step::Retire, _) if route == Route::Once => &[From, To, Hold, FromControl],
             (Step::Retire, _) => &[From, Hold, FromControl],
             (Step::Clean, _) => &[From, Key, Rule, Leftovers],
@@ -112,6 +114,10 @@ pub async fn observe(
     seen.from = or_blind(from, &mut seen.blind);
     if let PodSeen::Present(view) = &seen.from {
         ctx.stopping.expect(&ctx.client, namespace, &view.uid);
+    }
+    if needs.has(Look::Afterlife) {
+        let restarted = afterlife::look(ctx, plan, leg, &seen.from).await;
+        seen.restarted = or_blind(restarted, &mut seen.blind);
     }
     seen.to = or_blind(to, &mut seen.blind);
     seen.key = or_blind(key, &mut seen.blind);

@@ -10,6 +10,9 @@ pub struct Observed {
     pub cancel: bool,
     /// Pod that holds the stream.
     pub from: PodSeen,
+    /// Whether the container of `from` was started again after the commit, where `from` itself cannot be looked at any
+    /// more.
+    pub restarted: Option<bool>,
     /// Pod that takes it over.
     pub to: PodSeen,
     /// Primary queue.

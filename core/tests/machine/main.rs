@@ -131,7 +131,7 @@ fn drive(script: &Script) -> Ended {
             now += BEAT * i32::try_from(script.outage).unwrap();
         }
         world.tick(chosen(script, round), &saved);
-        check_single_consumer(&world, &saved);
+        world.overlapped |= overlaps(&world, &saved);
         match next_step(&spec, &status, &world.look(&status), now) {
             Decision::Wait { .. } => {}
             Decision::Run(action) => {
@@ -157,6 +157,11 @@ fn drive(script: &Script) -> Ended {
                     world.leftovers()
                 );
                 assert_eq!(end == End::Completed, status.phase == Phase::Completed);
+                let exact = status.verdict.as_ref().is_some_and(|verdict| verdict.exact);
+                assert!(
+                    !(world.overlapped && exact),
+                    "somebody else consumed, and the verdict does not say so"
+                );
                 return Ended { world, status };
             }
             Decision::Stuck(cause) => panic!("stuck: {cause:?}"),
@@ -165,17 +170,10 @@ fn drive(script: &Script) -> Ended {
     panic!("no end; last status: {:#?}", status.intent)
 }
 
-/// The lineage that holds the moved memory is alone on the primary queue.
-fn check_single_consumer(world: &World, saved: &MigrationStatus) {
-    if saved.legs.iter().all(|leg| leg.committed.is_none())
-        || saved.verdict.as_ref().is_some_and(|v| !v.exact)
-    {
-        return;
-    }
-    assert!(
-        world.consumers(None) <= 1,
-        "two instances consume the primary queue"
-    );
+/// After the commit, somebody else than the lineage that holds the moved memory is on the primary queue.
+fn overlaps(world: &World, saved: &MigrationStatus) -> bool {
+    let mut committed = saved.legs.iter().filter(|leg| leg.committed.is_some());
+    committed.any(|leg| world.consumers(None) > 1 || world.consumes_afresh(leg.from.uid.as_deref()))
 }
 
 /// Any order, but nothing starves: every other event is the next one in turn.

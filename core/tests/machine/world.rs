@@ -85,6 +85,10 @@ pub(crate) struct World {
     pub lost: Option<String>,
     pub faults: Faults,
     pub cancel: bool,
+    /// Pods that kubelet restarted.
+    restarted: BTreeSet<String>,
+    /// Somebody else than the moved lineage consumed after the commit.
+    pub overlapped: bool,
     births: u32,
 }
 
@@ -108,6 +112,8 @@ impl World {
             lost: None,
             faults,
             cancel: false,
+            restarted: BTreeSet::new(),
+            overlapped: false,
             births: 0,
         };
         let process = Process {
@@ -138,6 +144,14 @@ impl World {
             .count() as u64
     }
 
+    /// Whether a process without the moved memory consumes in this pod, or in one that nobody asked for.
+    pub(crate) fn consumes_afresh(&self, uid: Option<&str>) -> bool {
+        self.processes().any(|(name, process)| {
+            let meant = name == REPLACEMENT || Some(self.pods[name].uid.as_str()) == uid;
+            meant && process.hold.is_none() && process.memory == Memory::Fresh
+        })
+    }
+
     fn processes(&self) -> impl Iterator<Item = (&String, &Process)> {
         self.pods
             .iter()
@@ -164,6 +178,7 @@ impl World {
             pod.restarts += 1;
             pod.process = None;
         } else {
+            self.restarted.insert(pod.uid.clone());
             pod.restarts += 1;
             pod.process = Some(Process {
                 hold: None,
@@ -189,6 +204,7 @@ impl World {
         Observed {
             cancel: self.cancel,
             from: self.see(&leg.from.pod),
+            restarted: leg.from.uid.as_ref().map(|uid| self.restarted.contains(uid)),
             to: self.see(&leg.to.pod),
             primary: QueueSeen::Present {
                 ready: 7,

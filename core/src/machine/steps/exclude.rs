@@ -1,7 +1,9 @@
-//! Exclude: the source can never consume the primary queue again.
+//! Exclude: the source is on its way out, and nobody consumes the primary queue.
 //!
-//! Success: it is being deleted and kubelet has begun to stop it, so that a crash no longer restarts it (a shadow
-//! never restarts in any case); nobody consumes the primary queue. It may still answer requests.
+//! Success: its deletion is accepted; it waits on its hold queue and may still answer requests. That it consumed nothing
+//! more is shown by what follows: a source that crashed before kubelet had begun to stop it restarts, which its count
+//! of restarts and the consumers of the primary queue tell (`switch`). To wait for kubelet here would not prevent that,
+//! and costs up to a second in which nobody consumes.
 //! Failure: there is only forward; we wait and say for what. The source is not deleted before what comes after it is
 //! certain: the rule that rewrites its successor is proven to be in force, or its ReplicaSet counts the copy instead.
 
@@ -12,22 +14,30 @@ use crate::machine::steps::{after, blind, overdue, wait};
 use crate::machine::{Action, Decision, Route, Scene, limits};
 use crate::wire::PodRef;
 
+/// What a restart of the source after the commit means.
+pub(super) const RESTARTED: &str = "the source restarted between the commit and its end and may have taken messages that \
+                                    are not in the moved state";
+
 /// Decides.
 pub fn next(scene: &Scene<'_>) -> Decision {
     match &scene.seen.from {
         PodSeen::Unseen => wait(scene, format!("the source cannot be seen{}", blind(scene))),
         PodSeen::Gone => unconsumed(scene, None),
         PodSeen::Present(view) if Some(&view.uid) != scene.leg.from.uid.as_ref() => unconsumed(scene, None),
-        PodSeen::Present(view) if view.terminating && (view.settled || view.ended) => {
-            unconsumed(scene, Some(view))
-        }
-        PodSeen::Present(view) if view.terminating => {
-            wait(scene, "kubelet has not yet begun to stop the source")
-        }
+        PodSeen::Present(view) if view.terminating => leaving(scene, view),
         PodSeen::Present(_) => match scene.route {
             Route::Twice | Route::InPlace => with_rule(scene),
             Route::Once => with_owner(scene),
         },
+    }
+}
+
+fn leaving(scene: &Scene<'_>, view: &PodView) -> Decision {
+    let stopping = view.settled || view.ended;
+    match scene.route {
+        // Its process has to end before anything else can happen, and only kubelet can begin that.
+        Route::InPlace if !stopping => wait(scene, "kubelet has not yet begun to stop the source"),
+        Route::InPlace | Route::Twice | Route::Once => unconsumed(scene, Some(view)),
     }
 }
 
@@ -76,13 +86,10 @@ fn delete(scene: &Scene<'_>) -> Decision {
 }
 
 fn unconsumed(scene: &Scene<'_>, source: Option<&PodView>) -> Decision {
-    let next = match source {
-        Some(view) if view.restarts != scene.leg.from.restarts => after(Step::Exclude, scene).doubt(
-            "the source restarted between the commit and its deletion and may have taken messages that are not in the \
-             moved state",
-        ),
-        Some(_) | None => after(Step::Exclude, scene),
-    };
+    let next = after(Step::Exclude, scene);
+    if source.is_some_and(|view| view.restarts != scene.leg.from.restarts) {
+        return Decision::Advance(next.doubt(RESTARTED));
+    }
     match scene.seen.primary {
         QueueSeen::Present { consumers: 0, .. } => Decision::Advance(next),
         QueueSeen::Present { .. } if overdue(scene, limits::TRAFFIC) => {

@@ -13,7 +13,8 @@ use crate::machine::{Action, Change, Decision, Next, Scene, limits};
 /// Decides.
 pub fn next(scene: &Scene<'_>) -> Decision {
     match scene.seen.primary {
-        QueueSeen::Present { consumers, .. } if consumers > 0 => {
+        // Without the message it would be somebody else: an old instance that crashed and started anew.
+        QueueSeen::Present { consumers, .. } if consumers > 0 && scene.leg.unpark_sent.is_some() => {
             Decision::Advance(after(Step::Release, scene).change(Change::Released))
         }
         QueueSeen::Unseen => wait(scene, format!("the broker does not answer{}", blind(scene))),

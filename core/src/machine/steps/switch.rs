@@ -1,14 +1,15 @@
 //! Switch: Services send requests to the copy.
 //!
-//! Success: the copy is ready in the endpoints of every Service, and the old pod is being deleted, so that it leaves
-//! them; the old process still answers what reaches it.
+//! Success: the copy is ready in the endpoints of every Service, and kubelet has begun to stop the old pod, so that it
+//! leaves them and never restarts; the old process still answers what reaches it. It consumed nothing since the commit,
+//! or the verdict says so.
 //! Failure: there is only forward; a copy that does not become ready in time does not hold up the end.
 
 use crate::api::Step;
-use crate::machine::observed::{PodSeen, TrafficSeen};
+use crate::machine::observed::{PodSeen, PodView, TrafficSeen};
 use crate::machine::proof::Expendable;
-use crate::machine::steps::{after, blind, overdue, wait};
-use crate::machine::{Action, Decision, Scene, limits};
+use crate::machine::steps::{after, blind, exclude, overdue, wait};
+use crate::machine::{Action, Decision, Next, Scene, limits};
 
 /// Decides.
 pub fn next(scene: &Scene<'_>) -> Decision {
@@ -19,13 +20,43 @@ pub fn next(scene: &Scene<'_>) -> Decision {
     }
     match &scene.seen.from {
         PodSeen::Unseen => wait(scene, format!("the old pod cannot be seen{}", blind(scene))),
-        PodSeen::Present(view) if Some(&view.uid) == scene.leg.from.uid.as_ref() && !view.terminating => {
-            match Expendable::superseded(scene.leg, &scene.plan.source.namespace) {
-                Some(proof) => Decision::Run(Action::DeletePod(proof)),
-                None => wait(scene, "the commit is not recorded"),
-            }
+        PodSeen::Present(view) if Some(&view.uid) == scene.leg.from.uid.as_ref() => leaving(scene, view),
+        PodSeen::Present(_) | PodSeen::Gone => match scene.seen.restarted {
+            Some(restarted) => Decision::Advance(alone(scene, restarted)),
+            None => wait(
+                scene,
+                format!("the events of the old pod cannot be read{}", blind(scene)),
+            ),
+        },
+    }
+}
+
+fn leaving(scene: &Scene<'_>, view: &PodView) -> Decision {
+    match (
+        view.terminating,
+        Expendable::superseded(scene.leg, &scene.plan.source.namespace),
+    ) {
+        (false, Some(proof)) => Decision::Run(Action::DeletePod(proof)),
+        (false, None) => wait(scene, "the commit is not recorded"),
+        (true, _) if view.settled || view.ended => {
+            Decision::Advance(alone(scene, view.restarts != scene.leg.from.restarts))
         }
-        PodSeen::Present(_) | PodSeen::Gone => Decision::Advance(after(Step::Switch, scene)),
+        (true, _) => wait(scene, "kubelet has not yet begun to stop the old pod"),
+    }
+}
+
+/// From here on the old instance never starts again: whether it consumed since the commit can be told.
+fn alone(scene: &Scene<'_>, restarted: bool) -> Next {
+    let next = after(Step::Switch, scene);
+    if restarted {
+        return next.doubt(exclude::RESTARTED);
+    }
+    match scene.seen.primary.consumers() {
+        Some(consumers) if consumers > 1 => next.doubt(format!(
+            "{consumers} consumers were on {} after the commit; what others than pod {} took is not in the moved state",
+            scene.plan.queue.queue, scene.leg.to.pod
+        )),
+        Some(_) | None => next,
     }
 }
 
