@@ -151,23 +151,28 @@ fn drive(script: &Script) -> Ended {
             }
             Decision::Finish(end) => {
                 record::finish(&mut status, end, now);
-                assert!(
-                    world.leftovers().is_empty(),
-                    "left behind: {:?}",
-                    world.leftovers()
-                );
-                assert_eq!(end == End::Completed, status.phase == Phase::Completed);
-                let exact = status.verdict.as_ref().is_some_and(|verdict| verdict.exact);
-                assert!(
-                    !(world.overlapped && exact),
-                    "somebody else consumed, and the verdict does not say so"
-                );
+                check_end(&world, &status, end);
                 return Ended { world, status };
             }
             Decision::Stuck(cause) => panic!("stuck: {cause:?}"),
         }
     }
     panic!("no end; last status: {:#?}", status.intent)
+}
+
+/// Nothing is left behind, and the verdict says what was seen.
+fn check_end(world: &World, status: &MigrationStatus, end: End) {
+    assert!(
+        world.leftovers().is_empty(),
+        "left behind: {:?}",
+        world.leftovers()
+    );
+    assert_eq!(end == End::Completed, status.phase == Phase::Completed);
+    let exact = status.verdict.as_ref().is_some_and(|verdict| verdict.exact);
+    assert!(
+        !(world.overlapped && exact),
+        "somebody else consumed, and the verdict does not say so"
+    );
 }
 
 /// After the commit, somebody else than the lineage that holds the moved memory is on the primary queue.
