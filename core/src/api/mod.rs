@@ -8,6 +8,6 @@ pub use migration::{
     StatefulMigration, StatefulMigrationSpec, TransferMode,
 };
 pub use status::{
-    Instance, Intent, Leg, MigrationStatus, Owner, OwnerKind, Phase, Plan, QueuePlan, Rollback, Step,
-    StepRecord, Verdict, Witness,
+    HoldKind, Instance, Intent, Leg, MigrationStatus, Owner, OwnerKind, Phase, Plan, QueuePlan, Rollback,
+    Step, StepRecord, Verdict, Witness,
 };

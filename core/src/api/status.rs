@@ -191,9 +191,23 @@ pub struct QueuePlan {
     pub queue: String,
     /// Whether it is a quorum queue.
     pub quorum: bool,
+    /// How deliveries are stopped.
+    #[serde(default)]
+    pub hold: HoldKind,
     /// Secret with the broker's addresses and credentials, when there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<String>,
+}
+
+/// How deliveries to the present instance are stopped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum HoldKind {
+    /// Control messages ask the application to wait on another queue.
+    #[default]
+    Park,
+    /// A consumer of ours with the highest priority, which takes no message, makes a single-active queue stop. The
+    /// application knows nothing of it.
+    SingleActive,
 }
 
 /// The effect that may be under way.
@@ -241,7 +255,7 @@ pub struct Leg {
     pub from: Instance,
     /// Instance that takes it over.
     pub to: Instance,
-    /// START_REPLAY may have been sent.
+    /// START_REPLAY may have been sent, or our consumer attached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub park_sent: Option<MicroTime>,
     /// Connections to the broker when START_REPLAY was first sent; losing one before the hold is proven weakens the
@@ -266,7 +280,7 @@ pub struct Leg {
     /// The point of no return of this handoff.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub committed: Option<MicroTime>,
-    /// END_REPLAY was last sent.
+    /// END_REPLAY was last sent, or our consumer detached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unpark_sent: Option<MicroTime>,
     /// END_REPLAY was sent to the copy for the first time; an application that does not follow is waited for from then.
@@ -305,6 +319,9 @@ pub struct Rollback {
     pub message: String,
     /// Whether the user asked for it.
     pub cancelled: bool,
+    /// Whether the handoff is tried again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
     /// When it was decided.
     pub since: MicroTime,
 }

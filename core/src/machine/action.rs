@@ -46,6 +46,13 @@ pub enum Action {
         /// Pod of the instance.
         pod: String,
     },
+    /// Attach our consumer to a single-active queue, which then delivers nothing to the instance in `pod`.
+    AttachLink {
+        /// Pod of the instance.
+        pod: String,
+    },
+    /// Detach it: the queue serves whoever is next in line.
+    DetachLink,
     /// Take back control messages that nobody reads.
     WithdrawControl {
         /// Pod whose control queue is meant.
@@ -90,9 +97,9 @@ pub enum Action {
 pub enum Outcome {
     /// Done; the next look shows it.
     Done,
-    /// START_REPLAY was sent.
+    /// START_REPLAY was sent, or our consumer is attached.
     ParkSent(Witness),
-    /// END_REPLAY was sent.
+    /// END_REPLAY was sent, or our consumer is detached.
     UnparkSent,
     /// The rule answered the dry run.
     RuleProven,

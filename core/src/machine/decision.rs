@@ -37,8 +37,10 @@ pub struct Next {
     pub note: Option<String>,
     /// Something was seen that weakens the verdict.
     pub doubt: Option<String>,
-    /// What changes in the record of the handoffs.
+    /// What changes in the record of the present handoff.
     pub change: Change,
+    /// The handoff, or the attempt of the present one, that begins after that.
+    pub begin: Option<Begin>,
     /// Whether it has to be written down before anything else is done. Where not, a controller that dies begins the
     /// step before anew and finds everything done; a write costs as much as a third of a dump.
     pub recorded: bool,
@@ -52,6 +54,7 @@ impl Next {
             note: None,
             doubt: None,
             change: Change::None,
+            begin: None,
             recorded: true,
         }
     }
@@ -78,6 +81,13 @@ impl Next {
         self
     }
 
+    /// With a new handoff, or a new attempt of the present one.
+    #[must_use]
+    pub fn begin(mut self, leg: u8, attempt: u32) -> Self {
+        self.begin = Some(Begin { leg, attempt });
+        self
+    }
+
     /// With a doubt about exactness.
     #[must_use]
     pub fn doubt(mut self, doubt: impl Into<String>) -> Self {
@@ -86,7 +96,16 @@ impl Next {
     }
 }
 
-/// A change in the record of the handoffs.
+/// A handoff that begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Begin {
+    /// 1 or 2.
+    pub leg: u8,
+    /// From 0.
+    pub attempt: u32,
+}
+
+/// A change in the record of the present handoff.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
     /// None.
@@ -109,13 +128,6 @@ pub enum Change {
     Committed,
     /// The copy consumes the primary queue.
     Released,
-    /// A new handoff, or a new attempt of the present one, begins.
-    Begin {
-        /// 1 or 2.
-        leg: u8,
-        /// From 0.
-        attempt: u32,
-    },
 }
 
 /// How a migration ended.
@@ -134,6 +146,8 @@ pub struct Cause {
     pub reason: String,
     /// What happened and what to do, for a person.
     pub message: String,
+    /// Whether the first handoff is tried again when it is undone: nothing is wrong with what was asked for.
+    pub again: bool,
 }
 
 impl Cause {
@@ -142,6 +156,14 @@ impl Cause {
         Self {
             reason: reason.into(),
             message: message.into(),
+            again: false,
         }
+    }
+
+    /// One that another attempt need not meet.
+    #[must_use]
+    pub fn again(mut self) -> Self {
+        self.again = true;
+        self
     }
 }

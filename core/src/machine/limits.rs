@@ -22,6 +22,8 @@ pub const TRAFFIC: SignedDuration = SignedDuration::from_secs(15);
 pub const QUIET: SignedDuration = SignedDuration::from_millis(300);
 /// Whole move before the commit, unless `spec.deadlineSeconds` says otherwise.
 pub const DEADLINE_SECONDS: u32 = 120;
+/// Attempts of the first handoff, where another one may succeed.
+pub const FIRST_LEG_ATTEMPTS: u32 = 5;
 /// Attempts of the second handoff before a person is asked; the shadow goes on in any case.
 pub const SECOND_LEG_ATTEMPTS: u32 = 5;
 /// Times that a restore is asked for once more when the source has gone already; then a person is asked.

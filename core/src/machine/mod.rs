@@ -21,8 +21,10 @@ pub mod route;
 pub mod steps;
 
 pub use action::{Action, Outcome};
-pub use decision::{Cause, Change, Decision, End, Next};
-pub use observed::{ConnectionSeen, KeySeen, Observed, PodSeen, PodView, QueueSeen, RuleSeen, TrafficSeen};
+pub use decision::{Begin, Cause, Change, Decision, End, Next};
+pub use observed::{
+    ConnectionSeen, KeySeen, LinkSeen, Observed, PodSeen, PodView, QueueSeen, RuleSeen, TrafficSeen,
+};
 pub use route::Route;
 
 use k8s_openapi::jiff::Timestamp;

@@ -29,6 +29,12 @@ pub struct Observed {
     pub rule: RuleSeen,
     /// Where Services send requests.
     pub traffic: TrafficSeen,
+    /// Our consumer on a single-active queue.
+    pub link: LinkSeen,
+    /// Whether the pod that takes over has a connection to the broker.
+    pub copy_connected: Option<bool>,
+    /// Whether the consumer that held a single-active queue before us is gone for good.
+    pub source_gone: Option<bool>,
     /// Whether the connections to the broker are those of the moment of the park.
     pub connection: ConnectionSeen,
     /// Hold queues of this migration that still exist, with their contents.
@@ -122,6 +128,42 @@ impl QueueSeen {
         match self {
             Self::Present { unacked, .. } => unacked.is_none_or(|n| n == 0),
             Self::Unseen | Self::Absent => false,
+        }
+    }
+}
+
+/// Our consumer on a single-active queue, which holds it as long as it is attached.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum LinkSeen {
+    /// Not looked at, or not readable.
+    #[default]
+    Unseen,
+    /// This controller has none.
+    Absent,
+    /// Attached; what the application has still to do.
+    Waiting(String),
+    /// Attached, and the application has settled everything that it was given.
+    Proven,
+    /// It is over; why.
+    Lost(String),
+    /// Attached, but the application's consumer ended meanwhile; what that means.
+    Trapped(String),
+}
+
+impl LinkSeen {
+    /// Whether the queue delivers nothing.
+    pub fn holds(&self) -> bool {
+        match self {
+            Self::Waiting(_) | Self::Proven | Self::Trapped(_) => true,
+            Self::Unseen | Self::Absent | Self::Lost(_) => false,
+        }
+    }
+
+    /// Whether it is known not to be attached.
+    pub fn is_off(&self) -> bool {
+        match self {
+            Self::Absent | Self::Lost(_) => true,
+            Self::Unseen | Self::Waiting(_) | Self::Proven | Self::Trapped(_) => false,
         }
     }
 }

@@ -5,8 +5,9 @@ use k8s_openapi::jiff::Timestamp;
 
 use crate::api::{Instance, Intent, Leg, MigrationStatus, Phase, Plan, Rollback, Step, StepRecord, Verdict};
 use crate::machine::action::Outcome;
-use crate::machine::decision::{Cause, Change, End, Next};
+use crate::machine::decision::{Begin, Cause, Change, End, Next};
 use crate::machine::route::Route;
+use crate::machine::steps::single_active;
 use crate::names::{BadKey, Key};
 
 /// Writes the plan and the intent of the first step.
@@ -44,7 +45,12 @@ pub fn advance(status: &mut MigrationStatus, next: &Next, uid: &str, now: Timest
     if let Some(doubt) = &next.doubt {
         add_doubt(status, doubt);
     }
-    apply_change(status, &next.change, uid, now)?;
+    apply_change(status, &next.change, now);
+    if let Some(begin) = next.begin {
+        let next = following(status, uid, begin)?;
+        status.legs.extend(next);
+        status.rollback = None;
+    }
     enter(status, next.step, now);
     Ok(())
 }
@@ -83,6 +89,7 @@ pub fn roll_back(status: &mut MigrationStatus, cause: &Cause, cancelled: bool, n
         reason: cause.reason.clone(),
         message: cause.message.clone(),
         cancelled,
+        again: cause.again,
         since: MicroTime(now),
     });
     enter(status, Step::Abandon, now);
@@ -98,6 +105,9 @@ pub fn absorb(status: &mut MigrationStatus, outcome: Outcome, now: Timestamp) ->
         Outcome::ParkSent(witness) => {
             leg.park_sent = Some(MicroTime(now));
             leg.witness.get_or_insert(witness);
+            if leg.committed.is_some() {
+                add_doubt(status, single_active::HOLD_WAS_LOST);
+            }
         }
         Outcome::UnparkSent => {
             leg.unpark_sent = Some(MicroTime(now));
@@ -156,6 +166,7 @@ fn close_step(status: &mut MigrationStatus, now: Timestamp) {
 
 fn add_doubt(status: &mut MigrationStatus, doubt: &str) {
     let because = match &status.verdict {
+        Some(verdict) if !verdict.exact && verdict.because.contains(doubt) => return,
         Some(verdict) if !verdict.exact => format!("{}; {doubt}", verdict.because),
         Some(_) | None => doubt.to_owned(),
     };
@@ -165,24 +176,13 @@ fn add_doubt(status: &mut MigrationStatus, doubt: &str) {
     });
 }
 
-fn apply_change(
-    status: &mut MigrationStatus,
-    change: &Change,
-    uid: &str,
-    now: Timestamp,
-) -> Result<(), BadKey> {
-    if let Change::Begin { leg: number, attempt } = change {
-        let next = following(status, uid, *number, *attempt)?;
-        status.legs.extend(next);
-        status.rollback = None;
-        return Ok(());
-    }
+fn apply_change(status: &mut MigrationStatus, change: &Change, now: Timestamp) {
     let Some(leg) = status.legs.last_mut() else {
-        return Ok(());
+        return;
     };
     let now = MicroTime(now);
     match change {
-        Change::None | Change::Begin { .. } => {}
+        Change::None => {}
         Change::Staged { uid } => leg.to.uid = Some(uid.clone()),
         Change::Parked => leg.parked = Some(now),
         Change::Restored { uid, micros } => {
@@ -192,11 +192,10 @@ fn apply_change(
         Change::Committed => leg.committed = Some(now),
         Change::Released => leg.released = Some(now),
     }
-    Ok(())
 }
 
-/// The handoff after the present one: from whoever holds the stream now to the re-created pod.
-fn following(status: &MigrationStatus, uid: &str, number: u8, attempt: u32) -> Result<Option<Leg>, BadKey> {
+/// The handoff after the present one, or another attempt of it: from whoever holds the stream now.
+fn following(status: &MigrationStatus, uid: &str, begin: Begin) -> Result<Option<Leg>, BadKey> {
     let (Some(plan), Some(last)) = (&status.plan, status.legs.last()) else {
         return Ok(None);
     };
@@ -205,12 +204,17 @@ fn following(status: &MigrationStatus, uid: &str, number: u8, attempt: u32) -> R
     } else {
         last.from.clone()
     };
+    let pod = if begin.leg > 1 {
+        plan.source.name.clone()
+    } else {
+        Route::of(plan).first_target(plan, uid)
+    };
     let to = Instance {
-        pod: plan.source.name.clone(),
+        pod,
         node: plan.target_node.clone(),
         ..Instance::default()
     };
-    leg(uid, number, attempt, holder, to).map(Some)
+    leg(uid, begin.leg, begin.attempt, holder, to).map(Some)
 }
 
 fn leg(uid: &str, number: u8, attempt: u32, from: Instance, to: Instance) -> Result<Leg, BadKey> {

@@ -1,7 +1,7 @@
 //! Which handoffs a move consists of, and which steps each handoff takes. Steps know what they achieve; this file
 //! alone knows what follows them.
 
-use crate::api::{MigrationStatus, MigrationStrategy, OwnerKind, Plan, Step};
+use crate::api::{HoldKind, MigrationStatus, MigrationStrategy, OwnerKind, Plan, Step};
 use crate::names::{self, BadKey, Key};
 
 /// The composition of a move.
@@ -39,6 +39,30 @@ const SECOND_OF_TWO: &[Step] = &[
     Step::Switch,
     Step::Retire,
 ];
+/// Nothing but its end keeps an instance off a single-active queue: it goes before the queue is released.
+const FIRST_BY_LINK: &[Step] = &[
+    Step::Stage,
+    Step::Hold,
+    Step::Checkpoint,
+    Step::Transfer,
+    Step::Restore,
+    Step::Commit,
+    Step::Exclude,
+    Step::Switch,
+    Step::Retire,
+    Step::Release,
+];
+const SECOND_BY_LINK: &[Step] = &[
+    Step::Stage,
+    Step::Hold,
+    Step::Checkpoint,
+    Step::Transfer,
+    Step::Restore,
+    Step::Commit,
+    Step::Switch,
+    Step::Retire,
+    Step::Release,
+];
 /// The archive lies on the target before the source goes; the pod that restores it exists only afterwards.
 const IN_PLACE: &[Step] = &[
     Step::Stage,
@@ -64,8 +88,8 @@ impl Route {
     }
 
     /// What follows `step` in handoff `leg`; nothing, when it is the handoff's last.
-    pub fn after(self, step: Step, leg: u8) -> Option<Step> {
-        let steps = self.steps(leg);
+    pub fn after(self, hold: HoldKind, step: Step, leg: u8) -> Option<Step> {
+        let steps = self.steps(hold, leg);
         let here = steps.iter().position(|one| *one == step)?;
         steps.get(here + 1).copied()
     }
@@ -113,11 +137,15 @@ impl Route {
         }
     }
 
-    fn steps(self, leg: u8) -> &'static [Step] {
-        match (self, leg) {
-            (Self::Twice, 0 | 1) | (Self::Once, _) => FIRST_OF_TWO,
-            (Self::Twice, _) => SECOND_OF_TWO,
-            (Self::InPlace, _) => IN_PLACE,
+    fn steps(self, hold: HoldKind, leg: u8) -> &'static [Step] {
+        match (self, leg, hold) {
+            (Self::Twice, 0 | 1, HoldKind::Park) | (Self::Once, _, HoldKind::Park) => FIRST_OF_TWO,
+            (Self::Twice, _, HoldKind::Park) => SECOND_OF_TWO,
+            (Self::Twice, 0 | 1, HoldKind::SingleActive) | (Self::Once, _, HoldKind::SingleActive) => {
+                FIRST_BY_LINK
+            }
+            (Self::Twice, _, HoldKind::SingleActive) => SECOND_BY_LINK,
+            (Self::InPlace, _, _) => IN_PLACE,
         }
     }
 }

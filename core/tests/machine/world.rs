@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use shadow_core::api::{MigrationStatus, OwnerKind, Plan, Witness};
+use shadow_core::api::{HoldKind, MigrationStatus, OwnerKind, Plan, Witness};
 use shadow_core::machine::{
-    Action, ConnectionSeen, KeySeen, Observed, Outcome, PodSeen, PodView, QueueSeen, Route, RuleSeen,
-    TrafficSeen,
+    Action, ConnectionSeen, KeySeen, LinkSeen, Observed, Outcome, PodSeen, PodView, QueueSeen, Route,
+    RuleSeen, TrafficSeen,
 };
 use shadow_core::names::{self, Key};
 use shadow_core::wire::{Archive, Checkpointed, Claim, Transferred};
@@ -33,6 +33,8 @@ pub(crate) enum Memory {
 pub(crate) struct Process {
     pub hold: Option<String>,
     pub memory: Memory,
+    /// Messages in its memory.
+    pub applied: u64,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -67,6 +69,14 @@ pub(crate) struct Faults {
     pub deaf: bool,
 }
 
+/// The queue serves one of those who are connected, and tells nobody which one is next.
+#[derive(Default)]
+struct SingleActive {
+    held: bool,
+    settled: bool,
+    served: Option<String>,
+}
+
 pub(crate) struct World {
     route: Route,
     /// Whether a ReplicaSet counts the source.
@@ -85,6 +95,10 @@ pub(crate) struct World {
     pub lost: Option<String>,
     pub faults: Faults,
     pub cancel: bool,
+    /// Messages that anybody applied.
+    pub total: u64,
+    /// A single-active queue, which our link may hold.
+    single_active: Option<SingleActive>,
     /// Pods that kubelet restarted.
     restarted: BTreeSet<String>,
     /// Somebody else than the moved lineage consumed after the commit.
@@ -112,6 +126,8 @@ impl World {
             lost: None,
             faults,
             cancel: false,
+            total: 0,
+            single_active: (plan.queue.hold == HoldKind::SingleActive).then(SingleActive::default),
             restarted: BTreeSet::new(),
             overlapped: false,
             births: 0,
@@ -119,6 +135,7 @@ impl World {
         let process = Process {
             hold: None,
             memory: Memory::Moved,
+            applied: 0,
         };
         world.pods.insert(
             SOURCE.into(),
@@ -136,9 +153,35 @@ impl World {
     /// The controller was restarted: what it only remembered is gone.
     pub(crate) fn forget_memory(&mut self) {
         self.proven = false;
+        if let Some(queue) = &mut self.single_active {
+            queue.held = false;
+        }
+    }
+
+    /// The next message is applied by whoever gets it.
+    pub(crate) fn deliver(&mut self, choice: usize) {
+        let on_primary: Vec<String> = self
+            .processes()
+            .filter(|(_, process)| process.hold.is_none())
+            .map(|(name, _)| name.clone())
+            .collect();
+        let receivers = match &mut self.single_active {
+            None => on_primary,
+            Some(queue) => queue.serve(&on_primary, choice),
+        };
+        for name in receivers {
+            if let Some(process) = self.pods.get_mut(&name).and_then(|pod| pod.process.as_mut()) {
+                process.applied += 1;
+                self.total += 1;
+            }
+        }
     }
 
     pub(crate) fn consumers(&self, queue: Option<&str>) -> u64 {
+        if let (Some(single), None) = (&self.single_active, queue) {
+            // Those that wait are not counted.
+            return u64::from(single.held || self.processes().next().is_some());
+        }
         self.processes()
             .filter(|(_, p)| p.hold.as_deref() == queue)
             .count() as u64
@@ -183,6 +226,7 @@ impl World {
             pod.process = Some(Process {
                 hold: None,
                 memory: Memory::Fresh,
+                applied: 0,
             });
         }
     }
@@ -235,6 +279,9 @@ impl World {
             } else {
                 TrafficSeen::Behind(vec!["orders".into()])
             },
+            link: self.link(),
+            copy_connected: Some(self.is_connected(&leg.to.pod, leg.to.uid.as_deref())),
+            source_gone: Some(!self.is_connected(&leg.from.pod, leg.from.uid.as_deref())),
             connection: match &self.lost {
                 Some(how) => ConnectionSeen::Lost(how.clone()),
                 None => ConnectionSeen::Held,
@@ -247,6 +294,23 @@ impl World {
                 .collect(),
             blind: Vec::new(),
         }
+    }
+
+    fn link(&self) -> LinkSeen {
+        match &self.single_active {
+            None => LinkSeen::Unseen,
+            Some(queue) if !queue.held => LinkSeen::Absent,
+            Some(queue) if !queue.settled => LinkSeen::Waiting("something is unacknowledged".into()),
+            Some(_) => LinkSeen::Proven,
+        }
+    }
+
+    fn is_connected(&self, pod: &str, uid: Option<&str>) -> bool {
+        let found = self
+            .pods
+            .get(pod)
+            .filter(|found| uid.is_none_or(|uid| found.uid == uid));
+        found.is_some_and(|found| found.process.is_some())
     }
 
     fn queue(&self, name: &str) -> QueueSeen {
@@ -312,6 +376,18 @@ impl World {
             }
             Action::Unpark { pod } => {
                 self.control.entry(pod.clone()).or_default().push_back(None);
+                return Outcome::UnparkSent;
+            }
+            Action::AttachLink { .. } => {
+                let queue = self.single_active.as_mut().expect("a link on an ordinary queue");
+                if !queue.held {
+                    (queue.held, queue.settled) = (true, false);
+                }
+                return Outcome::ParkSent(Witness::default());
+            }
+            Action::DetachLink => {
+                let queue = self.single_active.as_mut().expect("a link on an ordinary queue");
+                (queue.held, queue.served) = (false, None);
                 return Outcome::UnparkSent;
             }
             Action::WithdrawControl { pod } => self.control.entry(pod.clone()).or_default().clear(),
@@ -410,11 +486,14 @@ impl World {
         let state = self.keys.get_mut(key.as_str()).unwrap();
         if state.dump.is_none() {
             let process = process.expect("dumped a container that does not run");
-            assert_eq!(
-                process.hold,
-                Some(names::hold_queue(key)),
-                "dumped an instance that was not parked"
-            );
+            match &self.single_active {
+                None => assert_eq!(
+                    process.hold,
+                    Some(names::hold_queue(key)),
+                    "dumped an instance that was not parked"
+                ),
+                Some(queue) => assert!(queue.held && queue.settled, "dumped an instance that was served"),
+            }
             state.dump = Some(process);
         }
         Outcome::Checkpointed(Checkpointed {
@@ -462,6 +541,9 @@ impl World {
         let names: Vec<String> = self.pods.keys().cloned().chain(fixed).collect();
         let name = &names[choice % names.len()];
         if name == SERVICES {
+            if let Some(queue) = &mut self.single_active {
+                queue.settled |= queue.held;
+            }
             return self.list_endpoints();
         }
         if !self.pods.contains_key(name) {
@@ -490,6 +572,7 @@ impl World {
                     pod.process = Some(Process {
                         hold: None,
                         memory: Memory::Fresh,
+                        applied: 0,
                     })
                 }
                 Some(state) => restore(pod, state, faults),
@@ -524,6 +607,7 @@ impl World {
         pod.process = Some(Process {
             hold: None,
             memory: Memory::Fresh,
+            applied: 0,
         });
         self.pods.insert(REPLACEMENT.into(), pod);
     }
@@ -538,6 +622,7 @@ impl World {
             pod.process = Some(Process {
                 hold: None,
                 memory: Memory::Fresh,
+                applied: 0,
             });
         }
         self.pods.insert(SOURCE.into(), pod);
@@ -556,6 +641,21 @@ impl World {
                 .then(|| names::control_queue(SHADOW)),
         );
         found
+    }
+}
+
+impl SingleActive {
+    /// Whoever is served stays so while it is connected.
+    fn serve(&mut self, connected: &[String], choice: usize) -> Vec<String> {
+        if self.held || connected.is_empty() {
+            return Vec::new();
+        }
+        let served = match self.served.take() {
+            Some(served) if connected.contains(&served) => served,
+            Some(_) | None => connected[choice % connected.len()].clone(),
+        };
+        self.served = Some(served.clone());
+        vec![served]
     }
 }
 

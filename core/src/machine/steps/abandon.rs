@@ -1,14 +1,14 @@
 //! Abandon: the present handoff is undone.
 //!
 //! Success, first handoff: the source serves as if nothing had happened, the copy is gone, nothing of ours is
-//! left. Success, second handoff: the shadow serves, and another attempt begins with a new key.
+//! left; or it begins again, where another attempt may succeed. Success, second handoff: the shadow serves, and another attempt begins with a new key.
 //! Failure: tried again until it is done. The source is released first, before anything is tidied up.
 
 use crate::api::Step;
 use crate::machine::observed::{KeySeen, PodSeen, QueueSeen};
 use crate::machine::proof::Expendable;
-use crate::machine::steps::{blind, clean, overdue, wait};
-use crate::machine::{Action, Cause, Change, Decision, End, Next, Route, Scene, limits};
+use crate::machine::steps::{blind, clean, overdue, single_active, wait};
+use crate::machine::{Action, Cause, Decision, End, Next, Route, Scene, limits};
 use crate::names;
 use crate::wire::Claim;
 
@@ -29,6 +29,9 @@ pub fn next(scene: &Scene<'_>) -> Decision {
 /// What counts is the name, not the incarnation: a restarted or replaced instance finds its primary queue by itself,
 /// but it would also obey a START_REPLAY that its predecessor had not read.
 fn release_holder(scene: &Scene<'_>) -> Option<Decision> {
+    if single_active::applies(scene) {
+        return single_active::let_go(scene);
+    }
     let seen = scene.seen;
     let pod = &scene.leg.from.pod;
     let unread = seen.from_control.ready().unwrap_or(0) > 0;
@@ -97,6 +100,22 @@ fn remove_copy(scene: &Scene<'_>) -> Decision {
             pod: scene.leg.to.pod.clone(),
         });
     }
+    let again = scene
+        .status
+        .rollback
+        .as_ref()
+        .is_some_and(|rollback| rollback.again);
+    if again && scene.leg.attempt + 1 < limits::FIRST_LEG_ATTEMPTS {
+        return match &scene.seen.key {
+            // Nobody would remember this attempt's key later.
+            KeySeen::Known { .. } => Decision::Run(Action::ForgetKeys),
+            KeySeen::Unseen => wait(
+                scene,
+                format!("the target node's agent does not answer{}", blind(scene)),
+            ),
+            KeySeen::Unknown => Decision::Advance(Next::to(Step::Stage).begin(1, scene.leg.attempt + 1)),
+        };
+    }
     clean::remainder(scene).unwrap_or(Decision::Finish(End::Undone))
 }
 
@@ -118,5 +137,5 @@ fn try_again(scene: &Scene<'_>) -> Decision {
             ),
         ));
     }
-    Decision::Advance(Next::to(Step::Stage).change(Change::Begin { leg: 2, attempt }))
+    Decision::Advance(Next::to(Step::Stage).begin(2, attempt))
 }

@@ -5,7 +5,7 @@
 
 use crate::machine::observed::{PodSeen, QueueSeen, RuleSeen};
 use crate::machine::proof::{Emptied, Expendable};
-use crate::machine::steps::{blind, wait};
+use crate::machine::steps::{blind, single_active, wait};
 use crate::machine::{Action, Decision, End, KeySeen, Scene};
 
 /// Decides.
@@ -18,6 +18,9 @@ pub fn next(scene: &Scene<'_>) -> Decision {
 
 /// What is still to be removed, in an order in which every removal is safe. Shared with `abandon`.
 pub(super) fn remainder(scene: &Scene<'_>) -> Option<Decision> {
+    if single_active::applies(scene) && scene.seen.link.holds() {
+        return Some(Decision::Run(Action::DetachLink));
+    }
     if let PodSeen::Present(view) = &scene.seen.from
         && scene.leg.number > 1
         && view.ended

@@ -7,11 +7,14 @@
 
 use crate::api::Step;
 use crate::machine::observed::QueueSeen;
-use crate::machine::steps::{after, blind, overdue, restore, wait};
+use crate::machine::steps::{after, blind, overdue, restore, single_active, wait};
 use crate::machine::{Cause, Change, Decision, Route, Scene, limits};
 
 /// Decides.
 pub fn next(scene: &Scene<'_>) -> Decision {
+    if single_active::applies(scene) {
+        return single_active::commit(scene);
+    }
     match scene.seen.primary {
         QueueSeen::Present { consumers: 0, .. } if is_ready(scene) => {
             Decision::Advance(after(Step::Commit, scene).change(Change::Committed))

@@ -10,7 +10,7 @@
 use crate::api::{OwnerKind, Step};
 use crate::machine::observed::{PodSeen, PodView, QueueSeen, RuleSeen};
 use crate::machine::proof::Expendable;
-use crate::machine::steps::{after, blind, overdue, wait};
+use crate::machine::steps::{after, blind, overdue, single_active, wait};
 use crate::machine::{Action, Decision, Route, Scene, limits};
 use crate::wire::PodRef;
 
@@ -91,6 +91,7 @@ fn unconsumed(scene: &Scene<'_>, source: Option<&PodView>) -> Decision {
         return Decision::Advance(next.doubt(RESTARTED));
     }
     match scene.seen.primary {
+        _ if single_active::applies(scene) => Decision::Advance(next),
         QueueSeen::Present { consumers: 0, .. } => Decision::Advance(next),
         QueueSeen::Present { .. } if overdue(scene, limits::TRAFFIC) => {
             Decision::Advance(next.doubt(format!(

@@ -8,10 +8,14 @@ use k8s_openapi::jiff::SignedDuration;
 
 use crate::api::{Leg, Step};
 use crate::machine::observed::PodSeen;
+use crate::machine::steps::single_active;
 use crate::machine::{Cause, Decision, Next, Scene, limits};
 
 /// What has to be done instead of the present step's own decision, if anything.
 pub fn overrides(step: Step, scene: &Scene<'_>) -> Option<Decision> {
+    if let Some(decision) = single_active::overrides(step, scene) {
+        return Some(decision);
+    }
     if !precedes_commit(step) || scene.leg.committed.is_some() {
         return None;
     }

@@ -7,11 +7,14 @@
 
 use crate::api::Step;
 use crate::machine::observed::{ConnectionSeen, QueueSeen};
-use crate::machine::steps::{after, blind, overdue, wait};
+use crate::machine::steps::{after, blind, overdue, single_active, wait};
 use crate::machine::{Action, Cause, Change, Decision, Next, Scene, limits};
 
 /// Decides.
 pub fn next(scene: &Scene<'_>) -> Decision {
+    if single_active::applies(scene) {
+        return single_active::hold(scene);
+    }
     let seen = scene.seen;
     if scene.leg.park_sent.is_none() {
         return match seen.hold {

@@ -10,6 +10,7 @@ pub mod hold;
 pub mod release;
 pub mod restore;
 pub mod retire;
+pub mod single_active;
 pub mod stage;
 pub mod switch;
 pub mod transfer;
@@ -17,18 +18,15 @@ pub mod transfer;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use crate::api::Step;
-use crate::machine::{Change, Decision, Next, Scene, limits};
+use crate::machine::{Decision, Next, Scene, limits};
 
 /// What follows the present handoff's `step` on this route: its next step, the next handoff, or the end.
 fn after(step: Step, scene: &Scene<'_>) -> Next {
     let leg = scene.leg.number;
-    match scene.route.after(step, leg) {
+    match scene.route.after(scene.plan.queue.hold, step, leg) {
         Some(next) => Next::to(next),
         None if scene.route.ends_with(leg) => Next::to(Step::Clean),
-        None => Next::to(Step::Stage).change(Change::Begin {
-            leg: leg + 1,
-            attempt: 0,
-        }),
+        None => Next::to(Step::Stage).begin(leg + 1, 0),
     }
 }
 

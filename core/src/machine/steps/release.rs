@@ -7,11 +7,14 @@
 
 use crate::api::Step;
 use crate::machine::observed::{PodSeen, QueueSeen};
-use crate::machine::steps::{after, blind, wait};
+use crate::machine::steps::{after, blind, single_active, wait};
 use crate::machine::{Action, Change, Decision, Next, Scene, limits};
 
 /// Decides.
 pub fn next(scene: &Scene<'_>) -> Decision {
+    if single_active::applies(scene) {
+        return single_active::release(scene);
+    }
     match scene.seen.primary {
         // Without the message it would be somebody else: an old instance that crashed and started anew.
         QueueSeen::Present { consumers, .. } if consumers > 0 && scene.leg.unpark_sent.is_some() => {
@@ -37,7 +40,7 @@ pub fn next(scene: &Scene<'_>) -> Decision {
 
 /// It ended, or has not followed the message for longer than any application needs to reconnect. Counted from the
 /// message, not from the step: between them a controller may have died.
-fn is_lost(scene: &Scene<'_>) -> bool {
+pub(super) fn is_lost(scene: &Scene<'_>) -> bool {
     let ended = match &scene.seen.to {
         PodSeen::Present(view) => view.ended,
         PodSeen::Gone => true,
@@ -48,7 +51,7 @@ fn is_lost(scene: &Scene<'_>) -> bool {
 }
 
 /// Should it come back, it finds the message in its control queue, and its hold queue stays as long as it is on it.
-fn lost(scene: &Scene<'_>) -> Next {
+pub(super) fn lost(scene: &Scene<'_>) -> Next {
     let pod = &scene.leg.to.pod;
     after(Step::Release, scene).change(Change::Released).doubt(format!(
         "pod {pod} consumed nothing after the commit: it was deleted, crashed or lost the broker; `kubectl describe pod \

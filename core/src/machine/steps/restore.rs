@@ -7,7 +7,7 @@
 
 use crate::api::Step;
 use crate::machine::observed::{KeySeen, PodSeen, QueueSeen};
-use crate::machine::steps::{after, blind, guard, overdue, wait};
+use crate::machine::steps::{after, blind, guard, overdue, single_active, wait};
 use crate::machine::{Action, Cause, Change, Decision, Next, Scene, limits};
 use crate::wire::Claim;
 
@@ -96,6 +96,9 @@ fn failed(scene: &Scene<'_>, reason: &str) -> Decision {
 /// One consumer on the hold queue for each instance that lives: the dumped one and its copy. If the dumped one is gone,
 /// the copy alone is left.
 pub fn copy_is_connected(scene: &Scene<'_>) -> bool {
+    if single_active::applies(scene) {
+        return scene.seen.copy_connected == Some(true);
+    }
     scene.seen.hold.consumers().is_some_and(|n| n >= wanted(scene))
 }
 
@@ -105,6 +108,12 @@ fn wanted(scene: &Scene<'_>) -> u64 {
 }
 
 fn progress(scene: &Scene<'_>) -> String {
+    if single_active::applies(scene) {
+        return format!(
+            "the copy is being restored and connects to the broker{}",
+            blind(scene)
+        );
+    }
     let consumers = match scene.seen.hold {
         QueueSeen::Present { consumers, .. } => consumers.to_string(),
         QueueSeen::Unseen | QueueSeen::Absent => "unknown".to_owned(),

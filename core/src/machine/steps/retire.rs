@@ -8,7 +8,7 @@
 use crate::api::{OwnerKind, Step};
 use crate::machine::observed::{PodSeen, PodView, QueueSeen};
 use crate::machine::proof::{Dead, Emptied, Expendable};
-use crate::machine::steps::{after, blind, overdue, wait};
+use crate::machine::steps::{after, blind, overdue, single_active, wait};
 use crate::machine::{Action, Decision, Next, Route, Scene, limits};
 
 /// Decides.
@@ -83,5 +83,9 @@ fn remove_queues(scene: &Scene<'_>) -> Decision {
 }
 
 fn onwards(scene: &Scene<'_>) -> Next {
-    after(Step::Retire, scene).note(format!("pod {} of before is gone", scene.leg.from.pod))
+    let next = after(Step::Retire, scene).note(format!("pod {} of before is gone", scene.leg.from.pod));
+    match single_active::not_held_to_the_end(scene) {
+        Some(doubt) => next.doubt(doubt),
+        None => next,
+    }
 }

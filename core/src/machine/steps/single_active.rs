@@ -1,0 +1,202 @@
+//! What the steps do where a single-active queue is held by a consumer of ours (`HoldKind::SingleActive`).
+//!
+//! Guarantees: a checkpoint rests only on a link that was attached from before its proof until the commit; a link that
+//! is lost before the commit undoes the handoff, since the source was served again meanwhile; after the commit the
+//! queue is held until the old instance is gone, and if it was not, the verdict says so. A copy that is not the truth is
+//! off the queue before the link is detached: nobody knows whom the queue would serve.
+
+use crate::api::{HoldKind, Step};
+use crate::machine::observed::{KeySeen, LinkSeen, PodSeen, QueueSeen};
+use crate::machine::proof::Expendable;
+use crate::machine::steps::{after, blind, overdue, release, wait};
+use crate::machine::{Action, Cause, Change, Decision, Route, Scene, limits};
+use crate::wire::Claim;
+
+/// Whether this migration's queue is held so.
+pub fn applies(scene: &Scene<'_>) -> bool {
+    match scene.plan.queue.hold {
+        HoldKind::SingleActive => true,
+        HoldKind::Park => false,
+    }
+}
+
+/// Hold: attached, and everything that was delivered is settled.
+pub fn hold(scene: &Scene<'_>) -> Decision {
+    match &scene.seen.link {
+        LinkSeen::Absent => Decision::Run(attach(scene)),
+        LinkSeen::Proven => Decision::Advance(
+            after(Step::Hold, scene)
+                .note(format!(
+                    "everything delivered to {} is acknowledged",
+                    scene.leg.from.pod
+                ))
+                .change(Change::Parked),
+        ),
+        LinkSeen::Lost(why) => Decision::RollBack(lost(why)),
+        LinkSeen::Trapped(why) => Decision::RollBack(Cause::new("ConsumerEnded", why.clone())),
+        LinkSeen::Waiting(why) if overdue(scene, limits::PARK) => Decision::RollBack(Cause::new(
+            "NotSettled",
+            format!(
+                "not all that was delivered was acknowledged within {} s: {why}; an application that acknowledges only full \
+                 batches waits for more messages than it is going to get",
+                limits::PARK.as_secs()
+            ),
+        )),
+        LinkSeen::Waiting(why) => wait(scene, format!("{why}{}", blind(scene))),
+        LinkSeen::Unseen if overdue(scene, limits::PARK) => Decision::RollBack(Cause::new(
+            "NotSettled",
+            format!("the broker does not answer{}", blind(scene)),
+        )),
+        LinkSeen::Unseen => wait(scene, format!("the broker does not answer{}", blind(scene))),
+    }
+}
+
+/// What the link demands instead of the present step's own decision.
+pub fn overrides(step: Step, scene: &Scene<'_>) -> Option<Decision> {
+    if !applies(scene) || !scene.seen.link.is_off() {
+        return None;
+    }
+    match step {
+        Step::Checkpoint | Step::Transfer | Step::Restore | Step::Commit if scene.leg.committed.is_none() => {
+            let why = match &scene.seen.link {
+                LinkSeen::Lost(why) => why.as_str(),
+                _ => "the controller that held it is gone",
+            };
+            Some(Decision::RollBack(lost(why)))
+        }
+        // Its end alone keeps the old instance off the queue now.
+        Step::Exclude | Step::Switch | Step::Retire if is_there(scene) => Some(Decision::Run(attach(scene))),
+        Step::Prepare
+        | Step::Stage
+        | Step::Hold
+        | Step::Checkpoint
+        | Step::Transfer
+        | Step::Restore
+        | Step::Commit
+        | Step::Exclude
+        | Step::Release
+        | Step::Switch
+        | Step::Retire
+        | Step::Clean
+        | Step::Abandon => None,
+    }
+}
+
+/// Commit: held and settled to this moment, and whoever takes over is there.
+pub fn commit(scene: &Scene<'_>) -> Decision {
+    let taker = match scene.route {
+        Route::Twice | Route::Once => scene.seen.copy_connected == Some(true),
+        Route::InPlace => scene.leg.transfer.is_some(),
+    };
+    match &scene.seen.link {
+        LinkSeen::Proven if taker => Decision::Advance(after(Step::Commit, scene).change(Change::Committed)),
+        LinkSeen::Trapped(why) => Decision::RollBack(Cause::new("ConsumerEnded", why.clone())),
+        _ if overdue(scene, limits::RESTORE) => Decision::RollBack(Cause::new(
+            "CommitTimeout",
+            format!(
+                "the hold could not be shown once more before the commit{}",
+                blind(scene)
+            ),
+        )),
+        _ => wait(scene, format!("last look before the commit{}", blind(scene))),
+    }
+}
+
+/// Retire: the old instance is gone, and it is not known that the queue was held until then.
+pub fn not_held_to_the_end(scene: &Scene<'_>) -> Option<&'static str> {
+    (applies(scene) && !scene.seen.link.holds()).then_some(HOLD_WAS_LOST)
+}
+
+/// A queue that was not held for some time after the commit.
+pub const HOLD_WAS_LOST: &str = "the hold on the queue was lost between the commit and the end of the old instance, which may \
+                                 have taken messages that are not in the moved state";
+
+/// Release: the old instance is gone, so the copy is next in line.
+pub fn release(scene: &Scene<'_>) -> Decision {
+    if scene.seen.link.holds() {
+        return match scene.seen.source_gone {
+            Some(true) => Decision::Run(Action::DetachLink),
+            Some(false) => wait(scene, "the broker notices that the old instance is gone"),
+            None => wait(scene, format!("the broker does not answer{}", blind(scene))),
+        };
+    }
+    match scene.seen.primary {
+        QueueSeen::Present { consumers, .. } if scene.seen.link.is_off() && consumers > 0 => {
+            Decision::Advance(after(Step::Release, scene).change(Change::Released))
+        }
+        QueueSeen::Present { .. } | QueueSeen::Absent if release::is_lost(scene) => {
+            Decision::Advance(release::lost(scene))
+        }
+        QueueSeen::Present { .. } | QueueSeen::Absent | QueueSeen::Unseen => wait(
+            scene,
+            format!("pod {} takes up the queue{}", scene.leg.to.pod, blind(scene)),
+        ),
+    }
+}
+
+/// Abandon: a copy that may be on the queue goes first, then the queue is let go. `None`: it is.
+pub fn let_go(scene: &Scene<'_>) -> Option<Decision> {
+    if let Some(decision) = copy_leaves(scene) {
+        return Some(decision);
+    }
+    match &scene.seen.link {
+        LinkSeen::Absent | LinkSeen::Lost(_) => None,
+        LinkSeen::Waiting(_) | LinkSeen::Proven | LinkSeen::Trapped(_) => {
+            Some(Decision::Run(Action::DetachLink))
+        }
+        LinkSeen::Unseen => Some(wait(scene, format!("the broker does not answer{}", blind(scene)))),
+    }
+}
+
+fn copy_leaves(scene: &Scene<'_>) -> Option<Decision> {
+    let may_run = match &scene.seen.key {
+        KeySeen::Known {
+            claim: Claim::Taken { .. } | Claim::Restored { .. },
+            ..
+        } => true,
+        KeySeen::Known { .. } | KeySeen::Unknown => false,
+        KeySeen::Unseen => scene.leg.transfer.is_some(),
+    };
+    let PodSeen::Present(view) = &scene.seen.to else {
+        return None;
+    };
+    let ours = view.key.as_deref() == Some(scene.leg.key.as_str());
+    if !may_run || !ours || scene.seen.copy_connected == Some(false) {
+        return None;
+    }
+    if !view.terminating
+        && let Some(proof) =
+            Expendable::uncommitted_copy(scene.leg, &scene.plan.source.namespace, &scene.seen.to)
+    {
+        return Some(Decision::Run(Action::DeletePod(proof)));
+    }
+    Some(wait(
+        scene,
+        format!("pod {} leaves the queue{}", scene.leg.to.pod, blind(scene)),
+    ))
+}
+
+fn attach(scene: &Scene<'_>) -> Action {
+    Action::AttachLink {
+        pod: scene.leg.from.pod.clone(),
+    }
+}
+
+fn is_there(scene: &Scene<'_>) -> bool {
+    match &scene.seen.from {
+        PodSeen::Present(view) => Some(&view.uid) == scene.leg.from.uid.as_ref() && !view.ended,
+        PodSeen::Gone => false,
+        PodSeen::Unseen => true,
+    }
+}
+
+fn lost(why: &str) -> Cause {
+    Cause::new(
+        "HoldLost",
+        format!(
+            "the hold on the queue was lost before the commit ({why}), so the source was served again and its checkpoint is \
+             void"
+        ),
+    )
+    .again()
+}
