@@ -60,7 +60,11 @@ pub fn overrides(step: Step, scene: &Scene<'_>) -> Option<Decision> {
         Step::Checkpoint | Step::Transfer | Step::Restore | Step::Commit if scene.leg.committed.is_none() => {
             let why = match &scene.seen.link {
                 LinkSeen::Lost(why) => why.as_str(),
-                _ => "the controller that held it is gone",
+                LinkSeen::Unseen
+                | LinkSeen::Absent
+                | LinkSeen::Waiting(_)
+                | LinkSeen::Proven
+                | LinkSeen::Trapped(_) => "the controller that held it is gone",
             };
             Some(Decision::RollBack(lost(why)))
         }
@@ -91,15 +95,23 @@ pub fn commit(scene: &Scene<'_>) -> Decision {
     match &scene.seen.link {
         LinkSeen::Proven if taker => Decision::Advance(after(Step::Commit, scene).change(Change::Committed)),
         LinkSeen::Trapped(why) => Decision::RollBack(Cause::new("ConsumerEnded", why.clone())),
-        _ if overdue(scene, limits::RESTORE) => Decision::RollBack(Cause::new(
+        LinkSeen::Unseen | LinkSeen::Absent | LinkSeen::Waiting(_) | LinkSeen::Proven | LinkSeen::Lost(_) => {
+            unready(scene)
+        }
+    }
+}
+
+fn unready(scene: &Scene<'_>) -> Decision {
+    if overdue(scene, limits::RESTORE) {
+        return Decision::RollBack(Cause::new(
             "CommitTimeout",
             format!(
                 "the hold could not be shown once more before the commit{}",
                 blind(scene)
             ),
-        )),
-        _ => wait(scene, format!("last look before the commit{}", blind(scene))),
+        ));
     }
+    wait(scene, format!("last look before the commit{}", blind(scene)))
 }
 
 /// Retire: the old instance is gone, and it is not known that the queue was held until then.
