@@ -1,0 +1,197 @@
+//! What the machine does to the world; the assertions are the promises.
+
+use super::*;
+
+impl World {
+    /// Performs an action; the assertions are the promises.
+    pub(crate) fn perform(&mut self, action: &Action, status: &MigrationStatus) -> Outcome {
+        let leg = status.legs.last().unwrap();
+        match action {
+            Action::Announce { key, .. } => {
+                self.announce(key);
+                if let Some(second) = self.route.key_of_recreated(status, UID).unwrap() {
+                    self.announce(&second);
+                }
+            }
+            Action::InstallRule => self.rule = true,
+            Action::ProveRule => self.proven = self.rule,
+            Action::RemoveRule => (self.rule, self.proven) = (false, false),
+            Action::CreateTarget => self.create_target(&leg.key),
+            Action::Adopt { to, .. } => self.label(&to.name, &to.uid),
+            Action::RetryRestore { key, .. } => return self.retry(key),
+            Action::Park { pod } => return self.park(pod, names::hold_queue(&leg.key)),
+            Action::Unpark { pod } => {
+                self.control.entry(pod.clone()).or_default().push_back(None);
+                return Outcome::UnparkSent;
+            }
+            Action::AttachLink { .. } => return self.attach(),
+            Action::DetachLink => return self.detach(),
+            Action::WithdrawControl { pod } => self.control.entry(pod.clone()).or_default().clear(),
+            Action::Checkpoint { pod } => return self.checkpoint(&pod.name, &leg.key),
+            Action::Fetch { .. } => {
+                let state = self.keys.get_mut(leg.key.as_str()).expect("fetched for no key");
+                state.archive.clone_from(&state.dump);
+                return Outcome::Transferred(Transferred {
+                    wire_bytes: 1,
+                    total_micros: 1,
+                });
+            }
+            Action::DeletePod(proof) => self.delete(&proof.pod().name, &proof.pod().uid, status),
+            Action::Kill(proof) => {
+                self.kill(&proof.pod().name, &proof.pod().uid);
+                return Outcome::Ended;
+            }
+            Action::DropPod(dead) => self.drop_pod(&dead.pod().name, &dead.pod().uid),
+            Action::DropHold(proof) => self.drop_hold(proof.queue()),
+            Action::DropControl { pod } => self.drop_control(pod),
+            Action::AbortKey { .. } => {
+                if let Some(key) = self.keys.get_mut(leg.key.as_str()) {
+                    key.claim = Claim::Aborted;
+                }
+            }
+            Action::ForgetKeys => self.keys.clear(),
+        }
+        Outcome::Done
+    }
+
+    fn retry(&mut self, key: &Key) -> Outcome {
+        let state = self.keys.get_mut(key.as_str()).unwrap();
+        if let Claim::Failed { .. } = state.claim {
+            state.claim = Claim::None;
+        }
+        Outcome::RestoreRetried
+    }
+
+    fn park(&mut self, pod: &str, hold: String) -> Outcome {
+        if !self.holds.contains(&hold) {
+            self.holds.push(hold.clone());
+        }
+        self.control
+            .entry(pod.to_owned())
+            .or_default()
+            .push_back(Some(hold));
+        Outcome::ParkSent(Witness::default())
+    }
+
+    fn attach(&mut self) -> Outcome {
+        let queue = self.single_active.as_mut().expect("a link on an ordinary queue");
+        if !queue.held {
+            (queue.held, queue.settled) = (true, false);
+        }
+        Outcome::ParkSent(Witness::default())
+    }
+
+    fn detach(&mut self) -> Outcome {
+        let queue = self.single_active.as_mut().expect("a link on an ordinary queue");
+        (queue.held, queue.served) = (false, None);
+        Outcome::UnparkSent
+    }
+
+    fn create_target(&mut self, key: &Key) {
+        if !self.pods.contains_key(&self.target) {
+            let mut pod = self.born(Some(key.clone()));
+            pod.never_restarts = self.route == Route::Twice;
+            self.pods.insert(self.target.clone(), pod);
+        }
+    }
+
+    fn label(&mut self, name: &str, uid: &str) {
+        if let Some(pod) = self.pods.get_mut(name).filter(|p| p.uid == uid) {
+            pod.hashed = true;
+        }
+    }
+
+    fn kill(&mut self, name: &str, uid: &str) {
+        if let Some(pod) = self.pods.get_mut(name).filter(|p| p.uid == uid) {
+            assert!(
+                pod.stopping || pod.never_restarts,
+                "killed before kubelet had begun to stop it: kubelet would restart it"
+            );
+            pod.process = None;
+            pod.ended = true;
+        }
+    }
+
+    fn drop_pod(&mut self, name: &str, uid: &str) {
+        if let Some(pod) = self.pods.get(name).filter(|p| p.uid == uid) {
+            let settled = pod.stopping || pod.never_restarts;
+            assert!(pod.process.is_none() && settled, "a living pod was dropped");
+            self.pods.remove(name);
+        }
+    }
+
+    fn drop_hold(&mut self, queue: &str) {
+        assert_eq!(self.consumers(Some(queue)), 0, "a hold queue in use was deleted");
+        self.holds.retain(|h| h != queue);
+    }
+
+    fn drop_control(&mut self, pod: &str) {
+        assert!(
+            self.pods.get(pod).is_none_or(|p| p.process.is_none()),
+            "control queue of a living pod deleted"
+        );
+        self.control.remove(pod);
+    }
+
+    fn announce(&mut self, key: &Key) {
+        self.keys.entry(key.to_string()).or_insert(KeyState {
+            claim: Claim::None,
+            dump: None,
+            archive: None,
+        });
+    }
+
+    fn checkpoint(&mut self, name: &str, key: &Key) -> Outcome {
+        let process = self.pods.get(name).and_then(|p| p.process.clone());
+        let state = self.keys.get_mut(key.as_str()).unwrap();
+        if state.dump.is_none() {
+            let process = process.expect("dumped a container that does not run");
+            match &self.single_active {
+                None => assert_eq!(
+                    process.hold,
+                    Some(names::hold_queue(key)),
+                    "dumped an instance that was not parked"
+                ),
+                Some(queue) => assert!(queue.held && queue.settled, "dumped an instance that was served"),
+            }
+            state.dump = Some(process);
+        }
+        Outcome::Checkpointed(Checkpointed {
+            digest: "d".into(),
+            bytes: 1,
+            frozen_micros: 1,
+            total_micros: 1,
+        })
+    }
+
+    fn delete(&mut self, name: &str, uid: &str, status: &MigrationStatus) {
+        let committed = status.legs.iter().any(|l| l.committed.is_some());
+        if uid == "source" {
+            assert!(committed, "the source was deleted before the commit");
+            match self.route {
+                Route::Twice | Route::InPlace => assert!(
+                    self.rule && self.proven,
+                    "the source was deleted before its successor's rule was in force"
+                ),
+                Route::Once if self.counted => assert!(
+                    self.pods.get(&self.target).is_none_or(|p| p.hashed),
+                    "the source was deleted before its ReplicaSet could count the copy"
+                ),
+                Route::Once => {}
+            }
+        }
+        if name == SHADOW && committed && self.pods.get(name).is_some_and(|p| !p.ended) {
+            let second = status.legs.iter().any(|l| l.number == 2 && l.committed.is_some());
+            assert!(second, "the shadow was deleted while it was the truth");
+            // A copy that crashed starts anew when the migration is over.
+            let crashed = self.pods.get(SOURCE).is_some_and(|p| p.restarts > 0);
+            assert!(
+                crashed || self.pods.get(SOURCE).is_none_or(|p| self.listed.contains(&p.uid)),
+                "the shadow was deleted while Services knew nobody else"
+            );
+        }
+        if let Some(pod) = self.pods.get_mut(name).filter(|p| p.uid == uid) {
+            pod.terminating = true;
+        }
+    }
+}

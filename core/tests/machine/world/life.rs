@@ -1,0 +1,182 @@
+//! What goes on by itself: pods, their owner, the application, the broker.
+
+use super::*;
+
+impl World {
+    /// The next message is applied by whoever gets it.
+    pub(crate) fn deliver(&mut self, choice: usize) {
+        let on_primary: Vec<String> = self
+            .processes()
+            .filter(|(_, process)| process.hold.is_none())
+            .map(|(name, _)| name.clone())
+            .collect();
+        let receivers = match &mut self.single_active {
+            None => on_primary,
+            Some(queue) => queue.serve(&on_primary, choice),
+        };
+        for name in receivers {
+            if let Some(process) = self.pods.get_mut(&name).and_then(|pod| pod.process.as_mut()) {
+                process.applied += 1;
+                self.total += 1;
+            }
+        }
+    }
+
+    /// The container of this pod crashes and kubelet restarts it, unless its policy is never to, or the pod goes. A
+    /// restored one is held back by the agent until the migration is over.
+    pub(crate) fn crash(&mut self, name: &str) {
+        let Some(pod) = self.pods.get_mut(name) else {
+            return;
+        };
+        if pod.process.is_none() {
+            return;
+        }
+        let held_back = pod
+            .key
+            .as_ref()
+            .is_some_and(|key| self.keys.contains_key(key.as_str()));
+        if pod.never_restarts || pod.stopping {
+            pod.process = None;
+            pod.ended = true;
+        } else if held_back {
+            pod.restarts += 1;
+            pod.process = None;
+        } else {
+            self.restarted.insert(pod.uid.clone());
+            pod.restarts += 1;
+            pod.process = Some(Process {
+                hold: None,
+                memory: Memory::Fresh,
+                applied: 0,
+            });
+        }
+    }
+
+    /// Lets one thing happen by itself; `choice` says which.
+    pub(crate) fn tick(&mut self, choice: usize, saved: &MigrationStatus) {
+        let fixed = [SOURCE.to_owned(), SERVICES.to_owned()];
+        let names: Vec<String> = self.pods.keys().cloned().chain(fixed).collect();
+        let name = &names[choice % names.len()];
+        if name == SERVICES {
+            if let Some(queue) = &mut self.single_active {
+                queue.settled |= queue.held;
+            }
+            return self.list_endpoints();
+        }
+        if !self.pods.contains_key(name) {
+            return self.owner_acts(saved);
+        }
+        let (control, keys, faults) = (&mut self.control, &mut self.keys, &mut self.faults);
+        let Some(pod) = self.pods.get_mut(name) else {
+            return;
+        };
+        match (pod.terminating, pod.stopping) {
+            (true, true) => return drop(self.pods.remove(name)),
+            (true, false) => pod.stopping = true,
+            (false, _) => {}
+        }
+        if let Some(process) = &mut pod.process {
+            let messages = control.entry(name.clone()).or_default();
+            if !faults.deaf
+                && let Some(message) = messages.pop_front()
+            {
+                process.hold = message;
+            }
+        } else if let (Some(key), false) = (&pod.key, pod.ended) {
+            match keys.get_mut(key.as_str()) {
+                // The migration is over or gave up on this key: the container starts from its image.
+                None => {
+                    pod.process = Some(Process {
+                        hold: None,
+                        memory: Memory::Fresh,
+                        applied: 0,
+                    })
+                }
+                Some(state) => restore(pod, state, faults),
+            }
+        }
+    }
+
+    fn list_endpoints(&mut self) {
+        let ready = |pod: &&Pod| pod.process.is_some() && !pod.terminating;
+        self.listed = self.pods.values().filter(ready).map(|p| p.uid.clone()).collect();
+    }
+
+    /// The source has gone: its owner, if there is one, sees to that.
+    fn owner_acts(&mut self, saved: &MigrationStatus) {
+        match self.route {
+            Route::Twice | Route::InPlace => self.recreate(saved),
+            Route::Once if self.counted => self.count_again(),
+            Route::Once => {}
+        }
+    }
+
+    /// The ReplicaSet adopts a pod that bears its label; without one it starts another.
+    fn count_again(&mut self) {
+        let adopted = self.pods.values_mut().find(|pod| pod.hashed && !pod.terminating);
+        if let Some(pod) = adopted {
+            pod.owner = Some(OWNER.into());
+            return;
+        }
+        let mut pod = self.born(None);
+        pod.hashed = true;
+        pod.owner = Some(OWNER.into());
+        pod.process = Some(Process {
+            hold: None,
+            memory: Memory::Fresh,
+            applied: 0,
+        });
+        self.pods.insert(REPLACEMENT.into(), pod);
+    }
+
+    /// The StatefulSet makes its pod anew; the webhook rewrites it once the first handoff is committed.
+    fn recreate(&mut self, saved: &MigrationStatus) {
+        let committed = saved.legs.iter().any(|l| l.committed.is_some());
+        let announced = self.route.key_of_recreated(saved, UID).unwrap();
+        let key = announced.filter(|_| self.rule && committed);
+        let mut pod = self.born(key.clone());
+        if key.is_none() {
+            pod.process = Some(Process {
+                hold: None,
+                memory: Memory::Fresh,
+                applied: 0,
+            });
+        }
+        self.pods.insert(SOURCE.into(), pod);
+        self.control.entry(SOURCE.into()).or_default();
+    }
+}
+
+impl SingleActive {
+    /// Whoever is served stays so while it is connected.
+    fn serve(&mut self, connected: &[String], choice: usize) -> Vec<String> {
+        if self.held || connected.is_empty() {
+            return Vec::new();
+        }
+        let served = match self.served.take() {
+            Some(served) if connected.contains(&served) => served,
+            Some(_) | None => connected[choice % connected.len()].clone(),
+        };
+        self.served = Some(served.clone());
+        vec![served]
+    }
+}
+
+fn restore(pod: &mut Pod, state: &mut KeyState, faults: &mut Faults) {
+    let pod_uid = pod.uid.clone();
+    match (&state.claim, &state.archive) {
+        (Claim::None, _) => state.claim = Claim::Waiting { pod_uid },
+        (Claim::Waiting { .. }, Some(_)) if faults.failing_restores > 0 => {
+            faults.failing_restores -= 1;
+            state.claim = Claim::Failed {
+                pod_uid,
+                reason: "criu: no".into(),
+            };
+        }
+        (Claim::Waiting { .. }, Some(process)) => {
+            pod.process = Some(process.clone());
+            state.claim = Claim::Restored { pod_uid, micros: 1 };
+        }
+        _ => {}
+    }
+}

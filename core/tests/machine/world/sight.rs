@@ -1,0 +1,125 @@
+//! What the machine may look at.
+
+use super::*;
+
+impl World {
+    /// What the machine may look at.
+    pub(crate) fn look(&self, status: &MigrationStatus) -> Observed {
+        let leg = status.legs.last().unwrap();
+        let hold = names::hold_queue(&leg.key);
+        Observed {
+            cancel: self.cancel,
+            from: self.see(&leg.from.pod),
+            restarted: leg.from.uid.as_ref().map(|uid| self.restarted.contains(uid)),
+            to: self.see(&leg.to.pod),
+            primary: QueueSeen::Present {
+                ready: 7,
+                consumers: self.consumers(None),
+                unacked: Some(0),
+            },
+            hold: self.queue(&hold),
+            from_control: self.control_queue(&leg.from.pod),
+            to_control: self.control_queue(&leg.to.pod),
+            key: self.key(leg.key.as_str()),
+            rule: match (self.rule, self.proven) {
+                (false, _) => RuleSeen::Absent,
+                (true, false) => RuleSeen::Unproven,
+                (true, true) => RuleSeen::Proven,
+            },
+            traffic: if leg.to.uid.as_ref().is_some_and(|uid| self.listed.contains(uid)) {
+                TrafficSeen::Switched
+            } else {
+                TrafficSeen::Behind(vec!["orders".into()])
+            },
+            link: self.link(),
+            copy_connected: Some(self.is_connected(&leg.to.pod, leg.to.uid.as_deref())),
+            source_gone: Some(!self.is_connected(&leg.from.pod, leg.from.uid.as_deref())),
+            connection: match &self.lost {
+                Some(how) => ConnectionSeen::Lost(how.clone()),
+                None => ConnectionSeen::Held,
+            },
+            leftovers: status
+                .legs
+                .iter()
+                .map(|l| names::hold_queue(&l.key))
+                .map(|q| (q.clone(), self.queue(&q)))
+                .collect(),
+            blind: Vec::new(),
+        }
+    }
+
+    fn control_queue(&self, pod: &str) -> QueueSeen {
+        let Some(messages) = self.control.get(pod) else {
+            return QueueSeen::Absent;
+        };
+        let reads = !self.faults.deaf && self.pods.get(pod).is_some_and(|p| p.process.is_some());
+        QueueSeen::Present {
+            ready: messages.len() as u64,
+            consumers: u64::from(reads),
+            unacked: Some(0),
+        }
+    }
+
+    fn key(&self, key: &str) -> KeySeen {
+        let Some(state) = self.keys.get(key) else {
+            return KeySeen::Unknown;
+        };
+        let archive = if state.archive.is_some() {
+            Archive::Complete
+        } else {
+            Archive::Absent
+        };
+        KeySeen::Known {
+            claim: state.claim.clone(),
+            archive,
+        }
+    }
+
+    fn link(&self) -> LinkSeen {
+        match &self.single_active {
+            None => LinkSeen::Unseen,
+            Some(queue) if !queue.held => LinkSeen::Absent,
+            Some(queue) if !queue.settled => LinkSeen::Waiting("something is unacknowledged".into()),
+            Some(_) => LinkSeen::Proven,
+        }
+    }
+
+    fn is_connected(&self, pod: &str, uid: Option<&str>) -> bool {
+        let found = self
+            .pods
+            .get(pod)
+            .filter(|found| uid.is_none_or(|uid| found.uid == uid));
+        found.is_some_and(|found| found.process.is_some())
+    }
+
+    fn queue(&self, name: &str) -> QueueSeen {
+        if !self.holds.iter().any(|h| h == name) {
+            return QueueSeen::Absent;
+        }
+        QueueSeen::Present {
+            ready: 0,
+            consumers: self.consumers(Some(name)),
+            unacked: Some(0),
+        }
+    }
+
+    fn see(&self, name: &str) -> PodSeen {
+        self.pods.get(name).map_or(PodSeen::Gone, |pod| {
+            PodSeen::Present(PodView {
+                uid: pod.uid.clone(),
+                node: Some("node".into()),
+                key: pod.key.as_ref().map(ToString::to_string),
+                ready: pod.process.is_some(),
+                terminating: pod.terminating,
+                settled: pod.stopping || pod.never_restarts,
+                ended: pod.ended,
+                alone: true,
+                claims: false,
+                owner: pod.owner.clone(),
+                hashed: pod.hashed,
+                restarts: pod.restarts,
+                trouble: None,
+            })
+        })
+    }
+}
