@@ -3,21 +3,17 @@
 //! Guarantees: redirects are not followed and answers are never echoed into messages (a Secret may name any host).
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Client, StatusCode};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::address::decoded;
 use super::facts::kind_of;
-use super::{BrokerError, QueueKind};
+use super::{BrokerError, QueueKind, tls};
 
 /// Limit for one request.
 const REQUEST: Duration = Duration::from_secs(3);
@@ -215,7 +211,8 @@ impl fmt::Debug for Management {
     }
 }
 
-fn segment(text: &str) -> String {
+/// A name as one segment of a path, for HTTP and for AMQP 1.0 addresses alike.
+pub(super) fn segment(text: &str) -> String {
     utf8_percent_encode(text, SEGMENT).to_string()
 }
 
@@ -229,18 +226,7 @@ fn root_cause(error: &reqwest::Error) -> String {
 }
 
 fn client(ca: Option<&str>) -> Result<Client, String> {
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(ca.unwrap_or_default().as_bytes()) {
-        let certificate = certificate.map_err(|e| format!("ca.crt is not PEM: {e}"))?;
-        roots
-            .add(certificate)
-            .map_err(|e| format!("ca.crt is not a certificate: {e}"))?;
-    }
-    let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|e| e.to_string())?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let tls = tls::client(ca, tls::Public::Ignored)?;
     Client::builder()
         .tls_backend_preconfigured(tls)
         .redirect(reqwest::redirect::Policy::none())

@@ -49,7 +49,7 @@ impl Broker {
     }
 
     /// Asked of a broker without management address, nothing is known to be lost.
-    async fn connection_lives(&self, name: &str) -> Result<bool, BrokerError> {
+    pub(super) async fn connection_lives(&self, name: &str) -> Result<bool, BrokerError> {
         if !self.has_management() {
             return Ok(true);
         }
@@ -60,7 +60,7 @@ impl Broker {
 }
 
 /// A channel is named after its connection: `10.0.0.1:40000 -> 10.0.0.2:5672 (1)`.
-fn connection_of(channel: &str) -> Option<&str> {
+pub(super) fn connection_of(channel: &str) -> Option<&str> {
     let (connection, number) = channel.rsplit_once(" (")?;
     number.ends_with(')').then_some(connection)
 }
