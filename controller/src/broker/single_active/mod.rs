@@ -34,6 +34,7 @@ use tokio::time::timeout;
 use tracing::info;
 
 use super::{Broker, BrokerError};
+use attach::Attached;
 pub use consumers::QueueConsumers;
 use keeper::{Keeper, Told};
 pub use proof::{HoldProof, Settled};
@@ -77,7 +78,7 @@ pub struct SingleActiveHold {
 }
 
 impl Broker {
-    /// Makes `queue` stop delivering to the application. Returns when the link is attached, at most 5 s, usually a few
+    /// Makes `queue` stop delivering to the application. Returns when the link is attached, at most 8 s, usually a few
     /// milliseconds; [`SingleActiveHold::state`] tells when the application has settled everything.
     ///
     /// Whether the queue is of the right kind is for [`QueueFacts::can_be_held_single_active`] to say, before: on
@@ -89,14 +90,7 @@ impl Broker {
     ///
     /// [`QueueFacts::can_be_held_single_active`]: super::QueueFacts::can_be_held_single_active
     pub async fn hold_single_active(&self, queue: &str) -> Result<SingleActiveHold, BrokerError> {
-        let attaching = attach::attach(&self.address, &self.endpoint, queue);
-        let attached = timeout(ATTACH, attaching)
-            .await
-            .map_err(|_| BrokerError::TimedOut {
-                host: self.endpoint.host.clone(),
-                operation: refusal::OPERATION,
-                seconds: ATTACH.as_secs(),
-            })??;
+        let attached = self.attach(queue).await?;
         let (tell, state) = watch::channel(HoldState::Waiting);
         let (release, released) = oneshot::channel();
         let keeper = Keeper::new(attached, tell);
@@ -108,6 +102,23 @@ impl Broker {
             release: Some(release),
             keeper: tokio::spawn(keeper.keep(released)),
         })
+    }
+
+    async fn attach(&self, queue: &str) -> Result<Attached, BrokerError> {
+        let attaching = attach::attach(&self.address, &self.endpoint, queue);
+        let attached = timeout(ATTACH, attaching).await;
+        let attached = attached.unwrap_or_else(|_| {
+            Err(BrokerError::TimedOut {
+                host: self.endpoint.host.clone(),
+                operation: refusal::OPERATION,
+                seconds: ATTACH.as_secs(),
+            })
+        });
+        if let Err(BrokerError::Lost { .. }) = &attached {
+            // Over AMQP 1.0 the broker hangs up on who may not enter; over AMQP 0-9-1 it says why.
+            drop(Self::connect(&self.address).await?);
+        }
+        attached
     }
 }
 

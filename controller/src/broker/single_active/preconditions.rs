@@ -60,7 +60,8 @@ impl QueueFacts {
                 let who: Vec<String> = several.iter().map(|c| named(c)).collect();
                 Some(format!(
                     "consumers: it has {}, [{}]; a standby would be served as soon as the pod is stopped. Stop all but the pod \
-                     that is moved (a pod deleted with --force may still run)",
+                     that is moved (a pod deleted with --force may still run); one that stays without an address is the \
+                     remainder of a dead one, which a new leader forgets (`rabbitmq-queues rebalance quorum`)",
                     several.len(),
                     who.join(", ")
                 ))

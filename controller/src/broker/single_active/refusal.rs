@@ -32,31 +32,18 @@ pub(super) fn too_old(endpoint: &Endpoint, version: &str) -> BrokerError {
 /// The broker ended link, session or connection before the hold was there.
 pub(super) fn of(endpoint: &Endpoint, queue: &str, error: Option<Error>) -> BrokerError {
     let host = endpoint.host.clone();
-    let (user, vhost) = (endpoint.user.clone(), endpoint.vhost.clone());
+    let vhost = endpoint.vhost.clone();
     let said = spoken(error.as_ref());
-    let about_vhost = said.contains("vhost '") || said.contains("virtual host");
     match error.map(|error| error.condition) {
-        Some(ErrorCondition::AmqpError(AmqpError::NotFound)) if about_vhost => {
-            BrokerError::NoSuchVhost { host, vhost }
-        }
         Some(ErrorCondition::AmqpError(AmqpError::NotFound)) => BrokerError::NoSuchQueue {
             host,
             vhost,
             queue: queue.to_owned(),
         },
-        Some(ErrorCondition::AmqpError(AmqpError::NotAllowed | AmqpError::UnauthorizedAccess))
-            if about_vhost =>
-        {
-            if said.contains("not found") {
-                BrokerError::NoSuchVhost { host, vhost }
-            } else {
-                BrokerError::VhostForbidden { host, vhost, user }
-            }
-        }
         Some(ErrorCondition::AmqpError(AmqpError::UnauthorizedAccess)) => BrokerError::Forbidden {
             host,
             vhost,
-            user,
+            user: endpoint.user.clone(),
             operation: OPERATION,
             resource: queue.to_owned(),
         },
