@@ -18,6 +18,8 @@ use url::Url;
 /// No step of these tests takes longer, not even on a machine that builds something else at the same time.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(5);
+/// What statistics say changes every five seconds, and costs the broker more than a look at a queue.
+const LOOK_AT_STATISTICS: Duration = Duration::from_millis(200);
 
 /// Names and connections of one test.
 pub(crate) struct Scene {
@@ -165,6 +167,9 @@ impl Scene {
         until("the application's connection is listed", || async {
             let facts = self.facts().await;
             let witness = self.broker.witness(&facts, Some("127.0.0.1")).await.unwrap();
+            if witness.application.is_none() {
+                tokio::time::sleep(LOOK_AT_STATISTICS).await;
+            }
             witness.application.is_some().then_some(witness)
         })
         .await
