@@ -18,6 +18,9 @@ use super::{BrokerError, QueueKind, tls};
 /// Limit for one request.
 const REQUEST: Duration = Duration::from_secs(3);
 const DEFAULT_PORT: u16 = 15672;
+/// How often a request is made that the plugin fails at.
+const ATTEMPTS: u32 = 3;
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// What stays as it is in a path segment.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
@@ -68,6 +71,13 @@ impl Totals {
 struct Connection {
     #[serde(default)]
     name: String,
+}
+
+/// What a request came to.
+enum Answer<T> {
+    Found(T),
+    NotFound,
+    Failed(StatusCode),
 }
 
 impl Management {
@@ -158,8 +168,23 @@ impl Management {
         Ok(found.is_some_and(|connection| connection.name == name))
     }
 
-    /// `None` for "not found".
+    /// `None` for "not found". An object that ends while it is looked at makes the plugin fail; the next look tells.
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, BrokerError> {
+        for _ in 1..ATTEMPTS {
+            match self.ask(path).await? {
+                Answer::Found(found) => return Ok(Some(found)),
+                Answer::NotFound => return Ok(None),
+                Answer::Failed(_) => tokio::time::sleep(LOOK_AGAIN).await,
+            }
+        }
+        match self.ask(path).await? {
+            Answer::Found(found) => Ok(Some(found)),
+            Answer::NotFound => Ok(None),
+            Answer::Failed(status) => Err(self.refused(path, status.to_string())),
+        }
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, path: &str) -> Result<Answer<T>, BrokerError> {
         let request = self
             .client
             .get(format!("{}{path}", self.base))
@@ -168,12 +193,15 @@ impl Management {
         let answer = request.await.map_err(|error| self.unreachable(&error))?;
         let status = answer.status();
         if status == StatusCode::NOT_FOUND {
-            return Ok(None);
+            return Ok(Answer::NotFound);
+        }
+        if status == StatusCode::INTERNAL_SERVER_ERROR {
+            return Ok(Answer::Failed(status));
         }
         if !status.is_success() {
             return Err(self.refused(path, status.to_string()));
         }
-        answer.json().await.map(Some).map_err(|error| {
+        answer.json().await.map(Answer::Found).map_err(|error| {
             if error.is_decode() {
                 self.refused(path, "something that is not the expected JSON".to_owned())
             } else {

@@ -15,7 +15,7 @@ use serde_json::Value;
 use tokio::task::JoinHandle;
 
 use super::proxy::Proxy;
-use super::scene::until;
+use super::scene::{Scene, until};
 
 /// Messages the broker may hand out ahead of their acknowledgement.
 const PREFETCH: u16 = 50;
@@ -66,6 +66,14 @@ impl Application {
     pub(crate) async fn has_applied(&self, count: usize) {
         until(&format!("{count} messages applied"), || async {
             (self.applied() >= count).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until the queue counts it.
+    pub(crate) async fn has_connected(&self, scene: &Scene) {
+        until("the application consumes", || async {
+            (scene.counts().await.1 == 1).then_some(())
         })
         .await;
     }

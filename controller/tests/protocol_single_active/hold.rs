@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
-use shadow_controller::broker::{HoldProof, HoldState};
+use shadow_controller::broker::{BrokerError, HoldProof, HoldState};
 
 use super::application::{Application, assert_exact};
 use super::publishers::{Load, publish};
@@ -113,6 +113,27 @@ async fn a_cancelled_consumer_that_still_holds_messages_is_not_settled() {
     // Settled it is; but a consumer that went away during a hold is never taken for one that waits.
     let looked = scene.broker.prove_settled(&hold, &witness).await.unwrap();
     assert!(matches!(looked, HoldProof::Trapped(_)), "{looked:?}");
+}
+
+/// A preflight does all that a hold will need, while the application works.
+#[tokio::test]
+async fn a_rehearsal_disturbs_nobody() {
+    let scene = Scene::new().await;
+    let application = Application::start(&scene.queue, Duration::ZERO).await;
+    application.has_connected(&scene).await;
+    let load = Load::start(&scene.queue, 3, RATE);
+    for _ in 0..30 {
+        let before = application.applied();
+        scene.broker.rehearse_hold(&scene.queue).await.unwrap();
+        application.has_applied(before + 10).await;
+    }
+    let missing = scene.broker.rehearse_hold("no such queue").await.unwrap_err();
+    assert!(matches!(missing, BrokerError::NoSuchQueue { .. }), "{missing}");
+    let sent = load.stop().await;
+    application
+        .has_applied(usize::try_from(sent.iter().sum::<u64>()).unwrap())
+        .await;
+    assert_exact(&application.kill().await, &sent);
 }
 
 /// However a hold ends, the application goes on exactly where it stopped.

@@ -12,7 +12,7 @@ use super::scene::{Scene, until};
 /// Messages a second on each queue.
 const RATE: u32 = 300;
 /// Queues at the same time, since a new consumer is listed up to 5 s late and each move waits for that.
-const QUEUES: usize = 5;
+const QUEUES: usize = 3;
 /// Enough to be in full swing before and after.
 const SOME: usize = 100;
 
@@ -24,7 +24,7 @@ struct Times {
 
 /// How many moves each queue makes.
 fn moves() -> usize {
-    std::env::var("SHADOW_TEST_MOVES").map_or(6, |moves| moves.parse().expect("a number"))
+    std::env::var("SHADOW_TEST_MOVES").map_or(8, |moves| moves.parse().expect("a number"))
 }
 
 /// Moves the application once; returns the copy.

@@ -182,10 +182,11 @@ impl Scene {
     /// Looks until everything is settled.
     pub(crate) async fn proven(&self, hold: &SingleActiveHold, witness: &Witness) -> Settled {
         assert_eq!(hold.settled_within(PATIENCE).await, HoldState::Active);
-        match self.broker.prove_settled(hold, witness).await.unwrap() {
-            HoldProof::Proven(settled) => settled,
-            other => panic!("active and not settled: {other:?}"),
-        }
+        let looked = self.broker.prove_settled(hold, witness).await.unwrap();
+        let HoldProof::Proven(settled) = looked else {
+            panic!("active and not settled: {looked:?}");
+        };
+        settled
     }
 
     /// Nothing is left in the queue.

@@ -1,107 +1,62 @@
-//! From an address to a link that holds: TCP or TLS, login, connection, session, receiver without credit.
+//! From an address to a link that holds: login, connection, session, receiver without credit.
 //!
-//! Guarantees: the password goes only to the host that the Secret names, over TLS when it says `amqps`; no credit is
-//! ever given, so that the broker can hand over no message; whatever fails, the connection is closed.
+//! Guarantees: the password goes only to the host that the Secret names; no credit is ever given, so that the broker can
+//! hand over no message; whatever fails, the connection is closed.
+
+use std::time::Duration;
 
 use fe2o3_amqp_types::definitions::{Fields, Role};
 use fe2o3_amqp_types::messaging::{Source, Target, TargetArchetype};
 use fe2o3_amqp_types::performatives::{Attach, Begin, Open, Performative};
 use fe2o3_amqp_types::sasl::{SaslCode, SaslInit};
-use futures::{SinkExt, StreamExt};
-use lapin::uri::AMQPScheme;
-use rustls::pki_types::ServerName;
 use serde_amqp::Value;
 use serde_amqp::primitives::{Binary, Symbol};
-use std::sync::Arc;
-use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
-use tokio_util::codec::Framed;
 
-use super::frames::{Frame, Frames, MAX_FRAME, Say};
+use super::conversation::Conversation;
+use super::frames::{Frame, MAX_FRAME, Say};
 use super::version::Version;
-use super::{HANDLE, OLDEST, PRIORITY, PRIORITY_PROPERTY, SILENCE, refusal};
+use super::wire::{Wire, connected};
+use super::{HANDLE, OLDEST, PRIORITY_PROPERTY, SILENCE, refusal};
 use crate::broker::address::Endpoint;
 use crate::broker::management::segment;
-use crate::broker::{BrokerAddress, BrokerError, tls};
+use crate::broker::{BrokerAddress, BrokerError};
 
 /// What each side says first, for the login and for the protocol proper.
 const SASL_HEADER: [u8; 8] = *b"AMQP\x03\x01\x00\x00";
 const AMQP_HEADER: [u8; 8] = *b"AMQP\x00\x01\x00\x00";
 /// The version of RabbitMQ among the properties that it opens with.
 const VERSION_PROPERTY: &str = "version";
-/// A session that transfers nothing needs no window to speak of, but 0 is refused by nobody's rule and untested.
+/// Transfers that each side could take at a time, if there were any.
 const WINDOW: u32 = 16;
-
-/// Bytes to and from the broker, encrypted or not.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
-
-/// A connection that speaks in frames.
-pub(super) type Wire = Framed<Box<dyn Stream>, Frames>;
 
 /// An attached link.
 pub(super) struct Attached {
     pub(super) wire: Wire,
-    /// How often the broker wants to hear from us at least.
+    /// How often we say something.
     pub(super) speak_every: Duration,
 }
 
-/// Attaches to `queue` as the consumer with the highest priority there is, without credit.
+/// Attaches to `queue` as a consumer with this priority and without credit.
 pub(super) async fn attach(
     address: &BrokerAddress,
     endpoint: &Endpoint,
     queue: &str,
+    priority: i32,
 ) -> Result<Attached, BrokerError> {
-    let stream = connected(address, endpoint).await?;
+    let wire = connected(address, endpoint).await?;
     let mut conversation = Conversation {
         endpoint,
         queue,
-        wire: Framed::new(stream, Frames),
+        wire,
     };
     conversation.log_in().await?;
     let speak_every = conversation.open().await?;
     conversation.begin().await?;
-    conversation.link().await?;
+    conversation.link(priority).await?;
     Ok(Attached {
         wire: conversation.wire,
         speak_every,
     })
-}
-
-async fn connected(address: &BrokerAddress, endpoint: &Endpoint) -> Result<Box<dyn Stream>, BrokerError> {
-    let authority = &endpoint.amqp.authority;
-    let unreachable = |error: &dyn std::fmt::Display| BrokerError::Unreachable {
-        host: endpoint.host.clone(),
-        reason: error.to_string(),
-    };
-    let plain = TcpStream::connect((authority.host.as_str(), authority.port))
-        .await
-        .map_err(|error| unreachable(&error))?;
-    // Frames are small and each waits for an answer.
-    plain.set_nodelay(true).map_err(|error| unreachable(&error))?;
-    match endpoint.amqp.scheme {
-        AMQPScheme::AMQP => Ok(Box::new(plain)),
-        AMQPScheme::AMQPS => {
-            let failed = |reason: String| BrokerError::Tls {
-                host: endpoint.host.clone(),
-                reason,
-            };
-            let config = tls::client(address.ca.as_deref(), tls::Public::Trusted).map_err(failed)?;
-            let name =
-                ServerName::try_from(authority.host.clone()).map_err(|error| failed(error.to_string()))?;
-            let encrypted = TlsConnector::from(Arc::new(config)).connect(name, plain).await;
-            Ok(Box::new(encrypted.map_err(|error| failed(error.to_string()))?))
-        }
-    }
-}
-
-/// The handshake: each thing said has its answer.
-struct Conversation<'a> {
-    endpoint: &'a Endpoint,
-    queue: &'a str,
-    wire: Wire,
 }
 
 impl Conversation<'_> {
@@ -191,15 +146,15 @@ impl Conversation<'_> {
             properties: None,
         };
         self.say(Performative::Begin(begin).into()).await?;
-        match self.answer().await? {
-            Performative::Begin(_) => Ok(()),
-            _ => Err(self.lost("it answered a begin with something else".to_owned())),
-        }
+        let Performative::Begin(_) = self.answer().await? else {
+            return Err(self.lost("it answered a begin with something else".to_owned()));
+        };
+        Ok(())
     }
 
-    async fn link(&mut self) -> Result<(), BrokerError> {
+    async fn link(&mut self, priority: i32) -> Result<(), BrokerError> {
         let mut properties = Fields::new();
-        properties.insert(Symbol::from(PRIORITY_PROPERTY), Value::Int(PRIORITY));
+        properties.insert(Symbol::from(PRIORITY_PROPERTY), Value::Int(priority));
         let source = Source {
             address: Some(format!("/queues/{}", segment(self.queue))),
             ..Source::default()
@@ -221,69 +176,14 @@ impl Conversation<'_> {
             properties: Some(properties),
         };
         self.say(Performative::Attach(attach).into()).await?;
-        match self.answer().await? {
-            // An attach without a source is a refusal whose reason follows in a detach.
-            Performative::Attach(theirs) if theirs.source.is_some() => Ok(()),
-            Performative::Attach(_) => {
-                let follows = self.answer().await.map(|_| ());
-                follows.and_then(|()| Err(self.lost("it refused the link without a reason".to_owned())))
-            }
-            _ => Err(self.lost("it answered an attach with something else".to_owned())),
-        }
-    }
-
-    /// Each side names the protocol; a broker that does not speak it names the one it speaks.
-    async fn greet(&mut self, header: [u8; 8]) -> Result<(), BrokerError> {
-        let stream = self.wire.get_mut();
-        let mut theirs = [0; 8];
-        let exchanged = async {
-            stream.write_all(&header).await?;
-            stream.flush().await?;
-            stream.read_exact(&mut theirs).await
+        let Performative::Attach(theirs) = self.answer().await? else {
+            return Err(self.lost("it answered an attach with something else".to_owned()));
         };
-        match exchanged.await {
-            Ok(_) if theirs == header => Ok(()),
-            Ok(_) => Err(refusal::too_old(self.endpoint, "")),
-            Err(error) => Err(self.lost(error.to_string())),
+        if theirs.source.is_some() {
+            return Ok(());
         }
-    }
-
-    async fn say(&mut self, say: Say) -> Result<(), BrokerError> {
-        let said = self.wire.send(say).await;
-        said.map_err(|error| self.lost(error.to_string()))
-    }
-
-    async fn hear(&mut self) -> Result<Frame, BrokerError> {
-        match self.wire.next().await {
-            Some(Ok(frame)) => Ok(frame),
-            Some(Err(error)) => Err(self.lost(error.to_string())),
-            None => Err(self.lost("it closed the connection".to_owned())),
-        }
-    }
-
-    /// The next thing said that is no sign of life; what ends the conversation is an error with its reason.
-    async fn answer(&mut self) -> Result<Performative, BrokerError> {
-        loop {
-            match self.hear().await? {
-                Frame::Empty => {}
-                Frame::Amqp(Performative::Close(close)) => return Err(self.refused(close.error)),
-                Frame::Amqp(Performative::End(end)) => return Err(self.refused(end.error)),
-                Frame::Amqp(Performative::Detach(detach)) => return Err(self.refused(detach.error)),
-                Frame::Amqp(performative) => return Ok(performative),
-                other @ (Frame::Mechanisms(_) | Frame::Outcome(_)) => return Err(self.unexpected(&other)),
-            }
-        }
-    }
-
-    fn refused(&self, error: Option<fe2o3_amqp_types::definitions::Error>) -> BrokerError {
-        refusal::of(self.endpoint, self.queue, error)
-    }
-
-    fn unexpected(&self, frame: &Frame) -> BrokerError {
-        self.lost(format!("it said something out of turn: {frame:?}"))
-    }
-
-    fn lost(&self, reason: String) -> BrokerError {
-        refusal::lost(self.endpoint, reason)
+        // A refusal, whose reason follows in a detach.
+        self.answer().await?;
+        Err(self.lost("it refused the link without a reason".to_owned()))
     }
 }

@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use shadow_core::api::Witness;
 
-use super::PRIORITY;
+use super::{LAST, PRIORITY};
 use crate::broker::facts::{LOOK_AGAIN, STATISTICS};
 use crate::broker::witness::connection_of;
 use crate::broker::{Broker, BrokerError, ConsumerFacts};
@@ -28,9 +28,9 @@ pub struct QueueConsumers {
 }
 
 impl ConsumerFacts {
-    /// Whether it is a hold of ours, of this controller or another.
+    /// Whether it is a hold of ours or the rehearsal of one, of this controller or another.
     pub fn is_hold(&self) -> bool {
-        self.priority == i64::from(PRIORITY)
+        [PRIORITY, LAST].map(i64::from).contains(&self.priority)
     }
 
     /// Whether it consumes over this connection.
@@ -67,14 +67,11 @@ impl Broker {
     /// names no connection.
     pub async fn source_is_gone(&self, queue: &str, witness: &Witness) -> Result<bool, BrokerError> {
         let connection = known(queue, witness)?;
-        if self.connection_lives(connection).await? {
+        let listed = self.single_active_consumers(queue).await?.application;
+        if listed.iter().any(|consumer| consumer.is_over(connection)) {
             return Ok(false);
         }
-        let listed = self.single_active_consumers(queue).await?;
-        Ok(!listed
-            .application
-            .iter()
-            .any(|consumer| consumer.is_over(connection)))
+        Ok(!self.connection_lives(connection).await?)
     }
 
     /// Consumers of the queue that have no channel, watched for one statistics interval since a live one may be listed

@@ -18,13 +18,17 @@ const HEADER: usize = 8;
 /// Data offset of a frame without an extended header, in words of four bytes.
 const OFFSET: u8 = 2;
 const TYPE_AMQP: u8 = 0;
-const TYPE_SASL: u8 = 1;
+pub(super) const TYPE_SASL: u8 = 1;
 /// Descriptors of the two frames that a SASL server sends in the exchange for PLAIN.
 const MECHANISMS: u8 = 0x40;
 const OUTCOME: u8 = 0x44;
 
 /// One frame. There is one session only, so the channel is always 0.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one at a time, and most are of the largest kind"
+)]
 pub(super) enum Frame {
     /// Says "I am alive".
     Empty,
@@ -127,7 +131,7 @@ fn encoded(body: &impl Serialize) -> Result<Vec<u8>, FrameError> {
     serde_amqp::to_vec(body).map_err(|error| FrameError::Malformed(error.to_string()))
 }
 
-fn put(written: &mut BytesMut, kind: u8, body: &[u8]) -> Result<(), FrameError> {
+pub(super) fn put(written: &mut BytesMut, kind: u8, body: &[u8]) -> Result<(), FrameError> {
     let size = u32::try_from(HEADER + body.len())
         .ok()
         .filter(|size| *size <= MAX_FRAME)
@@ -138,4 +142,45 @@ fn put(written: &mut BytesMut, kind: u8, body: &[u8]) -> Result<(), FrameError> 
     written.put_u16(0);
     written.put_slice(body);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(bytes: &[u8]) -> Result<Option<Frame>, FrameError> {
+        Frames.decode(&mut BytesMut::from(bytes))
+    }
+
+    #[test]
+    fn a_frame_is_read_when_all_of_it_is_there() {
+        let mut bytes = BytesMut::from(&[0, 0, 0, 8, 2, 0, 0][..]);
+        assert!(Frames.decode(&mut bytes).unwrap().is_none());
+        bytes.put_u8(0);
+        bytes.put_u8(77);
+        assert!(matches!(Frames.decode(&mut bytes).unwrap(), Some(Frame::Empty)));
+        assert_eq!(&bytes[..], [77], "the next frame is left");
+        // An extended header is skipped.
+        assert!(matches!(
+            read(&[0, 0, 0, 12, 3, 0, 0, 0, 1, 2, 3, 4]),
+            Ok(Some(Frame::Empty))
+        ));
+    }
+
+    #[test]
+    fn what_is_no_frame_is_an_error() {
+        for bytes in [
+            // Too large, too small, data before or behind its own frame, an unknown type, a body that is none.
+            &[0x7f, 0, 0, 0, 2, 0, 0, 0][..],
+            &[0, 0, 0, 7, 2, 0, 0, 0],
+            &[0, 0, 0, 8, 1, 0, 0, 0],
+            &[0, 0, 0, 8, 3, 0, 0, 0],
+            &[0, 0, 0, 8, 2, 9, 0, 0],
+            &[0, 0, 0, 10, 2, 0, 0, 0, 0x41, 0x42],
+            &[0, 0, 0, 11, 2, 1, 0, 0, 0, 0x53, 0x42],
+            b"HTTP/1.1 400 Bad Request",
+        ] {
+            assert!(matches!(read(bytes), Err(FrameError::Malformed(_))), "{bytes:?}");
+        }
+    }
 }

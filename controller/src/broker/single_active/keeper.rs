@@ -13,9 +13,10 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tracing::{info, warn};
 
-use super::attach::{Attached, Wire};
+use super::attach::Attached;
 use super::frames::{Frame, FrameError, Say};
 use super::refusal::spoken;
+use super::wire::Wire;
 use super::{ACTIVE_PROPERTY, HANDLE, HoldState, SILENCE};
 
 /// A socket that takes nothing for this long has nobody behind it.

@@ -17,12 +17,16 @@
 
 mod attach;
 mod consumers;
+mod conversation;
 mod frames;
 mod keeper;
 mod preconditions;
 mod proof;
 mod refusal;
+#[cfg(test)]
+mod tests;
 mod version;
+mod wire;
 
 use std::fmt;
 use std::time::Duration;
@@ -31,7 +35,7 @@ use fe2o3_amqp_types::definitions::Handle;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use tracing::info;
+use tracing::{debug, info};
 
 use super::{Broker, BrokerError};
 use attach::Attached;
@@ -48,6 +52,8 @@ const RELEASE: Duration = Duration::from_secs(3);
 const SILENCE: Duration = Duration::from_secs(10);
 /// Priority of a hold, the highest that a consumer can have.
 const PRIORITY: i32 = i32::MAX;
+/// Priority of a rehearsal, which must hold nothing.
+const LAST: i32 = i32::MIN;
 const PRIORITY_PROPERTY: &str = "rabbitmq:priority";
 /// Property of a FLOW: whether the link is the queue's active consumer.
 const ACTIVE_PROPERTY: &str = "rabbitmq:active";
@@ -90,11 +96,25 @@ impl Broker {
     ///
     /// [`QueueFacts::can_be_held_single_active`]: super::QueueFacts::can_be_held_single_active
     pub async fn hold_single_active(&self, queue: &str) -> Result<SingleActiveHold, BrokerError> {
-        let attached = self.attach(queue).await?;
+        let hold = self.attached(queue, PRIORITY).await?;
+        info!(broker = ?self.endpoint, queue, "hold attached");
+        Ok(hold)
+    }
+
+    /// Does all that a hold needs except holding, for a preflight: attaches as the last in line and lets go. The
+    /// application is served throughout; no message is touched.
+    ///
+    /// # Errors
+    /// Those of [`hold_single_active`](Self::hold_single_active).
+    pub async fn rehearse_hold(&self, queue: &str) -> Result<(), BrokerError> {
+        self.attached(queue, LAST).await?.release().await
+    }
+
+    async fn attached(&self, queue: &str, priority: i32) -> Result<SingleActiveHold, BrokerError> {
+        let attached = self.attach(queue, priority).await?;
         let (tell, state) = watch::channel(HoldState::Waiting);
         let (release, released) = oneshot::channel();
         let keeper = Keeper::new(attached, tell);
-        info!(broker = ?self.endpoint, queue, "hold attached");
         Ok(SingleActiveHold {
             queue: queue.to_owned(),
             host: self.endpoint.host.clone(),
@@ -104,8 +124,8 @@ impl Broker {
         })
     }
 
-    async fn attach(&self, queue: &str) -> Result<Attached, BrokerError> {
-        let attaching = attach::attach(&self.address, &self.endpoint, queue);
+    async fn attach(&self, queue: &str, priority: i32) -> Result<Attached, BrokerError> {
+        let attaching = attach::attach(&self.address, &self.endpoint, queue, priority);
         let attached = timeout(ATTACH, attaching).await;
         let attached = attached.unwrap_or_else(|_| {
             Err(BrokerError::TimedOut {
@@ -166,7 +186,7 @@ impl SingleActiveHold {
         }
         match timeout(RELEASE, told).await {
             Ok(Ok(Ok(()))) => {
-                info!(queue = self.queue, "hold released");
+                debug!(queue = self.queue, "hold released");
                 Ok(())
             }
             Ok(Ok(Err(reason))) => Err(self.lost(reason)),
