@@ -13,6 +13,7 @@ use shadow_identity::Identity;
 use crate::agents::Agents;
 use crate::broker::{Broker, BrokerAddress};
 use crate::error::ControllerError;
+use crate::holds::Holds;
 use crate::observe::Stopping;
 
 /// A Secret is read again after this time: a look at the broker every few milliseconds must not read it each time.
@@ -30,6 +31,8 @@ pub struct Context {
     pub ca_pem: String,
     /// Pods that are watched for their end.
     pub stopping: Arc<Stopping>,
+    /// Single-active queues that this process holds.
+    pub holds: Holds,
     brokers: Mutex<HashMap<BrokerAddress, Arc<Broker>>>,
     addresses: Mutex<HashMap<(String, String), (Instant, BrokerAddress)>>,
     proven_rules: Mutex<HashSet<String>>,
@@ -48,6 +51,7 @@ impl Context {
             client,
             ca_pem,
             stopping: Arc::default(),
+            holds: Holds::default(),
             brokers: Mutex::default(),
             addresses: Mutex::default(),
             proven_rules: Mutex::default(),

@@ -5,7 +5,7 @@ use k8s_openapi::api::apps::v1::{ReplicaSet, StatefulSet};
 use k8s_openapi::api::core::v1::{Node, PersistentVolume, PersistentVolumeClaim, Pod};
 use kube::api::ListParams;
 use kube::{Api, ResourceExt};
-use shadow_core::api::{Owner, OwnerKind, Plan, QueuePlan, StatefulMigration};
+use shadow_core::api::{HoldKind, Owner, OwnerKind, Plan, QueuePlan, StatefulMigration};
 use shadow_core::machine::Cause;
 use shadow_core::names::{self, Key};
 use shadow_core::settings::{self, Settings};
@@ -70,13 +70,14 @@ fn plan(
     };
     let view = observe::pod_view(pod, &container);
     let because = format!(
-        "{}; queue {} is {} and the application is parked by control messages",
+        "{}; queue {} is {}",
         choice.because,
         queue.queue,
-        if queue.quorum {
-            "a quorum queue"
-        } else {
-            "a classic queue"
+        match (queue.hold, queue.quorum) {
+            (HoldKind::SingleActive, _) =>
+                "a quorum queue with single active consumer, which stops while a consumer of ours is the active one",
+            (HoldKind::Park, true) => "a quorum queue, and the application is parked by control messages",
+            (HoldKind::Park, false) => "a classic queue, and the application is parked by control messages",
         }
     );
     let plan = Plan {
@@ -164,14 +165,58 @@ async fn stream(
             ),
         )));
     };
-    facts.can_be_held()?;
-    if let Some(cause) = wrong_consumers(&facts) {
+    let hold = hold_kind(&facts);
+    let wrong = match hold {
+        HoldKind::SingleActive => not_single_active(&broker, &queue).await?,
+        HoldKind::Park => not_parked(&broker, migration, &facts).await?,
+    };
+    if let Some(cause) = wrong {
         return Ok(Err(cause));
+    }
+    Ok(Ok(QueuePlan {
+        queue,
+        quorum: facts.kind == QueueKind::Quorum,
+        hold,
+        secret,
+    }))
+}
+
+/// A single-active quorum queue can be held without the application, whatever that speaks.
+fn hold_kind(facts: &QueueFacts) -> HoldKind {
+    if facts.kind == QueueKind::Quorum && facts.single_active() {
+        HoldKind::SingleActive
+    } else {
+        HoldKind::Park
+    }
+}
+
+/// What speaks against a hold by a consumer of ours; it is rehearsed as the last in line, which disturbs nobody.
+async fn not_single_active(broker: &Broker, queue: &str) -> Result<Option<Cause>, ControllerError> {
+    let Some(facts) = broker.describe_with_consumers(queue).await? else {
+        return Ok(Some(Cause::new(
+            "QueueUnknown",
+            format!("queue {queue:?} was deleted meanwhile"),
+        )));
+    };
+    facts.can_be_held_single_active()?;
+    broker.rehearse_hold(queue).await?;
+    Ok(None)
+}
+
+/// What speaks against asking the application to wait on another queue.
+async fn not_parked(
+    broker: &Broker,
+    migration: &StatefulMigration,
+    facts: &QueueFacts,
+) -> Result<Option<Cause>, ControllerError> {
+    facts.can_be_held()?;
+    if let Some(cause) = wrong_consumers(facts) {
+        return Ok(Some(cause));
     }
     let control = names::control_queue(&migration.spec.source_pod);
     let control_seen = broker.queue(&control).await?;
     if control_seen == QueueSeen::Absent {
-        return Ok(Err(Cause::new(
+        return Ok(Some(Cause::new(
             "NoControlQueue",
             format!(
                 "the application does not listen for control messages: queue {control:?} does not exist. It has to consume it \
@@ -179,14 +224,7 @@ async fn stream(
             ),
         )));
     }
-    if let Some(cause) = missing_permissions(&broker, migration).await? {
-        return Ok(Err(cause));
-    }
-    Ok(Ok(QueuePlan {
-        queue,
-        quorum: facts.kind == QueueKind::Quorum,
-        secret,
-    }))
+    missing_permissions(broker, migration).await
 }
 
 /// Exactly one consumer, which acknowledges by hand; a quorum queue returns messages behind newer ones, so there only

@@ -116,6 +116,25 @@ pub enum BrokerError {
         /// Which property is in the way and what to do.
         reason: String,
     },
+    /// A queue that `SingleActive` cannot hold.
+    #[error("queue {queue:?} cannot be held by SingleActive: {reason}")]
+    CannotHold {
+        /// Queue.
+        queue: String,
+        /// Which property is in the way and what to do.
+        reason: String,
+    },
+    /// The broker cannot say when a hold is complete.
+    #[error(
+        "broker {host} is RabbitMQ {version}; handing over a single-active queue needs 4.3 or newer, which says at once \
+         when the application has settled everything and when a hold is lost. Upgrade it, or use the strategy Park"
+    )]
+    TooOld {
+        /// `host:port`.
+        host: String,
+        /// What it says that it is.
+        version: String,
+    },
     /// The queue got messages or consumers since it was proven empty. Nothing was deleted.
     #[error("queue {queue:?} is not deleted: it has {ready} messages ready, {} unacknowledged and {consumers} consumers", unacked.map_or_else(|| "an unknown number".to_owned(), |n| n.to_string()))]
     InUse {
@@ -211,6 +230,8 @@ impl BrokerError {
             | Self::Mismatch { .. }
             | Self::NoSuchQueue { .. }
             | Self::CannotCopy { .. }
+            | Self::CannotHold { .. }
+            | Self::TooOld { .. }
             | Self::InUse { .. }
             | Self::NotAccepted { .. }
             | Self::NoManagement { .. }

@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 use super::{Broker, BrokerError, QueueSeen};
 
 /// The broker gathers statistics every five seconds.
-const STATISTICS: Duration = Duration::from_secs(6);
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
+pub(super) const STATISTICS: Duration = Duration::from_secs(6);
+pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Type of a queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +84,8 @@ pub struct ConsumerFacts {
     pub active: bool,
     /// User name of the connection.
     pub user: String,
+    /// Argument `x-priority`; 0 when it was not set.
+    pub priority: i64,
 }
 
 impl QueueFacts {
@@ -110,12 +112,7 @@ impl Broker {
         // A queue that went away in between has no bindings and no consumers.
         let mut bindings: Vec<Binding> = management.bindings(name).await?.unwrap_or_default();
         bindings.retain(|binding| !binding.exchange.is_empty());
-        let consumers: Vec<ConsumerDocument> = management.consumers().await?.unwrap_or_default();
-        let consumers = consumers
-            .into_iter()
-            .filter(|c| c.queue.name == name)
-            .map(ConsumerFacts::from)
-            .collect();
+        let consumers = self.consumers(name).await?;
         Ok(Some(QueueFacts {
             kind: kind_of(queue.kind.as_deref().unwrap_or("classic")),
             name: queue.name,
@@ -129,6 +126,14 @@ impl Broker {
             consumer_count,
             consumers,
         }))
+    }
+
+    /// Consumers of a queue, as statistics know them: one that ended is gone at once, a new one shows up to 5 s late.
+    pub(super) async fn consumers(&self, queue: &str) -> Result<Vec<ConsumerFacts>, BrokerError> {
+        let management = self.management("list the consumers of a queue")?;
+        let all: Vec<ConsumerDocument> = management.consumers().await?.unwrap_or_default();
+        let ours = all.into_iter().filter(|c| c.queue.name == queue);
+        Ok(ours.map(ConsumerFacts::from).collect())
     }
 
     /// The same for a preflight, which names consumers: waits until statistics list as many of them as there are now,
@@ -185,6 +190,8 @@ struct ConsumerDocument {
     active: bool,
     #[serde(default, deserialize_with = "table")]
     channel_details: Map<String, Value>,
+    #[serde(default, deserialize_with = "table")]
+    arguments: Map<String, Value>,
 }
 
 #[derive(Deserialize)]
@@ -216,6 +223,11 @@ impl From<ConsumerDocument> for ConsumerFacts {
             prefetch: seen.prefetch_count,
             exclusive: seen.exclusive,
             active: seen.active,
+            priority: seen
+                .arguments
+                .get("x-priority")
+                .and_then(Value::as_i64)
+                .unwrap_or_default(),
         }
     }
 }

@@ -44,19 +44,28 @@ impl QueueFacts {
                 )));
             }
         }
-        for (source, name) in [
-            (&self.arguments, "x-message-ttl"),
-            (&self.policy_definition, "message-ttl"),
-        ] {
-            if source
-                .get(name)
-                .and_then(Value::as_u64)
-                .is_some_and(|ttl| ttl < SHORTEST_TTL_MILLIS)
-            {
-                return Err(self.cannot(format!("{name} drops messages that wait during the handoff; set it to {SHORTEST_TTL_MILLIS} ms or more")));
-            }
+        if let Some(name) = self.too_short_ttl() {
+            return Err(self.cannot(self.ttl_reason(name)));
         }
         self.amqp_arguments().map(drop)
+    }
+
+    /// The setting that drops messages sooner than a handoff may take.
+    pub(super) fn too_short_ttl(&self) -> Option<&'static str> {
+        let set = [
+            (&self.arguments, "x-message-ttl"),
+            (&self.policy_definition, "message-ttl"),
+        ];
+        set.into_iter().find_map(|(source, name)| {
+            let ttl = source.get(name).and_then(Value::as_u64);
+            ttl.is_some_and(|ttl| ttl < SHORTEST_TTL_MILLIS).then_some(name)
+        })
+    }
+
+    pub(super) fn ttl_reason(&self, name: &str) -> String {
+        format!(
+            "{name} drops messages that wait during the handoff; set it to {SHORTEST_TTL_MILLIS} ms or more"
+        )
     }
 
     fn cannot(&self, reason: impl Into<String>) -> BrokerError {

@@ -3,25 +3,24 @@
 //! Guarantees: redirects are not followed and answers are never echoed into messages (a Secret may name any host).
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Client, StatusCode};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::address::decoded;
 use super::facts::kind_of;
-use super::{BrokerError, QueueKind};
+use super::{BrokerError, QueueKind, tls};
 
 /// Limit for one request.
 const REQUEST: Duration = Duration::from_secs(3);
 const DEFAULT_PORT: u16 = 15672;
+/// How often a request is made that the plugin fails at.
+const ATTEMPTS: u32 = 3;
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// What stays as it is in a path segment.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
@@ -69,9 +68,21 @@ impl Totals {
 }
 
 #[derive(Deserialize)]
+struct Peer {
+    peer_host: Option<String>,
+}
+
+#[derive(Deserialize)]
 struct Connection {
     #[serde(default)]
     name: String,
+}
+
+/// What a request came to.
+enum Answer<T> {
+    Found(T),
+    NotFound,
+    Failed(StatusCode),
 }
 
 impl Management {
@@ -154,6 +165,16 @@ impl Management {
         self.get(&format!("/consumers/{}", self.vhost)).await
     }
 
+    /// Addresses that clients are connected from, one for each connection.
+    pub(super) async fn peers(&self) -> Result<Vec<String>, BrokerError> {
+        let found: Option<Vec<Peer>> = self.get("/connections?columns=peer_host").await?;
+        Ok(found
+            .into_iter()
+            .flatten()
+            .filter_map(|peer| peer.peer_host)
+            .collect())
+    }
+
     /// Whether a connection of this name is open. A closed one is forgotten at once; a new one may show late.
     pub(super) async fn has_connection(&self, name: &str) -> Result<bool, BrokerError> {
         let found: Option<Connection> = self
@@ -162,8 +183,23 @@ impl Management {
         Ok(found.is_some_and(|connection| connection.name == name))
     }
 
-    /// `None` for "not found".
+    /// `None` for "not found". An object that ends while it is looked at makes the plugin fail; the next look tells.
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, BrokerError> {
+        for _ in 1..ATTEMPTS {
+            match self.ask(path).await? {
+                Answer::Found(found) => return Ok(Some(found)),
+                Answer::NotFound => return Ok(None),
+                Answer::Failed(_) => tokio::time::sleep(LOOK_AGAIN).await,
+            }
+        }
+        match self.ask(path).await? {
+            Answer::Found(found) => Ok(Some(found)),
+            Answer::NotFound => Ok(None),
+            Answer::Failed(status) => Err(self.refused(path, status.to_string())),
+        }
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, path: &str) -> Result<Answer<T>, BrokerError> {
         let request = self
             .client
             .get(format!("{}{path}", self.base))
@@ -172,12 +208,15 @@ impl Management {
         let answer = request.await.map_err(|error| self.unreachable(&error))?;
         let status = answer.status();
         if status == StatusCode::NOT_FOUND {
-            return Ok(None);
+            return Ok(Answer::NotFound);
+        }
+        if status == StatusCode::INTERNAL_SERVER_ERROR {
+            return Ok(Answer::Failed(status));
         }
         if !status.is_success() {
             return Err(self.refused(path, status.to_string()));
         }
-        answer.json().await.map(Some).map_err(|error| {
+        answer.json().await.map(Answer::Found).map_err(|error| {
             if error.is_decode() {
                 self.refused(path, "something that is not the expected JSON".to_owned())
             } else {
@@ -215,7 +254,8 @@ impl fmt::Debug for Management {
     }
 }
 
-fn segment(text: &str) -> String {
+/// A name as one segment of a path, for HTTP and for AMQP 1.0 addresses alike.
+pub(super) fn segment(text: &str) -> String {
     utf8_percent_encode(text, SEGMENT).to_string()
 }
 
@@ -229,18 +269,7 @@ fn root_cause(error: &reqwest::Error) -> String {
 }
 
 fn client(ca: Option<&str>) -> Result<Client, String> {
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(ca.unwrap_or_default().as_bytes()) {
-        let certificate = certificate.map_err(|e| format!("ca.crt is not PEM: {e}"))?;
-        roots
-            .add(certificate)
-            .map_err(|e| format!("ca.crt is not a certificate: {e}"))?;
-    }
-    let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|e| e.to_string())?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let tls = tls::client(ca, tls::Public::Ignored)?;
     Client::builder()
         .tls_backend_preconfigured(tls)
         .redirect(reqwest::redirect::Policy::none())

@@ -19,6 +19,8 @@ mod permissions;
 mod refusal;
 mod removal;
 mod seen;
+mod single_active;
+mod tls;
 mod witness;
 
 pub use address::BrokerAddress;
@@ -29,3 +31,4 @@ pub use link::Broker;
 pub use permissions::{Needs, Sufficiency};
 pub use removal::{Drained, Drainedness, Removal};
 pub use seen::QueueSeen;
+pub use single_active::{HoldProof, HoldState, QueueConsumers, Settled, SingleActiveHold};

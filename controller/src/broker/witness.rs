@@ -41,6 +41,12 @@ impl Broker {
         }))
     }
 
+    /// Whether somebody at this address is connected. A connection may show late, never too early.
+    pub async fn is_connected_from(&self, address: &str) -> Result<bool, BrokerError> {
+        let management = self.management("list connections")?;
+        Ok(management.peers().await?.iter().any(|peer| peer == address))
+    }
+
     /// False when it is known that our connection was lost; a session of an earlier process tells nothing.
     fn same_session(&self, before: &str) -> bool {
         let now = self.session();
@@ -49,7 +55,7 @@ impl Broker {
     }
 
     /// Asked of a broker without management address, nothing is known to be lost.
-    async fn connection_lives(&self, name: &str) -> Result<bool, BrokerError> {
+    pub(super) async fn connection_lives(&self, name: &str) -> Result<bool, BrokerError> {
         if !self.has_management() {
             return Ok(true);
         }
@@ -60,7 +66,7 @@ impl Broker {
 }
 
 /// A channel is named after its connection: `10.0.0.1:40000 -> 10.0.0.2:5672 (1)`.
-fn connection_of(channel: &str) -> Option<&str> {
+pub(super) fn connection_of(channel: &str) -> Option<&str> {
     let (connection, number) = channel.rsplit_once(" (")?;
     number.ends_with(')').then_some(connection)
 }

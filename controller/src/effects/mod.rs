@@ -1,6 +1,7 @@
 //! Performs what the machine decided, one file for each outside system. Every effect is idempotent: done twice it is
 //! done once, found done it is adopted.
 
+mod link;
 mod node;
 mod pods;
 mod rule;
@@ -49,6 +50,8 @@ pub async fn perform(
         Action::DropPod(dead) => pods::drop_dead(ctx, &dead).await.map(done),
         Action::Park { pod } => stream::park(ctx, subject, &pod).await,
         Action::Unpark { pod } => stream::unpark(ctx, subject, &pod).await,
+        Action::AttachLink { pod } => link::attach(ctx, subject, &pod).await,
+        Action::DetachLink => link::detach(ctx, subject).await,
         Action::WithdrawControl { pod } => stream::withdraw(ctx, subject, &pod).await.map(done),
         Action::DropHold(proof) => stream::drop_hold(ctx, subject, &proof).await.map(done),
         Action::DropControl { pod } => stream::drop_control(ctx, subject, &pod).await.map(done),

@@ -27,7 +27,7 @@ pub(super) async fn park(ctx: &Context, subject: Subject<'_>, pod: &str) -> Resu
     Ok(Outcome::ParkSent(witness))
 }
 
-async fn address_of(
+pub(super) async fn address_of(
     ctx: &Context,
     subject: Subject<'_>,
     pod: &str,

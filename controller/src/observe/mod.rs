@@ -4,6 +4,7 @@
 
 mod afterlife;
 mod endpoints;
+mod link;
 mod pods;
 mod queues;
 mod stopping;
@@ -97,7 +98,7 @@ pub async fn observe(
         ..Observed::default()
     };
     let namespace = &plan.source.namespace;
-    let (from, to, queues, key, rule, traffic) = tokio::join!(
+    let (from, to, queues, link, key, rule, traffic) = tokio::join!(
         pods::look(
             ctx,
             namespace,
@@ -107,6 +108,7 @@ pub async fn observe(
         ),
         pods::look(ctx, namespace, &leg.to.pod, &plan.container, needs.has(Look::To)),
         queues::look(ctx, migration, needs),
+        link::look(ctx, migration, plan, leg, step),
         key(ctx, leg, needs.has(Look::Key)),
         rule(ctx, migration, needs.has(Look::Rule)),
         endpoints::look(ctx, namespace, leg, needs.has(Look::Traffic)),
@@ -120,6 +122,10 @@ pub async fn observe(
         seen.restarted = or_blind(restarted, &mut seen.blind);
     }
     seen.to = or_blind(to, &mut seen.blind);
+    let link = or_blind(link, &mut seen.blind);
+    seen.link = link.link;
+    seen.copy_connected = link.copy_connected;
+    seen.source_gone = link.source_gone;
     seen.key = or_blind(key, &mut seen.blind);
     seen.rule = or_blind(rule, &mut seen.blind);
     seen.traffic = or_blind(traffic, &mut seen.blind);

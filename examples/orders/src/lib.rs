@@ -3,7 +3,7 @@
 //! * [`order`]: the messages, and how a publisher's n-th message looks;
 //! * [`state`]: what the consumer keeps in memory, and how two such memories are compared by digest;
 //! * [`consumer`]: the process that is migrated: AMQP in, state out, control messages obeyed;
-//! * [`http`]: how it shows its state;
+//! * [`http`]: how it shows its state, [`process`]: how it runs, with or without the protocol;
 //! * [`load`]: publishers that know exactly what the broker has confirmed;
 //! * [`oracle`]: a never-migrated control, a prober and the verdict.
 //!
@@ -17,6 +17,7 @@ pub mod link;
 pub mod load;
 pub mod oracle;
 pub mod order;
+pub mod process;
 pub mod state;
 pub mod stop;
 pub mod telemetry;

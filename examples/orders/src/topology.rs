@@ -9,23 +9,30 @@ use serde::{Deserialize, Serialize};
 
 /// What kind of queue the consumer reads.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum QueueType {
     /// Durable classic queue, declared without arguments.
     #[default]
     Classic,
     /// Quorum queue.
     Quorum,
+    /// Quorum queue that serves one consumer at a time, whichever came first.
+    SingleActive,
 }
 
 impl QueueType {
     fn arguments(self) -> FieldTable {
+        let (quorum, single_active) = match self {
+            Self::Classic => (false, false),
+            Self::Quorum => (true, false),
+            Self::SingleActive => (true, true),
+        };
         let mut arguments = FieldTable::default();
-        match self {
-            Self::Classic => {}
-            Self::Quorum => {
-                arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
-            }
+        if quorum {
+            arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
+        }
+        if single_active {
+            arguments.insert("x-single-active-consumer".into(), AMQPValue::Boolean(true));
         }
         arguments
     }

@@ -49,7 +49,7 @@ pub(crate) const PARTS: [Part; 4] = [
         repository: "samples/orders",
         package: "orders",
         program: "orders",
-        others: &["orders-load", "orders-oracle"],
+        others: &["orders-plain", "orders-load", "orders-oracle"],
         user: NOBODY,
     },
 ];

@@ -1,16 +1,9 @@
 //! The sample consumer: reads orders, remembers them, shows what it remembers.
 
-use std::fs::{File, OpenOptions};
-use std::io::Write;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
-
-use anyhow::Context;
 use clap::Parser;
-use orders::consumer::{Ballast, Consumer, Settings};
-use orders::{duration, http, stop, telemetry};
-use tokio::net::TcpListener;
+use orders::consumer::Settings;
+use orders::process::Process;
+use orders::telemetry;
 
 /// A consumer of orders with its state in memory.
 #[derive(Debug, Parser)]
@@ -18,79 +11,12 @@ use tokio::net::TcpListener;
 struct Args {
     #[command(flatten)]
     settings: Settings,
-    /// Port of `/state`, `/healthz` and `/metrics`.
-    #[arg(long, env = "ORDERS_HTTP_PORT", default_value_t = 8080)]
-    http_port: u16,
-    /// Megabytes of memory to hold besides the state.
-    #[arg(long, env = "ORDERS_BALLAST_MB", default_value_t = 0)]
-    ballast_mb: usize,
-    /// How long to go on answering HTTP after SIGTERM, until nobody sends requests here any more.
-    #[arg(long, env = "ORDERS_LAME_DUCK", default_value = "3s", value_parser = duration::parse)]
-    lame_duck: Duration,
-    /// Files to keep open for reading.
-    #[arg(long)]
-    keep_open: Vec<PathBuf>,
-    /// File that gets a line at every start of the process, and stays open.
-    #[arg(long)]
-    journal: Option<PathBuf>,
+    #[command(flatten)]
+    process: Process,
 }
 
-/// Few threads: a checkpoint has to stop and carry each of them.
 fn main() -> anyhow::Result<()> {
     telemetry::start("info");
     let args = Args::parse();
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .max_blocking_threads(4)
-        .thread_keep_alive(Duration::from_secs(1))
-        .enable_all()
-        .build()
-        .context("cannot start the runtime")?
-        .block_on(run(args))
-}
-
-fn note_start(path: &Path) -> anyhow::Result<File> {
-    let mut file = OpenOptions::new()
-        .append(true)
-        .create(true)
-        .open(path)
-        .with_context(|| format!("--journal: cannot open {}", path.display()))?;
-    writeln!(file, "started").with_context(|| format!("--journal: cannot write {}", path.display()))?;
-    Ok(file)
-}
-
-async fn run(args: Args) -> anyhow::Result<()> {
-    let signalled = stop::on_signal().context("cannot listen for SIGTERM")?;
-    let ballast = Ballast::megabytes(args.ballast_mb);
-    let open = args
-        .keep_open
-        .iter()
-        .map(|path| File::open(path).with_context(|| format!("--keep-open: cannot open {}", path.display())));
-    let open: Vec<File> = open.collect::<anyhow::Result<_>>()?;
-    let journal = args.journal.as_deref().map(note_start).transpose()?;
-    let consumer = Consumer::new(args.settings)?;
-    let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, args.http_port));
-    let listener = TcpListener::bind(address)
-        .await
-        .with_context(|| format!("cannot listen on {address}"))?;
-    tracing::info!(%address, ballast_bytes = ballast.bytes(), "serving");
-
-    let (stop_consuming, consuming) = stop::channel();
-    let router = http::router(consumer.shared());
-    let server = tokio::spawn(async move { axum::serve(listener, router).await });
-    let consumer = tokio::spawn(consumer.run(consuming));
-
-    signalled.await;
-    tracing::info!("stopping: no more messages, answering requests a little longer");
-    stop_consuming.stop();
-    let lame_duck = tokio::time::sleep(args.lame_duck);
-    consumer.await.context("the consumer failed")?;
-    lame_duck.await;
-    server.abort();
-    tracing::info!(
-        ballast_checksum = ballast.checksum(),
-        files = open.iter().chain(&journal).count(),
-        "stopped"
-    );
-    Ok(())
+    args.process.run(args.settings)
 }

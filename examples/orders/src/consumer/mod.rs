@@ -7,6 +7,7 @@
 
 mod control;
 mod identity;
+mod plain;
 mod requests;
 mod session;
 mod settings;
@@ -26,6 +27,7 @@ use crate::wall_clock::now_ms;
 pub use control::{Assignment, ControlMessage, ReplayPayload};
 use identity::PodName;
 pub use identity::{Identity, IdentityError};
+pub use plain::PlainSettings;
 use session::{Ending, Session};
 pub use settings::{Settings, WorkKind};
 pub use shared::{Brief, Report, Shared, Standing};

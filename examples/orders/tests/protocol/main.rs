@@ -8,6 +8,7 @@ mod duplicates;
 mod load;
 mod oracle;
 mod park;
+mod plain;
 mod proxy;
 mod reconnect;
 mod stage;

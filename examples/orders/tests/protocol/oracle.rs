@@ -13,7 +13,7 @@ use url::Url;
 use crate::broker::eventually;
 use crate::stage::{Running, Stage};
 
-async fn judged(stage: &Stage, running: &Running, during: impl Future<Output = ()>) -> Report {
+pub async fn judged(stage: &Stage, running: &Running, during: impl Future<Output = ()>) -> Report {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
     let router = router(running.shared.clone());

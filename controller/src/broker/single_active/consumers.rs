@@ -1,0 +1,107 @@
+//! Who is listed on a held queue, and who is listed but dead.
+//!
+//! What the list is worth (RabbitMQ 4.3.6): a consumer whose channel ends is gone from it at once; a new one, and a
+//! change of who is active, show up to 5 s late. So "it is gone" and "it was there and still is" are proofs, "it is not
+//! there yet" is none.
+//!
+//! The dead: when the application's channel ends while a hold waits and messages are unacknowledged, the queue returns
+//! the messages but keeps the consumer in its waiting list, where nothing lists it. Once the hold is released it becomes
+//! the active one, is given messages that nobody will ever acknowledge, and the queue stands still. Only then the list
+//! shows it: active, and without a channel.
+
+use std::time::Instant;
+
+use shadow_core::api::Witness;
+
+use super::{LAST, PRIORITY};
+use crate::broker::facts::{LOOK_AGAIN, STATISTICS};
+use crate::broker::witness::connection_of;
+use crate::broker::{Broker, BrokerError, ConsumerFacts};
+
+/// Consumers of a queue as the management API lists them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueConsumers {
+    /// All but holds.
+    pub application: Vec<ConsumerFacts>,
+    /// How many holds, ours and those of other controllers.
+    pub holds: usize,
+}
+
+impl ConsumerFacts {
+    /// Whether it is a hold of ours or the rehearsal of one, of this controller or another.
+    pub fn is_hold(&self) -> bool {
+        [PRIORITY, LAST].map(i64::from).contains(&self.priority)
+    }
+
+    /// Whether it consumes over this connection.
+    pub(super) fn is_over(&self, connection: &str) -> bool {
+        connection_of(&self.channel) == Some(connection)
+    }
+}
+
+impl From<Vec<ConsumerFacts>> for QueueConsumers {
+    fn from(all: Vec<ConsumerFacts>) -> Self {
+        let (holds, application): (Vec<_>, Vec<_>) = all.into_iter().partition(ConsumerFacts::is_hold);
+        Self {
+            application,
+            holds: holds.len(),
+        }
+    }
+}
+
+impl Broker {
+    /// Who is listed on a queue, holds set apart. New ones show up to 5 s late.
+    ///
+    /// # Errors
+    /// Without a management address, or when it does not answer.
+    pub async fn single_active_consumers(&self, queue: &str) -> Result<QueueConsumers, BrokerError> {
+        let listed = self.consumers(queue).await?;
+        Ok(QueueConsumers::from(listed))
+    }
+
+    /// Whether the consumer that `witness` knows is gone for good: its connection is closed and it is not listed. Until
+    /// then a release might give messages to it.
+    ///
+    /// # Errors
+    /// As [`single_active_consumers`](Self::single_active_consumers); [`BrokerError::CannotHold`] when the witness
+    /// names no connection.
+    pub async fn source_is_gone(&self, queue: &str, witness: &Witness) -> Result<bool, BrokerError> {
+        let connection = known(queue, witness)?;
+        let listed = self.single_active_consumers(queue).await?.application;
+        if listed.iter().any(|consumer| consumer.is_over(connection)) {
+            return Ok(false);
+        }
+        Ok(!self.connection_lives(connection).await?)
+    }
+
+    /// Consumers of the queue that have no channel, watched for one statistics interval since a live one may be listed
+    /// before its channel is. Returns at once when there is none; a dead one shows up to 5 s after the release.
+    ///
+    /// # Errors
+    /// As [`single_active_consumers`](Self::single_active_consumers).
+    pub async fn dead_consumers(&self, queue: &str) -> Result<Vec<ConsumerFacts>, BrokerError> {
+        let deadline = Instant::now() + STATISTICS;
+        loop {
+            let mut suspects = self.single_active_consumers(queue).await?.application;
+            suspects.retain(|consumer| consumer.channel.is_empty());
+            if suspects.is_empty() || Instant::now() >= deadline {
+                return Ok(suspects);
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+}
+
+/// The connection that a witness names.
+pub(super) fn known<'a>(queue: &str, witness: &'a Witness) -> Result<&'a str, BrokerError> {
+    witness
+        .application
+        .as_deref()
+        .ok_or_else(|| BrokerError::CannotHold {
+            queue: queue.to_owned(),
+            reason: "it is not known over which connection the pod consumes it, so nobody could tell whether that broke \
+                     during the hold; wait until the broker lists the pod's consumer with its address (5 s after it \
+                     connected) and try again"
+                .to_owned(),
+        })
+}

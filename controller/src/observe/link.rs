@@ -1,0 +1,102 @@
+//! One look at a single-active queue that we hold: our consumer, the source's, and whether the copy is there.
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::Api;
+use shadow_core::api::{HoldKind, Leg, Plan, StatefulMigration, Step};
+use shadow_core::machine::LinkSeen;
+
+use crate::broker::{Broker, HoldProof, HoldState};
+use crate::context::Context;
+use crate::error::ControllerError;
+
+/// What was seen.
+#[derive(Default)]
+pub(super) struct Link {
+    pub(super) link: LinkSeen,
+    pub(super) copy_connected: Option<bool>,
+    pub(super) source_gone: Option<bool>,
+}
+
+/// Nothing, where the queue is held otherwise.
+pub(super) async fn look(
+    ctx: &Context,
+    migration: &StatefulMigration,
+    plan: &Plan,
+    leg: &Leg,
+    step: Step,
+) -> Result<Link, ControllerError> {
+    let mut found = Link::default();
+    match plan.queue.hold {
+        HoldKind::Park => return Ok(found),
+        HoldKind::SingleActive => {}
+    }
+    let broker = ctx.broker(migration, plan.queue.secret.as_deref()).await?;
+    found.link = match step {
+        Step::Hold | Step::Commit => proof(ctx, &broker, leg).await?,
+        Step::Prepare
+        | Step::Stage
+        | Step::Checkpoint
+        | Step::Transfer
+        | Step::Restore
+        | Step::Exclude
+        | Step::Release
+        | Step::Switch
+        | Step::Retire
+        | Step::Clean
+        | Step::Abandon => state(ctx, leg),
+    };
+    if matches!(step, Step::Restore | Step::Commit | Step::Abandon) {
+        found.copy_connected = copy(ctx, &broker, plan, leg).await?;
+    }
+    if let (Step::Release, Some(witness)) = (step, &leg.witness) {
+        found.source_gone = Some(broker.source_is_gone(&plan.queue.queue, witness).await?);
+    }
+    Ok(found)
+}
+
+/// As the link's own task knows it: asks nobody.
+fn state(ctx: &Context, leg: &Leg) -> LinkSeen {
+    match ctx.holds.get(&leg.key).map(|hold| hold.state()) {
+        None => LinkSeen::Absent,
+        Some(HoldState::Waiting) => {
+            LinkSeen::Waiting("the application has not acknowledged everything".to_owned())
+        }
+        Some(HoldState::Active) => LinkSeen::Proven,
+        Some(HoldState::Lost(why)) => LinkSeen::Lost(why),
+    }
+}
+
+async fn proof(ctx: &Context, broker: &Broker, leg: &Leg) -> Result<LinkSeen, ControllerError> {
+    let (Some(hold), Some(witness)) = (ctx.holds.get(&leg.key), &leg.witness) else {
+        return Ok(state(ctx, leg));
+    };
+    Ok(match broker.prove_settled(&hold, witness).await? {
+        HoldProof::NotYet(what) => LinkSeen::Waiting(what),
+        HoldProof::Proven(_) => LinkSeen::Proven,
+        HoldProof::Lost(why) => LinkSeen::Lost(why),
+        HoldProof::Trapped(why) => LinkSeen::Trapped(why),
+    })
+}
+
+/// Whether the pod that takes over has a connection. Its consumer would show up to 5 s later.
+async fn copy(
+    ctx: &Context,
+    broker: &Broker,
+    plan: &Plan,
+    leg: &Leg,
+) -> Result<Option<bool>, ControllerError> {
+    let api: Api<Pod> = Api::namespaced(ctx.client.clone(), &plan.source.namespace);
+    let Some(pod) = api.get_opt(&leg.to.pod).await? else {
+        return Ok(Some(false));
+    };
+    let named = leg
+        .to
+        .uid
+        .as_ref()
+        .is_none_or(|uid| pod.metadata.uid.as_ref() == Some(uid));
+    let another = pod.metadata.uid == leg.from.uid;
+    match pod.status.and_then(|status| status.pod_ip) {
+        Some(address) if named && !another => Ok(Some(broker.is_connected_from(&address).await?)),
+        Some(_) | None => Ok(Some(false)),
+    }
+}

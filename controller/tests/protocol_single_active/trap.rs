@@ -1,0 +1,71 @@
+//! The trap: the application's connection breaks between hold and proof, with messages unacknowledged. RabbitMQ keeps
+//! the dead consumer first in line, where nothing lists it, and gives it the queue as soon as the hold ends.
+
+use std::time::Duration;
+
+use shadow_controller::broker::{HoldProof, HoldState};
+
+use super::application::Application;
+use super::publishers::publish;
+use super::scene::{PATIENCE, Scene, until};
+
+#[tokio::test]
+async fn an_application_that_dies_with_messages_in_hand_is_noticed_and_named() {
+    let scene = Scene::new().await;
+    let source = Application::start(&scene.queue, Duration::from_secs(1000)).await;
+    let witness = scene.witness().await;
+    publish(&scene.queue, 0, 0, 10).await;
+    until("it has them in hand", || async {
+        (scene.counts().await.0 == 0).then_some(())
+    })
+    .await;
+    let hold = scene.hold().await;
+    assert_eq!(hold.state(), HoldState::Waiting);
+    source.kill().await;
+
+    // The broker takes this for a hold that is complete; we do not.
+    assert_eq!(hold.settled_within(PATIENCE).await, HoldState::Active);
+    assert_eq!(scene.counts().await, (10, 1));
+    let restarted = Application::start(&scene.queue, Duration::ZERO).await;
+    let HoldProof::Trapped(why) = scene.broker.prove_settled(&hold, &witness).await.unwrap() else {
+        panic!("a dead consumer was not noticed");
+    };
+    assert!(why.contains(&scene.queue) && why.contains("rebalance"), "{why}");
+
+    // What would happen, and how a person is told what it is.
+    hold.release().await.unwrap();
+    let dead = until("the dead consumer is listed", || async {
+        let dead = scene.broker.dead_consumers(&scene.queue).await.unwrap();
+        (!dead.is_empty()).then_some(dead)
+    })
+    .await;
+    assert_eq!((dead.len(), dead[0].peer_host.as_str()), (1, ""));
+    assert_eq!(restarted.applied(), 0, "the dead consumer has the queue");
+    let refused = scene.facts().await.can_be_held_single_active().unwrap_err();
+    assert!(refused.to_string().contains("dead"), "{refused}");
+}
+
+/// After the proof there is nothing in hand, and a death does no harm: this is how every move ends.
+#[tokio::test]
+async fn an_application_that_dies_after_the_proof_leaves_nothing_behind() {
+    let scene = Scene::new().await;
+    let source = Application::start(&scene.queue, Duration::ZERO).await;
+    let witness = scene.witness().await;
+    let hold = scene.hold().await;
+    scene.proven(&hold, &witness).await;
+    publish(&scene.queue, 0, 0, 10).await;
+    source.cut();
+    until("its old consumer is gone", || async {
+        let gone = scene.broker.source_is_gone(&scene.queue, &witness).await.unwrap();
+        gone.then_some(())
+    })
+    .await;
+    // The same look: it cannot be told whether anything was in hand, so the careful answer is given.
+    let looked = scene.broker.prove_settled(&hold, &witness).await.unwrap();
+    assert!(matches!(looked, HoldProof::Trapped(_)), "{looked:?}");
+    hold.release().await.unwrap();
+    source.has_applied(10).await;
+    scene.witness().await;
+    assert_eq!(scene.broker.dead_consumers(&scene.queue).await.unwrap(), []);
+    source.kill().await;
+}
