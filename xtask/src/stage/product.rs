@@ -45,6 +45,8 @@ impl Product {
             "dev",
             "--allow",
             "default/orders-broker",
+            "--allow",
+            "default/plain-broker",
         ]);
         capture(plugin)?;
         wait_for(

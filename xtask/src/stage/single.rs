@@ -1,4 +1,5 @@
-//! The sample as one consumer that is no StatefulSet's: as a Deployment, and as a pod that nobody owns.
+//! The sample in other shapes: as a Deployment, as a pod that nobody owns, and as an application that knows nothing of
+//! migrations.
 
 use std::fs;
 use std::time::Duration;
@@ -19,14 +20,25 @@ pub(crate) enum Single {
     Deployment,
     /// `lone.yaml`.
     Pod,
+    /// `plain.yaml`: a StatefulSet on a single-active queue.
+    Plain,
 }
 
 impl Single {
-    /// Name of its Service, its stream and its label `app`.
+    /// Name of its manifest and its label `app`.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Deployment => "single",
             Self::Pod => "lone",
+            Self::Plain => "plain",
+        }
+    }
+
+    /// Name of its Service and its stream.
+    pub(crate) fn stream(self) -> &'static str {
+        match self {
+            Self::Deployment | Self::Pod => self.name(),
+            Self::Plain => "plain-0",
         }
     }
 
@@ -40,7 +52,7 @@ impl Single {
             &fs::read_to_string(&path).with_context(|| format!("read {path}"))?,
         )?;
         wait_for("the consumer to consume its queue", READY, || {
-            Ok(consumes(cluster, self.name())?.then_some(()))
+            Ok(consumes(cluster, self.stream())?.then_some(()))
         })?;
         let pod = self.pod(cluster)?;
         starting.done(format!("{pod} on {}", super::Sample::node(cluster, &pod)?));
@@ -50,7 +62,7 @@ impl Single {
     /// Takes it away.
     pub(crate) fn remove(self, cluster: &Cluster) -> Result<()> {
         let selector = format!("--selector=app={}", self.name());
-        for kind in ["deployments", "pods"] {
+        for kind in ["deployments", "statefulsets", "pods"] {
             capture(cluster.kubectl(["delete", kind, &selector, "--ignore-not-found", "--wait=true"]))?;
         }
         Ok(())

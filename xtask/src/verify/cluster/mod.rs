@@ -43,6 +43,10 @@ const TESTS: &[(&str, Test)] = &[
         "a pod that nobody owns moves exactly",
         workloads::that_nobody_owns,
     ),
+    (
+        "an application that knows nothing of migrations moves exactly",
+        workloads::that_knows_nothing,
+    ),
     ("a pod moves sequentially as asked", workloads::sequentially),
     ("a pod moves with its volume", workloads::with_its_volume),
     (

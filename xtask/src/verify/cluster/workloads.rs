@@ -32,7 +32,7 @@ pub(super) fn of_a_deployment(bench: &Bench) -> Result<()> {
         "{.status.availableReplicas}",
     )?;
     let seen = Watch::start(cluster, &["pods", &selector], "{.metadata.name}")?;
-    let oracle = Oracle::start(cluster, &bench.product, single.name(), LOAD)?;
+    let oracle = Oracle::start(cluster, &bench.product, single.stream(), LOAD)?;
     oracle.run_for(WARM_UP);
     for _ in 0..MOVES {
         let from = single.pod(cluster)?;
@@ -68,7 +68,7 @@ pub(super) fn that_nobody_owns(bench: &Bench) -> Result<()> {
     let single = Single::Pod;
     single.deploy(cluster)?;
     let first = single.pod(cluster)?;
-    let oracle = Oracle::start(cluster, &bench.product, single.name(), LOAD)?;
+    let oracle = Oracle::start(cluster, &bench.product, single.stream(), LOAD)?;
     oracle.run_for(WARM_UP);
     for _ in 0..MOVES {
         moved(bench, &single.pod(cluster)?, &[])?;
@@ -78,6 +78,27 @@ pub(super) fn that_nobody_owns(bench: &Bench) -> Result<()> {
         "after two moves the pod is called {} instead of {first}",
         single.pod(cluster)?
     );
+    let report = oracle.finish()?;
+    println!("     {}", stage::summary(&report));
+    kept_every_promise(&report)?;
+    single.remove(cluster)?;
+    nothing_left(cluster)
+}
+
+/// It speaks no protocol: its single-active queue is held without it.
+pub(super) fn that_knows_nothing(bench: &Bench) -> Result<()> {
+    let cluster = &bench.cluster;
+    let single = Single::Plain;
+    single.deploy(cluster)?;
+    let oracle = Oracle::start(cluster, &bench.product, single.stream(), LOAD)?;
+    oracle.run_for(WARM_UP);
+    for _ in 0..MOVES {
+        let moved = moved(bench, &single.pod(cluster)?, &[])?;
+        let hold = &moved.object["status"]["plan"]["queue"]["hold"];
+        ensure!(hold == "SingleActive", "the queue was held by {hold}");
+        let verdict = &moved.object["status"]["verdict"];
+        ensure!(verdict["exact"] == true, "the verdict is {verdict}");
+    }
     let report = oracle.finish()?;
     println!("     {}", stage::summary(&report));
     kept_every_promise(&report)?;
