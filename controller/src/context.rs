@@ -95,11 +95,7 @@ impl Context {
                 .as_ref()
                 .and_then(|config| config.broker_url.clone())
                 .ok_or(ControllerError::NoBroker)?;
-            return Ok(BrokerAddress {
-                uri,
-                management_uri: None,
-                ca: None,
-            });
+            return Ok(BrokerAddress::of_url(uri));
         };
         let key = (namespace, name.to_owned());
         let known = self

@@ -24,6 +24,30 @@ pub struct BrokerAddress {
     pub ca: Option<String>,
 }
 
+impl BrokerAddress {
+    /// What a broker URL alone tells: the management API is at its usual port of the same host, with the same user.
+    pub fn of_url(uri: String) -> Self {
+        let management_uri = usual_management(&uri);
+        Self {
+            uri,
+            management_uri,
+            ca: None,
+        }
+    }
+}
+
+fn usual_management(uri: &str) -> Option<String> {
+    let amqp = Url::parse(uri.trim()).ok()?;
+    let (scheme, port) = match amqp.scheme() {
+        "amqp" => ("http", 15672),
+        "amqps" => ("https", 15671),
+        _ => return None,
+    };
+    let (user, host) = (amqp.username(), amqp.host_str()?);
+    let password = amqp.password().unwrap_or_default();
+    Some(format!("{scheme}://{user}:{password}@{host}:{port}"))
+}
+
 impl fmt::Debug for BrokerAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BrokerAddress")
@@ -185,6 +209,22 @@ mod tests {
                 "{uri}: {error}"
             );
         }
+    }
+
+    #[test]
+    fn a_url_alone_leads_to_the_usual_management_port() {
+        let management = |uri: &str| BrokerAddress::of_url(uri.to_owned()).management_uri;
+        for (uri, expected) in [
+            (
+                "amqp://guest:guest@rabbitmq.rabbitmq.svc:5672/",
+                "http://guest:guest@rabbitmq.rabbitmq.svc:15672",
+            ),
+            ("amqps://a:p%40ss@mq/shop", "https://a:p%40ss@mq:15671"),
+            ("amqp://a:b@[::1]:1234", "http://a:b@[::1]:15672"),
+        ] {
+            assert_eq!(management(uri).as_deref(), Some(expected));
+        }
+        assert_eq!(management("rabbitmq:5672"), None);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The product on the real cluster, an oracle watching. One file for each promise.
 
 mod bystanders;
+mod cancel;
 mod failures;
 mod kills;
 mod refusals;
@@ -57,6 +58,8 @@ const TESTS: &[(&str, Test)] = &[
         "bad input is answered within 5 s and changes nothing",
         refusals::all,
     ),
+    ("a cancelled move is undone or finishes", cancel::by_command),
+    ("a deleted move never stops its pod", cancel::by_deletion),
     (
         "a source that crashes is left to Kubernetes",
         failures::source_crashes,
