@@ -4,6 +4,7 @@ mod bystanders;
 mod cancel;
 mod failures;
 mod kills;
+mod reference;
 mod refusals;
 mod removal;
 mod round_trips;
@@ -53,6 +54,10 @@ const TESTS: &[(&str, Test)] = &[
     (
         "a pod of an ordered set moves alone",
         workloads::of_an_ordered_set,
+    ),
+    (
+        "manifests of the reference system move exactly",
+        reference::manifests,
     ),
     (
         "bad input is answered within 5 s and changes nothing",
