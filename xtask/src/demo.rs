@@ -58,6 +58,7 @@ fn show(args: &Args) -> Result<()> {
             rate: args.rate,
             publishers: 3,
             tail: args.tail.saturating_sub(LOAD_AFTER),
+            size: stage::MESSAGE_BYTES,
         },
     )?;
     oracle.run_for(LOAD_BEFORE);

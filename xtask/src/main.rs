@@ -1,6 +1,7 @@
 //! Developer commands: the local cluster, the images, the demo and the tests.
 
 mod addons;
+mod bench;
 mod broker;
 mod check;
 mod cluster;
@@ -26,6 +27,8 @@ enum Command {
     Demo(demo::Args),
     /// Format, lints, unit, property and protocol tests, end-to-end tests on the cluster.
     Test(verify::Args),
+    /// Measure moves of every kind under load.
+    Bench(bench::Args),
     /// The local two-node Kubernetes cluster.
     Cluster(cluster::Args),
     /// Build the images of our parts and samples and push them to the local registry.
@@ -53,6 +56,7 @@ fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Test(args) => verify::run(args),
         Command::Demo(args) => demo::run(args),
+        Command::Bench(args) => bench::run(args),
         Command::Cluster(args) => cluster::run(args),
         Command::Images(args) => images::run(args),
         Command::Broker(args) => broker::run(args),

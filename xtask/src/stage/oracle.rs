@@ -14,6 +14,9 @@ use serde_json::Value;
 use super::{Product, get};
 use crate::cluster::Cluster;
 
+/// Size of a message where it does not matter, bytes.
+pub(crate) const MESSAGE_BYTES: u32 = 256;
+
 /// What is published.
 #[derive(Clone, Copy)]
 pub(crate) struct Load {
@@ -23,6 +26,8 @@ pub(crate) struct Load {
     pub(crate) publishers: u32,
     /// How long the Service is asked after the load has ended, seconds.
     pub(crate) tail: u32,
+    /// Size of a message, bytes.
+    pub(crate) size: u32,
 }
 
 /// A running oracle.
@@ -60,6 +65,8 @@ impl Oracle {
             &load.publishers.to_string(),
             "--rate",
             &load.rate.to_string(),
+            "--size",
+            &load.size.to_string(),
         ]);
         command.args(["--pod-url", &format!("http://{address}:8080")]);
         command.args(["--probe-url", &format!("http://{address}:8080/healthz")]);

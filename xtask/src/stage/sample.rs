@@ -153,6 +153,11 @@ impl Sample {
 /// The sample's manifests with arguments for the consumer.
 fn manifest(arguments: &[&str]) -> Result<String> {
     let text = fs::read_to_string(MANIFEST).with_context(|| format!("read {MANIFEST}"))?;
+    with_arguments(&text, arguments)
+}
+
+/// A sample's manifest with arguments for its consumer.
+pub(super) fn with_arguments(text: &str, arguments: &[&str]) -> Result<String> {
     let line = text
         .lines()
         .find(|line| line.contains("image: ") && line.contains("/samples/orders:"))

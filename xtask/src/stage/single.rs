@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::sample::consumes;
+use super::sample::{consumes, with_arguments};
 use super::{apply, capture, get};
 use crate::cluster::{Cluster, step, wait_for};
 
@@ -44,13 +44,16 @@ impl Single {
 
     /// Applies the manifests, after whatever an earlier run left, and waits until it consumes.
     pub(crate) fn deploy(self, cluster: &Cluster) -> Result<()> {
+        self.deploy_with(cluster, &[])
+    }
+
+    /// The same, with these arguments for the consumer.
+    pub(crate) fn deploy_with(self, cluster: &Cluster, arguments: &[&str]) -> Result<()> {
         self.remove(cluster)?;
         let starting = step(self.name());
         let path = format!("{MANIFESTS}/{}.yaml", self.name());
-        apply(
-            cluster,
-            &fs::read_to_string(&path).with_context(|| format!("read {path}"))?,
-        )?;
+        let manifest = fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
+        apply(cluster, &with_arguments(&manifest, arguments)?)?;
         wait_for("the consumer to consume its queue", READY, || {
             Ok(consumes(cluster, self.stream())?.then_some(()))
         })?;

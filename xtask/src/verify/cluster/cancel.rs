@@ -19,6 +19,7 @@ const LOAD: Load = Load {
     rate: 100,
     publishers: 3,
     tail: 5,
+    size: stage::MESSAGE_BYTES,
 };
 
 pub(super) fn by_command(bench: &Bench) -> Result<()> {

@@ -30,6 +30,7 @@ fn damaged(bench: &Bench, step: &str, damage: impl FnOnce(&Bench) -> Result<()>)
             rate: RATE,
             publishers: 3,
             tail: 5,
+            size: stage::MESSAGE_BYTES,
         },
     )?;
     oracle.run_for(Duration::from_secs(3));

@@ -27,6 +27,7 @@ pub(super) fn controller(bench: &Bench) -> Result<()> {
             rate: 100,
             publishers: 3,
             tail: 10,
+            size: stage::MESSAGE_BYTES,
         },
     )?;
     oracle.run_for(Duration::from_secs(2));

@@ -60,6 +60,7 @@ pub(super) fn manifests(bench: &Bench) -> Result<()> {
         rate: 100,
         publishers: 3,
         tail: 5,
+        size: stage::MESSAGE_BYTES,
     };
     let oracle = Oracle::start(cluster, &bench.product, POD, load)?;
     oracle.run_for(Duration::from_secs(2));

@@ -78,6 +78,7 @@ fn exact(bench: &Bench, trip: &Trip<'_>) -> Result<()> {
             rate: trip.rate,
             publishers: 3,
             tail: trip.tail,
+            size: stage::MESSAGE_BYTES,
         },
     )?;
     oracle.run_for(Duration::from_secs(3));
@@ -189,6 +190,7 @@ pub(super) fn through_kubelet(bench: &Bench) -> Result<()> {
             rate: 100,
             publishers: 3,
             tail: 5,
+            size: stage::MESSAGE_BYTES,
         },
     )?;
     oracle.run_for(Duration::from_secs(2));

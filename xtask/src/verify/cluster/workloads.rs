@@ -14,6 +14,7 @@ const LOAD: Load = Load {
     rate: 100,
     publishers: 3,
     tail: 10,
+    size: stage::MESSAGE_BYTES,
 };
 const WARM_UP: Duration = Duration::from_secs(3);
 /// There and back.
