@@ -8,6 +8,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::runtime::events::{Recorder, Reporter};
 use kube::{Api, Client};
 use shadow_core::api::StatefulMigration;
+use shadow_core::turns::Limits;
 use shadow_identity::Identity;
 
 use crate::agents::Agents;
@@ -31,6 +32,10 @@ pub struct Context {
     pub ca_pem: String,
     /// Pods that are watched for their end.
     pub stopping: Arc<Stopping>,
+    /// How many moves may be under way.
+    pub limits: Limits,
+    /// Held while a migration finds out whether it may begin.
+    pub beginning: tokio::sync::Mutex<()>,
     /// Single-active queues that this process holds.
     pub holds: Holds,
     brokers: Mutex<HashMap<BrokerAddress, Arc<Broker>>>,
@@ -40,7 +45,7 @@ pub struct Context {
 
 impl Context {
     /// A context for one process.
-    pub fn new(client: Client, identity: Identity, ca_pem: String) -> Self {
+    pub fn new(client: Client, identity: Identity, ca_pem: String, limits: Limits) -> Self {
         let reporter = Reporter {
             controller: "shadow-controller".into(),
             instance: None,
@@ -51,6 +56,8 @@ impl Context {
             client,
             ca_pem,
             stopping: Arc::default(),
+            limits,
+            beginning: tokio::sync::Mutex::default(),
             holds: Holds::default(),
             brokers: Mutex::default(),
             addresses: Mutex::default(),

@@ -9,6 +9,7 @@ pub mod error;
 pub mod holds;
 pub mod nodes;
 pub mod observe;
+pub mod occupancy;
 pub mod prepare;
 pub mod reconcile;
 pub mod report;

@@ -15,6 +15,7 @@ use shadow_controller::error::ControllerError;
 use shadow_controller::{nodes, reconcile, signer};
 use shadow_core::api::StatefulMigration;
 use shadow_core::names;
+use shadow_core::turns::Limits;
 use tracing_subscriber::EnvFilter;
 
 /// Moves stateful message consumers between nodes.
@@ -27,6 +28,12 @@ struct Args {
     /// Migrations that are worked on at the same time.
     #[arg(long, default_value_t = 20)]
     concurrency: u16,
+    /// Moves from or to one node at the same time; others wait.
+    #[arg(long, default_value_t = 2)]
+    moves_per_node: usize,
+    /// Moves in the whole cluster at the same time; others wait.
+    #[arg(long, default_value_t = 5)]
+    moves_per_cluster: usize,
 }
 
 #[tokio::main]
@@ -48,7 +55,11 @@ async fn main() -> anyhow::Result<()> {
         .context("certificate authority")?;
     let identity = signer::own_identity(&authority).context("own certificate")?;
     let ca_pem = authority.ca_pem().to_owned();
-    let ctx = Arc::new(Context::new(client.clone(), identity, ca_pem));
+    let limits = Limits {
+        per_node: args.moves_per_node,
+        per_cluster: args.moves_per_cluster,
+    };
+    let ctx = Arc::new(Context::new(client.clone(), identity, ca_pem, limits));
     tokio::select! {
         () = signer::serve(client.clone(), authority.clone()) => {}
         () = signer::inject_ca_bundle(client.clone(), authority) => {}

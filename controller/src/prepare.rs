@@ -174,6 +174,7 @@ async fn stream(
         return Ok(Err(cause));
     }
     Ok(Ok(QueuePlan {
+        stream: broker.stream(&queue),
         queue,
         quorum: facts.kind == QueueKind::Quorum,
         hold,

@@ -7,19 +7,22 @@ use std::time::Duration;
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use kube::runtime::controller::Action as Requeue;
-use shadow_core::api::{MigrationStatus, StatefulMigration, Step};
+use shadow_core::api::{MigrationStatus, Plan, StatefulMigration, Step};
 use shadow_core::machine::{self, Cause, Decision, End, Next, Outcome, record};
+use shadow_core::turns::Turn;
 
 use crate::context::Context;
 use crate::effects::{self, Subject};
 use crate::error::ControllerError;
 use crate::prepare::{self, Prepared};
-use crate::{observe, report, store};
+use crate::{observe, occupancy, report, store};
 
 /// While somebody is paused every millisecond counts; the looks are cheap.
 const PAUSED_LOOK: Duration = Duration::from_millis(5);
 /// Pods and agents change more slowly.
 const CALM_LOOK: Duration = Duration::from_millis(50);
+/// Somebody else has to end first, which takes seconds.
+const QUEUED_LOOK: Duration = Duration::from_millis(500);
 /// After an error that may pass.
 const AFTER_ERROR: Duration = Duration::from_millis(200);
 /// After this many looks without a change the object itself is read again: the user may have cancelled.
@@ -54,22 +57,10 @@ async fn begin(ctx: &Context, migration: &StatefulMigration) -> Result<Requeue, 
     status.observed_generation = migration.metadata.generation;
     record::enter(&mut status, Step::Prepare, Timestamp::now());
     match prepare::prepare(ctx, migration).await? {
-        Prepared::Planned(plan, restarts) => {
-            let note = plan.because.clone();
-            let uid = migration.uid().unwrap_or_default();
-            record::begin(&mut status, *plan, &uid, restarts, Timestamp::now()).map_err(malformed)?;
-            report::set_condition(
-                &mut status,
-                "Progressing",
-                Some(true),
-                "Planned",
-                &note,
-                Timestamp::now(),
-            );
-            let written = store::write(ctx, migration, status).await?;
-            report::announce(ctx, migration, true, "Planned", &note).await;
-            drive(ctx, written).await
-        }
+        Prepared::Planned(plan, restarts) => match start(ctx, migration, status, *plan, restarts).await? {
+            Started::UnderWay(written) => drive(ctx, *written).await,
+            Started::Not(requeue) => Ok(requeue),
+        },
         Prepared::Refused(cause) => {
             tracing::info!(
                 migration = migration.name_any(),
@@ -81,6 +72,50 @@ async fn begin(ctx: &Context, migration: &StatefulMigration) -> Result<Requeue, 
             end(ctx, migration, status, End::Undone).await
         }
     }
+}
+
+/// Whether a migration is under way now.
+enum Started {
+    UnderWay(Box<StatefulMigration>),
+    Not(Requeue),
+}
+
+/// Writes the plan down if it is this migration's turn. One at a time, until it is written: the next one counts it.
+async fn start(
+    ctx: &Context,
+    migration: &StatefulMigration,
+    mut status: MigrationStatus,
+    plan: Plan,
+    restarts: i32,
+) -> Result<Started, ControllerError> {
+    let _turn = ctx.beginning.lock().await;
+    match occupancy::occupy(ctx, migration, &plan).await? {
+        Turn::Begin => {}
+        Turn::Wait(why) => return queue_up(ctx, migration, &why).await.map(Started::Not),
+        Turn::Refuse(why) => {
+            let cause = Cause::new("AlreadyMoving", why);
+            record::roll_back(&mut status, &cause, false, Timestamp::now());
+            return end(ctx, migration, status, End::Undone).await.map(Started::Not);
+        }
+    }
+    let note = plan.because.clone();
+    let uid = migration.uid().unwrap_or_default();
+    let now = Timestamp::now();
+    record::begin(&mut status, plan, &uid, restarts, now).map_err(malformed)?;
+    report::set_condition(&mut status, "Progressing", Some(true), "Planned", &note, now);
+    let written = store::write(ctx, migration, status).await?;
+    report::announce(ctx, migration, true, "Planned", &note).await;
+    Ok(Started::UnderWay(Box::new(written)))
+}
+
+/// Nothing is touched yet; it says what it waits for and asks again.
+async fn queue_up(
+    ctx: &Context,
+    migration: &StatefulMigration,
+    why: &str,
+) -> Result<Requeue, ControllerError> {
+    remark(ctx, migration, why, false).await?;
+    Ok(Requeue::requeue(QUEUED_LOOK))
 }
 
 /// Follows the machine until it has to wait.
@@ -217,6 +252,9 @@ async fn end(
         .last()
         .map(|c| c.message.clone())
         .unwrap_or_default();
+    if let Some(plan) = &status.plan {
+        occupancy::vacate(ctx, migration, plan).await?;
+    }
     let written = store::write(ctx, migration, status).await?;
     tracing::info!(migration = migration.name_any(), ?phase, message, "ended");
     report::announce(

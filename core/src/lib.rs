@@ -8,6 +8,7 @@
 //! - [`wire`]: messages between controller and agent
 //! - [`settings`]: what a migration is told about its stream, from the spec or from annotations
 //! - [`validate`]: what is refused, what is defaulted and what is warned of, before anything is touched
+//! - [`turns`]: which migrations may be under way at the same time
 //! - [`compat`]: whether a process dumped on one node can be restored on another
 //! - [`restore_pod`]: pods that restore a container
 //! - [`workload`], [`strategy`]: what owns a pod, and which way of moving it fits
@@ -21,6 +22,7 @@ pub mod names;
 pub mod restore_pod;
 pub mod settings;
 pub mod strategy;
+pub mod turns;
 pub mod validate;
 pub mod wire;
 pub mod workload;

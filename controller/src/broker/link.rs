@@ -67,6 +67,11 @@ impl Broker {
         &self.address
     }
 
+    /// A queue of this broker, unlike that of any other.
+    pub fn stream(&self, queue: &str) -> String {
+        format!("{}/{}/{queue}", self.endpoint.host, self.endpoint.vhost)
+    }
+
     /// Names the connection with which we look: `process/number`. Another number means that it was lost in between.
     pub(super) fn session(&self) -> String {
         format!("{:x}/{}", self.process, self.sessions.load(Ordering::Relaxed))

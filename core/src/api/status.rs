@@ -194,6 +194,9 @@ pub struct QueuePlan {
     /// How deliveries are stopped.
     #[serde(default)]
     pub hold: HoldKind,
+    /// Broker, virtual host and queue: what no other migration may touch meanwhile.
+    #[serde(default)]
+    pub stream: String,
     /// Secret with the broker's addresses and credentials, when there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<String>,

@@ -119,6 +119,7 @@ fn plan(mover: Mover) -> Plan {
             queue: "orders.orders-0".into(),
             quorum: false,
             hold: mover.hold(),
+            stream: "broker/%2F/orders.orders-0".into(),
             secret: None,
         },
         checkpoint_backend: CheckpointBackend::Runtime,

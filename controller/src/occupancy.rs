@@ -1,0 +1,152 @@
+//! What a migration occupies while it is under way: its pod and its queue, by one Lease each in our own namespace.
+//!
+//! The decision who may begin is `shadow_core::turns`'s; within one controller it is taken by one migration at a time.
+//! The Leases hold across controllers: one that was paused and wakes up late finds what another has begun meanwhile.
+
+use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use k8s_openapi::jiff::Timestamp;
+use kube::api::{DeleteParams, ListParams, ObjectMeta, PostParams, Preconditions};
+use kube::{Api, ResourceExt};
+use sha2::{Digest, Sha256};
+use shadow_core::api::{Plan, StatefulMigration};
+use shadow_core::names;
+use shadow_core::turns::{self, Turn, Wish};
+
+use crate::context::Context;
+use crate::error::ControllerError;
+
+/// Label that tells our Leases from others.
+const PART: (&str, &str) = ("app.kubernetes.io/part-of", "kubectl-shadow");
+
+/// Whether this migration may begin; if so, pod and queue are its own from here on.
+pub async fn occupy(
+    ctx: &Context,
+    migration: &StatefulMigration,
+    plan: &Plan,
+) -> Result<Turn, ControllerError> {
+    let all: Api<StatefulMigration> = Api::all(ctx.client.clone());
+    let all = all.list(&ListParams::default()).await?.items;
+    let uid = migration.uid().unwrap_or_default();
+    let wish = Wish {
+        uid: &uid,
+        pod: &plan.source.uid,
+        stream: &plan.queue.stream,
+        from: &plan.source_node,
+        to: &plan.target_node,
+    };
+    match turns::turn(ctx.limits, &wish, &all) {
+        Turn::Begin => {}
+        other @ (Turn::Wait(_) | Turn::Refuse(_)) => return Ok(other),
+    }
+    for name in leases(plan) {
+        if let Some(holder) = take(ctx, &name, &uid, &all).await? {
+            return Ok(Turn::Refuse(format!(
+                "StatefulMigration with UID {holder} is moving the same pod or the consumer of the same queue already \
+                 (Lease {}/{name})",
+                names::SYSTEM_NAMESPACE
+            )));
+        }
+    }
+    Ok(Turn::Begin)
+}
+
+/// Gives up what it occupied.
+pub async fn vacate(
+    ctx: &Context,
+    migration: &StatefulMigration,
+    plan: &Plan,
+) -> Result<(), ControllerError> {
+    let uid = migration.uid();
+    let api = api(ctx);
+    for name in leases(plan) {
+        let Some(lease) = api.get_opt(&name).await? else {
+            continue;
+        };
+        if holder(&lease) != uid.as_deref() {
+            continue;
+        }
+        let params = DeleteParams {
+            preconditions: Some(Preconditions {
+                uid: lease.uid(),
+                resource_version: lease.resource_version(),
+            }),
+            ..DeleteParams::default()
+        };
+        match api.delete(&name, &params).await {
+            Ok(_) => {}
+            Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// `Some`: who has it. A Lease of a migration that has ended or is gone is taken over.
+async fn take(
+    ctx: &Context,
+    name: &str,
+    uid: &str,
+    all: &[StatefulMigration],
+) -> Result<Option<String>, ControllerError> {
+    let api = api(ctx);
+    match api.create(&PostParams::default(), &lease(name, uid)).await {
+        Ok(_) => return Ok(None),
+        Err(kube::Error::Api(status)) if status.reason == "AlreadyExists" => {}
+        Err(error) => return Err(error.into()),
+    }
+    let Some(mut present) = api.get_opt(name).await? else {
+        return Err(ControllerError::Blind(format!(
+            "Lease {name} went while it was looked at"
+        )));
+    };
+    let other = holder(&present).unwrap_or_default().to_owned();
+    if other == uid {
+        return Ok(None);
+    }
+    let lives = |migration: &StatefulMigration| {
+        let ended = migration
+            .status
+            .as_ref()
+            .is_some_and(|status| status.phase.is_terminal());
+        migration.uid().as_deref() == Some(other.as_str()) && !ended
+    };
+    if all.iter().any(lives) {
+        return Ok(Some(other));
+    }
+    // The resource version that was read makes sure that nobody else takes it over at the same time.
+    present.spec = lease(name, uid).spec;
+    api.replace(name, &PostParams::default(), &present).await?;
+    Ok(None)
+}
+
+fn lease(name: &str, uid: &str) -> Lease {
+    Lease {
+        metadata: ObjectMeta {
+            name: Some(name.to_owned()),
+            namespace: Some(names::SYSTEM_NAMESPACE.to_owned()),
+            labels: Some([(PART.0.to_owned(), PART.1.to_owned())].into()),
+            ..ObjectMeta::default()
+        },
+        spec: Some(LeaseSpec {
+            holder_identity: Some(uid.to_owned()),
+            acquire_time: Some(MicroTime(Timestamp::now())),
+            ..LeaseSpec::default()
+        }),
+    }
+}
+
+fn holder(lease: &Lease) -> Option<&str> {
+    lease.spec.as_ref()?.holder_identity.as_deref()
+}
+
+/// A queue may be called anything; its Lease may not.
+fn leases(plan: &Plan) -> [String; 2] {
+    let digest = Sha256::digest(plan.queue.stream.as_bytes());
+    let short: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    [format!("pod-{}", plan.source.uid), format!("queue-{short}")]
+}
+
+fn api(ctx: &Context) -> Api<Lease> {
+    Api::namespaced(ctx.client.clone(), names::SYSTEM_NAMESPACE)
+}
