@@ -107,7 +107,9 @@ pub(super) async fn kill(
 /// On the route on which the source goes first, there is nobody else to whom requests could go.
 fn quiet_millis(plan: &Plan) -> u64 {
     match Route::of(plan) {
-        Route::Twice | Route::Once => u64::try_from(limits::QUIET.as_millis()).unwrap_or_default(),
+        Route::Twice | Route::Once | Route::Adopted => {
+            u64::try_from(limits::QUIET.as_millis()).unwrap_or_default()
+        }
         Route::InPlace => 0,
     }
 }

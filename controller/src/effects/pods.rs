@@ -27,7 +27,9 @@ pub(super) async fn create_target(ctx: &Context, subject: Subject<'_>) -> Result
     let (key, container, node) = (&leg.key, plan.container.as_str(), leg.to.node.as_str());
     let target = match Route::of(plan) {
         Route::Twice => restore_pod::shadow_of(&source, key, cause, container, node),
-        Route::Once => restore_pod::successor_of(&source, &leg.to.pod, key, cause, container, node),
+        Route::Once | Route::Adopted => {
+            restore_pod::successor_of(&source, &leg.to.pod, key, cause, container, node)
+        }
         Route::InPlace => {
             return Err(ControllerError::Malformed(format!(
                 "pod {} is re-created by its StatefulSet, not by us",

@@ -57,11 +57,11 @@ impl Needs {
             (Step::Restore, _) if route == Route::InPlace => &[From, To, Hold, Key],
             (Step::Restore, _) => &[From, Hold, Key],
             (Step::Commit, _) => &[From, Consumers, Hold],
-            (Step::Exclude, _) if route == Route::Once => &[From, To, Consumers],
+            (Step::Exclude, _) if route == Route::Adopted => &[From, To, Consumers, Afterlife],
             (Step::Exclude, _) => &[From, Consumers, Rule],
             (Step::Release, _) => &[To, Consumers],
             (Step::Switch, _) => &[From, To, Consumers, Traffic, Afterlife],
-            (Step::Retire, _) if route == Route::Once => &[From, To, Hold, FromControl],
+            (Step::Retire, _) if route == Route::Adopted => &[From, To, Hold, FromControl],
             (Step::Retire, _) => &[From, Hold, FromControl],
             (Step::Clean, _) => &[From, Key, Rule, Leftovers],
             (Step::Abandon, _) => &[

@@ -11,8 +11,8 @@ use super::migration::MigrationStrategy;
 use crate::names::Key;
 use crate::wire::{CheckpointBackend, Checkpointed, PodRef, Transferred};
 
-/// Phases as users of the reference system know them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// Phases as users of the reference system know them, in the order in which a move passes through them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub enum Phase {
     /// Not started.
     #[default]

@@ -76,7 +76,10 @@ pub fn enter(status: &mut MigrationStatus, step: Step, now: Timestamp) {
         since: MicroTime(now),
     });
     let route = status.plan.as_ref().map(Route::of);
-    status.phase = phase_of(step, leg, route);
+    let phase = phase_of(step, leg, route);
+    // Routes differ in the order of their last steps; for people a phase never comes twice.
+    let begins = matches!(step, Step::Prepare | Step::Stage);
+    status.phase = if begins { phase } else { phase.max(status.phase) };
     status.start_time.get_or_insert(MicroTime(now));
 }
 

@@ -9,8 +9,10 @@ use crate::names::{self, BadKey, Key};
 pub enum Route {
     /// To a stand-in, and from it to the pod that the StatefulSet re-creates under the old name.
     Twice,
-    /// To a pod that stays: its ReplicaSet adopts it, or nobody owns it.
+    /// To a pod that stays, and that nobody owns.
     Once,
+    /// To a pod that stays: the source's ReplicaSet adopts it.
+    Adopted,
     /// The source goes first, and the pod that the StatefulSet re-creates takes up its memory.
     InPlace,
 }
@@ -38,6 +40,31 @@ const SECOND_OF_TWO: &[Step] = &[
     Step::Release,
     Step::Switch,
     Step::Retire,
+];
+/// A ReplicaSet that counts one pod too many removes the one that is not ready yet, so the copy is ready first.
+const ADOPTED: &[Step] = &[
+    Step::Stage,
+    Step::Hold,
+    Step::Checkpoint,
+    Step::Transfer,
+    Step::Restore,
+    Step::Commit,
+    Step::Release,
+    Step::Switch,
+    Step::Exclude,
+    Step::Retire,
+];
+const ADOPTED_BY_LINK: &[Step] = &[
+    Step::Stage,
+    Step::Hold,
+    Step::Checkpoint,
+    Step::Transfer,
+    Step::Restore,
+    Step::Commit,
+    Step::Switch,
+    Step::Exclude,
+    Step::Retire,
+    Step::Release,
 ];
 /// Nothing but its end keeps an instance off a single-active queue: it goes before the queue is released.
 const FIRST_BY_LINK: &[Step] = &[
@@ -83,7 +110,8 @@ impl Route {
         match (plan.strategy, plan.owner.as_ref().map(|owner| owner.kind)) {
             (MigrationStrategy::Sequential, _) => Self::InPlace,
             (MigrationStrategy::ShadowPod, Some(OwnerKind::StatefulSet)) => Self::Twice,
-            (MigrationStrategy::ShadowPod, Some(OwnerKind::ReplicaSet) | None) => Self::Once,
+            (MigrationStrategy::ShadowPod, Some(OwnerKind::ReplicaSet)) => Self::Adopted,
+            (MigrationStrategy::ShadowPod, None) => Self::Once,
         }
     }
 
@@ -104,8 +132,8 @@ impl Route {
         match (self, &plan.owner) {
             (Self::Twice, _) => names::shadow_pod(&plan.source.name),
             (Self::InPlace, _) => plan.source.name.clone(),
-            (Self::Once, Some(owner)) => names::replica(&owner.name, uid),
-            (Self::Once, None) => names::successor(&plan.source.name),
+            (Self::Adopted, Some(owner)) => names::replica(&owner.name, uid),
+            (Self::Once | Self::Adopted, _) => names::successor(&plan.source.name),
         }
     }
 
@@ -114,7 +142,7 @@ impl Route {
         match self {
             Self::Twice => leg > 1,
             Self::InPlace => true,
-            Self::Once => false,
+            Self::Once | Self::Adopted => false,
         }
     }
 
@@ -133,7 +161,7 @@ impl Route {
     fn handoffs(self) -> u8 {
         match self {
             Self::Twice => 2,
-            Self::Once | Self::InPlace => 1,
+            Self::Once | Self::Adopted | Self::InPlace => 1,
         }
     }
 
@@ -145,6 +173,8 @@ impl Route {
                 FIRST_BY_LINK
             }
             (Self::Twice, _, HoldKind::SingleActive) => SECOND_BY_LINK,
+            (Self::Adopted, _, HoldKind::Park) => ADOPTED,
+            (Self::Adopted, _, HoldKind::SingleActive) => ADOPTED_BY_LINK,
             (Self::InPlace, _, _) => IN_PLACE,
         }
     }

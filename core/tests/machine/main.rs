@@ -238,7 +238,7 @@ fn chosen(script: &Script, round: usize) -> usize {
 
 fn in_turn() -> Script {
     Script {
-        choices: (0..7).collect(),
+        choices: (0..8).collect(),
         ..Script::default()
     }
 }

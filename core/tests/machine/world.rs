@@ -24,6 +24,8 @@ pub(crate) const OWNER: &str = "owner";
 pub(crate) const REPLACEMENT: &str = "orders-new";
 /// What moves on when the endpoints of Services do.
 const SERVICES: &str = "services";
+/// What moves on when a ReplicaSet counts its pods.
+const REPLICA_SET: &str = "replicaset";
 
 /// Whose memory a process has: the source's own, or that of a fresh start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +52,7 @@ pub(crate) struct Pod {
     stopping: bool,
     ended: bool,
     never_restarts: bool,
+    ready: bool,
     hashed: bool,
     owner: Option<String>,
     pub process: Option<Process>,
@@ -146,6 +149,7 @@ impl World {
             Pod {
                 uid: "source".into(),
                 process: Some(process),
+                ready: true,
                 hashed: world.counted,
                 ..Pod::default()
             },

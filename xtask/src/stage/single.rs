@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::sample::{consumes, with_arguments};
+use super::sample::{broker_api, broker_queues, consumes, with_arguments};
 use super::{apply, capture, get};
 use crate::cluster::{Cluster, step, wait_for};
 
@@ -67,6 +67,12 @@ impl Single {
         let selector = format!("--selector=app={}", self.name());
         for kind in ["deployments", "statefulsets", "pods"] {
             capture(cluster.kubectl(["delete", kind, &selector, "--ignore-not-found", "--wait=true"]))?;
+        }
+        // It was the application's own, which does not take it along.
+        for queue in broker_queues(cluster)? {
+            if queue.starts_with(&format!("ms2m.control.{}", self.name())) {
+                broker_api(cluster, "DELETE", &format!("queues/%2F/{queue}"))?;
+            }
         }
         Ok(())
     }

@@ -46,7 +46,7 @@ pub fn next(scene: &Scene<'_>) -> Decision {
 /// Whoever is going to take over is there: the copy itself, or its archive, while the source still waits.
 fn is_ready(scene: &Scene<'_>) -> bool {
     match scene.route {
-        Route::Twice | Route::Once => restore::copy_is_connected(scene),
+        Route::Twice | Route::Once | Route::Adopted => restore::copy_is_connected(scene),
         Route::InPlace => scene.leg.transfer.is_some() && scene.seen.hold.consumers() == Some(1),
     }
 }

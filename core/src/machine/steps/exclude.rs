@@ -1,16 +1,17 @@
-//! Exclude: the source is on its way out, and nobody consumes the primary queue.
+//! Exclude: the source is on its way out, and it consumes nothing more.
 //!
 //! Success: its deletion is accepted; it waits on its hold queue and may still answer requests. That it consumed nothing
 //! more is shown by what follows: a source that crashed before kubelet had begun to stop it restarts, which its count
 //! of restarts and the consumers of the primary queue tell (`switch`). To wait for kubelet here would not prevent that,
 //! and costs up to a second in which nobody consumes.
 //! Failure: there is only forward; we wait and say for what. The source is not deleted before what comes after it is
-//! certain: the rule that rewrites its successor is proven to be in force, or its ReplicaSet counts the copy instead.
+//! certain: the rule that rewrites its successor is proven to be in force, or its ReplicaSet counts the copy, which is
+//! ready by then, instead.
 
-use crate::api::{OwnerKind, Step};
+use crate::api::Step;
 use crate::machine::observed::{PodSeen, PodView, QueueSeen, RuleSeen};
 use crate::machine::proof::Expendable;
-use crate::machine::steps::{after, blind, overdue, single_active, wait};
+use crate::machine::steps::{after, blind, overdue, single_active, switch, wait};
 use crate::machine::{Action, Decision, Route, Scene, limits};
 use crate::wire::PodRef;
 
@@ -22,12 +23,13 @@ pub(super) const RESTARTED: &str = "the source restarted between the commit and 
 pub fn next(scene: &Scene<'_>) -> Decision {
     match &scene.seen.from {
         PodSeen::Unseen => wait(scene, format!("the source cannot be seen{}", blind(scene))),
-        PodSeen::Gone => unconsumed(scene, None),
-        PodSeen::Present(view) if Some(&view.uid) != scene.leg.from.uid.as_ref() => unconsumed(scene, None),
+        PodSeen::Gone => gone(scene),
+        PodSeen::Present(view) if Some(&view.uid) != scene.leg.from.uid.as_ref() => gone(scene),
         PodSeen::Present(view) if view.terminating => leaving(scene, view),
         PodSeen::Present(_) => match scene.route {
             Route::Twice | Route::InPlace => with_rule(scene),
-            Route::Once => with_owner(scene),
+            Route::Once => delete(scene),
+            Route::Adopted => adopt(scene),
         },
     }
 }
@@ -36,8 +38,22 @@ fn leaving(scene: &Scene<'_>, view: &PodView) -> Decision {
     let stopping = view.settled || view.ended;
     match scene.route {
         // Its process has to end before anything else can happen, and only kubelet can begin that.
-        Route::InPlace if !stopping => wait(scene, "kubelet has not yet begun to stop the source"),
+        Route::InPlace | Route::Adopted if !stopping => {
+            wait(scene, "kubelet has not yet begun to stop the source")
+        }
+        Route::Adopted => Decision::Advance(switch::alone(scene, view.restarts != scene.leg.from.restarts)),
         Route::InPlace | Route::Twice | Route::Once => unconsumed(scene, Some(view)),
+    }
+}
+
+fn gone(scene: &Scene<'_>) -> Decision {
+    match (scene.route, scene.seen.restarted) {
+        (Route::Twice | Route::Once | Route::InPlace, _) => unconsumed(scene, None),
+        (Route::Adopted, Some(restarted)) => Decision::Advance(switch::alone(scene, restarted)),
+        (Route::Adopted, None) => wait(
+            scene,
+            format!("the events of the old pod cannot be read{}", blind(scene)),
+        ),
     }
 }
 
@@ -55,15 +71,10 @@ fn with_rule(scene: &Scene<'_>) -> Decision {
 }
 
 /// A ReplicaSet that counts the copy makes no other pod for the source. A copy that is lost is left to it.
-fn with_owner(scene: &Scene<'_>) -> Decision {
-    let is_replica = scene
-        .plan
-        .owner
-        .as_ref()
-        .is_some_and(|owner| owner.kind == OwnerKind::ReplicaSet);
+fn adopt(scene: &Scene<'_>) -> Decision {
     match (&scene.seen.to, &scene.leg.from.uid) {
         (PodSeen::Unseen, _) => wait(scene, format!("the copy cannot be seen{}", blind(scene))),
-        (PodSeen::Present(copy), Some(source)) if is_replica && !copy.hashed && !copy.terminating => {
+        (PodSeen::Present(copy), Some(source)) if !copy.hashed && !copy.terminating => {
             let of = |name: &str, uid: &str| PodRef {
                 namespace: scene.plan.source.namespace.clone(),
                 name: name.to_owned(),

@@ -5,7 +5,7 @@
 //! and wakes up on the latter. A ReplicaSet has adopted its new pod.
 //! Failure: there is only forward; we wait and say for what.
 
-use crate::api::{OwnerKind, Step};
+use crate::api::Step;
 use crate::machine::observed::{PodSeen, PodView, QueueSeen};
 use crate::machine::proof::{Dead, Emptied, Expendable};
 use crate::machine::steps::{after, blind, overdue, single_active, wait};
@@ -17,20 +17,16 @@ pub fn next(scene: &Scene<'_>) -> Decision {
         PodSeen::Unseen => wait(scene, format!("the old pod cannot be seen{}", blind(scene))),
         PodSeen::Present(view) if Some(&view.uid) == scene.leg.from.uid.as_ref() => send_away(scene, view),
         PodSeen::Present(_) | PodSeen::Gone => match scene.route {
-            Route::Twice => remove_queues(scene),
-            Route::Once => adopted(scene).unwrap_or_else(|| remove_queues(scene)),
+            Route::Twice | Route::Once => remove_queues(scene),
+            Route::Adopted => adopted(scene).unwrap_or_else(|| remove_queues(scene)),
             Route::InPlace => Decision::Advance(onwards(scene)),
         },
     }
 }
 
-/// `None`: nobody has to adopt the copy, or it is adopted. A ReplicaSet that has gone meanwhile adopts nothing.
+/// `None`: the copy is adopted. A ReplicaSet that has gone meanwhile adopts nothing.
 fn adopted(scene: &Scene<'_>) -> Option<Decision> {
-    let owner = scene
-        .plan
-        .owner
-        .as_ref()
-        .filter(|o| o.kind == OwnerKind::ReplicaSet)?;
+    let owner = scene.plan.owner.as_ref()?;
     let PodSeen::Present(copy) = &scene.seen.to else {
         return None;
     };

@@ -24,8 +24,8 @@ pub fn next(scene: &Scene<'_>) -> Decision {
     }
     match (scene.route, scene.leg.number) {
         (Route::InPlace, _) => ruled(scene).unwrap_or_else(|| announced(scene)),
-        (Route::Twice | Route::Once, 1) => first(scene),
-        (Route::Twice | Route::Once, _) => second(scene),
+        (Route::Twice | Route::Once | Route::Adopted, 1) => first(scene),
+        (Route::Twice | Route::Once | Route::Adopted, _) => second(scene),
     }
 }
 
@@ -64,7 +64,7 @@ fn first(scene: &Scene<'_>) -> Decision {
 /// `None`: the rule that rewrites a re-created pod is in force, or there will be no such pod.
 fn ruled(scene: &Scene<'_>) -> Option<Decision> {
     match (scene.route, scene.seen.rule) {
-        (Route::Once, _) | (Route::Twice | Route::InPlace, RuleSeen::Proven) => None,
+        (Route::Once | Route::Adopted, _) | (Route::Twice | Route::InPlace, RuleSeen::Proven) => None,
         (_, RuleSeen::Unseen) => Some(too_late_or_wait(scene, "the rewriting rule cannot be read")),
         (_, RuleSeen::Absent) => Some(Decision::Run(Action::InstallRule)),
         (_, RuleSeen::Unproven) if overdue(scene, limits::STAGE) => Some(Decision::RollBack(Cause::new(

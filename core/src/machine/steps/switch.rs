@@ -9,7 +9,7 @@ use crate::api::Step;
 use crate::machine::observed::{PodSeen, PodView, TrafficSeen};
 use crate::machine::proof::Expendable;
 use crate::machine::steps::{after, blind, exclude, overdue, wait};
-use crate::machine::{Action, Decision, Next, Scene, limits};
+use crate::machine::{Action, Decision, Next, Route, Scene, limits};
 
 /// Decides.
 pub fn next(scene: &Scene<'_>) -> Decision {
@@ -17,6 +17,10 @@ pub fn next(scene: &Scene<'_>) -> Decision {
         && !overdue(scene, limits::TRAFFIC)
     {
         return wait(scene, format!("{missing}{}", blind(scene)));
+    }
+    if scene.route == Route::Adopted {
+        // Its ReplicaSet lets the source go, once it counts the copy.
+        return Decision::Advance(after(Step::Switch, scene));
     }
     match &scene.seen.from {
         PodSeen::Unseen => wait(scene, format!("the old pod cannot be seen{}", blind(scene))),
@@ -46,8 +50,13 @@ fn leaving(scene: &Scene<'_>, view: &PodView) -> Decision {
 }
 
 /// From here on the old instance never starts again: whether it consumed since the commit can be told.
-fn alone(scene: &Scene<'_>, restarted: bool) -> Next {
-    let next = after(Step::Switch, scene);
+pub(super) fn alone(scene: &Scene<'_>, restarted: bool) -> Next {
+    let step = if scene.route == Route::Adopted {
+        Step::Exclude
+    } else {
+        Step::Switch
+    };
+    let next = after(step, scene);
     if restarted {
         return next.doubt(exclude::RESTARTED);
     }

@@ -173,7 +173,7 @@ impl World {
                     self.rule && self.proven,
                     "the source was deleted before its successor's rule was in force"
                 ),
-                Route::Once if self.counted => assert!(
+                Route::Adopted => assert!(
                     self.pods.get(&self.target).is_none_or(|p| p.hashed),
                     "the source was deleted before its ReplicaSet could count the copy"
                 ),

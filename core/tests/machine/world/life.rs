@@ -54,7 +54,7 @@ impl World {
 
     /// Lets one thing happen by itself; `choice` says which.
     pub(crate) fn tick(&mut self, choice: usize, saved: &MigrationStatus) {
-        let fixed = [SOURCE.to_owned(), SERVICES.to_owned()];
+        let fixed = [SOURCE, SERVICES, REPLICA_SET].map(str::to_owned);
         let names: Vec<String> = self.pods.keys().cloned().chain(fixed).collect();
         let name = &names[choice % names.len()];
         if name == SERVICES {
@@ -62,6 +62,9 @@ impl World {
                 queue.settled |= queue.held;
             }
             return self.list_endpoints();
+        }
+        if name == REPLICA_SET {
+            return self.count_replicas();
         }
         if !self.pods.contains_key(name) {
             return self.owner_acts(saved);
@@ -98,15 +101,34 @@ impl World {
     }
 
     fn list_endpoints(&mut self) {
-        let ready = |pod: &&Pod| pod.process.is_some() && !pod.terminating;
-        self.listed = self.pods.values().filter(ready).map(|p| p.uid.clone()).collect();
+        for pod in self.pods.values_mut() {
+            pod.ready = pod.process.is_some();
+        }
+        let listed = |pod: &&Pod| pod.ready && !pod.terminating;
+        self.listed = self.pods.values().filter(listed).map(|p| p.uid.clone()).collect();
+    }
+
+    /// A ReplicaSet with a pod too many removes one that is not ready, else the one with the lowest cost: the source.
+    fn count_replicas(&mut self) {
+        if !self.counted {
+            return;
+        }
+        let mut counted: Vec<(&String, &mut Pod)> = self
+            .pods
+            .iter_mut()
+            .filter(|(_, pod)| pod.hashed && !pod.terminating)
+            .collect();
+        counted.sort_by_key(|(name, pod)| (pod.ready, *name != SOURCE));
+        if let [(_, first), _, ..] = counted.as_mut_slice() {
+            first.terminating = true;
+        }
     }
 
     /// The source has gone: its owner, if there is one, sees to that.
     fn owner_acts(&mut self, saved: &MigrationStatus) {
         match self.route {
             Route::Twice | Route::InPlace => self.recreate(saved),
-            Route::Once if self.counted => self.count_again(),
+            Route::Adopted => self.count_again(),
             Route::Once => {}
         }
     }

@@ -109,7 +109,7 @@ impl World {
                 uid: pod.uid.clone(),
                 node: Some("node".into()),
                 key: pod.key.as_ref().map(ToString::to_string),
-                ready: pod.process.is_some(),
+                ready: pod.ready && pod.process.is_some(),
                 terminating: pod.terminating,
                 settled: pod.stopping || pod.never_restarts,
                 ended: pod.ended,

@@ -59,8 +59,8 @@ pub(super) fn of_a_deployment(bench: &Bench) -> Result<()> {
                 .all(|replicas| replicas == "1" || replicas == "2"),
         "the Deployment had less than it wants: available replicas were {available:?}"
     );
-    single.remove(cluster)?;
-    nothing_left(cluster)
+    nothing_left(cluster)?;
+    single.remove(cluster)
 }
 
 /// Moved twice, it has its first name again.
@@ -82,8 +82,8 @@ pub(super) fn that_nobody_owns(bench: &Bench) -> Result<()> {
     let report = oracle.finish()?;
     println!("     {}", stage::summary(&report));
     kept_every_promise(&report)?;
-    single.remove(cluster)?;
-    nothing_left(cluster)
+    nothing_left(cluster)?;
+    single.remove(cluster)
 }
 
 /// It speaks no protocol: its single-active queue is held without it.
@@ -103,8 +103,8 @@ pub(super) fn that_knows_nothing(bench: &Bench) -> Result<()> {
     let report = oracle.finish()?;
     println!("     {}", stage::summary(&report));
     kept_every_promise(&report)?;
-    single.remove(cluster)?;
-    nothing_left(cluster)
+    nothing_left(cluster)?;
+    single.remove(cluster)
 }
 
 /// The source goes first, as asked. Its Service has nobody meanwhile, so requests may fail.
