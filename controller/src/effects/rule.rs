@@ -3,7 +3,7 @@
 
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{PersistentVolumeClaimVolumeSource, Pod, PodSpec, Volume};
 use kube::api::{DeleteParams, ObjectMeta, PostParams};
 use kube::{Api, ResourceExt};
 use serde_json::json;
@@ -92,9 +92,33 @@ fn probe(set: &StatefulSet, owner: &Owner, subject: Subject<'_>) -> Result<Pod, 
             owner_references: Some(references),
             ..ObjectMeta::default()
         },
-        spec: template.spec,
+        spec: template
+            .spec
+            .map(|spec| with_claims(spec, set, &plan.source.name)),
         status: None,
     })
+}
+
+/// A StatefulSet adds a volume for each of its claim templates, which the containers mount.
+fn with_claims(mut spec: PodSpec, set: &StatefulSet, pod: &str) -> PodSpec {
+    let templates = set
+        .spec
+        .iter()
+        .flat_map(|spec| spec.volume_claim_templates.iter().flatten());
+    let volumes = templates.filter_map(|template| {
+        let name = template.metadata.name.clone()?;
+        let claim_name = format!("{name}-{pod}");
+        Some(Volume {
+            name,
+            persistent_volume_claim: Some(PersistentVolumeClaimVolumeSource {
+                claim_name,
+                read_only: None,
+            }),
+            ..Volume::default()
+        })
+    });
+    spec.volumes.get_or_insert_default().extend(volumes);
+    spec
 }
 
 /// Only on the routes on which a StatefulSet re-creates the pod is there a rule.
