@@ -12,6 +12,8 @@ use shadow_agent::checkpoint::kubelet::Kubelet;
 use shadow_agent::claim::socket::ClaimServer;
 use shadow_agent::cluster::Cluster;
 use shadow_agent::helper::HelperClient;
+use shadow_agent::image::Images;
+use shadow_agent::image::registry::{HostPattern, Policy};
 use shadow_agent::keys::Keys;
 use shadow_agent::layout::{self, Layout};
 use shadow_agent::serve::{self, Agent};
@@ -40,6 +42,18 @@ struct Args {
     /// Authority of kubelet's serving certificate, when it is not the cluster's (back-end Kubelet).
     #[arg(long, env = "KUBELET_CA")]
     kubelet_ca: Option<PathBuf>,
+    /// Registry that is spoken to in plain HTTP, `host` or `host:port`; may be given several times. Archives hold memory
+    /// and hence secrets: only where nobody listens in between.
+    #[arg(
+        long = "plain-http-registry",
+        env = "SHADOW_PLAIN_HTTP_REGISTRIES",
+        value_delimiter = ','
+    )]
+    plain_http_registries: Vec<HostPattern>,
+    /// The only registry that checkpoint images may go to, `host` or `host:port`; may be given several times. Any, when
+    /// not given.
+    #[arg(long = "registry", env = "SHADOW_REGISTRIES", value_delimiter = ',')]
+    registries: Vec<HostPattern>,
 }
 
 fn main() -> ExitCode {
@@ -84,12 +98,17 @@ async fn run(args: Args) -> Result<()> {
     let kubelet = Kubelet {
         authority: args.kubelet_ca,
     };
+    let images = Images::new(Policy {
+        plain_http: args.plain_http_registries,
+        only: args.registries,
+    });
     let agent = Agent {
         keys: keys.clone(),
         cluster: cluster.clone(),
         helper: helper.clone(),
         checkpointer: Checkpointer::new(cluster.clone(), helper, kubelet),
-        fetcher: Fetcher::new(args.node.clone(), identity.clone()),
+        fetcher: Fetcher::new(args.node.clone(), identity.clone(), images.clone()),
+        images,
     };
     let sweeping = tokio::spawn(sweep::run(keys, cluster));
     let address = SocketAddr::new(args.ip, names::AGENT_PORT);
