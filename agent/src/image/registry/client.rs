@@ -71,7 +71,7 @@ impl Registry {
         scope: Scope,
     ) -> Result<Self, RegistryError> {
         Ok(Self {
-            endpoint: policy.endpoint(repository)?,
+            endpoint: policy.endpoint(repository, access.ca.is_some())?,
             policy: policy.clone(),
             path: repository.path().to_owned(),
             login: access.login.clone(),

@@ -52,8 +52,13 @@ pub(super) struct Endpoint {
 }
 
 impl Policy {
-    /// Where the registry of a repository is met, if this node may meet it.
-    pub(super) fn endpoint(&self, repository: &Repository) -> Result<Endpoint, RegistryError> {
+    /// Where the registry of a repository is met, if this node may meet it. One whose certificate authority is known is
+    /// never spoken to in plain HTTP.
+    pub(super) fn endpoint(
+        &self,
+        repository: &Repository,
+        certified: bool,
+    ) -> Result<Endpoint, RegistryError> {
         let name = repository.authority();
         let (host, port) = (repository.host(), repository.port());
         if !self.only.is_empty() && !self.only.iter().any(|allowed| allowed.matches(host, port)) {
@@ -65,6 +70,7 @@ impl Policy {
         }
         let own = guard::is_loopback(host);
         let plain = own || self.plain_http.iter().any(|allowed| allowed.matches(host, port));
+        let plain = plain && !certified;
         let scheme = if plain { "http" } else { "https" };
         // Docker's registry is met elsewhere than its images are named.
         let authority = match name.as_str() {
@@ -133,7 +139,7 @@ mod tests {
     }
 
     fn base(policy: &Policy, repository: &str) -> Result<String, String> {
-        let endpoint = policy.endpoint(&Repository::parse(repository).unwrap());
+        let endpoint = policy.endpoint(&Repository::parse(repository).unwrap(), false);
         endpoint
             .map(|endpoint| endpoint.base.to_string())
             .map_err(|error| error.to_string())
@@ -155,6 +161,13 @@ mod tests {
         ] {
             assert_eq!(base(&policy, repository).unwrap(), expected);
         }
+    }
+
+    #[test]
+    fn a_registry_with_a_known_authority_is_never_met_in_plain_http() {
+        let repository = Repository::parse("localhost:5000/a").unwrap();
+        let endpoint = policy(&["localhost"], &[]).endpoint(&repository, true).unwrap();
+        assert_eq!(endpoint.base.as_str(), "https://localhost:5000/");
     }
 
     #[test]
@@ -184,7 +197,7 @@ mod tests {
     fn a_registry_leads_only_to_places_that_may_be_dialled() {
         let policy = policy(&["intern"], &[]);
         let far = policy
-            .endpoint(&Repository::parse("registry.example.org/a").unwrap())
+            .endpoint(&Repository::parse("registry.example.org/a").unwrap(), false)
             .unwrap();
         let check = |url: &str| policy.check(&Url::parse(url).unwrap(), &far).is_ok();
         assert!(check("https://storage.example.org/blob?sig=x"));
@@ -201,7 +214,7 @@ mod tests {
             assert!(!check(bad), "{bad} was allowed");
         }
         let near = policy
-            .endpoint(&Repository::parse("localhost:5000/a").unwrap())
+            .endpoint(&Repository::parse("localhost:5000/a").unwrap(), false)
             .unwrap();
         assert!(
             policy
