@@ -10,6 +10,7 @@ pub mod nodes;
 pub mod observe;
 pub mod prepare;
 pub mod reconcile;
+mod registry;
 pub mod report;
 pub mod signer;
 pub mod store;

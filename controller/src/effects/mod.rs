@@ -6,6 +6,8 @@ mod pods;
 mod rule;
 mod stream;
 
+pub use node::{discard_images, fetch_through_registry};
+
 use kube::ResourceExt;
 use shadow_core::api::{Leg, Plan, StatefulMigration};
 use shadow_core::machine::{Action, Outcome};

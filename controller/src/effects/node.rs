@@ -1,9 +1,15 @@
 //! Effects on nodes, through their agents.
 
+use std::time::Instant;
+
 use shadow_core::machine::proof::Expendable;
 use shadow_core::machine::{Outcome, limits};
 use shadow_core::names::Key;
-use shadow_core::wire::{Abort, Announcement, CheckpointRequest, Checkpointed, Ending, KillRequest, PodRef};
+use shadow_core::repository::Repository;
+use shadow_core::wire::{
+    Abort, Announcement, CheckpointRequest, Checkpointed, DiscardRequest, Discarded, Ending, KillRequest,
+    PodRef, PullRequest, PushRequest, RegistryAccess, Transferred,
+};
 
 use super::Subject;
 use crate::context::Context;
@@ -60,6 +66,78 @@ pub(super) async fn fetch(
         .fetch(&leg.to.node, &leg.from.node, &leg.key, checkpoint)
         .await
         .map(Outcome::Transferred)
+}
+
+/// Brings the archive to the target through the registry of the spec: the source's agent pushes it, the target's pulls
+/// it by digest. Done again, both tell what they did.
+pub async fn fetch_through_registry(
+    ctx: &Context,
+    subject: Subject<'_>,
+    checkpoint: &Checkpointed,
+) -> Result<Outcome, ControllerError> {
+    let leg = subject.leg;
+    let begun = Instant::now();
+    let (repository, access) = registry(ctx, subject).await?;
+    let push = PushRequest {
+        repository: repository.clone(),
+        access: access.clone(),
+    };
+    let pushed = ctx.agents.push(&leg.from.node, &leg.key, &push).await?;
+    tracing::info!(key = %leg.key, reference = pushed.reference, bytes = pushed.bytes, "archive is in the registry");
+    let pull = PullRequest {
+        repository,
+        access,
+        image: pushed.image,
+        digest: checkpoint.digest.clone(),
+        bytes: checkpoint.bytes,
+    };
+    let pulled = ctx.agents.pull(&leg.to.node, &leg.key, &pull).await?;
+    Ok(Outcome::Transferred(Transferred {
+        wire_bytes: pulled.wire_bytes,
+        total_micros: u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX),
+    }))
+}
+
+/// Deletes the images of all attempts from the registry, unless the spec asks to keep them. What stays there is said in
+/// the notes, for the migration's verdict or events; it is no error, since nothing of the move depends on it.
+///
+/// Any agent can do it: the target's does, since the source node may be gone for good.
+pub async fn discard_images(ctx: &Context, subject: Subject<'_>) -> Result<Vec<String>, ControllerError> {
+    let Subject { plan, migration, .. } = subject;
+    if migration.spec.keep_checkpoint_image == Some(true) {
+        return Ok(Vec::new());
+    }
+    let (repository, access) = registry(ctx, subject).await?;
+    let body = DiscardRequest {
+        namespace: plan.source.namespace.clone(),
+        repository,
+        access,
+    };
+    let mut notes = Vec::new();
+    for leg in migration.status.iter().flat_map(|status| &status.legs) {
+        match ctx.agents.discard(&plan.target_node, &leg.key, &body).await {
+            Ok(Discarded::Deleted | Discarded::Absent) => {}
+            Ok(Discarded::Kept { why }) => notes.push(why),
+            Err(error) if error.is_transient() => return Err(error),
+            Err(error) => notes.push(error.to_string()),
+        }
+    }
+    Ok(notes)
+}
+
+/// Where checkpoint images of this migration go, and how.
+async fn registry(
+    ctx: &Context,
+    subject: Subject<'_>,
+) -> Result<(Repository, RegistryAccess), ControllerError> {
+    let spec = &subject.migration.spec;
+    let text = spec.checkpoint_image_repository.as_deref().unwrap_or_default();
+    let repository =
+        Repository::parse(text).map_err(|error| ControllerError::Repository(error.to_string()))?;
+    let namespace = &subject.plan.source.namespace;
+    let secret = spec.checkpoint_image_secret_ref.as_deref();
+    let access = crate::registry::access(&ctx.client, namespace, secret, &repository).await?;
+    Ok((repository, access))
 }
 
 pub(super) async fn kill(

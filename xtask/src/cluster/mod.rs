@@ -25,6 +25,8 @@ mod status;
 mod teardown;
 mod tools;
 
+use std::path::PathBuf;
+
 use clap::Subcommand;
 
 pub(crate) use deadline::wait_for;
@@ -68,6 +70,11 @@ enum Action {
     /// Serves the listening socket at standard input.
     #[command(hide = true)]
     Forwarder { target: String },
+}
+
+/// The image registry's program, from the cache.
+pub(crate) fn registry_program() -> anyhow::Result<PathBuf> {
+    cache::registry(&Layout::from_env()?)
 }
 
 /// Runs the command.
