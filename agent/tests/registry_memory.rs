@@ -56,9 +56,10 @@ async fn a_large_archive_is_never_held() {
     let pushed = pushed.unwrap();
     assert!(most < MOST, "the push took {most} bytes of memory");
     assert!(pushed.bytes > ARCHIVE, "it was not sent: {pushed:?}");
-    let pulled = rise("pull", target.pull(&repository, &anyone, &pushed.image, &dump))
-        .await
-        .unwrap();
+    let pulling = target.pull(&repository, &anyone, &pushed.image, &dump);
+    let (pulled, most) = rise("pull", pulling).await;
+    let pulled = pulled.unwrap();
+    assert!(most < MOST, "the pull took {most} bytes of memory");
     println!(
         "push {} ms, pull {} ms",
         pushed.total_micros / 1000,

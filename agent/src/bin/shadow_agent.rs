@@ -13,7 +13,7 @@ use shadow_agent::claim::socket::ClaimServer;
 use shadow_agent::cluster::Cluster;
 use shadow_agent::helper::HelperClient;
 use shadow_agent::image::Images;
-use shadow_agent::image::registry::{HostPattern, Policy};
+use shadow_agent::image::registry::{HostList, Policy};
 use shadow_agent::keys::Keys;
 use shadow_agent::layout::{self, Layout};
 use shadow_agent::serve::{self, Agent};
@@ -42,18 +42,17 @@ struct Args {
     /// Authority of kubelet's serving certificate, when it is not the cluster's (back-end Kubelet).
     #[arg(long, env = "KUBELET_CA")]
     kubelet_ca: Option<PathBuf>,
-    /// Registry that is spoken to in plain HTTP, `host` or `host:port`; may be given several times. Archives hold memory
-    /// and hence secrets: only where nobody listens in between.
+    /// Registries that are spoken to in plain HTTP, `host` or `host:port` between commas. Archives hold memory and hence
+    /// secrets: only where nobody listens in between.
     #[arg(
         long = "plain-http-registry",
         env = "SHADOW_PLAIN_HTTP_REGISTRIES",
-        value_delimiter = ','
+        default_value = ""
     )]
-    plain_http_registries: Vec<HostPattern>,
-    /// The only registry that checkpoint images may go to, `host` or `host:port`; may be given several times. Any, when
-    /// not given.
-    #[arg(long = "registry", env = "SHADOW_REGISTRIES", value_delimiter = ',')]
-    registries: Vec<HostPattern>,
+    plain_http: HostList,
+    /// The only registries that checkpoint images may go to, `host` or `host:port` between commas; any when empty.
+    #[arg(long = "registry", env = "SHADOW_REGISTRIES", default_value = "")]
+    registries: HostList,
 }
 
 fn main() -> ExitCode {
@@ -99,8 +98,8 @@ async fn run(args: Args) -> Result<()> {
         authority: args.kubelet_ca,
     };
     let images = Images::new(Policy {
-        plain_http: args.plain_http_registries,
-        only: args.registries,
+        plain_http: args.plain_http.0,
+        only: args.registries.0,
     });
     let agent = Agent {
         keys: keys.clone(),

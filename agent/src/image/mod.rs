@@ -169,12 +169,17 @@ impl Images {
         layer::receive(body, &descriptor, promise, folder, counter).await
     }
 
-    /// Deletes the image of a key. A registry that does not let us is an answer, not an error.
-    pub async fn discard(&self, key: &names::Key, request: &DiscardRequest) -> Result<Discarded, ImageError> {
-        let tag = names::checkpoint_tag(&request.namespace, key);
+    /// Deletes the image of a key, which need not be known here. A registry that does not let us is an answer, not an
+    /// error. Where the image comes from, a push that is under way is finished first.
+    pub async fn discard(&self, slot: &Slot, request: &DiscardRequest) -> Result<Discarded, ImageError> {
+        let _one_at_a_time = slot.making.lock().await;
+        let tag = names::checkpoint_tag(&request.namespace, &slot.key);
         let registry = Registry::open(&self.policy, &request.repository, &request.access, Scope::Delete)?;
         let outcome = retry::bounded(|| registry.delete(&tag), RegistryError::is_transient).await?;
-        info!(%key, repository = %request.repository, tag, ?outcome, "image discarded");
+        if slot.now().is_some_and(|state| state.pushed.is_some()) {
+            slot.update(|state| state.pushed = None)?;
+        }
+        info!(key = %slot.key, repository = %request.repository, tag, ?outcome, "image discarded");
         Ok(outcome)
     }
 }

@@ -106,7 +106,8 @@ pub(super) async fn discard(
     Path(key): Path<Key>,
     Json(request): Json<DiscardRequest>,
 ) -> Answer<Discarded> {
-    finished(async move { Ok(Json(agent.images.discard(&key, &request).await?)) }).await
+    let slot = agent.keys.slot(&key);
+    finished(async move { Ok(Json(agent.images.discard(&slot, &request).await?)) }).await
 }
 
 /// An archive is brought only to where a container is expected to claim it.

@@ -133,6 +133,19 @@ async fn memory_is_not_sent_to_where_a_registry_points() {
 }
 
 #[tokio::test]
+async fn a_layer_that_nobody_read_was_not_pushed() {
+    let place = "/v2/checkpoints/blobs/uploads/0";
+    let registry =
+        start(move |seen, _| (seen.method == "PATCH").then(|| with(202, &[("location", place)], ""))).await;
+    let source = Node::new("node-a");
+    // More than a connection holds.
+    source.dumped(30_000_000);
+    let refused = source.push(&registry.repository(), &json!({})).await.unwrap_err();
+    assert_eq!(refused.status, StatusCode::CONFLICT, "{refused:?}");
+    assert!(refused.message.contains("without reading it"), "{refused:?}");
+}
+
+#[tokio::test]
 async fn a_registry_behind_a_proxy_may_call_itself_otherwise() {
     let registry = fake::honest().await;
     registry.calls_itself("https://127.0.0.1:1");

@@ -101,7 +101,8 @@ pub async fn fetch_through_registry(
 /// Deletes the images of all attempts from the registry, unless the spec asks to keep them. What stays there is said in
 /// the notes, for the migration's verdict or events; it is no error, since nothing of the move depends on it.
 ///
-/// Any agent can do it: the target's does, since the source node may be gone for good.
+/// The agent that pushed an image does it, since it finishes a push that is under way first; the target's does it if
+/// that node is gone.
 pub async fn discard_images(ctx: &Context, subject: Subject<'_>) -> Result<Vec<String>, ControllerError> {
     let Subject { plan, migration, .. } = subject;
     if migration.spec.keep_checkpoint_image == Some(true) {
@@ -115,7 +116,13 @@ pub async fn discard_images(ctx: &Context, subject: Subject<'_>) -> Result<Vec<S
     };
     let mut notes = Vec::new();
     for leg in migration.status.iter().flat_map(|status| &status.legs) {
-        match ctx.agents.discard(&plan.target_node, &leg.key, &body).await {
+        let discarded = match ctx.agents.discard(&leg.from.node, &leg.key, &body).await {
+            Err(ControllerError::AgentUnreachable { .. }) => {
+                ctx.agents.discard(&plan.target_node, &leg.key, &body).await
+            }
+            answered => answered,
+        };
+        match discarded {
             Ok(Discarded::Deleted | Discarded::Absent) => {}
             Ok(Discarded::Kept { why }) => notes.push(why),
             Err(error) if error.is_transient() => return Err(error),

@@ -68,10 +68,15 @@ pub struct StatefulMigrationSpec {
     pub cancel: bool,
     /// Registry repository for checkpoint images (transfer mode `Registry`), `host[:port]/path`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 3, max = 255))]
     pub checkpoint_image_repository: Option<String>,
     /// Secret in this namespace, of type `kubernetes.io/dockerconfigjson`, with the registry's user and password; its
     /// further key `ca.crt` may hold the authority of the registry's certificate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(min = 1, max = 253),
+        regex(pattern = "^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$")
+    )]
     pub checkpoint_image_secret_ref: Option<String>,
     /// Leave the checkpoint images in the registry. They hold the memory of the process, secrets included, and are
     /// deleted at the end otherwise.

@@ -31,7 +31,7 @@ use clap::Subcommand;
 
 pub(crate) use deadline::wait_for;
 pub(crate) use handle::{Addons, Cluster};
-pub(crate) use layout::Layout;
+pub(crate) use layout::{Layout, REGISTRY};
 pub(crate) use progress::{size, step};
 
 /// Arguments of `cargo xtask cluster`.

@@ -18,6 +18,8 @@ pub(super) const QUICK: Duration = Duration::from_secs(10);
 /// A whole layer; the machine's own limit ends little later.
 pub(super) const WHOLE_LAYER: Duration = Duration::from_secs(120);
 const CONNECT: Duration = Duration::from_secs(5);
+/// A connection over which nothing of what we send arrives for so long is given up.
+const STALLED: Duration = Duration::from_secs(20);
 /// More than any refusal that we could name has.
 const MAX_REFUSAL: usize = 16 * 1024;
 
@@ -215,6 +217,7 @@ fn client(ca: Option<&str>) -> Result<Client, RegistryError> {
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
         .connect_timeout(CONNECT)
+        .tcp_user_timeout(STALLED)
         .user_agent(concat!("kubectl-shadow/", env!("CARGO_PKG_VERSION")))
         .build()
         .map_err(unusable)
@@ -275,6 +278,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_certificate_authority_that_is_none_is_the_secrets_fault() {
+        drop(rustls::crypto::ring::default_provider().install_default());
         let bad = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         let error = client(Some(bad)).map(drop).unwrap_err().to_string();
         assert!(

@@ -20,4 +20,4 @@ mod upload;
 
 pub(super) use client::{Registry, Scope};
 pub use error::RegistryError;
-pub use policy::{HostPattern, Policy};
+pub use policy::{HostList, HostPattern, Policy};

@@ -26,6 +26,19 @@ impl FromStr for HostPattern {
     }
 }
 
+/// Several, between commas; an empty text is an empty list, as an unset variable of a manifest is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HostList(pub Vec<HostPattern>);
+
+impl FromStr for HostList {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let named = text.split(',').map(str::trim).filter(|host| !host.is_empty());
+        named.map(str::parse).collect::<Result<_, _>>().map(Self)
+    }
+}
+
 impl HostPattern {
     fn matches(&self, host: &str, port: Option<u16>) -> bool {
         self.0 == host || port.is_some_and(|port| self.0 == format!("{host}:{port}"))
@@ -228,5 +241,8 @@ mod tests {
         for bad in ["", "http://x", "x/y", "x:y", "*", "x@y"] {
             assert!(bad.parse::<HostPattern>().is_err(), "{bad:?} was accepted");
         }
+        assert_eq!("".parse::<HostList>().unwrap().0.len(), 0);
+        assert_eq!("10.0.0.1:5000, intern,".parse::<HostList>().unwrap().0.len(), 2);
+        assert!("intern,http://x".parse::<HostList>().is_err());
     }
 }

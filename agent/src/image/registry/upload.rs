@@ -36,18 +36,20 @@ impl Registry {
         let sent = self
             .send_once(TAKE, request.body(reqwest::Body::wrap_stream(stream)))
             .await;
+        // The registry has answered or is out of reach: whatever is not sent by then is not wanted any more.
+        let written = tokio::time::timeout(QUICK, writing).await;
         let place = match sent {
             Ok(answer) => self.next_place(self.expect(TAKE, answer, StatusCode::ACCEPTED).await?)?,
             Err(error) => {
                 // If it was this side that broke the stream off, that is the reason.
-                let written = writing.await.map_err(|_| ImageError::Stopping)?;
-                return Err(written
-                    .err()
-                    .filter(is_local)
-                    .map_or(error.into(), ImageError::from));
+                let fault = written.ok().and_then(Result::ok).and_then(Result::err);
+                return Err(fault.filter(is_local).map_or(error.into(), ImageError::from));
             }
         };
-        let written = writing.await.map_err(|_| ImageError::Stopping)??;
+        let written = match written.map(|ended| ended.map_err(|_| ImageError::Stopping)) {
+            Ok(ended) => ended?.map_err(|error| if is_local(&error) { error.into() } else { unread() })?,
+            Err(_) => return Err(unread()),
+        };
         self.close_upload(place, &written.descriptor.digest, Bytes::new())
             .await?;
         Ok(written)
@@ -126,6 +128,10 @@ impl Registry {
         own.set_query(place.query());
         Ok(own)
     }
+}
+
+fn unread() -> ImageError {
+    RegistryError::Wrong("it took a layer without reading it".to_owned()).into()
 }
 
 /// A writer whose reader has gone is not at fault.
