@@ -371,8 +371,16 @@ const STREAM_AND_MODES: &[(Break, &str, &[&str])] = &[
     ),
     (
         |w| w.spec["transferMode"] = "Registry".into(),
-        "spec.transferMode",
-        &["not supported", "Direct"],
+        "spec.checkpointImageRepository",
+        &["needs a repository", "host[:port]/path"],
+    ),
+    (
+        |w| {
+            w.spec["transferMode"] = "Registry".into();
+            w.spec["checkpointImageRepository"] = "https://r.example.org/a".into();
+        },
+        "spec.checkpointImageRepository",
+        &["scheme", "host[:port]/path"],
     ),
     (
         |w| w.spec["restoreBackend"] = "Image".into(),
@@ -479,6 +487,18 @@ fn fields_without_effect_and_risks_are_warned_of() {
         (
             |w| w.spec["checkpointImageRepository"] = "r".into(),
             "spec.checkpointImageRepository",
+        ),
+        (
+            |w| w.spec["checkpointImageSecretRef"] = "r".into(),
+            "spec.checkpointImageSecretRef",
+        ),
+        (
+            |w| {
+                w.spec["transferMode"] = "Registry".into();
+                w.spec["checkpointImageRepository"] = "r.example.org/a".into();
+                w.spec["keepCheckpointImage"] = true.into();
+            },
+            "spec.keepCheckpointImage",
         ),
         (
             |w| w.spec["messageQueueConfig"] = json!({"brokerUrl": "amqp://u:secret@h"}),
