@@ -122,7 +122,7 @@ pub struct Install {
     pub allow: Vec<(String, String)>,
     /// Registry that checkpoint images may go to in plain HTTP; can be given several times
     #[arg(long, value_name = "HOST[:PORT]")]
-    pub plain_http_registry: Vec<String>,
+    pub plain_http: Vec<String>,
     /// Return without waiting until everything works
     #[arg(long)]
     pub no_wait: bool,

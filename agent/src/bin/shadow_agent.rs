@@ -44,11 +44,7 @@ struct Args {
     kubelet_ca: Option<PathBuf>,
     /// Registries that are spoken to in plain HTTP, `host` or `host:port` between commas. Archives hold memory and hence
     /// secrets: only where nobody listens in between.
-    #[arg(
-        long = "plain-http-registry",
-        env = "SHADOW_PLAIN_HTTP_REGISTRIES",
-        default_value = ""
-    )]
+    #[arg(long = "plain-http", env = "SHADOW_PLAIN_HTTP_REGISTRIES", default_value = "")]
     plain_http: HostList,
     /// The only registries that checkpoint images may go to, `host` or `host:port` between commas; any when empty.
     #[arg(long = "registry", env = "SHADOW_REGISTRIES", default_value = "")]

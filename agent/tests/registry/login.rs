@@ -108,5 +108,25 @@ async fn a_certificate_that_nobody_vouches_for_is_not_accepted() {
         (refused.status.as_u16(), refused.reason.as_str()),
         (502, "RegistryUnavailable")
     );
-    assert!(refused.message.contains("certificate"), "{refused:?}");
+    assert!(
+        refused.message.contains("certificate") && refused.message.contains("as ca.crt"),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn one_that_has_no_certificate_is_not_spoken_to_in_plain_http_instead() {
+    let (plain, guarded) = (process::plain(true), guarded());
+    let source = Node::new("node-a");
+    source.dumped(1000);
+    let repository = format!("{}/shadow/checkpoints", plain.address);
+    let refused = source
+        .push(&repository, &access(&guarded, Some(PASSWORD)))
+        .await
+        .unwrap_err();
+    assert_eq!(refused.reason, "RegistryUnavailable");
+    assert!(
+        refused.message.contains("install --plain-http HOST:PORT"),
+        "{refused:?}"
+    );
 }

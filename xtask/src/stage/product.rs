@@ -43,7 +43,7 @@ impl Product {
             REGISTRY,
             "--tag",
             "dev",
-            "--plain-http-registry",
+            "--plain-http",
             cluster::REGISTRY,
             "--allow",
             "default/orders-broker",

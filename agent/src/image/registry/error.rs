@@ -69,10 +69,24 @@ impl RegistryError {
     }
 
     pub(super) fn unreachable(host: &str, what: &'static str, error: &reqwest::Error) -> Self {
+        let why = causes(error);
+        let hint = hint(&why);
         Self::Unreachable {
             host: host.to_owned(),
             what,
-            why: causes(error),
+            why: format!("{why}{hint}"),
         }
+    }
+}
+
+/// The way out, where the TLS library's words do not say it.
+fn hint(why: &str) -> &'static str {
+    if why.contains("corrupt message") || why.contains("InvalidContentType") {
+        "; if it speaks plain HTTP only, the operator has to allow that with: kubectl shadow install --plain-http HOST:PORT"
+    } else if why.contains("certificate") {
+        "; if an authority of its own signed its certificate, put that into the Secret in spec.checkpointImageSecretRef as \
+         ca.crt"
+    } else {
+        ""
     }
 }

@@ -76,8 +76,8 @@ impl Policy {
         let (host, port) = (repository.host(), repository.port());
         if !self.only.is_empty() && !self.only.iter().any(|allowed| allowed.matches(host, port)) {
             return Err(RegistryError::Forbidden(format!(
-                "checkpoints may not go to registry {name}: the agents allow only {}; the operator can add it with the \
-                 agent's --registry",
+                "checkpoints may not go to registry {name}: the agents allow only {}; the operator can add it to \
+                 SHADOW_REGISTRIES of the DaemonSet shadow-agent",
                 names(&self.only)
             )));
         }
@@ -120,7 +120,7 @@ impl Policy {
         if url.scheme() != "https" && !(url.scheme() == "http" && plain) {
             return forbidden(
                 "and plain HTTP is not spoken with it: archives hold memory and hence secrets; serve it by HTTPS, or \
-                 have the operator name it in the agent's --plain-http-registry",
+                 have the operator allow it with: kubectl shadow install --plain-http HOST:PORT",
             );
         }
         if !url.username().is_empty() || url.password().is_some() {
@@ -189,7 +189,7 @@ mod tests {
         assert!(base(&policy, "registry.example.org:5000/a").is_ok());
         let error = base(&policy, "evil.example.org/a").unwrap_err();
         assert!(
-            error.contains("--registry") && error.contains("registry.example.org"),
+            error.contains("SHADOW_REGISTRIES") && error.contains("registry.example.org"),
             "{error}"
         );
     }
