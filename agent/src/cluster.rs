@@ -38,6 +38,10 @@ pub struct Cluster {
 pub struct RunningContainer {
     /// Its id.
     pub id: ContainerId,
+    /// Image it was started from, as the runtime names it.
+    pub image: String,
+    /// The same by digest.
+    pub image_ref: String,
     /// Address of the node.
     pub host_ip: String,
     /// Whether its pod is being deleted.
@@ -82,6 +86,7 @@ impl Cluster {
         let Some(found_container) = statuses.into_iter().find(|status| status.name == container) else {
             return unfit(format!("pod {full} has no container {container:?} with a status"));
         };
+        let (image, image_ref) = (found_container.image, found_container.image_id);
         let running = found_container.state.is_some_and(|state| state.running.is_some());
         let id = found_container
             .container_id
@@ -93,6 +98,8 @@ impl Cluster {
         let host_ip = status.host_ip.unwrap_or_default();
         Ok(RunningContainer {
             id,
+            image,
+            image_ref,
             host_ip,
             deleting: found.metadata.deletion_timestamp.is_some(),
         })

@@ -12,7 +12,8 @@
 //! | [`keys`] | what is known of each restore key, kept across restarts |
 //! | [`claim`] | the conversation with shadow-runc and its rules |
 //! | [`checkpoint`] | the two ways to dump a container |
-//! | [`transfer`] | pulling an archive from another agent |
+//! | [`transfer`] | bringing an archive here, from another agent or from a registry |
+//! | [`image`] | the archive as an image in a registry |
 //! | [`cluster`] | what is read from the Kubernetes API |
 //! | [`serve`] | the HTTP interface |
 //! | [`sweep`] | removal of what no migration needs any more |
@@ -27,6 +28,7 @@ pub mod checkpoint;
 pub mod claim;
 pub mod cluster;
 pub mod helper;
+pub mod image;
 pub mod install;
 pub mod keys;
 pub mod layout;

@@ -12,8 +12,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use shadow_core::names::{self, Key};
 use shadow_core::wire::{
-    Abort, Announcement, CheckpointRequest, Checkpointed, Ending, FetchRequest, KeyReport, KillRequest,
-    NodeFacts, Problem, Transferred,
+    Abort, Announcement, CheckpointRequest, Checkpointed, DiscardRequest, Discarded, Ending, FetchRequest,
+    KeyReport, KillRequest, NodeFacts, Problem, PullRequest, PushRequest, Pushed, Transferred,
 };
 use shadow_identity::{Identity, peer_url};
 
@@ -23,6 +23,9 @@ use crate::error::ControllerError;
 const QUICK: Duration = Duration::from_secs(4);
 /// Dump and transfer; the machine's own limits end earlier.
 const LONG: Duration = Duration::from_secs(130);
+
+/// A few small requests of the agent to a registry, each tried three times.
+const REGISTRY: Duration = Duration::from_secs(45);
 
 /// Clients of all agents.
 pub struct Agents {
@@ -114,6 +117,32 @@ impl Agents {
             bytes: checkpoint.bytes,
         };
         self.post(node, format!("/v1/keys/{key}/fetch"), &body, LONG)
+            .await
+    }
+
+    /// Pushes the archive of a key from `node` to a registry.
+    pub async fn push(&self, node: &str, key: &Key, body: &PushRequest) -> Result<Pushed, ControllerError> {
+        self.post(node, format!("/v1/keys/{key}/push"), body, LONG).await
+    }
+
+    /// Pulls an archive out of a registry to `node`.
+    pub async fn pull(
+        &self,
+        node: &str,
+        key: &Key,
+        body: &PullRequest,
+    ) -> Result<Transferred, ControllerError> {
+        self.post(node, format!("/v1/keys/{key}/pull"), body, LONG).await
+    }
+
+    /// Has the image of a key deleted from its registry by the agent on `node`.
+    pub async fn discard(
+        &self,
+        node: &str,
+        key: &Key,
+        body: &DiscardRequest,
+    ) -> Result<Discarded, ControllerError> {
+        self.post(node, format!("/v1/keys/{key}/discard"), body, REGISTRY)
             .await
     }
 

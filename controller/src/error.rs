@@ -57,6 +57,19 @@ pub enum ControllerError {
         /// Key.
         key: &'static str,
     },
+    /// The registry's Secret cannot be read or used.
+    #[error("checkpointImageSecretRef: Secret {namespace}/{name} cannot be used: {cause}")]
+    RegistrySecret {
+        /// Namespace.
+        namespace: String,
+        /// Name.
+        name: String,
+        /// Why, and the way out.
+        cause: String,
+    },
+    /// The registry's repository is missing or malformed.
+    #[error("checkpointImageRepository: {0}")]
+    Repository(String),
     /// No broker was named.
     #[error(
         "no broker is named: set spec.brokerSecretRef or the annotation migration.ms2m.io/broker-secret on the workload"
@@ -101,7 +114,12 @@ impl ControllerError {
             Self::Api(_) | Self::AgentUnreachable { .. } | Self::RuleNotInForce | Self::Blind(_) => true,
             Self::Broker(error) => error.is_transient(),
             Self::Agent { transient, .. } => *transient,
-            Self::Secret { .. } | Self::SecretKey { .. } | Self::NoBroker | Self::Malformed(_) => false,
+            Self::Secret { .. }
+            | Self::SecretKey { .. }
+            | Self::RegistrySecret { .. }
+            | Self::Repository(_)
+            | Self::NoBroker
+            | Self::Malformed(_) => false,
         }
     }
 
@@ -114,6 +132,8 @@ impl ControllerError {
             Self::Agent { problem, .. } => problem.reason.clone(),
             Self::AgentUnreachable { .. } => "AgentUnreachable".to_owned(),
             Self::Secret { .. } | Self::SecretKey { .. } | Self::NoBroker => "BrokerSecret".to_owned(),
+            Self::RegistrySecret { .. } => "RegistrySecret".to_owned(),
+            Self::Repository(_) => "RegistryRepository".to_owned(),
             Self::RuleNotInForce => "RuleNotInForce".to_owned(),
             Self::Malformed(_) => "Malformed".to_owned(),
         }

@@ -12,6 +12,7 @@ pub mod observe;
 pub mod occupancy;
 pub mod prepare;
 pub mod reconcile;
+mod registry;
 pub mod report;
 pub mod signer;
 pub mod store;

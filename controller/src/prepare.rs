@@ -98,6 +98,7 @@ fn plan(
         }),
         queue,
         checkpoint_backend: spec.checkpoint_backend.unwrap_or_default(),
+        transfer: spec.transfer_mode.unwrap_or_default(),
     };
     Prepared::Planned(Box::new(plan), view.restarts)
 }

@@ -5,6 +5,7 @@
 //!
 //! - [`api`]: the custom resource, as users write it and as we report on it
 //! - [`names`]: every label, annotation, queue, pod and key name, one function each
+//! - [`repository`]: where checkpoint images go
 //! - [`wire`]: messages between controller and agent
 //! - [`settings`]: what a migration is told about its stream, from the spec or from annotations
 //! - [`validate`]: what is refused, what is defaulted and what is warned of, before anything is touched
@@ -19,6 +20,7 @@ pub mod api;
 pub mod compat;
 pub mod machine;
 pub mod names;
+pub mod repository;
 pub mod restore_pod;
 pub mod settings;
 pub mod strategy;

@@ -54,6 +54,9 @@ pub const BROKER_SECRET: &str = "migration.ms2m.io/broker-secret";
 /// Annotation on a workload or pod: container to move, for pods with several.
 pub const CONTAINER: &str = "migration.ms2m.io/container";
 
+/// Annotation on a checkpoint image: digest of the archive that its first layer holds.
+pub const ARCHIVE_DIGEST: &str = "migration.ms2m.io/archive-digest";
+
 /// Label on a node whose runtime handler and agent are ready (value `true`).
 pub const NODE_READY: &str = "migration.ms2m.io/ready";
 /// Annotation on a node: [`crate::wire::NodeFacts`] as JSON.
@@ -161,6 +164,21 @@ pub fn rewrite_rule(uid: &str) -> String {
     format!("shadow-rewrite-{uid}")
 }
 
+/// Tag of the checkpoint image of a key, at most 128 characters. The key alone is unique; the namespace says whose it is.
+pub fn checkpoint_tag(namespace: &str, key: &Key) -> String {
+    const MAX_TAG: usize = 128;
+    let room = MAX_TAG - 1 - key.as_str().len().min(80);
+    let lawful = |c: &char| c.is_ascii_lowercase() || c.is_ascii_digit() || *c == '-';
+    let namespace: String = namespace.chars().filter(lawful).take(room).collect();
+    // A tag begins with a letter, a digit or an underscore.
+    let namespace = namespace.trim_start_matches('-');
+    if namespace.is_empty() {
+        key.to_string()
+    } else {
+        format!("{namespace}.{key}")
+    }
+}
+
 /// DNS name in the certificate of the agent on `node`.
 pub fn agent_identity(node: &str) -> String {
     format!("{node}.agent.{SYSTEM_NAMESPACE}.shadow")
@@ -203,6 +221,27 @@ mod tests {
             hold_queue(&key),
             "ms2m.hold.3f0c2a1e-1111-2222-3333-444455556666-2-3"
         );
+    }
+
+    #[test]
+    fn tags_are_lawful_and_unique_however_long_the_namespace() {
+        let key = Key::of("3f0c2a1e-1111-2222-3333-444455556666", 1, 0).unwrap();
+        assert_eq!(
+            checkpoint_tag("shop", &key),
+            "shop.3f0c2a1e-1111-2222-3333-444455556666-1-0"
+        );
+        let longest = Key::parse(&"k".repeat(80)).unwrap();
+        let tag = checkpoint_tag(&"n".repeat(63), &longest);
+        assert_eq!(tag.len(), 128);
+        assert!(tag.ends_with(longest.as_str()));
+        for namespace in ["../x", "", "-", "a:b@c"] {
+            let tag = checkpoint_tag(namespace, &key);
+            assert!(
+                tag.ends_with(key.as_str()) && !tag.contains(['/', ':', '@']),
+                "{tag}"
+            );
+            assert!(tag.starts_with(|c: char| c.is_ascii_alphanumeric()), "{tag}");
+        }
     }
 
     #[test]

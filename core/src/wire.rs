@@ -10,6 +10,9 @@
 //! | `GET /v1/keys/{key}` | → [`KeyReport`] (404 when unknown) | controller |
 //! | `POST /v1/keys/{key}/checkpoint` | [`CheckpointRequest`] → [`Checkpointed`] | controller |
 //! | `POST /v1/keys/{key}/fetch` | [`FetchRequest`] → [`Transferred`] | controller |
+//! | `POST /v1/keys/{key}/push` | [`PushRequest`] → [`Pushed`] | controller |
+//! | `POST /v1/keys/{key}/pull` | [`PullRequest`] → [`Transferred`] | controller |
+//! | `POST /v1/keys/{key}/discard` | [`DiscardRequest`] → [`Discarded`]; the key need not be known here | controller |
 //! | `POST /v1/keys/{key}/abort` | [`Abort`] → [`KeyReport`] | controller |
 //! | `POST /v1/keys/{key}/kill` | [`KillRequest`] → [`Ending`] | controller |
 //! | `DELETE /v1/keys/{key}` | → empty; archive and state are gone, restarts of the container start fresh | controller |
@@ -17,8 +20,12 @@
 //!
 //! Errors are [`Problem`] with a 4xx (will not work again) or 5xx (may work again) status.
 
+mod image;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use image::{DiscardRequest, Discarded, Login, PullRequest, PushRequest, Pushed, RegistryAccess};
 
 /// A pod, and which incarnation of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

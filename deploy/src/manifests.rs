@@ -3,6 +3,7 @@
 
 use kube::core::DynamicObject;
 use serde::Deserialize;
+use shadow_core::repository::Repository;
 
 use crate::crd;
 
@@ -56,6 +57,8 @@ pub struct Settings {
     pub registry: String,
     /// Tag of all images.
     pub tag: String,
+    /// Registries that agents may send checkpoint images to in plain HTTP, `host` or `host:port`.
+    pub plain_http_registries: Vec<String>,
 }
 
 /// Why there are no manifests.
@@ -69,6 +72,9 @@ pub enum SettingsError {
         /// What it was.
         value: String,
     },
+    /// Is no host of a registry.
+    #[error("plain-http {0:?} is no host and no host:port of a registry")]
+    NotAHost(String),
     /// An embedded file is broken: a defect of this build.
     #[error("embedded manifest {file} does not parse: {source}")]
     Embedded {
@@ -104,6 +110,12 @@ impl Settings {
                 });
             }
         }
+        for host in &self.plain_http_registries {
+            let alone = Repository::parse(&format!("{host}/any")).is_ok_and(|parsed| parsed.path() == "any");
+            if !alone {
+                return Err(SettingsError::NotAHost(host.clone()));
+            }
+        }
         Ok(())
     }
 }
@@ -116,7 +128,11 @@ pub fn manifests(settings: &Settings) -> Result<Vec<DynamicObject>, SettingsErro
         let text = text
             .replace("${REGISTRY}", &settings.registry)
             .replace("${TAG}", &settings.tag)
-            .replace("${PULL}", settings.pull_policy());
+            .replace("${PULL}", settings.pull_policy())
+            .replace(
+                "${PLAIN_HTTP_REGISTRIES}",
+                &settings.plain_http_registries.join(","),
+            );
         for document in serde_yaml_ng::Deserializer::from_str(&text) {
             let object = DynamicObject::deserialize(document)
                 .map_err(|source| SettingsError::Embedded { file, source })?;

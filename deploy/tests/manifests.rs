@@ -9,6 +9,7 @@ fn settings() -> Settings {
     Settings {
         registry: "registry.example:5000/ours".to_owned(),
         tag: "v9".to_owned(),
+        plain_http_registries: Vec::new(),
     }
 }
 
@@ -176,6 +177,31 @@ fn image_names_cannot_smuggle_yaml() {
     };
     let error = manifests(&bad).unwrap_err().to_string();
     assert!(error.contains("registry"), "{error}");
+}
+
+#[test]
+fn plain_http_is_spoken_only_with_registries_that_were_named() {
+    let value = |hosts: &[&str]| {
+        let settings = Settings {
+            plain_http_registries: hosts.iter().map(|&host| host.to_owned()).collect(),
+            ..settings()
+        };
+        let text = serde_json::to_value(manifests(&settings).map_err(|error| error.to_string())?).unwrap();
+        let text = text.to_string();
+        let (_, after) = text
+            .split_once("SHADOW_PLAIN_HTTP_REGISTRIES\",\"value\":\"")
+            .unwrap();
+        Ok::<_, String>(after.split('"').next().unwrap().to_owned())
+    };
+    assert_eq!(value(&[]).unwrap(), "");
+    assert_eq!(
+        value(&["10.0.0.1:5000", "intern"]).unwrap(),
+        "10.0.0.1:5000,intern"
+    );
+    for bad in ["", "http://x", "x/y", "x\"\nkind: Pod", "x,y"] {
+        let error = value(&[bad]).unwrap_err();
+        assert!(error.contains("plain-http"), "{error}");
+    }
 }
 
 #[test]

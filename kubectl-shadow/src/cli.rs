@@ -142,6 +142,9 @@ pub struct Install {
     /// Let the controller read this broker Secret; can be given several times
     #[arg(long, value_name = "NAMESPACE/SECRET", value_parser = secret)]
     pub allow: Vec<(String, String)>,
+    /// Registry that checkpoint images may go to in plain HTTP; can be given several times
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub plain_http: Vec<String>,
     /// Return without waiting until everything works
     #[arg(long)]
     pub no_wait: bool,

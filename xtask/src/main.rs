@@ -7,6 +7,7 @@ mod check;
 mod cluster;
 mod demo;
 mod images;
+mod registry;
 mod stage;
 mod verify;
 
@@ -35,6 +36,8 @@ enum Command {
     Images(images::Args),
     /// A RabbitMQ on this machine, for the protocol tests.
     Broker(broker::Args),
+    /// An image registry on this machine, for the tests of checkpoint images.
+    Registry(registry::Args),
     /// Apply cluster DNS and RabbitMQ to the local cluster.
     Addons(addons::Args),
     /// Compare generated files with the committed ones.
@@ -60,6 +63,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Cluster(args) => cluster::run(args),
         Command::Images(args) => images::run(args),
         Command::Broker(args) => broker::run(args),
+        Command::Registry(args) => registry::run(args),
         Command::Addons(args) => addons::run(args),
         Command::Check(args) => check::run(args),
     }

@@ -7,11 +7,13 @@ pub mod apply;
 pub mod error;
 pub mod layer;
 pub mod manifest;
+pub mod naming;
 pub mod pack;
 pub mod unpack;
 
 pub use error::ArchiveError;
 pub use manifest::{FileEntry, Manifest};
+pub use naming::Naming;
 
 /// CRIU's images, below the archive.
 pub const IMAGES: &str = "images";

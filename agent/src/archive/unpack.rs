@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use tar::{Archive, Entry, EntryType};
 
 use super::manifest::MAX_FILES;
-use super::{ArchiveError, FileEntry, IMAGES, MANIFEST, Manifest};
+use super::{ArchiveError, FileEntry, IMAGES, MANIFEST, Manifest, Naming};
 
 const MAX_MANIFEST: u64 = 8 * 1024 * 1024;
 /// 8 MiB: the window of level 1 is far smaller; a larger one would let the sender choose our memory.
@@ -31,8 +31,28 @@ pub struct Promise {
     pub bytes: u64,
 }
 
+impl Promise {
+    /// More than a stream that keeps this promise can have, uncompressed: headers and padding take at most 1024 bytes an
+    /// entry.
+    pub fn most(&self) -> u64 {
+        self.bytes
+            .saturating_add(1024 * MAX_FILES as u64)
+            .saturating_add(MAX_MANIFEST + SLACK)
+    }
+}
+
 /// Unpacks `input` into the fresh folder `dir`, which holds the archive and its manifest afterwards.
 pub fn unpack<R: Read>(input: R, dir: &Path, promise: &Promise) -> Result<Manifest, ArchiveError> {
+    unpack_as(input, dir, promise, Naming::Ours)
+}
+
+/// The same for a stream whose members are named otherwise.
+pub fn unpack_as<R: Read>(
+    input: R,
+    dir: &Path,
+    promise: &Promise,
+    naming: Naming,
+) -> Result<Manifest, ArchiveError> {
     fs::DirBuilder::new()
         .mode(0o700)
         .create(dir)
@@ -44,27 +64,23 @@ pub fn unpack<R: Read>(input: R, dir: &Path, promise: &Promise) -> Result<Manife
         .map_err(ArchiveError::at("make folder", &images))?;
     let mut decoder = zstd::Decoder::new(input).map_err(broken)?;
     decoder.window_log_max(WINDOW_LOG).map_err(broken)?;
-    // Headers and padding take at most 1024 bytes an entry; whatever is beyond is a bomb and ends as truncated.
-    let limit = promise
-        .bytes
-        .saturating_add(1024 * MAX_FILES as u64)
-        .saturating_add(MAX_MANIFEST + SLACK);
-    let mut tar = Archive::new(decoder.take(limit));
+    // Whatever is beyond is a bomb and ends as truncated.
+    let mut tar = Archive::new(decoder.take(promise.most()));
     // Raw: extension headers are handed to us, and refused, instead of being buffered.
     let mut entries = tar.entries().map_err(broken)?.raw(true);
     let Some(first) = entries.next() else {
         return Err(ArchiveError::Refused("the stream is empty".to_owned()));
     };
     let manifest = read_manifest(first.map_err(broken)?, promise)?;
-    let mut awaited: BTreeMap<&str, &FileEntry> = manifest
+    let mut awaited: BTreeMap<String, &FileEntry> = manifest
         .files
         .iter()
-        .map(|file| (file.path.as_str(), file))
+        .map(|file| (naming.of(&file.path), file))
         .collect();
     for entry in entries {
         let entry = entry.map_err(broken)?;
         let name = plain_name(&entry)?;
-        let Some(expected) = awaited.remove(name.as_str()) else {
+        let Some(expected) = awaited.remove(&name) else {
             return Err(ArchiveError::Refused(format!(
                 "{name:?} came twice or is not in the manifest"
             )));

@@ -12,6 +12,8 @@ use shadow_agent::checkpoint::kubelet::Kubelet;
 use shadow_agent::claim::socket::ClaimServer;
 use shadow_agent::cluster::Cluster;
 use shadow_agent::helper::HelperClient;
+use shadow_agent::image::Images;
+use shadow_agent::image::registry::{HostList, Policy};
 use shadow_agent::keys::Keys;
 use shadow_agent::layout::{self, Layout};
 use shadow_agent::serve::{self, Agent};
@@ -40,6 +42,13 @@ struct Args {
     /// Authority of kubelet's serving certificate, when it is not the cluster's (back-end Kubelet).
     #[arg(long, env = "KUBELET_CA")]
     kubelet_ca: Option<PathBuf>,
+    /// Registries that are spoken to in plain HTTP, `host` or `host:port` between commas. Archives hold memory and hence
+    /// secrets: only where nobody listens in between.
+    #[arg(long = "plain-http", env = "SHADOW_PLAIN_HTTP_REGISTRIES", default_value = "")]
+    plain_http: HostList,
+    /// The only registries that checkpoint images may go to, `host` or `host:port` between commas; any when empty.
+    #[arg(long = "registry", env = "SHADOW_REGISTRIES", default_value = "")]
+    registries: HostList,
 }
 
 fn main() -> ExitCode {
@@ -84,12 +93,17 @@ async fn run(args: Args) -> Result<()> {
     let kubelet = Kubelet {
         authority: args.kubelet_ca,
     };
+    let images = Images::new(Policy {
+        plain_http: args.plain_http.0,
+        only: args.registries.0,
+    });
     let agent = Agent {
         keys: keys.clone(),
         cluster: cluster.clone(),
         helper: helper.clone(),
         checkpointer: Checkpointer::new(cluster.clone(), helper, kubelet),
-        fetcher: Fetcher::new(args.node.clone(), identity.clone()),
+        fetcher: Fetcher::new(args.node.clone(), identity.clone(), images.clone()),
+        images,
     };
     let sweeping = tokio::spawn(sweep::run(keys, cluster));
     let address = SocketAddr::new(args.ip, names::AGENT_PORT);

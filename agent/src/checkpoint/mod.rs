@@ -18,7 +18,7 @@ use crate::archive::{ArchiveError, Manifest};
 use crate::cluster::{Cluster, ClusterError, RunningContainer};
 use crate::helper::HelperClient;
 use crate::helper::client::HelperError;
-use crate::keys::{KeysError, Slot};
+use crate::keys::{KeysError, Origin, Slot};
 use crate::layout::KeyFolder;
 use crate::node::dump::Dumped;
 use kubelet::{Kubelet, KubeletError};
@@ -78,6 +78,14 @@ impl Checkpointer {
         slot.update(|state| {
             state.busy = true;
             state.namespace.clone_from(&request.pod.namespace);
+            state.origin = Some(Origin {
+                pod: request.pod.name.clone(),
+                pod_uid: request.pod.uid.clone(),
+                container: request.container.clone(),
+                container_id: container.id.as_str().to_owned(),
+                image: container.image.clone(),
+                image_ref: container.image_ref.clone(),
+            });
         })?;
         let made = self.make(slot, request, &container).await;
         slot.update(|state| {

@@ -7,4 +7,4 @@ pub mod registry;
 pub mod state;
 
 pub use registry::{Keys, KeysError, Slot};
-pub use state::KeyState;
+pub use state::{KeyState, Origin};

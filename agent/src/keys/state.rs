@@ -1,7 +1,7 @@
 //! State of one key: plain data and what can be told from it.
 
 use serde::{Deserialize, Serialize};
-use shadow_core::wire::{Announcement, Archive, Checkpointed, Claim, KeyReport, Transferred};
+use shadow_core::wire::{Announcement, Archive, Checkpointed, Claim, KeyReport, Pushed, Transferred};
 
 /// All that is known of a key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +15,10 @@ pub struct KeyState {
     pub claim: ClaimRecord,
     /// The dump made here.
     pub checkpointed: Option<Checkpointed>,
+    /// What was dumped; for the annotations of an image.
+    pub origin: Option<Origin>,
+    /// The image made of the dump, and its repository.
+    pub pushed: Option<(String, Pushed)>,
     /// The archive is here, verified, and may be restored.
     pub fetched: Option<Fetched>,
     /// Set by an abort: every claim is answered with it.
@@ -22,6 +26,24 @@ pub struct KeyState {
     /// An archive is being written.
     #[serde(skip)]
     pub busy: bool,
+}
+
+/// The container that was dumped here.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Origin {
+    /// Name of its pod.
+    pub pod: String,
+    /// UID of its pod.
+    pub pod_uid: String,
+    /// Name of the container.
+    pub container: String,
+    /// Id of the container.
+    pub container_id: String,
+    /// Image it was started from, as the runtime names it.
+    pub image: String,
+    /// The same by digest.
+    pub image_ref: String,
 }
 
 /// A finished fetch.

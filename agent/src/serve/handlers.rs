@@ -1,6 +1,7 @@
 //! One function per route.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Json;
@@ -9,14 +10,15 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use shadow_core::names::Key;
 use shadow_core::wire::{
-    Abort, Announcement, CheckpointRequest, Checkpointed, Ending, FetchRequest, KeyReport, KillRequest,
-    NodeFacts, Transferred,
+    Abort, Announcement, CheckpointRequest, Checkpointed, DiscardRequest, Discarded, Ending, FetchRequest,
+    KeyReport, KillRequest, NodeFacts, PullRequest, PushRequest, Pushed, Transferred,
 };
 use tracing::info;
 
 use super::Agent;
 use super::problem::Refusal;
 use crate::archive::{ArchiveError, pack};
+use crate::keys::Slot;
 use crate::keys::state::ClaimRecord;
 use crate::transfer::bridge::written_body;
 
@@ -80,14 +82,50 @@ pub(super) async fn fetch(
     Path(key): Path<Key>,
     Json(request): Json<FetchRequest>,
 ) -> Answer<Transferred> {
+    let slot = announced(&agent, &key)?;
+    finished(async move { Ok(Json(agent.fetcher.fetch(&slot, &request).await?)) }).await
+}
+
+/// `POST /v1/keys/{key}/push`.
+pub(super) async fn push(
+    State(agent): State<Agent>,
+    Path(key): Path<Key>,
+    Json(request): Json<PushRequest>,
+) -> Answer<Pushed> {
     let slot = agent.keys.slot(&key);
+    finished(async move { Ok(Json(agent.images.push(&slot, &request).await?)) }).await
+}
+
+/// `POST /v1/keys/{key}/pull`.
+pub(super) async fn pull(
+    State(agent): State<Agent>,
+    Path(key): Path<Key>,
+    Json(request): Json<PullRequest>,
+) -> Answer<Transferred> {
+    let slot = announced(&agent, &key)?;
+    finished(async move { Ok(Json(agent.fetcher.pull(&slot, &request).await?)) }).await
+}
+
+/// `POST /v1/keys/{key}/discard`.
+pub(super) async fn discard(
+    State(agent): State<Agent>,
+    Path(key): Path<Key>,
+    Json(request): Json<DiscardRequest>,
+) -> Answer<Discarded> {
+    let slot = agent.keys.slot(&key);
+    finished(async move { Ok(Json(agent.images.discard(&slot, &request).await?)) }).await
+}
+
+/// An archive is brought only to where a container is expected to claim it.
+fn announced(agent: &Agent, key: &Key) -> Result<Arc<Slot>, Refusal> {
+    let slot = agent.keys.slot(key);
     if slot.now().and_then(|state| state.announcement).is_none() {
         return Err(Refusal::unfit(
             "NotAnnounced",
             format!("restore key {key} was not announced here"),
         ));
     }
-    finished(async move { Ok(Json(agent.fetcher.fetch(&slot, &request).await?)) }).await
+    Ok(slot)
 }
 
 /// `POST /v1/keys/{key}/abort`.

@@ -18,6 +18,7 @@ use shadow_identity::PeerNames;
 use crate::checkpoint::Checkpointer;
 use crate::cluster::Cluster;
 use crate::helper::HelperClient;
+use crate::image::Images;
 use crate::keys::Keys;
 use crate::transfer::Fetcher;
 use problem::Refusal;
@@ -37,6 +38,8 @@ pub struct Agent {
     pub checkpointer: Checkpointer,
     /// Pulls.
     pub fetcher: Fetcher,
+    /// Images in registries.
+    pub images: Images,
 }
 
 /// Who may ask.
@@ -61,6 +64,9 @@ pub fn router(agent: Agent) -> Router {
         )
         .route("/v1/keys/{key}/checkpoint", post(handlers::checkpoint))
         .route("/v1/keys/{key}/fetch", post(handlers::fetch))
+        .route("/v1/keys/{key}/push", post(handlers::push))
+        .route("/v1/keys/{key}/pull", post(handlers::pull))
+        .route("/v1/keys/{key}/discard", post(handlers::discard))
         .route("/v1/keys/{key}/abort", post(handlers::abort))
         .route("/v1/keys/{key}/kill", post(handlers::kill))
         .layer(from_fn_with_state(Caller::Controller, admit))

@@ -10,6 +10,8 @@ use crate::checkpoint::CheckpointError;
 use crate::checkpoint::kubelet::KubeletError;
 use crate::cluster::ClusterError;
 use crate::helper::client::HelperError;
+use crate::image::ImageError;
+use crate::image::registry::RegistryError;
 use crate::keys::KeysError;
 use crate::transfer::TransferError;
 
@@ -118,16 +120,51 @@ impl From<CheckpointError> for Refusal {
     }
 }
 
+impl From<ArchiveError> for Refusal {
+    fn from(error: ArchiveError) -> Self {
+        match &error {
+            ArchiveError::Mismatch(_) => Self::unfit("DigestMismatch", error),
+            ArchiveError::Refused(_) => Self::unfit("ArchiveRefused", error),
+            ArchiveError::Io { .. } => Self::new(StatusCode::BAD_GATEWAY, "TransferFailed", error),
+        }
+    }
+}
+
+impl From<ImageError> for Refusal {
+    fn from(error: ImageError) -> Self {
+        match error {
+            ImageError::Unfit(_) => Self::unfit("BadImage", error),
+            ImageError::Unknown(key) => Self::unknown(key.as_str()),
+            ImageError::Registry(error) => error.into(),
+            ImageError::Archive(error) => error.into(),
+            ImageError::Keys(error) => error.into(),
+            ImageError::Stopping => Self::new(StatusCode::SERVICE_UNAVAILABLE, "Stopping", error),
+        }
+    }
+}
+
+impl From<RegistryError> for Refusal {
+    fn from(error: RegistryError) -> Self {
+        match &error {
+            RegistryError::Unreachable { .. } | RegistryError::Busy { .. } | RegistryError::Cut { .. } => {
+                Self::new(StatusCode::BAD_GATEWAY, "RegistryUnavailable", error)
+            }
+            RegistryError::Forbidden(_) => Self::unfit("RegistryNotAllowed", error),
+            RegistryError::Refused { .. } => Self::unfit("RegistryRefused", error),
+            RegistryError::Wrong(_) => Self::unfit("DigestMismatch", error),
+            RegistryError::Secret(_) => Self::unfit("RegistrySecret", error),
+        }
+    }
+}
+
 impl From<TransferError> for Refusal {
     fn from(error: TransferError) -> Self {
-        match &error {
+        match error {
             TransferError::Unfit(_) => Self::unfit("BadFetch", error),
-            TransferError::Archive(ArchiveError::Mismatch(_)) => Self::unfit("DigestMismatch", error),
-            TransferError::Archive(ArchiveError::Refused(_)) => Self::unfit("ArchiveRefused", error),
+            TransferError::Archive(error) => error.into(),
+            TransferError::Image(error) => error.into(),
             TransferError::Refused { .. } => Self::unfit("SourceRefused", error),
-            TransferError::Unreachable { .. } | TransferError::Archive(ArchiveError::Io { .. }) => {
-                Self::new(StatusCode::BAD_GATEWAY, "TransferFailed", error)
-            }
+            TransferError::Unreachable { .. } => Self::new(StatusCode::BAD_GATEWAY, "TransferFailed", error),
             TransferError::Identity(_) | TransferError::Keys(_) => Self::internal(error),
             TransferError::Stopping => Self::new(StatusCode::SERVICE_UNAVAILABLE, "Stopping", error),
         }

@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::body::Body;
 use bytes::{Buf, Bytes};
-use futures::StreamExt;
+use futures::{Stream, StreamExt};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 const CHUNKS: usize = 8;
 const CHUNK: usize = 128 * 1024;
@@ -23,12 +24,20 @@ pub struct BodyReader {
 impl BodyReader {
     /// Starts to receive; `counter` follows the bytes on the wire.
     pub fn new(answer: reqwest::Response, counter: Arc<AtomicU64>) -> Self {
+        Self::of(
+            answer.bytes_stream().map(|chunk| chunk.map_err(io::Error::other)),
+            counter,
+        )
+    }
+
+    /// The same for any stream.
+    pub fn of(body: impl Stream<Item = io::Result<Bytes>> + Send + 'static, counter: Arc<AtomicU64>) -> Self {
         let (sender, chunks) = mpsc::channel(CHUNKS);
         tokio::spawn(async move {
-            let mut body = answer.bytes_stream();
+            let mut body = std::pin::pin!(body);
             while let Some(chunk) = body.next().await {
                 // The reader has gone: it found a fault and says so itself.
-                if sender.send(chunk.map_err(io::Error::other)).await.is_err() {
+                if sender.send(chunk).await.is_err() {
                     break;
                 }
             }
@@ -64,27 +73,47 @@ pub fn written_body<E>(write: impl FnOnce(&mut dyn Write) -> Result<(), E> + Sen
 where
     E: std::error::Error + Send + Sync + 'static,
 {
+    let (stream, _) = written_stream(move |output| {
+        write(output).inspect_err(|error| tracing::warn!(%error, "archive stream broke off"))
+    });
+    Body::from_stream(stream)
+}
+
+/// A stream that blocking code writes, and what that code came to. An error of `write` ends the stream with an error.
+pub fn written_stream<T, E>(
+    write: impl FnOnce(&mut dyn Write) -> Result<T, E> + Send + 'static,
+) -> (
+    impl Stream<Item = io::Result<Bytes>> + Send + 'static,
+    JoinHandle<Result<T, E>>,
+)
+where
+    T: Send + 'static,
+    E: std::error::Error + Send + 'static,
+{
     let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(CHUNKS);
-    tokio::task::spawn_blocking(move || {
+    let writing = tokio::task::spawn_blocking(move || {
         let mut writer = io::BufWriter::with_capacity(
             CHUNK,
             ChannelWriter {
                 sender: sender.clone(),
             },
         );
-        let written = write(&mut writer)
-            .map_err(io::Error::other)
-            .and_then(|()| writer.flush());
-        if let Err(error) = written {
-            tracing::warn!(%error, "archive stream broke off");
+        let written = write(&mut writer);
+        let flushed = writer.flush();
+        let fault = match &written {
+            Err(error) => Some(io::Error::other(error.to_string())),
+            Ok(_) => flushed.err(),
+        };
+        if let Some(fault) = fault {
             // Whoever listened is gone if this cannot be said.
-            drop(sender.blocking_send(Err(error)));
+            drop(sender.blocking_send(Err(fault)));
         }
+        written
     });
     let stream = futures::stream::unfold(receiver, |mut receiver| async move {
         receiver.recv().await.map(|chunk| (chunk, receiver))
     });
-    Body::from_stream(stream)
+    (stream, writing)
 }
 
 struct ChannelWriter {

@@ -1,141 +1,81 @@
-//! Pulls an archive from the agent that made it.
+//! Brings an archive here: from the agent that made it, or out of an image registry.
 //!
 //! Holds on success: `archive/` of the key is complete and verified against the digest, and a waiting claim is answered.
 //! Holds on failure: nothing is left of the attempt; it may be tried again.
 
 pub mod bridge;
+mod error;
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use shadow_core::names;
-use shadow_core::wire::{FetchRequest, Problem, Transferred};
-use shadow_identity::{Identity, IdentityError, peer_url};
+use shadow_core::wire::{FetchRequest, Problem, PullRequest, Transferred};
+use shadow_identity::{Identity, peer_url};
 use tracing::info;
 
 use crate::archive::unpack::{Promise, unpack};
 use crate::archive::{ArchiveError, Manifest};
 use crate::checkpoint::{discard, settle};
+use crate::image::Images;
+use crate::keys::Slot;
 use crate::keys::state::Fetched;
-use crate::keys::{KeysError, Slot};
 use bridge::BodyReader;
 
-/// Why the archive is not here.
-#[derive(Debug, thiserror::Error)]
-pub enum TransferError {
-    /// The request makes no sense.
-    #[error("{0}")]
-    Unfit(String),
-    /// No connection, or one that broke.
-    #[error("agent of node {node} at {address} cannot be reached: {why}")]
-    Unreachable {
-        /// Whose agent.
-        node: String,
-        /// Where.
-        address: String,
-        /// The causes, outermost first.
-        why: String,
-    },
-    /// The other agent said no.
-    #[error("agent of node {node} refused: {message}")]
-    Refused {
-        /// Whose agent.
-        node: String,
-        /// Its words.
-        message: String,
-    },
-    /// What came is not what was promised.
-    #[error(transparent)]
-    Archive(#[from] ArchiveError),
-    /// No certificate.
-    #[error(transparent)]
-    Identity(#[from] IdentityError),
-    /// The agent's own state.
-    #[error(transparent)]
-    Keys(#[from] KeysError),
-    /// The agent is being stopped.
-    #[error("the agent stops")]
-    Stopping,
-}
+pub use error::TransferError;
 
 /// Fetches archives.
 #[derive(Clone)]
 pub struct Fetcher {
     node: String,
     identity: Identity,
+    images: Images,
     /// Open connections, by node and address.
     clients: Arc<Mutex<HashMap<(String, SocketAddr), reqwest::Client>>>,
 }
 
 impl Fetcher {
     /// For the agent on `node`.
-    pub fn new(node: String, identity: Identity) -> Self {
+    pub fn new(node: String, identity: Identity, images: Images) -> Self {
         Self {
             node,
             identity,
+            images,
             clients: Arc::default(),
         }
     }
 
     /// Brings the archive of a key here, or tells of the one that is here.
     pub async fn fetch(&self, slot: &Slot, request: &FetchRequest) -> Result<Transferred, TransferError> {
-        let begun = Instant::now();
-        let _one_at_a_time = slot.making.lock().await;
-        if let Some(done) = slot.now().and_then(|state| state.fetched) {
-            if done.digest == request.digest {
-                return Ok(done.transferred);
-            }
-            return Err(TransferError::Unfit(format!(
-                "another archive ({}) is here already",
-                done.digest
-            )));
-        }
-        let wire_bytes = if request.node == self.node {
-            self.adopt(slot, request).await?;
-            0
-        } else {
-            slot.update(|state| state.busy = true)?;
-            let pulled = self.pull(slot, request).await;
-            slot.update(|state| state.busy = false)?;
-            match pulled {
-                Ok(wire_bytes) => wire_bytes,
-                Err(error) => {
-                    discard(&slot.folder)?;
-                    return Err(error);
-                }
-            }
+        let coming = Coming {
+            from: &request.node,
+            digest: &request.digest,
+            bytes: request.bytes,
         };
-        let transferred = Transferred {
-            wire_bytes,
-            total_micros: micros(begun),
-        };
-        let fetched = Fetched {
-            digest: request.digest.clone(),
-            transferred: transferred.clone(),
-        };
-        slot.update(|state| state.fetched = Some(fetched))?;
-        info!(key = %slot.key, from = request.node, bytes = request.bytes, wire_bytes,
-            micros = transferred.total_micros, "archive is here");
-        Ok(transferred)
+        // Source and target are this node: the archive made here is the one to restore from, nothing is copied.
+        let here = request.node == self.node;
+        arrive(slot, coming, here, self.stream(slot, request)).await
     }
 
-    /// Source and target are this node: the archive made here is the one to restore from, nothing is copied.
-    async fn adopt(&self, slot: &Slot, request: &FetchRequest) -> Result<(), TransferError> {
-        let archive = slot.folder.archive();
-        let present = tokio::task::spawn_blocking(move || Manifest::of(&archive)).await;
-        let digest = present.map_err(|_| TransferError::Stopping)??.digest();
-        if digest == request.digest {
-            Ok(())
-        } else {
-            let wanted = &request.digest;
-            Err(ArchiveError::Mismatch(format!("digest is {digest}, promised was {wanted}")).into())
-        }
+    /// The same out of a registry.
+    pub async fn pull(&self, slot: &Slot, request: &PullRequest) -> Result<Transferred, TransferError> {
+        let registry = request.repository.to_string();
+        let coming = Coming {
+            from: &registry,
+            digest: &request.digest,
+            bytes: request.bytes,
+        };
+        let dumped = slot.now().and_then(|state| state.checkpointed);
+        let here = dumped.is_some_and(|dump| dump.digest == request.digest);
+        let pulling = async { Ok(self.images.pull(&slot.folder, request).await?) };
+        arrive(slot, coming, here, pulling).await
     }
 
-    async fn pull(&self, slot: &Slot, request: &FetchRequest) -> Result<u64, TransferError> {
+    async fn stream(&self, slot: &Slot, request: &FetchRequest) -> Result<u64, TransferError> {
         discard(&slot.folder)?;
         let unreachable = |error| TransferError::Unreachable {
             node: request.node.clone(),
@@ -189,6 +129,69 @@ impl Fetcher {
         let client = self.identity.http_client(&names::agent_identity(node), address)?;
         clients.insert(whom, client.clone());
         Ok(client)
+    }
+}
+
+/// An archive that is to come.
+struct Coming<'a> {
+    from: &'a str,
+    digest: &'a str,
+    bytes: u64,
+}
+
+/// Has the archive brought once; `here` when it was made on this node.
+async fn arrive(
+    slot: &Slot,
+    coming: Coming<'_>,
+    here: bool,
+    bring: impl Future<Output = Result<u64, TransferError>>,
+) -> Result<Transferred, TransferError> {
+    let begun = Instant::now();
+    let _one_at_a_time = slot.making.lock().await;
+    if let Some(done) = slot.now().and_then(|state| state.fetched) {
+        if done.digest == coming.digest {
+            return Ok(done.transferred);
+        }
+        return Err(TransferError::Unfit(format!(
+            "another archive ({}) is here already",
+            done.digest
+        )));
+    }
+    let wire_bytes = if here {
+        adopt(slot, coming.digest).await?;
+        0
+    } else {
+        slot.update(|state| state.busy = true)?;
+        let brought = bring.await;
+        slot.update(|state| state.busy = false)?;
+        if brought.is_err() {
+            discard(&slot.folder)?;
+        }
+        brought?
+    };
+    let transferred = Transferred {
+        wire_bytes,
+        total_micros: micros(begun),
+    };
+    let fetched = Fetched {
+        digest: coming.digest.to_owned(),
+        transferred: transferred.clone(),
+    };
+    slot.update(|state| state.fetched = Some(fetched))?;
+    info!(key = %slot.key, from = coming.from, bytes = coming.bytes, wire_bytes,
+        micros = transferred.total_micros, "archive is here");
+    Ok(transferred)
+}
+
+/// Verifies the archive that was made here.
+async fn adopt(slot: &Slot, wanted: &str) -> Result<(), TransferError> {
+    let archive = slot.folder.archive();
+    let present = tokio::task::spawn_blocking(move || Manifest::of(&archive)).await;
+    let digest = present.map_err(|_| TransferError::Stopping)??.digest();
+    if digest == wanted {
+        Ok(())
+    } else {
+        Err(ArchiveError::Mismatch(format!("digest is {digest}, promised was {wanted}")).into())
     }
 }
 

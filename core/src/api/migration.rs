@@ -66,9 +66,22 @@ pub struct StatefulMigrationSpec {
     /// Set to true to undo a move that has not committed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cancel: bool,
-    /// Registry repository for checkpoint images (transfer mode `Registry`).
+    /// Registry repository for checkpoint images (transfer mode `Registry`), `host[:port]/path`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 3, max = 255))]
     pub checkpoint_image_repository: Option<String>,
+    /// Secret in this namespace, of type `kubernetes.io/dockerconfigjson`, with the registry's user and password; its
+    /// further key `ca.crt` may hold the authority of the registry's certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(min = 1, max = 253),
+        regex(pattern = "^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$")
+    )]
+    pub checkpoint_image_secret_ref: Option<String>,
+    /// Leave the checkpoint images in the registry. They hold the memory of the process, secrets included, and are
+    /// deleted at the end otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_checkpoint_image: Option<bool>,
     /// Accepted for manifests of the reference system; has no effect, since nothing is cut off here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replay_cutoff_seconds: Option<i32>,
@@ -81,7 +94,7 @@ pub struct StatefulMigrationSpec {
 }
 
 /// Fields that cannot be changed: all but `cancel`.
-const FIXED: [&str; 15] = [
+const FIXED: [&str; 17] = [
     "sourcePod",
     "targetNode",
     "containerName",
@@ -94,6 +107,8 @@ const FIXED: [&str; 15] = [
     "restoreBackend",
     "deadlineSeconds",
     "checkpointImageRepository",
+    "checkpointImageSecretRef",
+    "keepCheckpointImage",
     "replayCutoffSeconds",
     "replayMode",
     "identitySwapMode",

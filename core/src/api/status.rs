@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, MicroTime};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::migration::MigrationStrategy;
+use super::migration::{MigrationStrategy, TransferMode};
 use crate::names::Key;
 use crate::wire::{CheckpointBackend, Checkpointed, PodRef, Transferred};
 
@@ -154,6 +154,9 @@ pub struct Plan {
     pub queue: QueuePlan,
     /// How the process is dumped.
     pub checkpoint_backend: CheckpointBackend,
+    /// How the archive gets to the target.
+    #[serde(default)]
+    pub transfer: TransferMode,
 }
 
 /// What owns a pod that can be moved.

@@ -3,6 +3,7 @@
 
 use super::Report;
 use crate::api::{Handoff, RestoreBackend, StatefulMigrationSpec, TransferMode};
+use crate::repository::Repository;
 
 pub(super) fn check(spec: &StatefulMigrationSpec, report: &mut Report) {
     unsupported(spec, report);
@@ -18,10 +19,7 @@ fn unsupported(spec: &StatefulMigrationSpec, report: &mut Report) {
         Some(Handoff::Hold) | None => {}
     }
     match spec.transfer_mode {
-        Some(TransferMode::Registry) => report.refuse(
-            "spec.transferMode",
-            "Registry is not supported in this version; leave it out or use Direct (node to node)",
-        ),
+        Some(TransferMode::Registry) => through_registry(spec, report),
         Some(TransferMode::Direct) | None => {}
     }
     match spec.restore_backend {
@@ -30,6 +28,24 @@ fn unsupported(spec: &StatefulMigrationSpec, report: &mut Report) {
             "Image is not supported in this version; leave it out or use RuntimeClass",
         ),
         Some(RestoreBackend::RuntimeClass) | None => {}
+    }
+}
+
+fn through_registry(spec: &StatefulMigrationSpec, report: &mut Report) {
+    const FIELD: &str = "spec.checkpointImageRepository";
+    match spec.checkpoint_image_repository.as_deref().map(Repository::parse) {
+        None => report.refuse(
+            FIELD,
+            "transferMode Registry needs a repository, host[:port]/path, such as registry.example.org/checkpoints",
+        ),
+        Some(Err(error)) => report.refuse(FIELD, error.to_string()),
+        Some(Ok(_)) => {}
+    }
+    if spec.keep_checkpoint_image == Some(true) {
+        report.warn(
+            "spec.keepCheckpointImage leaves the memory of the process, with all secrets in it, to everyone who can read \
+             the repository",
+        );
     }
 }
 
@@ -44,8 +60,24 @@ fn without_effect(spec: &StatefulMigrationSpec, report: &mut Report) {
     if spec.identity_swap_mode.is_some() {
         report.warn("spec.identitySwapMode has no effect: a StatefulSet pod always keeps its name");
     }
-    if spec.checkpoint_image_repository.is_some() {
-        report.warn("spec.checkpointImageRepository has no effect: the archive goes from node to node");
+    if spec.transfer_mode != Some(TransferMode::Registry) {
+        for (field, given) in [
+            (
+                "checkpointImageRepository",
+                spec.checkpoint_image_repository.is_some(),
+            ),
+            (
+                "checkpointImageSecretRef",
+                spec.checkpoint_image_secret_ref.is_some(),
+            ),
+            ("keepCheckpointImage", spec.keep_checkpoint_image.is_some()),
+        ] {
+            if given {
+                report.warn(format!(
+                    "spec.{field} has no effect: the archive goes from node to node unless transferMode is Registry"
+                ));
+            }
+        }
     }
     if spec
         .message_queue_config

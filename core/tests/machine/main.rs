@@ -14,7 +14,7 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use shadow_core::api::{
     HoldKind, MigrationStatus, MigrationStrategy, Owner, OwnerKind, Phase, Plan, QueuePlan,
-    StatefulMigrationSpec, Step,
+    StatefulMigrationSpec, Step, TransferMode,
 };
 use shadow_core::machine::{Decision, End, limits, next_step, record};
 use shadow_core::wire::{CheckpointBackend, PodRef};
@@ -123,6 +123,7 @@ fn plan(mover: Mover) -> Plan {
             secret: None,
         },
         checkpoint_backend: CheckpointBackend::Runtime,
+        transfer: TransferMode::Direct,
     }
 }
 

@@ -14,6 +14,7 @@ pub(super) async fn run(connection: &Connection, args: &Install) -> Result<Endin
     let settings = Settings {
         registry: args.registry.trim_end_matches('/').to_owned(),
         tag: args.tag.clone(),
+        plain_http_registries: args.plain_http.clone(),
     };
     let objects = shadow_deploy::manifests(&settings)?;
     let client = &connection.client;

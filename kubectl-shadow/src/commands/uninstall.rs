@@ -36,6 +36,7 @@ pub(super) async fn run(connection: &Connection, args: &Uninstall) -> Result<End
     let named = Settings {
         registry: "any".to_owned(),
         tag: "any".to_owned(),
+        plain_http_registries: Vec::new(),
     };
     let objects = manifests(&named)?;
     let kind = |object: &DynamicObject| object.types.as_ref().map(|t| t.kind.clone()).unwrap_or_default();

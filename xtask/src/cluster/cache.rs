@@ -51,6 +51,11 @@ pub(crate) fn fill(layout: &Layout) -> anyhow::Result<()> {
         "building, about 2 minutes on two cores",
         tools::build_coredns,
     )?;
+    fill_debian(layout)
+}
+
+/// Makes sure that the Debian tree is in the cache.
+fn fill_debian(layout: &Layout) -> anyhow::Result<()> {
     let what = format!("debian {SUITE}");
     part(
         layout,
@@ -59,6 +64,12 @@ pub(crate) fn fill(layout: &Layout) -> anyhow::Result<()> {
         "fetching packages, about 1 minute",
         tools::fetch_debian,
     )
+}
+
+/// The registry's program, which runs on any machine; fetched if it is not in the cache.
+pub(crate) fn registry(layout: &Layout) -> anyhow::Result<PathBuf> {
+    fill_debian(layout)?;
+    Ok(debian_tree(layout).join("usr/bin/docker-registry"))
 }
 
 /// What interrupted runs left in the cache.

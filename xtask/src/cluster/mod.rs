@@ -26,11 +26,13 @@ mod status;
 mod teardown;
 mod tools;
 
+use std::path::PathBuf;
+
 use clap::Subcommand;
 
 pub(crate) use deadline::wait_for;
 pub(crate) use handle::{Addons, Cluster};
-pub(crate) use layout::Layout;
+pub(crate) use layout::{Layout, REGISTRY};
 pub(crate) use progress::{size, step};
 
 /// Arguments of `cargo xtask cluster`.
@@ -69,6 +71,11 @@ enum Action {
     /// Serves the listening socket at standard input.
     #[command(hide = true)]
     Forwarder { target: String },
+}
+
+/// The image registry's program, from the cache.
+pub(crate) fn registry_program() -> anyhow::Result<PathBuf> {
+    cache::registry(&Layout::from_env()?)
 }
 
 /// Runs the command.

@@ -53,6 +53,11 @@ pub(crate) fn get(cluster: &Cluster, arguments: &[&str]) -> Result<serde_json::V
     serde_json::from_str(&capture(cluster.kubectl(all))?).context("kubectl printed no JSON")
 }
 
+/// Deletes one object of the default namespace and waits until it is gone.
+pub(crate) fn delete(cluster: &Cluster, kind: &str, name: &str) -> Result<()> {
+    capture(cluster.kubectl(["delete", kind, name, "--ignore-not-found", "--wait=true"])).map(drop)
+}
+
 /// Server-side apply of one manifest.
 pub(crate) fn apply(cluster: &Cluster, manifest: &str) -> Result<()> {
     let mut kubectl = cluster.kubectl(["apply", "--server-side", "--filename", "-"]);

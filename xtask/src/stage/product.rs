@@ -8,9 +8,9 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use super::{capture, get};
-use crate::cluster::Cluster;
 use crate::cluster::step;
 use crate::cluster::wait_for;
+use crate::cluster::{self, Cluster};
 use crate::images;
 
 /// The registry as the nodes reach it.
@@ -43,6 +43,8 @@ impl Product {
             REGISTRY,
             "--tag",
             "dev",
+            "--plain-http",
+            cluster::REGISTRY,
             "--allow",
             "default/orders-broker",
             "--allow",

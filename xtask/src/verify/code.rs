@@ -1,5 +1,5 @@
 //! What needs no cluster: formats, lints, generated files, and all Rust tests, those of the broker protocol against a
-//! real RabbitMQ.
+//! real RabbitMQ, those of checkpoint images against a real registry.
 
 use std::env;
 use std::io::{BufRead, BufReader};
@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 
 use super::tally::Tally;
 use crate::broker::server::Broker;
-use crate::check;
+use crate::{check, cluster, registry};
 
 /// Runs all of it.
 pub(crate) fn run(tally: &mut Tally) {
@@ -62,6 +62,7 @@ fn rust_tests() -> Result<(usize, usize)> {
         .args(["test", "--workspace", "--no-fail-fast"])
         .env("SHADOW_TEST_AMQP_URI", &broker.amqp_uri)
         .env("SHADOW_TEST_MANAGEMENT_URI", &broker.management_uri)
+        .env(registry::VARIABLE, cluster::registry_program()?)
         .stdout(Stdio::piped())
         .spawn()
         .context("run cargo test")?;

@@ -1,5 +1,6 @@
 //! The product on the real cluster, an oracle watching. One file for each promise.
 
+mod backends;
 mod bystanders;
 mod cancel;
 mod failures;
@@ -38,7 +39,11 @@ const TESTS: &[(&str, Test)] = &[
     ),
     (
         "a checkpoint through kubelet moves exactly",
-        round_trips::through_kubelet,
+        backends::through_kubelet,
+    ),
+    (
+        "an archive through a registry moves exactly",
+        backends::through_a_registry,
     ),
     ("a pod of a Deployment moves exactly", workloads::of_a_deployment),
     (

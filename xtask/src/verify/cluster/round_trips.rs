@@ -8,7 +8,7 @@ use super::{Bench, exact_messages, kept_every_promise, nothing_left};
 use crate::cluster::Cluster;
 use crate::stage::{self, Load, Oracle, Sample};
 
-const POD: &str = "orders-0";
+pub(super) const POD: &str = "orders-0";
 
 /// Moves under load.
 struct Trip<'a> {
@@ -178,50 +178,11 @@ fn dumps_of(object: &serde_json::Value) -> Result<Vec<Dump>> {
     legs.iter().map(dump).collect()
 }
 
-/// One move whose dump goes through kubelet's own API.
-pub(super) fn through_kubelet(bench: &Bench) -> Result<()> {
-    let cluster = &bench.cluster;
-    Sample::deploy(cluster, &[])?;
-    let oracle = Oracle::start(
-        cluster,
-        &bench.product,
-        POD,
-        Load {
-            rate: 100,
-            publishers: 3,
-            tail: 5,
-            size: stage::MESSAGE_BYTES,
-        },
-    )?;
-    oracle.run_for(Duration::from_secs(2));
-    let target = Sample::other_node(cluster, POD)?;
-    create(cluster, POD, target)?;
-    let object = super::ended(cluster, POD, Duration::from_secs(60))?;
-    ensure!(
-        object["status"]["phase"] == "Completed",
-        "it ended {:#}",
-        object["status"]
-    );
-    let report = oracle.finish()?;
-    println!("     frozen {}; {}", frozen(&object), stage::summary(&report));
-    exact_messages(&report)?;
-    nothing_left(cluster)
-}
-
-fn create(cluster: &Cluster, pod: &str, node: &str) -> Result<()> {
-    let manifest = serde_json::json!({
-        "apiVersion": "migration.ms2m.io/v1alpha1", "kind": "StatefulMigration",
-        "metadata": {"name": format!("{pod}-through-kubelet"), "namespace": "default"},
-        "spec": {"sourcePod": pod, "targetNode": node, "checkpointBackend": "Kubelet"},
-    });
-    stage::apply(cluster, &manifest.to_string()).context("create the StatefulMigration")
-}
-
 fn pauses(object: &serde_json::Value) -> String {
     list(object, |leg| stage::span(&leg["parkSent"], &leg["released"]))
 }
 
-fn frozen(object: &serde_json::Value) -> String {
+pub(super) fn frozen(object: &serde_json::Value) -> String {
     list(object, freeze)
 }
 

@@ -1,0 +1,279 @@
+//! Every rule of admission: what breaks it, which field the refusal names, and what it says.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "in a test, a failed step is the verdict"
+)]
+
+mod source;
+mod target;
+mod world;
+
+use k8s_openapi::api::core::v1::Pod;
+use serde_json::json;
+use shadow_core::api::StatefulMigrationSpec;
+use shadow_core::names;
+use shadow_core::validate::{check_update, default_spec};
+use source::SOURCE;
+use target::TARGET;
+use world::*;
+
+const STREAM_AND_MODES: &[(Break, &str, &[&str])] = &[
+    (
+        |w| {
+            w.spec["brokerSecretRef"] = "s".into();
+            no_annotations(w);
+        },
+        "spec.messageQueueConfig.queueName",
+        &["no queue is named", names::QUEUE],
+    ),
+    (
+        |w| {
+            w.spec["messageQueueConfig"] = json!({"queueName": "q"});
+            no_annotations(w);
+        },
+        "spec.brokerSecretRef",
+        &["no broker is named", "managementUri", names::BROKER_SECRET],
+    ),
+    (
+        |w| w.spec["handoff"] = "Live".into(),
+        "spec.handoff",
+        &["not supported in this version", "Hold"],
+    ),
+    (
+        |w| w.spec["transferMode"] = "Registry".into(),
+        "spec.checkpointImageRepository",
+        &["needs a repository", "host[:port]/path"],
+    ),
+    (
+        |w| {
+            w.spec["transferMode"] = "Registry".into();
+            w.spec["checkpointImageRepository"] = "https://r.example.org/a".into();
+        },
+        "spec.checkpointImageRepository",
+        &["scheme", "host[:port]/path"],
+    ),
+    (
+        |w| w.spec["restoreBackend"] = "Image".into(),
+        "spec.restoreBackend",
+        &["not supported", "RuntimeClass"],
+    ),
+];
+
+fn each_is_refused_with_its_field(table: &[(Break, &str, &[&str])]) {
+    for (row, (spoil, field, words)) in table.iter().enumerate() {
+        let mut world = world();
+        spoil(&mut world);
+        let (refusals, _) = reasons(world);
+        assert_eq!(refusals.len(), 1, "row {row}: {refusals:?}");
+        assert!(
+            refusals[0].starts_with(&format!("{field}: ")),
+            "row {row}: {refusals:?}"
+        );
+        for word in *words {
+            assert!(
+                refusals[0].contains(word),
+                "row {row} does not say {word:?}: {refusals:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_speaks_against_the_source_is_refused_with_its_field() {
+    each_is_refused_with_its_field(SOURCE);
+}
+
+#[test]
+fn what_speaks_against_the_target_is_refused_with_its_field() {
+    each_is_refused_with_its_field(TARGET);
+}
+
+#[test]
+fn missing_streams_and_unsupported_modes_are_refused_with_their_field() {
+    each_is_refused_with_its_field(STREAM_AND_MODES);
+}
+
+#[test]
+fn a_good_migration_passes_without_a_word() {
+    assert_eq!(reasons(world()), (Vec::new(), Vec::new()));
+}
+
+#[test]
+fn several_reasons_come_at_once() {
+    let mut world = world();
+    world.spec = json!({"sourcePod": "orders-0", "targetNode": "x", "handoff": "Live"});
+    no_annotations(&mut world);
+    let (refusals, _) = reasons(world);
+    assert_eq!(refusals.len(), 4, "{refusals:?}");
+}
+
+#[test]
+fn what_only_looks_like_a_hindrance_passes() {
+    let table: &[Break] = &[
+        |w| w.migrations.push(other("first", "orders-0", "Completed")),
+        |w| w.migrations.push(other("first", "orders-0", "Failed")),
+        |w| w.migrations.push(other("second", "orders-1", "Restoring")),
+        |w| w.migrations.push(other("move", "orders-0", "Pending")),
+        |w| claimed(w, json!(["ReadWriteOnce", "ReadWriteMany"])),
+        |w| claimed(w, json!(["ReadOnlyMany"])),
+        // The volume moves with the pod: Sequential by itself.
+        |w| claimed(w, json!(["ReadWriteOnce"])),
+        |w| claimed(w, json!(["ReadWriteOncePod"])),
+        |w| w.spec["migrationStrategy"] = "Sequential".into(),
+        deployed,
+        bare,
+        |w| {
+            bare(w);
+            w.pod["spec"]["containers"][0]["ports"][0]["hostPort"] = 80.into();
+        },
+        |w| {
+            deployed(w);
+            anti_affinity(w, json!({"matchLabels": {"app": "orders"}}));
+        },
+        |w| {
+            let terms =
+                json!([{"matchExpressions": [{"key": "disk", "operator": "In", "values": ["fast"]}]}]);
+            bound_to(
+                w,
+                json!({"nodeAffinity": {"required": {"nodeSelectorTerms": terms}}}),
+            );
+        },
+        |w| w.pod["spec"]["containers"][0]["resources"] = json!({"limits": {"cpu": "1", "memory": "1Gi"}}),
+        |w| anti_affinity(w, json!({"matchLabels": {"app": "rabbitmq"}})),
+        |w| {
+            anti_affinity(
+                w,
+                json!({"matchExpressions": [{"key": "app", "operator": "NotIn", "values": ["orders"]}]}),
+            )
+        },
+        |w| w.pod["spec"]["runtimeClassName"] = "shadow".into(),
+        |w| w.pod["spec"]["nodeSelector"] = json!({"disk": "fast"}),
+        |w| {
+            second_container(w);
+            w.pod["metadata"]["annotations"][names::CONTAINER] = "orders".into();
+        },
+        |w| {
+            no_annotations(w);
+            w.owner["metadata"]["annotations"] = json!({names::QUEUE: "q", names::BROKER_SECRET: "s"});
+        },
+        |w| w.nodes[2]["spec"]["unschedulable"] = true.into(),
+    ];
+    for (row, change) in table.iter().enumerate() {
+        let mut world = world();
+        change(&mut world);
+        assert_eq!(reasons(world).0, Vec::<String>::new(), "row {row}");
+    }
+}
+
+/// What is accepted, and the word by which the warning is known.
+const WARNED: &[(Break, &str)] = &[
+    (
+        |w| w.spec["replayCutoffSeconds"] = 30.into(),
+        "spec.replayCutoffSeconds",
+    ),
+    (|w| w.spec["replayMode"] = "Cutoff".into(), "spec.replayMode"),
+    (
+        |w| w.spec["identitySwapMode"] = "ExchangeFence".into(),
+        "spec.identitySwapMode",
+    ),
+    (
+        |w| w.spec["checkpointImageRepository"] = "r".into(),
+        "spec.checkpointImageRepository",
+    ),
+    (
+        |w| w.spec["checkpointImageSecretRef"] = "r".into(),
+        "spec.checkpointImageSecretRef",
+    ),
+    (
+        |w| {
+            w.spec["transferMode"] = "Registry".into();
+            w.spec["checkpointImageRepository"] = "r.example.org/a".into();
+            w.spec["keepCheckpointImage"] = true.into();
+        },
+        "spec.keepCheckpointImage",
+    ),
+    (
+        |w| w.spec["messageQueueConfig"] = json!({"brokerUrl": "amqp://u:secret@h"}),
+        "spec.messageQueueConfig.brokerUrl",
+    ),
+    (
+        |w| w.pod["spec"]["volumes"][0] = json!({"name": "scratch", "emptyDir": {}}),
+        "emptyDir",
+    ),
+    (
+        |w| w.pod["spec"]["containers"][0]["lifecycle"] = json!({"postStart": {"exec": {"command": ["x"]}}}),
+        "postStart",
+    ),
+];
+
+#[test]
+fn fields_without_effect_and_risks_are_warned_of() {
+    for (row, (change, word)) in WARNED.iter().enumerate() {
+        let mut world = world();
+        change(&mut world);
+        let (refusals, warnings) = reasons(world);
+        assert_eq!(
+            (refusals.len(), warnings.len()),
+            (0, 1),
+            "row {row}: {refusals:?} {warnings:?}"
+        );
+        assert!(warnings[0].contains(word), "row {row}: {warnings:?}");
+        assert!(
+            !warnings[0].contains("secret@"),
+            "row {row} shows credentials: {warnings:?}"
+        );
+        assert!(
+            warnings[0].len() <= 256,
+            "row {row} would be cut off: {}",
+            warnings[0].len()
+        );
+    }
+}
+
+#[test]
+fn defaults_are_filled_in_and_nothing_said_is_overruled() {
+    let pod: Pod = serde_json::from_value(world().pod).unwrap();
+    let mut spec: StatefulMigrationSpec = serde_json::from_value(world().spec).unwrap();
+    default_spec(&mut spec, Some(&pod));
+    let expected = json!({
+        "sourcePod": "orders-0", "targetNode": "node-b", "containerName": "orders", "handoff": "Hold",
+        "transferMode": "Direct", "checkpointBackend": "Runtime",
+        "restoreBackend": "RuntimeClass", "deadlineSeconds": 120
+    });
+    assert_eq!(serde_json::to_value(&spec).unwrap(), expected);
+    let again = spec.clone();
+    default_spec(&mut spec, Some(&pod));
+    assert_eq!(spec, again);
+
+    let said = json!({"sourcePod": "orders-0", "containerName": "c", "handoff": "Live", "migrationStrategy": "Sequential",
+        "transferMode": "Registry", "checkpointBackend": "Kubelet", "restoreBackend": "Image", "deadlineSeconds": 7});
+    let mut spec: StatefulMigrationSpec = serde_json::from_value(said.clone()).unwrap();
+    default_spec(&mut spec, Some(&pod));
+    assert_eq!(serde_json::to_value(&spec).unwrap(), said);
+}
+
+#[test]
+fn only_cancel_may_change() {
+    let old: StatefulMigrationSpec = serde_json::from_value(world().spec).unwrap();
+    let cancelled = StatefulMigrationSpec {
+        cancel: true,
+        ..old.clone()
+    };
+    assert!(check_update(&old, &old).is_ok());
+    assert!(check_update(&old, &cancelled).is_ok());
+    assert!(
+        check_update(&cancelled, &old)
+            .reasons()
+            .starts_with("spec.cancel: ")
+    );
+    let moved = StatefulMigrationSpec {
+        target_node: Some("node-c".into()),
+        ..cancelled
+    };
+    assert!(
+        check_update(&old, &moved)
+            .reasons()
+            .starts_with("spec: it is immutable but for cancel")
+    );
+}

@@ -1,0 +1,228 @@
+//! What speaks against a source: the field, and what the refusal says.
+
+use serde_json::{Value, json};
+use shadow_core::names;
+
+use crate::world::*;
+
+/// What breaks the rule, the field named, and words of the message (reason and way out).
+pub(super) const SOURCE: &[(Break, &str, &[&str])] = &[
+    (
+        |w| w.pod = Value::Null,
+        "spec.sourcePod",
+        &[
+            "\"orders-0\" does not exist in namespace \"default\"",
+            "kubectl -n default get pods",
+        ],
+    ),
+    (
+        |w| w.pod["status"]["phase"] = "Pending".into(),
+        "spec.sourcePod",
+        &["is Pending, not Running"],
+    ),
+    (
+        |w| w.pod["metadata"]["deletionTimestamp"] = "2026-11-21T10:00:00Z".into(),
+        "spec.sourcePod",
+        &["is being deleted", "wait"],
+    ),
+    (
+        |w| owned_by(w, "DaemonSet"),
+        "spec.sourcePod",
+        &["DaemonSet \"orders\"", "nothing to move"],
+    ),
+    (
+        |w| owned_by(w, "Job"),
+        "spec.sourcePod",
+        &["Job \"orders\"", "run to their end"],
+    ),
+    (
+        |w| {
+            deployed(w);
+            w.owner["status"]["readyReplicas"] = 1.into();
+        },
+        "spec.sourcePod",
+        &["1 of 2 pods of ReplicaSet \"orders-7d9c\" are ready"],
+    ),
+    (
+        |w| {
+            deployed(w);
+            w.owner["spec"]["selector"] = json!({"matchLabels": {"app": "orders"}});
+        },
+        "spec.sourcePod",
+        &["pod-template-hash", "through a Deployment"],
+    ),
+    (
+        |w| {
+            deployed(w);
+            w.owner = Value::Null;
+        },
+        "spec.sourcePod",
+        &["ReplicaSet", "is gone"],
+    ),
+    (
+        |w| {
+            deployed(w);
+            w.spec["migrationStrategy"] = "Sequential".into();
+        },
+        "spec.migrationStrategy",
+        &["StatefulSet", "Use ShadowPod"],
+    ),
+    (
+        |w| {
+            deployed(w);
+            claimed(w, json!(["ReadWriteOnce"]));
+        },
+        "spec.migrationStrategy",
+        &["StatefulSet", "ReadWriteMany"],
+    ),
+    (
+        |w| {
+            bare(w);
+            w.spec["migrationStrategy"] = "Sequential".into();
+        },
+        "spec.migrationStrategy",
+        &["nobody owns pod orders-0", "ShadowPod"],
+    ),
+    (|w| owned_by(w, "Node"), "spec.sourcePod", &["static pod"]),
+    (
+        |w| owned_by(w, "Workflow"),
+        "spec.sourcePod",
+        &["Workflow", "not known here"],
+    ),
+    (
+        |w| w.pod["metadata"]["annotations"]["kubernetes.io/config.mirror"] = "x".into(),
+        "spec.sourcePod",
+        &["static pod"],
+    ),
+    (
+        |w| w.pod["metadata"]["labels"][names::ROLE] = "shadow".into(),
+        "spec.sourcePod",
+        &["stands in for another"],
+    ),
+    (
+        |w| w.migrations.push(other("first", "orders-0", "Restoring")),
+        "spec.sourcePod",
+        &["\"first\"", "Restoring", "spec.cancel"],
+    ),
+    (
+        |w| w.requester.may_delete_pods = false,
+        "spec.sourcePod",
+        &["\"alice\" may not delete pods", "Role"],
+    ),
+    (
+        |w| w.requester.may_create_pods = false,
+        "spec.sourcePod",
+        &["may not create pods"],
+    ),
+    (
+        |w| w.pod["spec"]["runtimeClassName"] = "gvisor".into(),
+        "spec.sourcePod",
+        &["RuntimeClass \"gvisor\""],
+    ),
+    (
+        |w| w.pod["spec"]["hostNetwork"] = true.into(),
+        "spec.sourcePod",
+        &["node's network"],
+    ),
+    (
+        |w| w.pod["spec"]["containers"][0]["ports"][0]["hostPort"] = 80.into(),
+        "spec.sourcePod",
+        &["host port 80", "Service"],
+    ),
+    (
+        |w| w.pod["metadata"]["name"] = "a".repeat(60).into(),
+        "spec.sourcePod",
+        &["exceeds the 63 characters"],
+    ),
+    (
+        |w| anti_affinity(w, json!({"matchLabels": {"app": "orders"}})),
+        "spec.sourcePod",
+        &["podAntiAffinity", "preferred"],
+    ),
+    (
+        |w| {
+            anti_affinity(
+                w,
+                json!({"matchExpressions": [{"key": "app", "operator": "Exists"}]}),
+            )
+        },
+        "spec.sourcePod",
+        &["podAntiAffinity"],
+    ),
+    (
+        |w| {
+            claimed(w, json!(["ReadWriteOnce"]));
+            w.spec["migrationStrategy"] = "ShadowPod".into();
+        },
+        "spec.migrationStrategy",
+        &["\"data-orders-0\"", "one node at a time", "Sequential"],
+    ),
+    (
+        |w| bound_to(w, json!({"hostPath": {"path": "/x"}})),
+        "spec.sourcePod",
+        &["\"data-orders-0\"", "node's own disk"],
+    ),
+    (
+        |w| bound_to(w, json!({"local": {"path": "/x"}})),
+        "spec.sourcePod",
+        &["node's own disk"],
+    ),
+    (
+        |w| {
+            let terms =
+                json!([{"matchExpressions": [{"key": "disk", "operator": "In", "values": ["slow"]}]}]);
+            bound_to(
+                w,
+                json!({"nodeAffinity": {"required": {"nodeSelectorTerms": terms}}}),
+            );
+        },
+        "spec.sourcePod",
+        &["cannot be mounted on node \"node-b\""],
+    ),
+    (
+        |w| w.pod["spec"]["volumes"][0] = json!({"name": "host", "hostPath": {"path": "/x"}}),
+        "spec.sourcePod",
+        &["\"host\"", "hostPath"],
+    ),
+    (
+        |w| w.pod["spec"]["containers"][0]["tty"] = true.into(),
+        "spec.sourcePod",
+        &["terminal", "without tty"],
+    ),
+    (
+        |w| w.pod["spec"]["containers"][0]["resources"] = json!({"limits": {"example.com/gpu": "1"}}),
+        "spec.sourcePod",
+        &["device example.com/gpu"],
+    ),
+    (
+        |w| w.pod["spec"]["resourceClaims"] = json!([{"name": "gpu"}]),
+        "spec.sourcePod",
+        &["resourceClaims"],
+    ),
+    (
+        |w| {
+            claimed(w, json!([]));
+            w.claims.clear();
+        },
+        "spec.sourcePod",
+        &["cannot be found"],
+    ),
+    (
+        second_container,
+        "spec.containerName",
+        &["2 containers and none is named", "pick one of orders, sidecar"],
+    ),
+    (
+        |w| w.spec["containerName"] = "nope".into(),
+        "spec.containerName",
+        &["no container \"nope\"", "orders"],
+    ),
+    (
+        |w| {
+            w.pod["status"]["containerStatuses"][0]["state"] =
+                json!({"waiting": {"reason": "CrashLoopBackOff"}})
+        },
+        "spec.containerName",
+        &["is not running"],
+    ),
+];

@@ -1,0 +1,168 @@
+//! A migration that nothing speaks against, and what can be made wrong about it.
+
+use k8s_openapi::api::apps::v1::{ReplicaSet, StatefulSet};
+use k8s_openapi::api::core::v1::Node;
+use serde_json::{Value, json};
+use shadow_core::api::{StatefulMigration, StatefulMigrationSpec};
+use shadow_core::names;
+use shadow_core::validate::{Facts, Requester, check};
+use shadow_core::workload::Workload;
+
+pub(super) struct World {
+    pub(super) spec: Value,
+    pub(super) pod: Value,
+    pub(super) owner: Value,
+    pub(super) replica_set: bool,
+    pub(super) volumes: Vec<Value>,
+    pub(super) nodes: Vec<Value>,
+    pub(super) claims: Vec<Value>,
+    pub(super) migrations: Vec<Value>,
+    pub(super) requester: Requester,
+}
+
+pub(super) fn node(name: &str) -> Value {
+    let facts = json!({"agent": "0.1.0", "architecture": "x86_64", "kernel": "6.18.5", "criu": "4.2.1",
+        "runtime": "runc 1.3.6", "cpuFeatures": "ab", "handler": true});
+    json!({
+        "metadata": {"name": name, "labels": {names::NODE_READY: "true", "disk": "fast"},
+                     "annotations": {names::NODE_FACTS: facts.to_string()}},
+        "spec": {},
+        "status": {"conditions": [{"type": "Ready", "status": "True"}]}
+    })
+}
+
+pub(super) fn world() -> World {
+    let mut pod: Value = serde_json::from_str(include_str!("../pod_as_returned.json")).unwrap();
+    // The fixture's emptyDir is worth a warning; the good case has none.
+    pod["spec"]["volumes"]
+        .as_array_mut()
+        .unwrap()
+        .retain(|volume| volume.get("emptyDir").is_none());
+    World {
+        spec: json!({"sourcePod": "orders-0", "targetNode": "node-b"}),
+        pod,
+        owner: json!({"metadata": {"name": "orders"}}),
+        replica_set: false,
+        volumes: Vec::new(),
+        nodes: vec![node("node-a"), node("node-b"), node("node-c")],
+        claims: Vec::new(),
+        migrations: Vec::new(),
+        requester: Requester {
+            user: "alice".into(),
+            may_create_pods: true,
+            may_delete_pods: true,
+        },
+    }
+}
+
+pub(super) fn reasons(world: World) -> (Vec<String>, Vec<String>) {
+    let spec: StatefulMigrationSpec = serde_json::from_value(world.spec).unwrap();
+    let facts = Facts {
+        pod: serde_json::from_value(world.pod).unwrap(),
+        owner: owner(world.owner, world.replica_set),
+        volumes: world
+            .volumes
+            .into_iter()
+            .map(|volume| serde_json::from_value(volume).unwrap())
+            .collect(),
+        nodes: world
+            .nodes
+            .into_iter()
+            .map(|node| serde_json::from_value::<Node>(node).unwrap())
+            .collect(),
+        claims: world
+            .claims
+            .into_iter()
+            .map(|claim| serde_json::from_value(claim).unwrap())
+            .collect(),
+        migrations: world.migrations.into_iter().map(migration).collect(),
+        requester: Some(world.requester),
+    };
+    let report = check("move", "default", &spec, &facts);
+    (
+        report.refusals.iter().map(ToString::to_string).collect(),
+        report.warnings,
+    )
+}
+
+pub(super) fn owner(object: Value, replica_set: bool) -> Option<Workload> {
+    if replica_set {
+        let set: Option<ReplicaSet> = serde_json::from_value(object).unwrap();
+        set.map(Workload::from)
+    } else {
+        let set: Option<StatefulSet> = serde_json::from_value(object).unwrap();
+        set.map(Workload::from)
+    }
+}
+
+pub(super) fn migration(value: Value) -> StatefulMigration {
+    let mut whole = json!({"apiVersion": "migration.ms2m.io/v1alpha1", "kind": "StatefulMigration"});
+    whole
+        .as_object_mut()
+        .unwrap()
+        .extend(value.as_object().unwrap().clone());
+    serde_json::from_value(whole).unwrap()
+}
+
+pub(super) fn other(name: &str, pod: &str, phase: &str) -> Value {
+    json!({"metadata": {"name": name}, "spec": {"sourcePod": pod}, "status": {"phase": phase}})
+}
+
+/// The pod's controlling owner becomes one of this kind.
+pub(super) fn owned_by(world: &mut World, kind: &str) {
+    world.pod["metadata"]["ownerReferences"][0]["kind"] = kind.into();
+}
+
+/// It belongs to the ReplicaSet of a Deployment, all of whose pods are ready.
+pub(super) fn deployed(world: &mut World) {
+    owned_by(world, "ReplicaSet");
+    world.replica_set = true;
+    world.owner = json!({
+        "metadata": {"name": "orders-7d9c"},
+        "spec": {"replicas": 2, "selector": {"matchLabels": {"app": "orders", "pod-template-hash": "7d9c"}}},
+        "status": {"replicas": 2, "readyReplicas": 2},
+    });
+}
+
+/// Nobody owns it.
+pub(super) fn bare(world: &mut World) {
+    world.pod["metadata"]["ownerReferences"] = json!([]);
+    world.owner = Value::Null;
+}
+
+/// The claim of [`claimed`] is bound to a volume of this kind.
+pub(super) fn bound_to(world: &mut World, spec: Value) {
+    claimed(world, json!(["ReadWriteMany"]));
+    world.claims[0]["spec"]["volumeName"] = "pv-1".into();
+    world
+        .volumes
+        .push(json!({"metadata": {"name": "pv-1"}, "spec": spec}));
+}
+
+pub(super) fn claimed(world: &mut World, modes: Value) {
+    let volume = json!({"name": "data", "persistentVolumeClaim": {"claimName": "data-orders-0"}});
+    world.pod["spec"]["volumes"].as_array_mut().unwrap().push(volume);
+    world
+        .claims
+        .push(json!({"metadata": {"name": "data-orders-0"}, "spec": {"accessModes": modes}}));
+}
+
+pub(super) fn second_container(world: &mut World) {
+    let mut sidecar = world.pod["spec"]["containers"][0].clone();
+    sidecar["name"] = "sidecar".into();
+    world.pod["spec"]["containers"]
+        .as_array_mut()
+        .unwrap()
+        .push(sidecar);
+}
+
+pub(super) fn anti_affinity(world: &mut World, selector: Value) {
+    world.pod["spec"]["affinity"] = json!({"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [
+        {"topologyKey": "kubernetes.io/hostname", "labelSelector": selector}]}});
+}
+
+pub(super) fn no_annotations(world: &mut World) {
+    world.pod["metadata"]["annotations"] = json!({});
+}
+
+pub(super) type Break = fn(&mut World);
