@@ -5,7 +5,6 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use super::{Bench, exact_messages, kept_every_promise, nothing_left};
-use crate::cluster::Cluster;
 use crate::stage::{self, Load, Oracle, Sample};
 
 pub(super) const POD: &str = "orders-0";
