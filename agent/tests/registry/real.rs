@@ -68,6 +68,14 @@ async fn layer_of(registry: &process::Registry, image: &str) -> String {
     manifest["layers"][0]["digest"].as_str().unwrap().to_owned()
 }
 
+fn names_in(tar: &[u8]) -> Vec<String> {
+    let mut archive = tar::Archive::new(tar);
+    let entries = archive.entries().unwrap();
+    entries
+        .map(|entry| entry.unwrap().path().unwrap().display().to_string())
+        .collect()
+}
+
 #[tokio::test]
 async fn the_image_is_one_that_runtimes_recognise() {
     let registry = process::plain(true);
@@ -124,13 +132,7 @@ async fn the_image_is_one_that_runtimes_recognise() {
             sha256(&tar),
             "a runtime would refuse the layer"
         );
-        let mut archive = tar::Archive::new(&tar[..]);
-        members.extend(
-            archive
-                .entries()
-                .unwrap()
-                .map(|entry| entry.unwrap().path().unwrap().display().to_string()),
-        );
+        members.extend(names_in(&tar));
     }
     members.sort();
     let expected = [
