@@ -135,9 +135,11 @@ mod tests {
         assert_eq!(manifest.to_json().unwrap(), sample(|_| {}));
     }
 
+    type Lie = fn(&mut ImageManifest);
+
     #[test]
     fn each_lie_is_named() {
-        let lies: [(&str, fn(&mut ImageManifest)); 5] = [
+        let lies: [(&str, Lie); 5] = [
             ("another archive", |m| m.annotations.clear()),
             ("no layer", |m| m.layers.clear()),
             ("layer is", |m| m.layers[0].media_type = "text/plain".to_owned()),
