@@ -3,6 +3,7 @@
 mod backends;
 mod bystanders;
 mod cancel;
+mod concurrency;
 mod failures;
 mod kills;
 mod reference;
@@ -68,6 +69,8 @@ const TESTS: &[(&str, Test)] = &[
         "bad input is answered within 5 s and changes nothing",
         refusals::all,
     ),
+    ("several pods move at once", concurrency::different_pods),
+    ("of many moves of one pod one is made", concurrency::one_pod),
     ("a cancelled move is undone or finishes", cancel::by_command),
     ("a deleted move never stops its pod", cancel::by_deletion),
     (
