@@ -41,6 +41,7 @@ pub async fn occupy(
     }
     for name in leases(plan) {
         if let Some(holder) = take(ctx, &name, &uid, &all).await? {
+            vacate(ctx, migration, plan).await?;
             return Ok(Turn::Refuse(format!(
                 "StatefulMigration with UID {holder} is moving the same pod or the consumer of the same queue already \
                  (Lease {}/{name})",

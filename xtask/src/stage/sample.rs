@@ -270,6 +270,13 @@ pub(crate) fn leftovers(cluster: &Cluster) -> Result<Vec<String>> {
     for rule in rules["items"].as_array().into_iter().flatten() {
         found.push(format!("webhook configuration {}", rule["metadata"]["name"]));
     }
+    let leases = get(cluster, &["leases", "--namespace=shadow-system"])?;
+    for lease in leases["items"].as_array().into_iter().flatten() {
+        let name = lease["metadata"]["name"].as_str().unwrap_or_default();
+        if name.starts_with("pod-") || name.starts_with("queue-") {
+            found.push(format!("Lease {name}"));
+        }
+    }
     for node in Cluster::node_names() {
         let mut list = cluster.run_on_node(node, "find")?;
         list.args(["/run/shadow/keys", "-mindepth", "1", "-maxdepth", "1"]);
