@@ -93,6 +93,16 @@ impl QueueFacts {
     pub fn single_active(&self) -> bool {
         self.arguments.get("x-single-active-consumer") == Some(&Value::Bool(true))
     }
+
+    /// A single-active quorum queue counts its active consumer and lists those that wait as well.
+    fn consumers_are_known(&self) -> bool {
+        let listed = u64::try_from(self.consumers.len()).unwrap_or(u64::MAX);
+        if self.single_active() && self.kind == QueueKind::Quorum {
+            self.consumer_count == 0 || self.consumers.iter().any(|consumer| consumer.active)
+        } else {
+            listed == self.consumer_count
+        }
+    }
 }
 
 impl Broker {
@@ -136,16 +146,15 @@ impl Broker {
         Ok(ours.map(ConsumerFacts::from).collect())
     }
 
-    /// The same for a preflight, which names consumers: waits until statistics list as many of them as there are now,
-    /// at most one statistics interval. After that `consumers` is what it is.
+    /// The same for a preflight, which names consumers: waits until statistics list as many of them as there are now, and
+    /// which one is active where only one is, at most one statistics interval. After that `consumers` is what it is.
     pub async fn describe_with_consumers(&self, name: &str) -> Result<Option<QueueFacts>, BrokerError> {
         let deadline = Instant::now() + STATISTICS;
         loop {
             let Some(facts) = self.describe(name).await? else {
                 return Ok(None);
             };
-            let known = u64::try_from(facts.consumers.len()) == Ok(facts.consumer_count);
-            if known || Instant::now() >= deadline {
+            if facts.consumers_are_known() || Instant::now() >= deadline {
                 return Ok(Some(facts));
             }
             tokio::time::sleep(LOOK_AGAIN).await;

@@ -92,6 +92,11 @@ impl Application {
     /// Kills it: the kernel closes its socket, without a word of AMQP.
     pub(crate) async fn kill(self) -> Memory {
         self.lock_out();
+        // Only then does the process end: it must find no way to say goodbye.
+        until("its connection is cut", || async {
+            (self.proxy.open() == 0).then_some(())
+        })
+        .await;
         self.task.abort();
         assert!(
             self.task.await.unwrap_err().is_cancelled(),

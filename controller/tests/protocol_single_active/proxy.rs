@@ -1,7 +1,7 @@
 //! A TCP proxy before the broker: cuts connections, takes no more, or swallows what the broker says.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -23,6 +23,7 @@ struct Rules {
     locked: AtomicBool,
     mute: AtomicBool,
     heard: AtomicU64,
+    open: AtomicUsize,
 }
 
 impl Proxy {
@@ -53,6 +54,11 @@ impl Proxy {
     /// Ends every connection that is open now.
     pub(crate) fn cut(&self) {
         self.cuts.send_modify(|cuts| *cuts += 1);
+    }
+
+    /// Connections that are open now, on both sides.
+    pub(crate) fn open(&self) -> usize {
+        self.rules.open.load(Ordering::SeqCst)
     }
 
     /// New connections are closed at once.
@@ -87,10 +93,12 @@ async fn accept(listener: TcpListener, rules: Arc<Rules>, cut: watch::Receiver<u
         cut.mark_unchanged();
         tokio::spawn(async move {
             let broker = TcpStream::connect(("127.0.0.1", broker)).await.unwrap();
+            rules.open.fetch_add(1, Ordering::SeqCst);
             tokio::select! {
                 _ = cut.changed() => {}
                 () = forward(client, broker, &rules) => {}
             }
+            rules.open.fetch_sub(1, Ordering::SeqCst);
         });
     }
 }

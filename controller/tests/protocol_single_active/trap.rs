@@ -30,16 +30,20 @@ async fn an_application_that_dies_with_messages_in_hand_is_noticed_and_named() {
     let HoldProof::Trapped(why) = scene.broker.prove_settled(&hold, &witness).await.unwrap() else {
         panic!("a dead consumer was not noticed");
     };
-    assert!(why.contains(&scene.queue) && why.contains("rebalance"), "{why}");
+    assert!(
+        why.contains(&scene.queue) && why.contains("transfer_leadership"),
+        "{why}"
+    );
 
     // What would happen, and how a person is told what it is.
     hold.release().await.unwrap();
-    let dead = until("the dead consumer is listed", || async {
-        let dead = scene.broker.dead_consumers(&scene.queue).await.unwrap();
-        (!dead.is_empty()).then_some(dead)
-    })
-    .await;
-    assert_eq!((dead.len(), dead[0].peer_host.as_str()), (1, ""));
+    let Some(finding) = scene.broker.blocked_by_dead(&scene.queue).await.unwrap() else {
+        panic!("the dead consumer was not noticed");
+    };
+    assert!(
+        finding.contains(&scene.queue) && finding.contains("transfer_leadership"),
+        "{finding}"
+    );
     assert_eq!(restarted.applied(), 0, "the dead consumer has the queue");
     let refused = scene.facts().await.can_be_held_single_active().unwrap_err();
     assert!(refused.to_string().contains("dead"), "{refused}");
@@ -65,7 +69,7 @@ async fn an_application_that_dies_after_the_proof_leaves_nothing_behind() {
     assert!(matches!(looked, HoldProof::Trapped(_)), "{looked:?}");
     hold.release().await.unwrap();
     source.has_applied(10).await;
-    scene.witness().await;
-    assert_eq!(scene.broker.dead_consumers(&scene.queue).await.unwrap(), []);
+    assert_eq!(scene.broker.blocked_by_dead(&scene.queue).await.unwrap(), None);
+    scene.facts().await.can_be_held_single_active().unwrap();
     source.kill().await;
 }

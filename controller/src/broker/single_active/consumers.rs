@@ -4,10 +4,11 @@
 //! change of who is active, show up to 5 s late. So "it is gone" and "it was there and still is" are proofs, "it is not
 //! there yet" is none.
 //!
-//! The dead: when the application's channel ends while a hold waits and messages are unacknowledged, the queue returns
-//! the messages but keeps the consumer in its waiting list, where nothing lists it. Once the hold is released it becomes
-//! the active one, is given messages that nobody will ever acknowledge, and the queue stands still. Only then the list
-//! shows it: active, and without a channel.
+//! The dead: when the application's connection breaks while a hold waits and messages are unacknowledged, the queue
+//! returns the messages but keeps the consumer in its waiting list, where nothing lists it. Once the hold is released it
+//! becomes the active one, is given messages that nobody will ever acknowledge, and the queue stands still. For some
+//! seconds the management API then lists it, active and without a channel, and later not at all: what stays is a queue
+//! that counts an active consumer while no living one is active.
 
 use std::time::Instant;
 
@@ -16,7 +17,12 @@ use shadow_core::api::Witness;
 use super::{LAST, PRIORITY};
 use crate::broker::facts::{LOOK_AGAIN, STATISTICS};
 use crate::broker::witness::connection_of;
-use crate::broker::{Broker, BrokerError, ConsumerFacts};
+use crate::broker::{Broker, BrokerError, ConsumerFacts, QueueSeen};
+
+/// What removes a dead consumer: tried by restarting a queue's only member, and by a transfer in a cluster.
+pub(super) const CURE: &str = "a new leader forgets it: `rabbitmq-queues transfer_leadership --vhost VHOST QUEUE NODE` in a \
+                               cluster, a restart of RabbitMQ on a single node; `rabbitmqctl list_consumers` shows it as \
+                               active, with a channel that `rabbitmqctl list_channels` does not have";
 
 /// Consumers of a queue as the management API lists them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +37,11 @@ impl ConsumerFacts {
     /// Whether it is a hold of ours or the rehearsal of one, of this controller or another.
     pub fn is_hold(&self) -> bool {
         [PRIORITY, LAST].map(i64::from).contains(&self.priority)
+    }
+
+    /// Whether it lives and is the one that gets messages.
+    fn is_served(&self) -> bool {
+        self.active && (self.is_hold() || !self.channel.is_empty())
     }
 
     /// Whether it consumes over this connection.
@@ -74,18 +85,28 @@ impl Broker {
         Ok(!self.connection_lives(connection).await?)
     }
 
-    /// Consumers of the queue that have no channel, watched for one statistics interval since a live one may be listed
-    /// before its channel is. Returns at once when there is none; a dead one shows up to 5 s after the release.
+    /// Whether a dead consumer has the queue, in words for a person; to be asked after a release. Watches for one
+    /// statistics interval (6 s) before it says so, since the list is late to show who is active; returns at once when
+    /// it shows a living one. Consumers over AMQP 1.0 other than holds cannot be told from dead ones.
     ///
     /// # Errors
     /// As [`single_active_consumers`](Self::single_active_consumers).
-    pub async fn dead_consumers(&self, queue: &str) -> Result<Vec<ConsumerFacts>, BrokerError> {
+    pub async fn blocked_by_dead(&self, queue: &str) -> Result<Option<String>, BrokerError> {
         let deadline = Instant::now() + STATISTICS;
         loop {
-            let mut suspects = self.single_active_consumers(queue).await?.application;
-            suspects.retain(|consumer| consumer.channel.is_empty());
-            if suspects.is_empty() || Instant::now() >= deadline {
-                return Ok(suspects);
+            let counted = match self.queue(queue).await? {
+                QueueSeen::Present { consumers, .. } => consumers,
+                QueueSeen::Absent => 0,
+            };
+            let listed = self.consumers(queue).await?;
+            if counted == 0 || listed.iter().any(ConsumerFacts::is_served) {
+                return Ok(None);
+            }
+            if Instant::now() >= deadline {
+                return Ok(Some(format!(
+                    "queue {queue} delivers to a dead consumer and to nobody else: it has an active consumer, and none of \
+                     those that live is it. The application's connection broke while the queue was held; {CURE}"
+                )));
             }
             tokio::time::sleep(LOOK_AGAIN).await;
         }

@@ -3,6 +3,7 @@
 //! Guarantee: what would make a hold inexact, endless or without effect is refused before anything is touched, with the
 //! property in the way and the way out.
 
+use super::consumers::CURE;
 use crate::broker::{BrokerError, ConsumerFacts, QueueFacts, QueueKind};
 
 impl QueueFacts {
@@ -55,18 +56,30 @@ impl QueueFacts {
                  to 5 s late)"
                     .to_owned(),
             ),
-            [only] => wrong_consumer(only),
+            [only] => wrong_consumer(only).or_else(|| self.passed_over(only)),
             several => {
                 let who: Vec<String> = several.iter().map(|c| named(c)).collect();
                 Some(format!(
                     "consumers: it has {}, [{}]; a standby would be served as soon as the pod is stopped. Stop all but the pod \
-                     that is moved (a pod deleted with --force may still run); one that stays without an address is the \
-                     remainder of a dead one, which a new leader forgets (`rabbitmq-queues rebalance quorum`)",
+                     that is moved (a pod deleted with --force may still run). If one stays without an address, it is dead: \
+                     {CURE}",
                     several.len(),
                     who.join(", ")
                 ))
             }
         }
+    }
+
+    /// Who is alone and not served has somebody unseen before it.
+    fn passed_over(&self, only: &ConsumerFacts) -> Option<String> {
+        let held = self.consumers.iter().any(ConsumerFacts::is_hold);
+        (!held && !only.active).then(|| {
+            format!(
+                "consumer {}, active: it waits although nobody else is listed. The one before it may just have gone (wait \
+                 5 s); if this stays, that one is dead: {CURE}",
+                named(only)
+            )
+        })
     }
 }
 
@@ -88,8 +101,7 @@ fn wrong_consumer(consumer: &ConsumerFacts) -> Option<String> {
     consumer.channel.is_empty().then(|| {
         format!(
             "consumer {who}, channel: the broker does not tell over which connection it consumes; it just connected (wait 5 s), \
-             speaks AMQP 1.0 (use AMQP 0-9-1), or is the remainder of a dead one (move the queue's leader: \
-             `rabbitmq-queues rebalance quorum`)"
+             speaks AMQP 1.0 (use AMQP 0-9-1), or is dead: {CURE}"
         )
     })
 }
@@ -166,7 +178,11 @@ mod tests {
         };
         single_active(vec![below]).can_be_held_single_active().unwrap();
         // Looked at again during a hold.
-        single_active(vec![consumer(), hold()])
+        let waiting = ConsumerFacts {
+            active: false,
+            ..consumer()
+        };
+        single_active(vec![waiting, hold()])
             .can_be_held_single_active()
             .unwrap();
     }
@@ -210,6 +226,7 @@ mod tests {
             (with(|c| c.manual_ack = false), "no-ack"),
             (with(|c| c.priority = 1), "x-priority"),
             (with(|c| c.channel.clear()), "channel"),
+            (with(|c| c.active = false), "active"),
         ];
         for (facts, property) in cases {
             let error = facts.can_be_held_single_active().unwrap_err().to_string();

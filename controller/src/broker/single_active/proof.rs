@@ -2,7 +2,7 @@
 
 use shadow_core::api::Witness;
 
-use super::consumers::known;
+use super::consumers::{CURE, known};
 use super::{HoldState, SingleActiveHold};
 use crate::broker::{Broker, BrokerError, QueueSeen};
 
@@ -111,9 +111,7 @@ impl Broker {
         Ok(Some(format!(
             "the application's consumer on {queue} (connection {connection}) ended while the queue was held; consumers now: \
              [{}]. If it held messages, RabbitMQ keeps its dead consumer first in line, and once the hold ends the queue \
-             delivers to it and to nobody else. A new leader forgets it: in a cluster move the queue's leader \
-             (`rabbitmq-queues rebalance quorum`), on a single node restart RabbitMQ; look for a consumer that is active \
-             and has no channel in `rabbitmqctl list_consumers`",
+             delivers to it and to nobody else; {CURE}",
             others.join(", ")
         )))
     }
