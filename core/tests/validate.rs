@@ -489,18 +489,6 @@ fn fields_without_effect_and_risks_are_warned_of() {
             "spec.checkpointImageRepository",
         ),
         (
-            |w| w.spec["checkpointImageSecretRef"] = "r".into(),
-            "spec.checkpointImageSecretRef",
-        ),
-        (
-            |w| {
-                w.spec["transferMode"] = "Registry".into();
-                w.spec["checkpointImageRepository"] = "r.example.org/a".into();
-                w.spec["keepCheckpointImage"] = true.into();
-            },
-            "spec.keepCheckpointImage",
-        ),
-        (
             |w| w.spec["messageQueueConfig"] = json!({"brokerUrl": "amqp://u:secret@h"}),
             "spec.messageQueueConfig.brokerUrl",
         ),
@@ -520,6 +508,28 @@ fn fields_without_effect_and_risks_are_warned_of() {
             "postStart",
         ),
     ];
+    each_is_warned_of(table);
+}
+
+#[test]
+fn images_in_a_registry_are_warned_of_where_they_have_no_effect_or_stay() {
+    each_is_warned_of(&[
+        (
+            |w| w.spec["checkpointImageSecretRef"] = "r".into(),
+            "spec.checkpointImageSecretRef",
+        ),
+        (
+            |w| {
+                w.spec["transferMode"] = "Registry".into();
+                w.spec["checkpointImageRepository"] = "r.example.org/a".into();
+                w.spec["keepCheckpointImage"] = true.into();
+            },
+            "spec.keepCheckpointImage",
+        ),
+    ]);
+}
+
+fn each_is_warned_of(table: &[(Break, &str)]) {
     for (row, (change, word)) in table.iter().enumerate() {
         let mut world = world();
         change(&mut world);

@@ -124,13 +124,7 @@ async fn the_image_is_one_that_runtimes_recognise() {
             sha256(&tar),
             "a runtime would refuse the layer"
         );
-        let mut archive = tar::Archive::new(&tar[..]);
-        members.extend(
-            archive
-                .entries()
-                .unwrap()
-                .map(|entry| entry.unwrap().path().unwrap().display().to_string()),
-        );
+        members.extend(names(&tar));
     }
     members.sort();
     let expected = [
@@ -143,6 +137,14 @@ async fn the_image_is_one_that_runtimes_recognise() {
         "status.dump",
     ];
     assert_eq!(members, expected);
+}
+
+fn names(tar: &[u8]) -> Vec<String> {
+    let mut archive = tar::Archive::new(tar);
+    let entries = archive.entries().unwrap();
+    entries
+        .map(|entry| entry.unwrap().path().unwrap().display().to_string())
+        .collect()
 }
 
 fn sha256(content: &[u8]) -> String {
