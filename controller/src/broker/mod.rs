@@ -16,6 +16,7 @@ mod lane;
 mod link;
 mod management;
 mod permissions;
+pub mod port;
 mod refusal;
 mod removal;
 mod seen;
