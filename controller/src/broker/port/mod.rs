@@ -22,10 +22,12 @@ mod change;
 mod helpers;
 mod plan;
 mod preconditions;
+mod sequence;
 mod topology;
 mod verbs;
 
 pub use plan::{Change, Goal, next_change};
 pub use preconditions::ExchangeFacts;
+pub use sequence::{HELP_AFTER, Seen, Source, Verb, after_release, towards_park, worked_off};
 pub use topology::{Port, PortState, Route, Topology};
 pub use verbs::{SETTLE, Turned};
