@@ -20,6 +20,7 @@ pub mod port;
 mod refusal;
 mod removal;
 mod seen;
+mod starving;
 mod witness;
 
 pub use address::BrokerAddress;
@@ -30,3 +31,4 @@ pub use link::Broker;
 pub use permissions::{Needs, Sufficiency};
 pub use removal::{Drained, Drainedness, Removal};
 pub use seen::QueueSeen;
+pub use starving::Starving;

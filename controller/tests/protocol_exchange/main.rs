@@ -25,4 +25,5 @@ mod refusals;
 #[allow(dead_code, reason = "the tests of Park use the rest")]
 #[path = "../protocol_park/scene.rs"]
 mod scene;
+mod starved;
 mod strays;

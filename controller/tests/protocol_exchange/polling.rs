@@ -13,6 +13,7 @@ use lapin::options::{
 use lapin::types::FieldTable;
 use lapin::{Channel, Connection, Consumer};
 use serde_json::Value;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
@@ -28,9 +29,12 @@ const PREFETCH: u16 = 50;
 pub(crate) struct Polling {
     memory: Arc<Mutex<Memory>>,
     task: JoinHandle<()>,
+    freezer: watch::Sender<bool>,
 }
 
 struct Process {
+    /// As the kernel's freezer: true stops it wherever it is, without its knowing.
+    frozen: watch::Receiver<bool>,
     control: String,
     primary: String,
     memory: Arc<Mutex<Memory>>,
@@ -56,11 +60,25 @@ impl Polling {
         let memory = Arc::new(Mutex::new(memory));
         let (primary, control) = (scene.primary(), format!("ms2m.control.{pod}"));
         let mind = memory.clone();
+        let (freezer, frozen) = watch::channel(false);
         let task = tokio::spawn(async move {
             sleep(asleep).await;
-            Process::connect(primary, control, mind).await.serve().await;
+            Process::connect(primary, control, mind, frozen).await.serve().await;
         });
-        Self { memory, task }
+        Self {
+            memory,
+            task,
+            freezer,
+        }
+    }
+
+    /// Stops it where it is, between two instructions.
+    pub(crate) fn freeze(&self) {
+        self.freezer.send(true).unwrap();
+    }
+
+    pub(crate) fn thaw(&self) {
+        self.freezer.send(false).unwrap();
     }
 
     /// A copy of its memory, now.
@@ -88,7 +106,12 @@ impl Polling {
 }
 
 impl Process {
-    async fn connect(primary: String, control: String, memory: Arc<Mutex<Memory>>) -> Self {
+    async fn connect(
+        primary: String,
+        control: String,
+        memory: Arc<Mutex<Memory>>,
+        frozen: watch::Receiver<bool>,
+    ) -> Self {
         let connection = connection().await;
         let channel = connection.create_channel().await.unwrap();
         channel.basic_qos(PREFETCH, BasicQosOptions::default()).await.unwrap();
@@ -96,6 +119,7 @@ impl Process {
         let replay = memory.lock().unwrap().replay.clone();
         let serving = consume(&channel, replay.as_deref().unwrap_or(&primary)).await;
         Self {
+            frozen,
             control,
             primary,
             memory,
@@ -108,6 +132,7 @@ impl Process {
 
     async fn serve(mut self) {
         loop {
+            self.thawed().await;
             if let Some(given) = self.serving.next().now_or_never() {
                 self.apply(given.unwrap().unwrap()).await;
                 continue;
@@ -156,11 +181,17 @@ impl Process {
         self.serving = consume(&self.channel, &queue).await;
     }
 
+    async fn thawed(&mut self) {
+        self.frozen.wait_for(|frozen| !frozen).await.unwrap();
+    }
+
     async fn apply(&mut self, message: Delivery) {
         sleep(WORK).await;
+        self.thawed().await;
         let body: Value = serde_json::from_slice(&message.data).unwrap();
         let applied = (body["publisher"].as_u64().unwrap(), body["seq"].as_u64().unwrap());
         self.memory.lock().unwrap().applied.push(applied);
+        self.thawed().await;
         assert!(message.acker.ack(BasicAckOptions::default()).await.unwrap());
     }
 }
