@@ -150,7 +150,10 @@ impl Management {
     }
 
     /// An exchange's document; `None` when there is no such exchange.
-    pub(super) async fn exchange<T: DeserializeOwned>(&self, exchange: &str) -> Result<Option<T>, BrokerError> {
+    pub(super) async fn exchange<T: DeserializeOwned>(
+        &self,
+        exchange: &str,
+    ) -> Result<Option<T>, BrokerError> {
         let (vhost, exchange) = (&self.vhost, segment(exchange));
         self.get(&format!("/exchanges/{vhost}/{exchange}")).await
     }

@@ -48,7 +48,11 @@ impl Broker {
         }
     }
 
-    pub(super) fn note(&self, missing: &mut Vec<String>, tried: Result<(), BrokerError>) -> Result<(), BrokerError> {
+    pub(super) fn note(
+        &self,
+        missing: &mut Vec<String>,
+        tried: Result<(), BrokerError>,
+    ) -> Result<(), BrokerError> {
         let Err(error) = tried else { return Ok(()) };
         let BrokerError::Forbidden {
             user,

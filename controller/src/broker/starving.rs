@@ -8,12 +8,13 @@
 //! - nothing is acknowledged, copied or kept here.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::StreamExt;
 use lapin::options::BasicConsumeOptions;
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Connection, Consumer};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::{Broker, BrokerError, refusal};
@@ -25,20 +26,19 @@ const OPERATION: &str = "take messages aside";
 /// Holds what was ready in a queue until it is let go or dropped.
 #[derive(Debug)]
 pub struct Starving {
-    host: String,
-    connection: Connection,
-    counted: JoinHandle<()>,
     held: Arc<AtomicU64>,
-    over: Arc<AtomicBool>,
+    holding: JoinHandle<Result<(), BrokerError>>,
+    /// Dropped, it ends the holding.
+    _hold: oneshot::Sender<()>,
 }
 
 impl Broker {
     /// Begins to take everything that is ready in a classic queue, on a connection of its own.
     ///
-    /// The broker leaves a consumer out while more than 200 of its messages are on their way to it, and then serves the
-    /// next one. So the application must be unable to take any meanwhile: its container is frozen, with a limited prefetch,
-    /// for at least [`SETTLE`](super::port::SETTLE) before and until the queue has nothing ready. After that it runs again,
-    /// and nothing must come to the queue in bursts of 200: put a fence before it.
+    /// The broker leaves a consumer out while 200 of its messages are on their way to it, and serves the next one
+    /// meanwhile. So the application must be unable to take any until the queue has nothing ready: its container is
+    /// frozen (and its prefetch limited) from at least [`SETTLE`](super::port::SETTLE) before this call until then, or
+    /// until this consumer is gone from the queue. After that it runs again, and a fence keeps new messages away.
     pub async fn starve(&self, queue: &str) -> Result<Starving, BrokerError> {
         let failed = |error: lapin::Error| refusal::of_call(&self.endpoint, OPERATION, queue, &error);
         let connection = self.open("hold back").await?;
@@ -49,23 +49,45 @@ impl Broker {
             .basic_consume(queue.into(), "".into(), BasicConsumeOptions::default(), first)
             .await
             .map_err(failed)?;
-        let (held, over) = (Arc::<AtomicU64>::default(), Arc::<AtomicBool>::default());
+        let held = Arc::<AtomicU64>::default();
+        let (hold, let_go) = oneshot::channel();
+        let host = self.endpoint.host.clone();
         Ok(Starving {
-            host: self.endpoint.host.clone(),
-            connection,
-            counted: tokio::spawn(count(consumer, held.clone(), over.clone())),
+            holding: tokio::spawn(hold_until(let_go, connection, consumer, held.clone(), host)),
             held,
-            over,
+            _hold: hold,
         })
     }
 }
 
 /// Reads on, so that the broker can write on. What is read is forgotten; the broker keeps it.
-async fn count(mut consumer: Consumer, held: Arc<AtomicU64>, over: Arc<AtomicBool>) {
-    while let Some(Ok(_)) = consumer.next().await {
-        held.fetch_add(1, Ordering::Relaxed);
+///
+/// Ends with the connection, never with a cancel: a consumer that is cancelled keeps what it was given, and what is
+/// newer would go to the application.
+async fn hold_until(
+    mut let_go: oneshot::Receiver<()>,
+    connection: Connection,
+    mut consumer: Consumer,
+    held: Arc<AtomicU64>,
+    host: String,
+) -> Result<(), BrokerError> {
+    let lost = |reason: String| BrokerError::Lost {
+        host: host.clone(),
+        operation: OPERATION,
+        reason,
+    };
+    loop {
+        tokio::select! {
+            _ = &mut let_go => break,
+            message = consumer.next() => match message {
+                Some(Ok(_)) => { held.fetch_add(1, Ordering::Relaxed); }
+                Some(Err(error)) => return Err(lost(error.to_string())),
+                None => return Err(lost("the broker ended the consumer".to_owned())),
+            },
+        }
     }
-    over.store(true, Ordering::Relaxed);
+    let closed = connection.close(200, "done".into()).await;
+    closed.map_err(|error| lost(error.to_string()))
 }
 
 impl Starving {
@@ -74,34 +96,18 @@ impl Starving {
         self.held.load(Ordering::Relaxed)
     }
 
-    /// Whether the connection ended by itself: then everything is back in the queue, in order, and the application is
-    /// served again.
+    /// Whether it ended by itself: then everything is back in the queue, in order, and the application is served again.
     pub fn lost(&self) -> bool {
-        self.over.load(Ordering::Relaxed) || !self.connection.status().connected()
+        self.holding.is_finished()
     }
 
-    /// Lets go. When it returns, the broker is putting everything back; it is there when the queue counts nothing
-    /// unacknowledged any more.
+    /// Lets go. Everything is back when the queue counts nothing unacknowledged any more.
+    ///
+    /// # Errors
+    /// [`BrokerError::Lost`] when the connection had ended before, which puts everything back as well.
     pub async fn let_go(self) -> Result<(), BrokerError> {
-        let lost = self.lost();
-        let closed = self.connection.close(200, "done".into()).await;
-        self.counted.abort();
-        match closed {
-            Ok(()) => Ok(()),
-            // It was gone before, and the messages with it.
-            Err(_) if lost => Ok(()),
-            Err(error) => Err(BrokerError::Lost {
-                host: self.host.clone(),
-                operation: OPERATION,
-                reason: error.to_string(),
-            }),
-        }
-    }
-}
-
-impl Drop for Starving {
-    /// The reader has a hand on the connection, too: without it, the connection ends with this.
-    fn drop(&mut self) {
-        self.counted.abort();
+        let Self { holding, _hold, .. } = self;
+        drop(_hold);
+        holding.await.unwrap_or(Ok(()))
     }
 }

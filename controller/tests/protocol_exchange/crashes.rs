@@ -93,17 +93,17 @@ async fn run(goal: Goal, changes: usize) -> bool {
         }
     }
     let sent = load.stop().await;
-    let (own, behind) = (
-        contents(&scene, &primary).await,
-        contents(&scene, &backlog).await,
-    );
+    let (own, behind) = (contents(&scene, &primary).await, contents(&scene, &backlog).await);
     for (publisher, count) in (0..).zip(sent) {
         let (own, behind) = (of(publisher, &own), of(publisher, &behind));
         let first = behind.first().copied().expect("messages came during the fence");
         let (old, new) = own.split_at(own.partition_point(|seq| *seq < first));
         let handed: Vec<u64> = [old, behind.as_slice(), new].concat();
         let wanted: Vec<u64> = (0..count).collect();
-        assert_eq!(handed, wanted, "publisher {publisher}, {goal:?} after {changes} changes");
+        assert_eq!(
+            handed, wanted,
+            "publisher {publisher}, {goal:?} after {changes} changes"
+        );
     }
     crashed
 }

@@ -167,6 +167,10 @@ impl<'a> Driver<'a> {
             .iter()
             .map(|(at, verb)| format!("{:.2} {verb:?}", at.as_secs_f32()))
             .collect();
-        eprintln!("{title}: {} | {:.2} s", steps.join(", "), self.begun.elapsed().as_secs_f32());
+        eprintln!(
+            "{title}: {} | {:.2} s",
+            steps.join(", "),
+            self.begun.elapsed().as_secs_f32()
+        );
     }
 }

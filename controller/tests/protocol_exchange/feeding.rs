@@ -146,8 +146,12 @@ impl Feeding {
                 durable: true,
                 ..ExchangeDeclareOptions::default()
             };
-            let declared =
-                channel.exchange_declare(exchange.as_str().into(), kind.clone(), options, FieldTable::default());
+            let declared = channel.exchange_declare(
+                exchange.as_str().into(),
+                kind.clone(),
+                options,
+                FieldTable::default(),
+            );
             declared.await.unwrap();
         }
         for binding in &self.bindings {

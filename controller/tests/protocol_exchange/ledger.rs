@@ -50,6 +50,10 @@ pub(crate) async fn contents(scene: &Scene, queue: &str) -> Vec<(u64, u64)> {
         assert!(message.acker.ack(BasicAckOptions::default()).await.unwrap());
     }
     connection.close(200, "done".into()).await.unwrap();
-    assert_eq!(scene.counts(queue).await.0, 0, "{queue} got more than was counted");
+    assert_eq!(
+        scene.counts(queue).await.0,
+        0,
+        "{queue} got more than was counted"
+    );
     all
 }

@@ -73,8 +73,14 @@ async fn mirrored(scene: &Scene, waiting: u64, rate: u32) -> Mirrored<'_> {
 
 async fn nothing_of_ours_is_left(driver: &Driver<'_>) {
     let broker = &driver.scene.broker;
-    assert_eq!(broker.port_state(&driver.port).await.unwrap(), PortState::NotAdopted);
-    for queue in [names::backlog_queue(&driver.key), names::mirror_queue(&driver.key)] {
+    assert_eq!(
+        broker.port_state(&driver.port).await.unwrap(),
+        PortState::NotAdopted
+    );
+    for queue in [
+        names::backlog_queue(&driver.key),
+        names::mirror_queue(&driver.key),
+    ] {
         assert_eq!(broker.queue(&queue).await.unwrap(), QueueSeen::Absent, "{queue}");
     }
 }
@@ -82,7 +88,8 @@ async fn nothing_of_ours_is_left(driver: &Driver<'_>) {
 async fn ends_exact(load: Load, last: Application) {
     last.has_applied(last.applied() + 1).await;
     let sent = load.stop().await;
-    last.has_applied(usize::try_from(sent.iter().sum::<u64>()).unwrap()).await;
+    last.has_applied(usize::try_from(sent.iter().sum::<u64>()).unwrap())
+        .await;
     assert_exact(&last.kill().await, &sent);
 }
 

@@ -63,7 +63,10 @@ impl Polling {
         let (freezer, frozen) = watch::channel(false);
         let task = tokio::spawn(async move {
             sleep(asleep).await;
-            Process::connect(primary, control, mind, frozen).await.serve().await;
+            Process::connect(primary, control, mind, frozen)
+                .await
+                .serve()
+                .await;
         });
         Self {
             memory,
@@ -114,7 +117,10 @@ impl Process {
     ) -> Self {
         let connection = connection().await;
         let channel = connection.create_channel().await.unwrap();
-        channel.basic_qos(PREFETCH, BasicQosOptions::default()).await.unwrap();
+        channel
+            .basic_qos(PREFETCH, BasicQosOptions::default())
+            .await
+            .unwrap();
         declare(&channel, &control).await;
         let replay = memory.lock().unwrap().replay.clone();
         let serving = consume(&channel, replay.as_deref().unwrap_or(&primary)).await;
@@ -198,7 +204,11 @@ impl Process {
 
 async fn declare(channel: &Channel, queue: &str) {
     channel
-        .queue_declare(queue.into(), QueueDeclareOptions::durable(), FieldTable::default())
+        .queue_declare(
+            queue.into(),
+            QueueDeclareOptions::durable(),
+            FieldTable::default(),
+        )
         .await
         .unwrap();
 }

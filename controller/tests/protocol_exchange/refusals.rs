@@ -4,12 +4,15 @@ use lapin::ExchangeKind;
 use lapin::options::ExchangeDeclareOptions;
 use serde_json::json;
 use shadow_controller::broker::port::{ExchangeFacts, Port, PortState};
-use shadow_controller::broker::{BrokerError, Drainedness, QueueFacts, QueueKind, Sufficiency};
+use shadow_controller::broker::{
+    Broker, BrokerAddress, BrokerError, Drainedness, QueueFacts, QueueKind, Sufficiency,
+};
 use shadow_core::names;
+use url::Url;
 
 use super::driver::Driver;
 use super::feeding::Feeding;
-use super::scene::Scene;
+use super::scene::{Scene, address};
 
 #[tokio::test]
 async fn a_queue_that_nothing_is_bound_to_is_refused_and_left_alone() {
@@ -20,7 +23,10 @@ async fn a_queue_that_nothing_is_bound_to_is_refused_and_left_alone() {
     assert!(refused.to_string().contains("default exchange"), "{refused}");
     let error = scene.broker.adopt(&port).await.unwrap_err();
     assert!(matches!(error, BrokerError::InTheWay { .. }), "{error}");
-    assert_eq!(scene.broker.port_state(&port).await.unwrap(), PortState::NotAdopted);
+    assert_eq!(
+        scene.broker.port_state(&port).await.unwrap(),
+        PortState::NotAdopted
+    );
 }
 
 #[tokio::test]
@@ -40,7 +46,9 @@ async fn what_cannot_stand_behind_a_port_is_refused_with_the_reason() {
         facts
     };
     let mut limited = facts.clone();
-    limited.policy_definition.insert("max-length".to_owned(), json!(10));
+    limited
+        .policy_definition
+        .insert("max-length".to_owned(), json!(10));
     let quorum = QueueFacts {
         kind: QueueKind::Quorum,
         ..facts.clone()
@@ -159,7 +167,11 @@ async fn policies_that_treat_the_backlog_otherwise_are_named() {
     let mut like = scene.facts().await;
     like.policy_definition
         .insert("dead-letter-exchange".to_owned(), json!("dead"));
-    let error = scene.broker.declare_branch(&driver.waiting, &like).await.unwrap_err();
+    let error = scene
+        .broker
+        .declare_branch(&driver.waiting, &like)
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("dead-letter-exchange"), "{error}");
 }
 
@@ -175,4 +187,54 @@ async fn asking_for_permissions_changes_nothing() {
         Sufficiency::Sufficient
     );
     assert_eq!(scene.broker.topology(&port).await.unwrap(), seen);
+}
+
+/// A user who may configure, write and read what matches these patterns.
+async fn broker_of(scene: &Scene, configure: &str, write: &str, read: &str) -> Broker {
+    let user = format!("limited-{}", scene.tag);
+    let management = Url::parse(&address().management_uri.unwrap()).unwrap();
+    let put = |path: String, body: serde_json::Value| {
+        let url = management.join(&path).unwrap();
+        reqwest::Client::new().put(url).json(&body).send()
+    };
+    rustls::crypto::ring::default_provider().install_default().ok();
+    let account = put(
+        format!("/api/users/{user}"),
+        json!({"password": "p", "tags": "management"}),
+    );
+    assert!(account.await.unwrap().status().is_success());
+    let rights = json!({"configure": configure, "write": write, "read": read});
+    let granted = put(format!("/api/permissions/%2F/{user}"), rights).await.unwrap();
+    assert!(granted.status().is_success());
+    let mut uri = Url::parse(&address().uri).unwrap();
+    uri.set_username(&user).unwrap();
+    uri.set_password(Some("p")).unwrap();
+    let uri = uri.to_string();
+    Broker::connect(&BrokerAddress { uri, ..address() })
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn each_missing_permission_is_named() {
+    for (configure, write, read, missing) in [
+        ("^none", ".*", ".*", "configure \"ms2m.port."),
+        (".*", "^orders", ".*", "bind to exchange"),
+        (".*", "^ms2m", ".*", "unbind from its exchanges"),
+        (".*", ".*", "^ms2m", "bind to exchange"),
+    ] {
+        let scene = Scene::classic().await;
+        Feeding::direct(&scene).declare(&scene.primary()).await;
+        let port = Port::of(&scene.primary());
+        let seen = scene.broker.topology(&port).await.unwrap();
+        let limited = broker_of(&scene, configure, write, read).await;
+        let answer = limited.port_permissions_suffice(&port, &seen).await.unwrap();
+        let Sufficiency::Missing(named) = answer else {
+            panic!("{configure} {write} {read}: everything is allowed");
+        };
+        assert!(
+            named.iter().any(|name| name.contains(missing)),
+            "{missing}: {named:#?}"
+        );
+    }
 }

@@ -73,7 +73,11 @@ async fn a_producer_that_binds_again_behind_a_fence_is_found_reported_and_taken_
     let (past, behind) = (contents(&scene, &primary).await, contents(&scene, &backlog).await);
     for (publisher, count) in (0..).zip(sent) {
         let wanted: Vec<u64> = (0..count).collect();
-        assert_eq!(of(publisher, &behind), wanted, "the backlog has everything, in order");
+        assert_eq!(
+            of(publisher, &behind),
+            wanted,
+            "the backlog has everything, in order"
+        );
         assert!(of(publisher, &past).iter().all(|seq| wanted.contains(seq)));
     }
     // Bound with what the port has, so all that came past the fence is in the backlog as well: this is what is reported.
@@ -103,7 +107,10 @@ async fn an_unbind_that_matches_nothing_is_not_believed() {
     scene.broker.branch(&port, &backlog).await.unwrap();
     let error = scene.broker.fence(&port).await.unwrap_err();
     assert!(matches!(error, BrokerError::NotInEffect { .. }), "{error}");
-    assert!(error.to_string().contains("unbind the queue from its port"), "{error}");
+    assert!(
+        error.to_string().contains("unbind the queue from its port"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -144,5 +151,10 @@ async fn a_binding_left_by_who_died_between_two_types_of_number_is_cleared() {
     let adopted = scene.broker.topology(&port).await.unwrap();
     assert_eq!(adopted.state(), PortState::Adopted);
     assert_eq!(adopted.fed.len(), before.direct.len());
-    assert!(before.direct.iter().all(|route| adopted.fed.iter().any(|fed| fed.same(route))));
+    assert!(
+        before
+            .direct
+            .iter()
+            .all(|route| adopted.fed.iter().any(|fed| fed.same(route)))
+    );
 }

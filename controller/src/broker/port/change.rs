@@ -178,12 +178,16 @@ async fn call(channel: &Channel, port: &Port, change: &Change, arguments: FieldT
         Change::Feed(route) => {
             let (source, key) = from(route);
             let options = ExchangeBindOptions::default();
-            channel.exchange_bind(exchange, source, key, options, arguments).await
+            channel
+                .exchange_bind(exchange, source, key, options, arguments)
+                .await
         }
         Change::Unfeed(route) => {
             let (source, key) = from(route);
             let options = ExchangeUnbindOptions::default();
-            channel.exchange_unbind(exchange, source, key, options, arguments).await
+            channel
+                .exchange_unbind(exchange, source, key, options, arguments)
+                .await
         }
         Change::Own(route) => {
             let (source, key) = from(route);
@@ -193,8 +197,16 @@ async fn call(channel: &Channel, port: &Port, change: &Change, arguments: FieldT
             let (source, key) = from(route);
             channel.queue_unbind(queue, source, key, arguments).await
         }
-        Change::Branch(branch) => channel.queue_bind(branch.as_str().into(), side, no_key, bind, arguments).await,
-        Change::Unbranch(branch) => channel.queue_unbind(branch.as_str().into(), side, no_key, arguments).await,
+        Change::Branch(branch) => {
+            channel
+                .queue_bind(branch.as_str().into(), side, no_key, bind, arguments)
+                .await
+        }
+        Change::Unbranch(branch) => {
+            channel
+                .queue_unbind(branch.as_str().into(), side, no_key, arguments)
+                .await
+        }
         Change::DeletePort => delete(channel, exchange).await,
         Change::DeleteSide => delete(channel, side).await,
     }

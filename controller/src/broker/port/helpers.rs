@@ -74,7 +74,9 @@ impl Broker {
         };
         let seen = self.topology(port).await?;
         if let Some(bound) = twins.iter().find(|twin| seen.branches.contains(twin)) {
-            return Err(refused(format!("queue {bound:?} is still bound; flip back and unbind it first")));
+            return Err(refused(format!(
+                "queue {bound:?} is still bound; flip back and unbind it first"
+            )));
         }
         if let Drainedness::NotYet(seen) = self.drained(served.queue()).await? {
             return Err(in_use(served.queue(), seen));
@@ -86,7 +88,10 @@ impl Broker {
                 unacked: None | Some(0),
                 ready,
             } => {
-                info!(queue = twin, ready, "copies of messages that were worked off are deleted");
+                info!(
+                    queue = twin,
+                    ready, "copies of messages that were worked off are deleted"
+                );
                 self.delete(twin, false).await
             }
             seen @ QueueSeen::Present { .. } => Err(in_use(twin, seen)),

@@ -28,6 +28,6 @@ mod verbs;
 
 pub use plan::{Change, Goal, next_change};
 pub use preconditions::ExchangeFacts;
-pub use sequence::{HELP_AFTER, Seen, Source, Verb, after_release, towards_park, worked_off};
+pub use sequence::{HELP_AFTER, Seen, Source, Verb, after_release, expected_drain, towards_park, worked_off};
 pub use topology::{Port, PortState, Route, Topology};
 pub use verbs::{SETTLE, Turned};

@@ -26,7 +26,11 @@ const INDEPENDENT: [&str; 4] = ["fanout", "direct", "topic", "headers"];
 
 /// Arguments, and the policy keys beside them, under which two queues in a row are not what one queue was.
 const ONE_QUEUE_ONLY: [(&str, &str, &str); 3] = [
-    ("x-max-length", "max-length", "drops or refuses messages that wait"),
+    (
+        "x-max-length",
+        "max-length",
+        "drops or refuses messages that wait",
+    ),
     (
         "x-max-length-bytes",
         "max-length-bytes",
@@ -96,7 +100,10 @@ impl QueueFacts {
     fn route_can_be_copied(&self, route: &Route, exchanges: &[ExchangeFacts]) -> Result<(), BrokerError> {
         let exchange = exchanges.iter().find(|exchange| exchange.name == route.exchange);
         let reason = match exchange {
-            None => format!("exchange {:?} is bound to it and cannot be looked at", route.exchange),
+            None => format!(
+                "exchange {:?} is bound to it and cannot be looked at",
+                route.exchange
+            ),
             Some(exchange) if !INDEPENDENT.contains(&exchange.kind.as_str()) => format!(
                 "exchange {:?} is of type {:?}, which shares messages out among its bindings; use Park",
                 exchange.name, exchange.kind

@@ -90,6 +90,15 @@ pub fn towards_park(seen: &Seen, since_asked: Duration) -> Verb {
     }
 }
 
+/// How long a fenced queue will take until it is worked off, from two looks at it; `None` when it did not get shorter.
+/// Where that is longer than a move may take, [`Broker::starve`](crate::broker::Broker::starve) parks the application at
+/// once and leaves the backlog where it is.
+pub fn expected_drain(before: u64, now: u64, between: Duration) -> Option<Duration> {
+    let served = before.checked_sub(now).filter(|served| *served > 0)?;
+    let left = u32::try_from(now).ok()?;
+    Some(between.saturating_mul(left) / u32::try_from(served).ok()?)
+}
+
 /// After the commit, to the copy; or after an abandon, to the source. [`Verb::Done`] when everything is as before.
 pub fn after_release(seen: &Seen) -> Verb {
     match seen.port {
@@ -206,7 +215,19 @@ mod tests {
         assert_eq!(towards_park(&at(Adopted, queue(0, 0, 0)), NOW), Verb::Fence);
         assert_eq!(towards_park(&at(Fenced, queue(9, 0, 0)), NOW), Verb::Wait);
         let breached = PortState::Breached { strays: Vec::new() };
-        assert_eq!(towards_park(&at(breached, queue(9, 0, 0)), NOW), Verb::TakeInStrays);
+        assert_eq!(
+            towards_park(&at(breached, queue(9, 0, 0)), NOW),
+            Verb::TakeInStrays
+        );
+    }
+
+    #[test]
+    fn the_rest_of_a_drain_is_expected_from_what_was_served() {
+        let second = Duration::from_secs(1);
+        assert_eq!(expected_drain(500, 420, second), Some(Duration::from_millis(5250)));
+        assert_eq!(expected_drain(500, 0, second), Some(Duration::ZERO));
+        assert_eq!(expected_drain(500, 500, second), None);
+        assert_eq!(expected_drain(500, 600, second), None);
     }
 
     #[test]
@@ -264,7 +285,13 @@ mod tests {
         let empty = queue(0, 0, 0);
         assert_eq!(after_release(&at(Adopted, true, empty)), Verb::Unbranch);
         assert_eq!(after_release(&at(Adopted, false, empty)), Verb::DeleteBacklog);
-        assert_eq!(after_release(&at(Adopted, false, QueueSeen::Absent)), Verb::GiveBack);
-        assert_eq!(after_release(&at(NotAdopted, false, QueueSeen::Absent)), Verb::Done);
+        assert_eq!(
+            after_release(&at(Adopted, false, QueueSeen::Absent)),
+            Verb::GiveBack
+        );
+        assert_eq!(
+            after_release(&at(NotAdopted, false, QueueSeen::Absent)),
+            Verb::Done
+        );
     }
 }

@@ -186,7 +186,10 @@ impl Broker {
         let Some(exchange) = found else {
             return Ok(false);
         };
-        let aside = exchange.arguments.get("alternate-exchange").and_then(Value::as_str);
+        let aside = exchange
+            .arguments
+            .get("alternate-exchange")
+            .and_then(Value::as_str);
         if exchange.kind == "fanout" && exchange.durable && !exchange.auto_delete && aside == alternate {
             return Ok(true);
         }
@@ -223,6 +226,9 @@ impl WayOut {
     }
 
     fn described(&self) -> String {
-        format!("{} to {} {}", self.source, self.destination_type, self.destination)
+        format!(
+            "{} to {} {}",
+            self.source, self.destination_type, self.destination
+        )
     }
 }
