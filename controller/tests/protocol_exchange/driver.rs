@@ -1,13 +1,16 @@
 //! A controller in small: looks, asks the product's decisions what comes next, does it. Keeps nothing between two beats
-//! but the last control message, so that a new one can take over at any point.
+//! but the last control message. A frail one does not even keep that: it dies in the middle of every verb, and the next
+//! one goes on from what stands.
 
 use std::time::{Duration, Instant};
 
-use shadow_controller::broker::port::{Port, Seen, Source, Turned, Verb, after_release, towards_park};
-use shadow_controller::broker::{ControlMessage, Drainedness, QueueSeen};
+use shadow_controller::broker::port::{
+    Goal, Port, PortState, Seen, Source, Turned, Verb, after_release, towards_park,
+};
+use shadow_controller::broker::{Broker, ControlMessage, Drainedness, QueueSeen};
 use shadow_core::names::{self, Key};
 
-use super::scene::{PATIENCE, Scene};
+use super::scene::{PATIENCE, Scene, address};
 
 /// How often the world is looked at.
 const BEAT: Duration = Duration::from_millis(10);
@@ -22,6 +25,8 @@ pub(crate) struct Driver<'a> {
     pub(crate) waiting: String,
     /// Attempt, for the name of the hold queue.
     pub(crate) attempt: u32,
+    /// Dies in the middle of every verb.
+    pub(crate) frail: bool,
     told: Option<Source>,
     pub(crate) verbs: Vec<(Duration, Verb)>,
     begun: Instant,
@@ -36,6 +41,7 @@ impl<'a> Driver<'a> {
             waiting: names::backlog_queue(&key),
             key,
             attempt: 0,
+            frail: false,
             told: None,
             verbs: Vec::new(),
             begun: Instant::now(),
@@ -93,15 +99,45 @@ impl<'a> Driver<'a> {
         assert!(self.begun.elapsed() < 3 * PATIENCE, "too long: {:?}", self.verbs);
         let seen = self.seen().await;
         let verb = decide(&seen);
-        if verb == Verb::Wait {
+        if verb == Verb::Wait || matches!(verb, Verb::Tell(source) if self.told == Some(source)) {
             tokio::time::sleep(BEAT).await;
-        } else {
-            if self.verbs.last().map(|(_, last)| *last) != Some(verb) {
-                self.verbs.push((self.begun.elapsed(), verb));
+            return verb;
+        }
+        if matches!(verb, Verb::Tell(_)) && seen.port != PortState::NotAdopted {
+            self.scene.broker.settled(&self.port).await.unwrap();
+            if decide(&self.seen().await) != verb {
+                return Verb::Wait;
             }
+        }
+        if self.verbs.last().map(|(_, last)| *last) != Some(verb) {
+            self.verbs.push((self.begun.elapsed(), verb));
+        }
+        if self.frail {
+            self.die_in(pod, verb).await;
+        } else {
             self.act(pod, verb).await;
         }
         verb
+    }
+
+    /// Makes one change towards what the verb is for, by a connection that ends with it.
+    async fn die_in(&mut self, pod: &str, verb: Verb) {
+        let goal = match verb {
+            Verb::Adopt | Verb::TakeInStrays => Goal::Adopt,
+            Verb::Fence => Goal::Fence,
+            Verb::FlipBack => Goal::FlipBack,
+            Verb::GiveBack => Goal::GiveBack,
+            Verb::Tell(_) => {
+                self.act(pod, verb).await;
+                // The next one does not know that it was told, and tells it again once.
+                return self.act(pod, verb).await;
+            }
+            Verb::Wait | Verb::Branch | Verb::Unbranch | Verb::DeleteBacklog | Verb::Done => {
+                return self.act(pod, verb).await;
+            }
+        };
+        let doomed = Broker::connect(&address()).await.unwrap();
+        doomed.port_step(&self.port, goal).await.unwrap();
     }
 
     async fn act(&mut self, pod: &str, verb: Verb) {
@@ -118,7 +154,6 @@ impl<'a> Driver<'a> {
             Verb::Fence => undisturbed(broker.fence(port).await.unwrap()),
             Verb::TakeInStrays => undisturbed(broker.take_in_strays(port).await.unwrap()),
             Verb::FlipBack => undisturbed(broker.flip_back(port).await.unwrap()),
-            Verb::Tell(source) if self.told == Some(source) => tokio::time::sleep(BEAT).await,
             Verb::Tell(source) => {
                 self.told = Some(source);
                 match source {

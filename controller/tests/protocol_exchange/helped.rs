@@ -79,6 +79,22 @@ async fn one_handoff(waiting: u64, rate: u32) -> bool {
     helped
 }
 
+/// Every verb is cut off after its first change, and what is left of it is decided anew.
+#[tokio::test]
+async fn controllers_that_die_in_the_middle_of_every_verb_bring_it_to_the_same_end() {
+    let Stage { scene, load, source } = begin(150, 80).await;
+    let mut driver = Driver::new(&scene);
+    driver.frail = true;
+    driver.park(&scene.pod()).await;
+    let shadow = format!("{}-shadow", scene.pod());
+    let target = handed_over(&driver, source, &shadow).await;
+    driver.release(&shadow).await;
+    driver.drop_hold(0).await;
+    driver.report("frail controllers, 80/s, 150 waiting");
+    assert!(driver.verbs.iter().any(|(_, verb)| *verb == Verb::Fence));
+    ends_exact(&driver, load, target).await;
+}
+
 #[tokio::test]
 async fn at_10_a_second_it_parks_by_itself() {
     let helped = one_handoff(0, 10).await;

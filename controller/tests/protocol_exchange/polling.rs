@@ -30,6 +30,7 @@ pub(crate) struct Polling {
     memory: Arc<Mutex<Memory>>,
     task: JoinHandle<()>,
     freezer: watch::Sender<bool>,
+    connected: watch::Receiver<bool>,
 }
 
 struct Process {
@@ -61,17 +62,18 @@ impl Polling {
         let (primary, control) = (scene.primary(), format!("ms2m.control.{pod}"));
         let mind = memory.clone();
         let (freezer, frozen) = watch::channel(false);
+        let (up, connected) = watch::channel(false);
         let task = tokio::spawn(async move {
             sleep(asleep).await;
-            Process::connect(primary, control, mind, frozen)
-                .await
-                .serve()
-                .await;
+            let process = Process::connect(primary, control, mind, frozen).await;
+            up.send(true).unwrap();
+            process.serve().await;
         });
         Self {
             memory,
             task,
             freezer,
+            connected,
         }
     }
 
@@ -100,8 +102,10 @@ impl Polling {
         .await;
     }
 
-    /// Kills it; the broker may need a moment to see that.
-    pub(crate) async fn kill(self) -> Memory {
+    /// Kills it; the broker may need a moment to see that. Not in the middle of connecting: a task that is cut off there
+    /// leaves its connection open, which the kernel would not.
+    pub(crate) async fn kill(mut self) -> Memory {
+        self.connected.wait_for(|connected| *connected).await.unwrap();
         self.task.abort();
         assert!(self.task.await.unwrap_err().is_cancelled(), "it ended by itself");
         Arc::try_unwrap(self.memory).unwrap().into_inner().unwrap()

@@ -78,9 +78,12 @@ impl QueueFacts {
                 names::LONGEST_PORTED_QUEUE
             ));
         }
-        self.can_be_held().or_else(|error| match error {
-            BrokerError::CannotCopy { reason, .. } => no(reason),
-            other => Err(other),
+        self.can_be_held().or_else(|error| {
+            if let BrokerError::CannotCopy { reason, .. } = error {
+                no(reason)
+            } else {
+                Err(error)
+            }
         })?;
         for (argument, policy, what) in ONE_QUEUE_ONLY {
             if self.arguments.contains_key(argument) || self.policy_definition.contains_key(policy) {

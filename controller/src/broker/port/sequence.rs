@@ -9,8 +9,8 @@ use std::time::Duration;
 use super::topology::PortState;
 use crate::broker::QueueSeen;
 
-/// An application that reads its control queue whatever it is busy with has parked by then.
-pub const HELP_AFTER: Duration = Duration::from_secs(1);
+/// An application that reads its control queue once a second, or at once, whatever it is busy with, has parked by then.
+pub const HELP_AFTER: Duration = Duration::from_millis(1500);
 
 /// What is known before a decision. Queues are looked at by [`Broker::queue_with_unacked`], after the port.
 ///
@@ -53,7 +53,9 @@ pub enum Verb {
     TakeInStrays,
     /// [`Broker::flip_back`](crate::broker::Broker::flip_back).
     FlipBack,
-    /// Send the control message, once for each change of the answer and again when it is not obeyed for long.
+    /// Send the control message, if after [`Broker::settled`](crate::broker::Broker::settled) the answer is still the same:
+    /// a queue that is empty right after the flow was turned may yet get what was on its way. Once for each change of the
+    /// answer; after a crash it may be sent again.
     Tell(Source),
     /// [`Broker::unbranch`](crate::broker::Broker::unbranch).
     Unbranch,
@@ -79,11 +81,16 @@ pub fn towards_park(seen: &Seen, since_asked: Duration) -> Verb {
         return Verb::Wait;
     }
     let on_backlog = consumers(seen.backlog) > 0;
+    // On its way from one queue to another, or connecting again.
+    let nowhere = !on_backlog && consumers(seen.primary) == 0;
     match (&seen.port, on_backlog) {
         (PortState::Breached { .. }, true | false) => Verb::TakeInStrays,
         (PortState::Fenced, true) => Verb::FlipBack,
         (PortState::Fenced, false)
         | (PortState::Adopted | PortState::HalfAdopted { .. } | PortState::NotAdopted, true) => Verb::Wait,
+        (PortState::Adopted | PortState::HalfAdopted { .. } | PortState::NotAdopted, false) if nowhere => {
+            Verb::Wait
+        }
         (PortState::NotAdopted | PortState::HalfAdopted { .. }, false) => Verb::Adopt,
         (PortState::Adopted, false) if seen.branched => Verb::Fence,
         (PortState::Adopted, false) => Verb::Branch,
@@ -198,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn help_comes_after_a_second_and_step_by_step() {
+    fn help_comes_after_a_while_and_step_by_step() {
         let busy = queue(900, 50, 1);
         let at = |port, backlog| seen(port, 0, busy, backlog);
         let absent = QueueSeen::Absent;
@@ -207,6 +214,8 @@ mod tests {
             Verb::Wait
         );
         assert_eq!(towards_park(&at(NotAdopted, absent), NOW), Verb::Adopt);
+        let switching = seen(Adopted, 0, queue(900, 0, 0), queue(0, 0, 0));
+        assert_eq!(towards_park(&switching, NOW), Verb::Wait);
         let unbranched = Seen {
             branched: false,
             ..at(Adopted, absent)
@@ -224,7 +233,10 @@ mod tests {
     #[test]
     fn the_rest_of_a_drain_is_expected_from_what_was_served() {
         let second = Duration::from_secs(1);
-        assert_eq!(expected_drain(500, 420, second), Some(Duration::from_millis(5250)));
+        assert_eq!(
+            expected_drain(500, 420, second),
+            Some(Duration::from_millis(5250))
+        );
         assert_eq!(expected_drain(500, 0, second), Some(Duration::ZERO));
         assert_eq!(expected_drain(500, 500, second), None);
         assert_eq!(expected_drain(500, 600, second), None);

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::plan::{Change, Goal, next_change};
-use super::topology::{Port, Route, Topology};
+use super::topology::{Port, PortState, Route, Topology};
 use crate::broker::{Broker, BrokerError};
 
 /// How long messages that were routed by old bindings may still be on their way. Bind-ok and unbind-ok are no barriers:
@@ -60,6 +60,20 @@ impl Broker {
     /// [`BrokerError::InTheWay`] while it is fenced or a branch is bound.
     pub async fn give_back(&self, port: &Port) -> Result<(), BrokerError> {
         self.reach(port, Goal::GiveBack).await.map(drop)
+    }
+
+    /// What stands, once it has stood for two settle times: messages that were routed before have arrived. For a
+    /// controller that does not know how long ago its predecessor turned the flow.
+    pub async fn settled(&self, port: &Port) -> Result<PortState, BrokerError> {
+        let mut state = self.port_state(port).await?;
+        let mut still = 0;
+        while still < LOOKS {
+            tokio::time::sleep(SETTLE).await;
+            let now = self.port_state(port).await?;
+            still = if now == state { still + 1 } else { 0 };
+            state = now;
+        }
+        Ok(state)
     }
 
     /// Lets a queue take what the fence keeps away.
