@@ -4,7 +4,7 @@ use shadow_controller::broker::port::{Port, PortState, Route};
 
 use super::application::{Application, Settings};
 use super::feeding::Feeding;
-use super::ledger::assert_exact;
+use super::ledger::{assert_exact, served_to_the_end};
 use super::load::Load;
 use super::scene::Scene;
 
@@ -54,9 +54,7 @@ async fn is_adopted_and_given_back_unnoticed(of: impl Fn(&Scene) -> Feeding) {
     }
     application.has_applied(application.applied() + SOME).await;
     let sent = load.stop().await;
-    application
-        .has_applied(usize::try_from(sent.iter().sum::<u64>()).unwrap())
-        .await;
+    served_to_the_end(|| application.applied(), &sent).await;
     assert_exact(&application.kill().await, &sent);
 }
 

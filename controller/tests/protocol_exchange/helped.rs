@@ -9,7 +9,7 @@ use shadow_controller::broker::port::{PortState, Verb};
 use super::application::Memory;
 use super::driver::Driver;
 use super::feeding::Feeding;
-use super::ledger::assert_exact;
+use super::ledger::{assert_exact, served_to_the_end};
 use super::load::Load;
 use super::polling::Polling;
 use super::scene::Scene;
@@ -56,8 +56,7 @@ async fn ends_exact(driver: &Driver<'_>, load: Load, last: Polling) -> Memory {
     );
     last.has_applied(last.applied() + 1).await;
     let sent = load.stop().await;
-    last.has_applied(usize::try_from(sent.iter().sum::<u64>()).unwrap())
-        .await;
+    served_to_the_end(|| last.applied(), &sent).await;
     let memory = last.kill().await;
     assert_exact(&memory, &sent);
     memory

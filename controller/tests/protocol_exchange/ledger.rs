@@ -1,5 +1,7 @@
 //! What was sent against what was applied, and what lies in queues.
 
+use std::time::{Duration, Instant};
+
 use futures::StreamExt;
 use lapin::options::BasicAckOptions;
 use lapin::options::BasicConsumeOptions;
@@ -8,6 +10,10 @@ use serde_json::Value;
 
 use super::application::Memory;
 use super::scene::{Scene, connection};
+
+/// Without any progress for so long, nothing more comes.
+const STALLED: Duration = Duration::from_secs(30);
+const LOOK: Duration = Duration::from_millis(20);
 
 /// Messages of one publisher, in order.
 pub(crate) fn of(publisher: u64, messages: &[(u64, u64)]) -> Vec<u64> {
@@ -27,6 +33,19 @@ pub(crate) fn assert_exact(memory: &Memory, sent: &[u64]) {
             applied.len(),
             first_wrong.map(|at| &applied[at.saturating_sub(3)..(at + 5).min(applied.len())])
         );
+    }
+}
+
+/// Waits until as many messages are applied as were sent, as long as it takes while there is progress. What it ends with is
+/// for [`assert_exact`] to judge.
+pub(crate) async fn served_to_the_end(applied: impl Fn() -> usize, sent: &[u64]) {
+    let total = usize::try_from(sent.iter().sum::<u64>()).unwrap();
+    let mut last = (applied(), Instant::now());
+    while last.0 < total && last.1.elapsed() < STALLED {
+        tokio::time::sleep(LOOK).await;
+        if applied() > last.0 {
+            last = (applied(), Instant::now());
+        }
     }
 }
 

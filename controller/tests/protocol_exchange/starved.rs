@@ -8,7 +8,7 @@ use shadow_controller::broker::{QueueSeen, Starving};
 
 use super::driver::Driver;
 use super::feeding::Feeding;
-use super::ledger::assert_exact;
+use super::ledger::{assert_exact, served_to_the_end};
 use super::load::Load;
 use super::polling::Polling;
 use super::scene::{Scene, until};
@@ -106,11 +106,7 @@ async fn a_starved_park(waiting: u64, rate: u32, behind_a_fence: bool) {
 }
 
 async fn ends_exact(last: Polling, sent: &[u64]) {
-    let total = usize::try_from(sent.iter().sum::<u64>()).unwrap();
-    // Longer than the usual patience: the last ones wait behind a long queue.
-    while last.applied() < total {
-        last.has_applied(total.min(last.applied() + 500)).await;
-    }
+    served_to_the_end(|| last.applied(), sent).await;
     assert_exact(&last.kill().await, sent);
 }
 

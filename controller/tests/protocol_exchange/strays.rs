@@ -5,7 +5,7 @@ use shadow_controller::broker::port::{Change, Goal, Port, PortState, Topology, n
 
 use super::application::{Application, Settings};
 use super::feeding::Feeding;
-use super::ledger::{assert_exact, contents, of};
+use super::ledger::{assert_exact, contents, of, served_to_the_end};
 use super::load::Load;
 use super::scene::{Scene, until};
 
@@ -35,9 +35,7 @@ async fn a_producer_that_binds_again_while_the_port_serves_doubles_nothing_and_i
     }
     scene.broker.give_back(&port).await.unwrap();
     let sent = load.stop().await;
-    application
-        .has_applied(usize::try_from(sent.iter().sum::<u64>()).unwrap())
-        .await;
+    served_to_the_end(|| application.applied(), &sent).await;
     assert_exact(&application.kill().await, &sent);
 }
 
