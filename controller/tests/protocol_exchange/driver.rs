@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use shadow_controller::broker::port::{
-    Goal, Port, PortState, Seen, Source, Turned, Verb, after_release, towards_park,
+    Goal, Port, PortState, Seen, Source, Turned, Twins, Verb, after_release, towards_park,
 };
 use shadow_controller::broker::{Broker, ControlMessage, Drainedness, QueueSeen};
 use shadow_core::names::{self, Key};
@@ -25,6 +25,8 @@ pub(crate) struct Driver<'a> {
     pub(crate) waiting: String,
     /// Attempt, for the name of the hold queue.
     pub(crate) attempt: u32,
+    /// That backlog and mirror are equal.
+    pub(crate) twins: Option<Twins>,
     /// Dies in the middle of every verb.
     pub(crate) frail: bool,
     told: Option<Source>,
@@ -41,6 +43,7 @@ impl<'a> Driver<'a> {
             waiting: names::backlog_queue(&key),
             key,
             attempt: 0,
+            twins: None,
             frail: false,
             told: None,
             verbs: Vec::new(),
@@ -175,8 +178,10 @@ impl<'a> Driver<'a> {
 
     async fn delete_branches(&self) {
         let broker = &self.scene.broker;
-        if let Drainedness::Proven(served) = broker.drained(&self.waiting).await.unwrap() {
-            broker.delete_twin(&self.port, &self.key, served).await.unwrap();
+        if let Some(twins) = &self.twins
+            && let Drainedness::Proven(served) = broker.drained(&self.waiting).await.unwrap()
+        {
+            broker.delete_twin(&self.port, twins, served).await.unwrap();
         }
         if let Drainedness::Proven(served) = broker.drained(&self.waiting).await.unwrap() {
             broker.delete_queue(served).await.unwrap();

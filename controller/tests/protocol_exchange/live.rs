@@ -48,7 +48,8 @@ async fn mirrored(scene: &Scene, waiting: u64, rate: u32) -> Mirrored<'_> {
     for queue in [&driver.waiting, &mirror] {
         broker.declare_branch(queue, &scene.facts().await).await.unwrap();
     }
-    broker.branch_twins(&driver.port, &driver.key).await.unwrap();
+    let twins = broker.branch_twins(&driver.port, &driver.key).await.unwrap();
+    driver.twins = Some(twins);
     assert_eq!(broker.fence(&driver.port).await.unwrap().strays, []);
     until("the source has worked off what it had", || async {
         worked_off(driver.seen().await.primary).then_some(())

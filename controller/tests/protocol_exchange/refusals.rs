@@ -127,6 +127,7 @@ async fn no_fence_without_a_branch_no_branch_lost_behind_it_and_no_giving_back_b
         broker.unbranch(port, &driver.waiting).await.unwrap_err(),
         broker.give_back(port).await.unwrap_err(),
         broker.branch_twins(port, &driver.key).await.unwrap_err(),
+        broker.branch(port, "ms2m.late").await.unwrap_err(),
     ] {
         assert!(refused.to_string().contains("flip back first"), "{refused}");
     }
@@ -145,7 +146,7 @@ async fn a_twin_goes_only_after_the_other_was_served_and_both_are_unbound() {
     for queue in [&backlog, &mirror] {
         broker.declare_branch(queue, &scene.facts().await).await.unwrap();
     }
-    broker.branch_twins(port, key).await.unwrap();
+    let twins = broker.branch_twins(port, key).await.unwrap();
     let proven = |queue: String| async move {
         match broker.drained(&queue).await.unwrap() {
             Drainedness::Proven(proof) => proof,
@@ -153,10 +154,10 @@ async fn a_twin_goes_only_after_the_other_was_served_and_both_are_unbound() {
         }
     };
     let proof = proven(backlog.clone()).await;
-    let error = broker.delete_twin(port, key, proof).await.unwrap_err();
+    let error = broker.delete_twin(port, &twins, proof).await.unwrap_err();
     assert!(error.to_string().contains("still bound"), "{error}");
     let proof = proven(scene.primary()).await;
-    let error = broker.delete_twin(port, key, proof).await.unwrap_err();
+    let error = broker.delete_twin(port, &twins, proof).await.unwrap_err();
     assert!(error.to_string().contains("none of the twins"), "{error}");
 }
 

@@ -3,12 +3,20 @@
 //! Guarantee: the backlog is never deleted with a message in it, unless its mirror, which got the same messages, was
 //! worked off; and the other way round.
 
+use serde::{Deserialize, Serialize};
 use shadow_core::names::{self, Key};
 use tracing::info;
 
 use super::topology::Port;
 use crate::broker::removal::in_use;
 use crate::broker::{Broker, BrokerError, Drained, Drainedness, QueueFacts, QueueSeen, Removal};
+
+/// Backlog and mirror were bound behind the port together, empty, before the fence: they get the same messages. Only
+/// [`Broker::branch_twins`] makes one; to be recorded, since nothing at the broker tells it afterwards.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Twins {
+    key: Key,
+}
 
 impl Broker {
     /// Declares a backlog or mirror queue exactly like the primary one and looks whether policies treat it alike. Asked
@@ -29,11 +37,11 @@ impl Broker {
     /// # Errors
     /// [`BrokerError::InTheWay`] when the fence is up and only one of them is bound, or when one of them holds something
     /// already: they would not be equal.
-    pub async fn branch_twins(&self, port: &Port, key: &Key) -> Result<(), BrokerError> {
+    pub async fn branch_twins(&self, port: &Port, key: &Key) -> Result<Twins, BrokerError> {
         let twins = [names::backlog_queue(key), names::mirror_queue(key)];
         let seen = self.topology(port).await?;
         if twins.iter().all(|twin| seen.branches.contains(twin)) {
-            return Ok(());
+            return Ok(Twins { key: key.clone() });
         }
         let unequal = |reason: String| BrokerError::InTheWay {
             queue: port.primary.clone(),
@@ -51,7 +59,7 @@ impl Broker {
             };
             self.branch(port, twin).await?;
         }
-        Ok(())
+        Ok(Twins { key: key.clone() })
     }
 
     /// Deletes the twin of a branch that was worked off, with the copies that are in it.
@@ -59,7 +67,13 @@ impl Broker {
     /// # Errors
     /// [`BrokerError::InTheWay`] while one of the two is still bound, or when `served` is neither of them;
     /// [`BrokerError::InUse`] while somebody consumes the twin, or the served one is no longer empty.
-    pub async fn delete_twin(&self, port: &Port, key: &Key, served: Drained) -> Result<Removal, BrokerError> {
+    pub async fn delete_twin(
+        &self,
+        port: &Port,
+        equal: &Twins,
+        served: Drained,
+    ) -> Result<Removal, BrokerError> {
+        let key = &equal.key;
         let refused = |reason: String| BrokerError::InTheWay {
             queue: port.primary.clone(),
             aim: "freed of its mirror",

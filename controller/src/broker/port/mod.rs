@@ -26,6 +26,7 @@ mod sequence;
 mod topology;
 mod verbs;
 
+pub use helpers::Twins;
 pub use plan::{Change, Goal, next_change};
 pub use preconditions::ExchangeFacts;
 pub use sequence::{HELP_AFTER, Seen, Source, Verb, after_release, expected_drain, towards_park, worked_off};

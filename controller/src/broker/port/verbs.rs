@@ -77,8 +77,16 @@ impl Broker {
     }
 
     /// Lets a queue take what the fence keeps away.
+    ///
+    /// # Errors
+    /// [`BrokerError::InTheWay`] behind a fence that has another branch: it would get less than that one.
     pub async fn branch(&self, port: &Port, queue: &str) -> Result<(), BrokerError> {
         let seen = self.topology(port).await?;
+        let fenced = !seen.serves && !seen.fed.is_empty();
+        if let Some(other) = seen.branches.iter().find(|other| fenced && *other != queue) {
+            let reason = format!("queue {other:?} takes its messages already; flip back first");
+            return Err(in_the_way(port, "given a branch", reason));
+        }
         self.make(port, &Change::Branch(queue.to_owned()), &seen).await
     }
 
