@@ -119,6 +119,33 @@ pub fn hold_queue(key: &Key) -> String {
     format!("ms2m.hold.{key}")
 }
 
+/// Queue in which new messages wait while the primary queue is fenced off. It holds real messages.
+pub fn backlog_queue(key: &Key) -> String {
+    format!("ms2m.backlog.{key}")
+}
+
+/// Queue with copies of what waits in [`backlog_queue`], for a source that goes on meanwhile.
+pub fn mirror_queue(key: &Key) -> String {
+    format!("ms2m.mirror.{key}")
+}
+
+/// Longest queue name, in bytes, whose port's names are within the 255 bytes that AMQP allows.
+pub const LONGEST_PORTED_QUEUE: usize = 255 - PORT.len();
+const PORT: &str = "ms2m.port.";
+const SIDE: &str = "ms2m.side.";
+
+/// Exchange through which an adopted queue gets its messages. Named after the queue and not after a migration: it may
+/// be kept for the next one. At most 255 bytes for queues of at most [`LONGEST_PORTED_QUEUE`] bytes; longer ones are
+/// refused before.
+pub fn port_exchange(queue: &str) -> String {
+    format!("{PORT}{queue}")
+}
+
+/// Exchange that takes what the port of `queue` cannot deliver while the queue is fenced off. As long as the port's.
+pub fn side_exchange(queue: &str) -> String {
+    format!("{SIDE}{queue}")
+}
+
 /// Queue from which the application in `pod` reads control messages.
 pub fn control_queue(pod: &str) -> String {
     format!("ms2m.control.{pod}")
@@ -242,6 +269,18 @@ mod tests {
             );
             assert!(tag.starts_with(|c: char| c.is_ascii_alphanumeric()), "{tag}");
         }
+    }
+
+    #[test]
+    fn names_of_a_port_are_the_queues_own_and_bounded() {
+        let longest = "q".repeat(LONGEST_PORTED_QUEUE);
+        for queue in ["orders.orders-0", longest.as_str()] {
+            let names = [port_exchange(queue), side_exchange(queue)];
+            assert!(names[0] != names[1] && names.iter().all(|n| n.len() <= 255 && n.ends_with(queue)));
+        }
+        let key = Key::of("3f0c2a1e-1111-2222-3333-444455556666", 2, 3).unwrap();
+        let (backlog, mirror) = (backlog_queue(&key), mirror_queue(&key));
+        assert!(backlog.ends_with(key.as_str()) && mirror.ends_with(key.as_str()) && backlog != mirror);
     }
 
     #[test]

@@ -135,6 +135,49 @@ pub enum BrokerError {
         /// What it says that it is.
         version: String,
     },
+    /// The primary queue, or what feeds it, is of a kind that cannot be put behind a port.
+    #[error("queue {queue:?} cannot be handed over by Exchange: {reason}")]
+    CannotAdopt {
+        /// Primary queue.
+        queue: String,
+        /// What is in the way and what to do.
+        reason: String,
+    },
+    /// A step that the present bindings forbid; nothing was changed by it.
+    #[error("queue {queue:?} cannot be {aim} now: {reason}")]
+    InTheWay {
+        /// Primary queue.
+        queue: String,
+        /// What was to be reached.
+        aim: &'static str,
+        /// What is in the way and what to do.
+        reason: String,
+    },
+    /// The broker accepted a change and its bindings do not show it, as after an unbind with a wrong key.
+    #[error(
+        "broker {host} accepted to {change} for queue {queue:?}, but its bindings do not show it; compare `rabbitmqctl list_bindings` \
+         and remove by hand what is left of ours (names beginning with ms2m.)"
+    )]
+    NotInEffect {
+        /// `host:port`.
+        host: String,
+        /// Primary queue.
+        queue: String,
+        /// What was asked.
+        change: String,
+    },
+    /// The broker refused a change of exchanges or bindings.
+    #[error("broker {host} refused to {change} for queue {queue:?}: {reason}")]
+    ChangeRefused {
+        /// `host:port`.
+        host: String,
+        /// Primary queue.
+        queue: String,
+        /// What was asked.
+        change: String,
+        /// The broker's explanation.
+        reason: String,
+    },
     /// The queue got messages or consumers since it was proven empty. Nothing was deleted.
     #[error("queue {queue:?} is not deleted: it has {ready} messages ready, {} unacknowledged and {consumers} consumers", unacked.map_or_else(|| "an unknown number".to_owned(), |n| n.to_string()))]
     InUse {
@@ -232,6 +275,10 @@ impl BrokerError {
             | Self::CannotCopy { .. }
             | Self::CannotHold { .. }
             | Self::TooOld { .. }
+            | Self::CannotAdopt { .. }
+            | Self::InTheWay { .. }
+            | Self::NotInEffect { .. }
+            | Self::ChangeRefused { .. }
             | Self::InUse { .. }
             | Self::NotAccepted { .. }
             | Self::NoManagement { .. }

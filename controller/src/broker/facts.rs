@@ -242,7 +242,7 @@ impl From<ConsumerDocument> for ConsumerFacts {
 }
 
 /// An object. Erlang's empty table arrives as an empty list.
-fn table<'de, D: serde::Deserializer<'de>>(input: D) -> Result<Map<String, Value>, D::Error> {
+pub(super) fn table<'de, D: serde::Deserializer<'de>>(input: D) -> Result<Map<String, Value>, D::Error> {
     Ok(match Value::deserialize(input)? {
         Value::Object(map) => map,
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Map::new(),

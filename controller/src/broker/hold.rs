@@ -76,7 +76,7 @@ impl QueueFacts {
     }
 
     /// The arguments as the protocol carries them.
-    fn amqp_arguments(&self) -> Result<FieldTable, BrokerError> {
+    pub(super) fn amqp_arguments(&self) -> Result<FieldTable, BrokerError> {
         let mut table = FieldTable::default();
         for (name, value) in &self.arguments {
             let copied = match value {

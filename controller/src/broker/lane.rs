@@ -100,7 +100,7 @@ impl Lane {
 }
 
 impl Broker {
-    async fn open(&self, purpose: &str) -> Result<Connection, BrokerError> {
+    pub(super) async fn open(&self, purpose: &str) -> Result<Connection, BrokerError> {
         let properties = ConnectionProperties::default()
             .with_connection_name(format!("kubectl-shadow controller ({purpose})").into());
         let tls = OwnedTLSConfig {

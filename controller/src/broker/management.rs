@@ -160,6 +160,26 @@ impl Management {
         self.get(&format!("/queues/{vhost}/{queue}/bindings")).await
     }
 
+    /// An exchange's document; `None` when there is no such exchange.
+    pub(super) async fn exchange<T: DeserializeOwned>(
+        &self,
+        exchange: &str,
+    ) -> Result<Option<T>, BrokerError> {
+        let (vhost, exchange) = (&self.vhost, segment(exchange));
+        self.get(&format!("/exchanges/{vhost}/{exchange}")).await
+    }
+
+    /// Bindings from an exchange (`source`) or to it (`destination`).
+    pub(super) async fn bindings_of_exchange<T: DeserializeOwned>(
+        &self,
+        exchange: &str,
+        end: &'static str,
+    ) -> Result<Option<T>, BrokerError> {
+        let (vhost, exchange) = (&self.vhost, segment(exchange));
+        self.get(&format!("/exchanges/{vhost}/{exchange}/bindings/{end}"))
+            .await
+    }
+
     /// All consumers of the virtual host, as statistics know them (up to 5 s behind).
     pub(super) async fn consumers<T: DeserializeOwned>(&self) -> Result<Option<T>, BrokerError> {
         self.get(&format!("/consumers/{}", self.vhost)).await

@@ -16,10 +16,12 @@ mod lane;
 mod link;
 mod management;
 mod permissions;
+pub mod port;
 mod refusal;
 mod removal;
 mod seen;
 mod single_active;
+mod starving;
 mod tls;
 mod witness;
 
@@ -32,3 +34,4 @@ pub use permissions::{Needs, Sufficiency};
 pub use removal::{Drained, Drainedness, Removal};
 pub use seen::QueueSeen;
 pub use single_active::{HoldProof, HoldState, QueueConsumers, Settled, SingleActiveHold};
+pub use starving::Starving;

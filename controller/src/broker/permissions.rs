@@ -10,7 +10,7 @@ use shadow_core::names;
 use super::{Broker, BrokerError};
 
 /// Makes a name that nobody uses out of one that the same permission patterns match.
-const PROBE: &str = ".permission-probe";
+pub(super) const PROBE: &str = ".permission-probe";
 
 /// Names that a migration will touch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +48,11 @@ impl Broker {
         }
     }
 
-    fn note(&self, missing: &mut Vec<String>, tried: Result<(), BrokerError>) -> Result<(), BrokerError> {
+    pub(super) fn note(
+        &self,
+        missing: &mut Vec<String>,
+        tried: Result<(), BrokerError>,
+    ) -> Result<(), BrokerError> {
         let Err(error) = tried else { return Ok(()) };
         let BrokerError::Forbidden {
             user,
@@ -68,7 +72,7 @@ impl Broker {
     }
 
     /// Deleting needs the permission to configure, and succeeds on a queue that does not exist.
-    async fn may_configure(&self, queue: &str) -> Result<(), BrokerError> {
+    pub(super) async fn may_configure(&self, queue: &str) -> Result<(), BrokerError> {
         let careful = QueueDeleteOptions {
             if_unused: true,
             if_empty: true,
@@ -82,7 +86,7 @@ impl Broker {
     }
 
     /// For the application, which often is the same user.
-    async fn may_read(&self, queue: &str) -> Result<(), BrokerError> {
+    pub(super) async fn may_read(&self, queue: &str) -> Result<(), BrokerError> {
         let read = self
             .ask("read", queue, |channel| async move {
                 channel.basic_get(queue.into(), BasicGetOptions::default()).await

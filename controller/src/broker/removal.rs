@@ -97,7 +97,7 @@ impl Broker {
     }
 
     /// Deletes; with the broker's own conditions where the queue's type has them.
-    async fn delete(&self, queue: &str, if_empty: bool) -> Result<Removal, BrokerError> {
+    pub(super) async fn delete(&self, queue: &str, if_empty: bool) -> Result<Removal, BrokerError> {
         let conditions = match self.kind(queue).await? {
             Some(QueueKind::Classic) => QueueDeleteOptions {
                 if_unused: true,
@@ -131,7 +131,7 @@ impl Broker {
     }
 }
 
-fn in_use(queue: &str, seen: QueueSeen) -> BrokerError {
+pub(super) fn in_use(queue: &str, seen: QueueSeen) -> BrokerError {
     let (ready, consumers, unacked) = match seen {
         QueueSeen::Absent => (0, 0, None),
         QueueSeen::Present {

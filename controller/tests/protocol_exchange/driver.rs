@@ -1,0 +1,216 @@
+//! A controller in small: looks, asks the product's decisions what comes next, does it. Keeps nothing between two beats
+//! but the last control message. A frail one does not even keep that: it dies in the middle of every verb, and the next
+//! one goes on from what stands.
+
+use std::time::{Duration, Instant};
+
+use shadow_controller::broker::port::{
+    Goal, Port, PortState, Seen, Source, Turned, Twins, Verb, after_release, towards_park,
+};
+use shadow_controller::broker::{Broker, ControlMessage, Drainedness, QueueSeen};
+use shadow_core::names::{self, Key};
+
+use super::scene::{PATIENCE, Scene, address};
+
+/// How often the world is looked at.
+const BEAT: Duration = Duration::from_millis(10);
+
+/// What a handoff is about.
+pub(crate) struct Driver<'a> {
+    pub(crate) scene: &'a Scene,
+    pub(crate) port: Port,
+    /// Key of the fence: names backlog and mirror.
+    pub(crate) key: Key,
+    /// Queue that waits behind the fence for the instance that is released: the backlog, or its mirror.
+    pub(crate) waiting: String,
+    /// Attempt, for the name of the hold queue.
+    pub(crate) attempt: u32,
+    /// That backlog and mirror are equal.
+    pub(crate) twins: Option<Twins>,
+    /// Dies in the middle of every verb.
+    pub(crate) frail: bool,
+    told: Option<Source>,
+    pub(crate) verbs: Vec<(Duration, Verb)>,
+    begun: Instant,
+}
+
+impl<'a> Driver<'a> {
+    pub(crate) fn new(scene: &'a Scene) -> Self {
+        let key = Key::of(&scene.tag, 1, 0).unwrap();
+        Self {
+            scene,
+            port: Port::of(&scene.primary()),
+            waiting: names::backlog_queue(&key),
+            key,
+            attempt: 0,
+            twins: None,
+            frail: false,
+            told: None,
+            verbs: Vec::new(),
+            begun: Instant::now(),
+        }
+    }
+
+    pub(crate) fn hold(&self) -> String {
+        self.scene.hold(self.attempt)
+    }
+
+    pub(crate) async fn seen(&self) -> Seen {
+        let broker = &self.scene.broker;
+        let topology = broker.topology(&self.port).await.unwrap();
+        Seen {
+            port: topology.state(),
+            branched: topology.branches.contains(&self.waiting),
+            hold: broker.queue(&self.hold()).await.unwrap(),
+            primary: broker.queue_with_unacked(&self.port.primary).await.unwrap(),
+            backlog: broker.queue_with_unacked(&self.waiting).await.unwrap(),
+        }
+    }
+
+    pub(crate) async fn tell(&self, pod: &str, queue: &str) {
+        let queue = queue.to_owned();
+        let message = ControlMessage::StartReplay { queue };
+        self.scene.broker.send_control(pod, message).await.unwrap();
+    }
+
+    /// Declares a fresh hold queue, asks `pod` to park on it and helps until it has.
+    pub(crate) async fn park(&mut self, pod: &str) {
+        self.scene.declare_hold(self.attempt).await;
+        self.tell(pod, &self.hold()).await;
+        self.help_until_parked(pod).await;
+    }
+
+    pub(crate) async fn help_until_parked(&mut self, pod: &str) {
+        let asked = Instant::now();
+        self.told = None;
+        while self.beat(pod, |seen| towards_park(seen, asked.elapsed())).await != Verb::Done {}
+    }
+
+    /// Leads `pod` through everything that waits, and tidies up.
+    pub(crate) async fn release(&mut self, pod: &str) {
+        self.told = None;
+        while self.beat(pod, after_release).await != Verb::Done {}
+    }
+
+    /// The same, until new messages go to the primary queue again and the pod reads the finite backlog.
+    pub(crate) async fn release_until_flipped(&mut self, pod: &str) {
+        self.told = None;
+        while self.beat(pod, after_release).await != Verb::FlipBack {}
+    }
+
+    async fn beat(&mut self, pod: &str, decide: impl Fn(&Seen) -> Verb) -> Verb {
+        assert!(self.begun.elapsed() < 10 * PATIENCE, "too long: {:?}", self.verbs);
+        let seen = self.seen().await;
+        let verb = decide(&seen);
+        if verb == Verb::Wait || matches!(verb, Verb::Tell(source) if self.told == Some(source)) {
+            tokio::time::sleep(BEAT).await;
+            return verb;
+        }
+        if matches!(verb, Verb::Tell(_)) && seen.port != PortState::NotAdopted {
+            self.scene.broker.settled(&self.port).await.unwrap();
+            if decide(&self.seen().await) != verb {
+                return Verb::Wait;
+            }
+        }
+        if self.verbs.last().map(|(_, last)| *last) != Some(verb) {
+            self.verbs.push((self.begun.elapsed(), verb));
+        }
+        if self.frail {
+            self.die_in(pod, verb).await;
+        } else {
+            self.act(pod, verb).await;
+        }
+        verb
+    }
+
+    /// Makes one change towards what the verb is for, by a connection that ends with it.
+    async fn die_in(&mut self, pod: &str, verb: Verb) {
+        let goal = match verb {
+            Verb::Adopt | Verb::TakeInStrays => Goal::Adopt,
+            Verb::Fence => Goal::Fence,
+            Verb::FlipBack => Goal::FlipBack,
+            Verb::GiveBack => Goal::GiveBack,
+            Verb::Tell(_) => {
+                self.act(pod, verb).await;
+                // The next one does not know that it was told, and tells it again once.
+                return self.act(pod, verb).await;
+            }
+            Verb::Wait | Verb::Branch | Verb::Unbranch | Verb::DeleteBacklog | Verb::Done => {
+                return self.act(pod, verb).await;
+            }
+        };
+        let doomed = Broker::connect(&address()).await.unwrap();
+        doomed.port_step(&self.port, goal).await.unwrap();
+    }
+
+    async fn act(&mut self, pod: &str, verb: Verb) {
+        let (broker, port) = (&self.scene.broker, &self.port);
+        let undisturbed = |turned: Turned| assert_eq!(turned.strays, []);
+        match verb {
+            Verb::Wait | Verb::Done => {}
+            Verb::Adopt => broker.adopt(port).await.unwrap(),
+            Verb::Branch => {
+                let like = self.scene.facts().await;
+                broker.declare_branch(&self.waiting, &like).await.unwrap();
+                broker.branch(port, &self.waiting).await.unwrap();
+            }
+            Verb::Fence => undisturbed(broker.fence(port).await.unwrap()),
+            Verb::TakeInStrays => undisturbed(broker.take_in_strays(port).await.unwrap()),
+            Verb::FlipBack => undisturbed(broker.flip_back(port).await.unwrap()),
+            Verb::Tell(source) => {
+                self.told = Some(source);
+                match source {
+                    Source::Primary => broker.send_control(pod, ControlMessage::EndReplay).await.unwrap(),
+                    Source::Backlog => self.tell(pod, &self.waiting).await,
+                }
+            }
+            Verb::Unbranch => {
+                for queue in [names::backlog_queue(&self.key), names::mirror_queue(&self.key)] {
+                    if broker.queue(&queue).await.unwrap() != QueueSeen::Absent {
+                        broker.unbranch(port, &queue).await.unwrap();
+                    }
+                }
+            }
+            Verb::DeleteBacklog => self.delete_branches().await,
+            Verb::GiveBack => broker.give_back(port).await.unwrap(),
+        }
+    }
+
+    async fn delete_branches(&self) {
+        let broker = &self.scene.broker;
+        if let Some(twins) = &self.twins
+            && let Drainedness::Proven(served) = broker.drained(&self.waiting).await.unwrap()
+        {
+            broker.delete_twin(&self.port, twins, served).await.unwrap();
+        }
+        if let Drainedness::Proven(served) = broker.drained(&self.waiting).await.unwrap() {
+            broker.delete_queue(served).await.unwrap();
+        }
+    }
+
+    /// Deletes the hold queue, once nobody waits on it.
+    pub(crate) async fn drop_hold(&self, attempt: u32) {
+        let hold = self.scene.hold(attempt);
+        super::scene::until("the hold queue is empty and unused", || async {
+            match self.scene.broker.drained(&hold).await.unwrap() {
+                Drainedness::Proven(proof) => Some(self.scene.broker.delete_queue(proof).await.unwrap()),
+                Drainedness::Absent | Drainedness::NotYet(_) => None,
+            }
+        })
+        .await;
+    }
+
+    /// Seconds at which each verb was asked for, for the record.
+    pub(crate) fn report(&self, title: &str) {
+        let steps: Vec<String> = self
+            .verbs
+            .iter()
+            .map(|(at, verb)| format!("{:.2} {verb:?}", at.as_secs_f32()))
+            .collect();
+        eprintln!(
+            "{title}: {} | {:.2} s",
+            steps.join(", "),
+            self.begun.elapsed().as_secs_f32()
+        );
+    }
+}
