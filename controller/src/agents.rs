@@ -157,6 +157,11 @@ impl Agents {
         self.post(node, format!("/v1/keys/{key}/kill"), body, QUICK).await
     }
 
+    /// Established connections of the container that was restored under a key to this port.
+    pub async fn connections(&self, node: &str, key: &Key, port: u16) -> Result<u32, ControllerError> {
+        self.get(node, format!("/v1/keys/{key}/connections/{port}")).await
+    }
+
     /// Removes archive and state of a key; unknown keys are fine.
     pub async fn forget(&self, node: &str, key: &Key) -> Result<(), ControllerError> {
         let call: Call<'_, ()> = Call {

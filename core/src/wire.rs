@@ -15,6 +15,7 @@
 //! | `POST /v1/keys/{key}/discard` | [`DiscardRequest`] → [`Discarded`]; the key need not be known here | controller |
 //! | `POST /v1/keys/{key}/abort` | [`Abort`] → [`KeyReport`] | controller |
 //! | `POST /v1/keys/{key}/kill` | [`KillRequest`] → [`Ending`] | controller |
+//! | `GET /v1/keys/{key}/connections/{port}` | → number of established connections of the restored container to this port | controller |
 //! | `DELETE /v1/keys/{key}` | → empty; archive and state are gone, restarts of the container start fresh | controller |
 //! | `GET /v1/keys/{key}/archive` | → stream: zstd over tar | other agents |
 //!

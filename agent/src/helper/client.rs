@@ -68,9 +68,27 @@ impl HelperClient {
             .await?
         {
             Answer::Dumped(dumped) => Ok(dumped),
-            answer @ (Answer::Done | Answer::InUse | Answer::Node(_) | Answer::Failed(_)) => {
-                Err(unexpected(answer))
-            }
+            answer @ (Answer::Done
+            | Answer::InUse
+            | Answer::Connected(_)
+            | Answer::Node(_)
+            | Answer::Failed(_)) => Err(unexpected(answer)),
+        }
+    }
+
+    /// Established TCP connections of a container's network to this port.
+    pub async fn connections(&self, id: &ContainerId, port: u16) -> Result<u32, HelperError> {
+        let ask = Ask::Connections {
+            container_id: id.clone(),
+            port,
+        };
+        match self.ask(&ask).await? {
+            Answer::Connected(count) => Ok(count),
+            answer @ (Answer::Dumped(_)
+            | Answer::Done
+            | Answer::InUse
+            | Answer::Node(_)
+            | Answer::Failed(_)) => Err(unexpected(answer)),
         }
     }
 
@@ -83,7 +101,9 @@ impl HelperClient {
         match self.ask(&ask).await? {
             Answer::Done => Ok(Ending::Ended),
             Answer::InUse => Ok(Ending::InUse),
-            answer @ (Answer::Dumped(_) | Answer::Node(_) | Answer::Failed(_)) => Err(unexpected(answer)),
+            answer @ (Answer::Dumped(_) | Answer::Connected(_) | Answer::Node(_) | Answer::Failed(_)) => {
+                Err(unexpected(answer))
+            }
         }
     }
 
@@ -102,9 +122,11 @@ impl HelperClient {
     async fn read_facts(&self) -> Result<NodeFacts, HelperError> {
         match self.ask(&Ask::Inspect).await? {
             Answer::Node(facts) => Ok(facts),
-            answer @ (Answer::Dumped(_) | Answer::Done | Answer::InUse | Answer::Failed(_)) => {
-                Err(unexpected(answer))
-            }
+            answer @ (Answer::Dumped(_)
+            | Answer::Done
+            | Answer::InUse
+            | Answer::Connected(_)
+            | Answer::Failed(_)) => Err(unexpected(answer)),
         }
     }
 
@@ -135,8 +157,10 @@ impl HelperClient {
 fn unexpected(answer: Answer) -> HelperError {
     match answer {
         Answer::Failed(why) => HelperError::Failed(why),
-        Answer::Dumped(_) | Answer::Done | Answer::InUse | Answer::Node(_) => HelperError::Failed(format!(
-            "node helper answered something else: {answer:?}; versions differ?"
-        )),
+        Answer::Dumped(_) | Answer::Done | Answer::InUse | Answer::Connected(_) | Answer::Node(_) => {
+            HelperError::Failed(format!(
+                "node helper answered something else: {answer:?}; versions differ?"
+            ))
+        }
     }
 }

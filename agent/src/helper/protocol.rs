@@ -30,6 +30,13 @@ pub enum Ask {
         /// Container.
         container_id: ContainerId,
     },
+    /// Count a container's connections.
+    Connections {
+        /// Container.
+        container_id: ContainerId,
+        /// Port that they lead to.
+        port: u16,
+    },
     /// Read the node's facts.
     Inspect,
 }
@@ -44,6 +51,8 @@ pub enum Answer {
     Done,
     /// To [`Ask::Kill`]: somebody talks to it, nothing was killed.
     InUse,
+    /// To [`Ask::Connections`].
+    Connected(u32),
     /// To [`Ask::Inspect`].
     Node(NodeFacts),
     /// It did not work; why.

@@ -11,7 +11,7 @@ use tracing::{debug, error, info, warn};
 
 use super::{Answer, Ask};
 use crate::node::quiet::{self, Quiet};
-use crate::node::{ContainerId, NodeError, dump, ended, enter, facts, note, runc};
+use crate::node::{ContainerId, NodeError, connections, dump, ended, enter, facts, note, runc};
 
 /// A dump that takes longer is given up and the container thawed.
 const DUMP_WITHIN: Duration = Duration::from_secs(120);
@@ -28,7 +28,7 @@ pub fn perform(ask: &Ask) -> Answer {
     let begun = Instant::now();
     let within = match ask {
         Ask::Dump { .. } => DUMP_WITHIN,
-        Ask::Kill { .. } | Ask::Thaw { .. } | Ask::Inspect => OTHERS_WITHIN,
+        Ask::Kill { .. } | Ask::Thaw { .. } | Ask::Connections { .. } | Ask::Inspect => OTHERS_WITHIN,
     };
     let answer = in_child(ask, within).unwrap_or_else(Answer::Failed);
     let micros = begun.elapsed().as_micros();
@@ -40,10 +40,14 @@ pub fn perform(ask: &Ask) -> Answer {
                 thaw(container_id);
             }
         }
-        (Answer::Failed(why), Ask::Kill { .. } | Ask::Thaw { .. } | Ask::Inspect) => {
+        (
+            Answer::Failed(why),
+            Ask::Kill { .. } | Ask::Thaw { .. } | Ask::Connections { .. } | Ask::Inspect,
+        ) => {
             warn!(?ask, why, micros, "request failed");
         }
         (Answer::Node(_), _) => debug!(micros, "read the node's facts"),
+        (Answer::Connected(count), _) => debug!(micros, count, "counted connections"),
         (Answer::Dumped(_) | Answer::Done | Answer::InUse, _) => {
             info!(?ask, ?answer, micros, "request done")
         }
@@ -159,6 +163,9 @@ fn act(ask: &Ask) -> Result<Answer, NodeError> {
             quiet_millis,
         } => kill(container_id, Duration::from_millis(*quiet_millis)),
         Ask::Thaw { container_id } => note::thaw_orphan(container_id).map(|()| Answer::Done),
+        Ask::Connections { container_id, port } => {
+            connections::count(container_id, *port).map(Answer::Connected)
+        }
         Ask::Inspect => facts::read().map(Answer::Node),
     }
 }

@@ -51,7 +51,7 @@ pub fn wait(id: &ContainerId, window: Duration, patience: Duration) -> Result<Qu
 }
 
 /// A file of a container that has ended is gone, which is no error.
-fn if_there<T>(read: Result<T, NodeError>) -> Result<Option<T>, NodeError> {
+pub(super) fn if_there<T>(read: Result<T, NodeError>) -> Result<Option<T>, NodeError> {
     match read {
         Ok(value) => Ok(Some(value)),
         Err(NodeError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -59,7 +59,7 @@ fn if_there<T>(read: Result<T, NodeError>) -> Result<Option<T>, NodeError> {
     }
 }
 
-fn first_process(path: &Path) -> Result<u32, NodeError> {
+pub(super) fn first_process(path: &Path) -> Result<u32, NodeError> {
     #[derive(Deserialize)]
     struct State {
         init_process_pid: u32,

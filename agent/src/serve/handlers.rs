@@ -20,6 +20,7 @@ use super::problem::Refusal;
 use crate::archive::{ArchiveError, pack};
 use crate::keys::Slot;
 use crate::keys::state::ClaimRecord;
+use crate::node::ContainerId;
 use crate::transfer::bridge::written_body;
 
 type Answer<T> = Result<Json<T>, Refusal>;
@@ -164,6 +165,24 @@ pub(super) async fn kill(
     let ending = agent.helper.kill(&container.id, quiet).await?;
     info!(%key, pod = request.pod.name, ?ending, micros = begun.elapsed().as_micros(), "container to be killed");
     Ok(Json(ending))
+}
+
+/// `GET /v1/keys/{key}/connections/{port}`: of the container that was restored under this key; none before that.
+pub(super) async fn connections(
+    State(agent): State<Agent>,
+    Path((key, port)): Path<(Key, u16)>,
+) -> Answer<u32> {
+    let state = agent.keys.slot(&key).now();
+    let claimant = match state.map(|state| state.claim) {
+        Some(ClaimRecord::Restored { claimant, .. }) => claimant,
+        Some(
+            ClaimRecord::Free | ClaimRecord::Waiting(_) | ClaimRecord::Taken(_) | ClaimRecord::Failed { .. },
+        )
+        | None => return Ok(Json(0)),
+    };
+    let container = ContainerId::parse(&claimant.container_id)
+        .map_err(|error| Refusal::unfit("NoContainer", error.to_string()))?;
+    Ok(Json(agent.helper.connections(&container, port).await?))
 }
 
 /// `DELETE /v1/keys/{key}`.

@@ -67,6 +67,11 @@ impl Broker {
         &self.address
     }
 
+    /// Port that clients connect to.
+    pub fn port(&self) -> u16 {
+        self.endpoint.amqp.authority.port
+    }
+
     /// A queue of this broker, unlike that of any other.
     pub fn stream(&self, queue: &str) -> String {
         format!("{}/{}/{queue}", self.endpoint.host, self.endpoint.vhost)

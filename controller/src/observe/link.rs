@@ -78,7 +78,8 @@ async fn proof(ctx: &Context, broker: &Broker, leg: &Leg) -> Result<LinkSeen, Co
     })
 }
 
-/// Whether the pod that takes over has a connection. Its consumer would show up to 5 s later.
+/// Whether the pod that takes over has a connection to the broker. Its node knows that at once; the broker lists it up
+/// to 5 s later, and is asked in case the application reaches it at another port than we do.
 async fn copy(
     ctx: &Context,
     broker: &Broker,
@@ -86,7 +87,11 @@ async fn copy(
     leg: &Leg,
 ) -> Result<Option<bool>, ControllerError> {
     let api: Api<Pod> = Api::namespaced(ctx.client.clone(), &plan.source.namespace);
-    let Some(pod) = api.get_opt(&leg.to.pod).await? else {
+    let (pod, connections) = tokio::join!(
+        api.get_opt(&leg.to.pod),
+        ctx.agents.connections(&leg.to.node, &leg.key, broker.port())
+    );
+    let Some(pod) = pod? else {
         return Ok(Some(false));
     };
     let named = leg
@@ -96,6 +101,7 @@ async fn copy(
         .is_none_or(|uid| pod.metadata.uid.as_ref() == Some(uid));
     let another = pod.metadata.uid == leg.from.uid;
     match pod.status.and_then(|status| status.pod_ip) {
+        Some(_) if named && !another && connections? > 0 => Ok(Some(true)),
         Some(address) if named && !another => Ok(Some(broker.is_connected_from(&address).await?)),
         Some(_) | None => Ok(Some(false)),
     }
