@@ -26,7 +26,14 @@ pub(super) async fn attach(
                     ControllerError::Malformed(format!("queue {} does not exist any more", queue.queue))
                 })?;
             let address = address_of(ctx, subject, pod).await?;
-            broker.witness(&like, address.as_deref()).await?
+            let seen = broker.witness(&like, address.as_deref()).await?;
+            if seen.application.is_none() {
+                return Err(ControllerError::Blind(format!(
+                    "the broker does not yet list over which connection pod {pod} consumes {}",
+                    queue.queue
+                )));
+            }
+            seen
         }
     };
     if !ctx.holds.is_held(&subject.leg.key) {
