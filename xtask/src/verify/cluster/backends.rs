@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use super::round_trips::{POD, frozen};
-use super::{Bench, ended, exact_messages, kept_every_promise, nothing_left};
+use super::{Bench, ended, exact_messages, nothing_left};
 use crate::stage::{self, Load, Oracle, Sample};
 
 /// The local cluster's registry, as its nodes reach it.
@@ -41,7 +41,7 @@ pub(super) fn through_a_registry(bench: &Bench) -> Result<()> {
         );
     }
     println!("     {}", stage::summary(&report));
-    kept_every_promise(&report)?;
+    exact_messages(&report)?;
     nothing_left(&bench.cluster)
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
-use super::{Bench, exact_messages, kept_every_promise, nothing_left};
+use super::{Bench, exact_messages, nobody_turned_away, nothing_left};
 use crate::cluster::Cluster;
 use crate::stage::{self, Load, Move, Oracle, Sample, Single, Watch, get};
 
@@ -45,7 +45,7 @@ pub(super) fn of_a_deployment(bench: &Bench) -> Result<()> {
     }
     let report = oracle.finish()?;
     println!("     {}", stage::summary(&report));
-    kept_every_promise(&report)?;
+    nobody_turned_away(&report)?;
     let seen: BTreeSet<String> = seen.finish()?.into_iter().collect();
     ensure!(
         seen == pods,
@@ -81,7 +81,7 @@ pub(super) fn that_nobody_owns(bench: &Bench) -> Result<()> {
     );
     let report = oracle.finish()?;
     println!("     {}", stage::summary(&report));
-    kept_every_promise(&report)?;
+    nobody_turned_away(&report)?;
     nothing_left(cluster)?;
     single.remove(cluster)
 }
@@ -102,7 +102,7 @@ pub(super) fn that_knows_nothing(bench: &Bench) -> Result<()> {
     }
     let report = oracle.finish()?;
     println!("     {}", stage::summary(&report));
-    kept_every_promise(&report)?;
+    nobody_turned_away(&report)?;
     nothing_left(cluster)?;
     single.remove(cluster)
 }
@@ -179,7 +179,7 @@ pub(super) fn of_an_ordered_set(bench: &Bench) -> Result<()> {
         moved(bench, pod, &[])?;
         let report = oracle.finish()?;
         println!("     {}", stage::summary(&report));
-        kept_every_promise(&report)?;
+        nobody_turned_away(&report)?;
         for (other, before) in others.iter().zip(before) {
             ensure!(
                 Sample::incarnation(cluster, other)? == before,
