@@ -48,6 +48,12 @@ impl Sample {
         Self::wait(cluster)
     }
 
+    /// Takes the replicas away, and the control queue of the third, which no later test has.
+    pub(crate) fn remove_ordered(cluster: &Cluster) -> Result<()> {
+        Self::clear(cluster)?;
+        broker_api(cluster, "DELETE", "queues/%2F/ms2m.control.orders-2").map(drop)
+    }
+
     /// Takes the replicas, their claims and the volumes away.
     pub(crate) fn remove_volumes(cluster: &Cluster) -> Result<()> {
         Self::clear(cluster)?;

@@ -187,7 +187,8 @@ pub(super) fn of_an_ordered_set(bench: &Bench) -> Result<()> {
             );
         }
     }
-    nothing_left(cluster)
+    nothing_left(cluster)?;
+    Sample::remove_ordered(cluster)
 }
 
 /// Moves a pod to the other node, which has to work.
