@@ -223,11 +223,22 @@ pub(super) async fn abort(
         .map(drop)
 }
 
+/// What may have stayed in the registry. A Secret that is gone or forbidden by now must not keep a move from its end.
+async fn kept_images(ctx: &Context, subject: Subject<'_>) -> Result<Vec<String>, ControllerError> {
+    match discard_images(ctx, subject).await {
+        Err(error) if !error.is_transient() => Ok(vec![format!(
+            "the checkpoint image could not be deleted and may still be in the registry; it holds the memory of the \
+             process, delete it there: {error}"
+        )]),
+        other => other,
+    }
+}
+
 /// Removes the keys of all attempts from both nodes, and that of the second handoff, which was announced early.
 pub(super) async fn forget(ctx: &Context, subject: Subject<'_>) -> Result<(), ControllerError> {
     let Subject { plan, migration, .. } = subject;
     if plan.transfer == TransferMode::Registry {
-        for note in discard_images(ctx, subject).await? {
+        for note in kept_images(ctx, subject).await? {
             report::announce(ctx, migration, false, "ImageKept", &note).await;
         }
     }

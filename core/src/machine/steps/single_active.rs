@@ -207,7 +207,8 @@ fn lost(why: &str) -> Cause {
         "HoldLost",
         format!(
             "the hold on the queue was lost before the commit ({why}), so the source was served again and its checkpoint is \
-             void"
+             void; if no further attempt follows, look at the controller's log for why its connection to the broker breaks, and \
+             order the move again"
         ),
     )
     .again()
