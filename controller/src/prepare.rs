@@ -5,7 +5,9 @@ use k8s_openapi::api::apps::v1::{ReplicaSet, StatefulSet};
 use k8s_openapi::api::core::v1::{Node, PersistentVolume, PersistentVolumeClaim, Pod};
 use kube::api::ListParams;
 use kube::{Api, ResourceExt};
-use shadow_core::api::{HoldKind, Owner, OwnerKind, Plan, QueuePlan, StatefulMigration};
+use shadow_core::api::{
+    Handoff, HoldKind, MigrationStrategy, Owner, OwnerKind, Plan, QueuePlan, StatefulMigration,
+};
 use shadow_core::machine::Cause;
 use shadow_core::names::{self, Key};
 use shadow_core::settings::{self, Settings};
@@ -42,6 +44,16 @@ pub async fn prepare(ctx: &Context, migration: &StatefulMigration) -> Result<Pre
         Ok(choice) => choice,
         Err(impossible) => return Ok(refused("Refused", impossible.to_string())),
     };
+    if is_live(migration) && choice.strategy == MigrationStrategy::Sequential {
+        return Ok(refused(
+            "Refused",
+            format!(
+                "spec.handoff: a source cannot go on when it ends before its copy starts, and the strategy is Sequential ({}); \
+                 leave Live out",
+                choice.because
+            ),
+        ));
+    }
     let settings = settings::resolve(&migration.spec, pod, facts.owner.as_ref());
     let queue = match stream(ctx, migration, &settings).await {
         Ok(Ok(queue)) => queue,
@@ -76,6 +88,8 @@ fn plan(
         match (queue.hold, queue.quorum) {
             (HoldKind::SingleActive, _) =>
                 "a quorum queue with single active consumer, which stops while a consumer of ours is the active one",
+            (HoldKind::Exchange, _) =>
+                "a classic queue, and the source goes on with a copy of the stream, as asked (spec.handoff: Live)",
             (HoldKind::Park, true) => "a quorum queue, and the application is parked by control messages",
             (HoldKind::Park, false) => "a classic queue, and the application is parked by control messages",
         }
@@ -166,26 +180,46 @@ async fn stream(
             ),
         )));
     };
-    let hold = hold_kind(&facts);
+    let hold = hold_kind(&facts, is_live(migration));
     let wrong = match hold {
         HoldKind::SingleActive => not_single_active(&broker, &queue).await?,
-        HoldKind::Park => not_parked(&broker, migration, &facts).await?,
+        HoldKind::Park | HoldKind::Exchange => not_parked(&broker, migration, &facts).await?,
     };
     if let Some(cause) = wrong {
         return Ok(Err(cause));
+    }
+    let unfenced = match hold {
+        HoldKind::SingleActive => None,
+        HoldKind::Park | HoldKind::Exchange => broker.no_port_before(&facts).await?,
+    };
+    if let (HoldKind::Exchange, Some(why)) = (hold, &unfenced) {
+        return Ok(Err(Cause::new(
+            "CannotGoLive",
+            format!("spec.handoff: the source cannot go on with a copy of the stream: {why}. Leave Live out"),
+        )));
     }
     Ok(Ok(QueuePlan {
         stream: broker.stream(&queue),
         queue,
         quorum: facts.kind == QueueKind::Quorum,
         hold,
+        unfenced,
         secret,
     }))
 }
 
+fn is_live(migration: &StatefulMigration) -> bool {
+    match migration.spec.handoff {
+        Some(Handoff::Live) => true,
+        Some(Handoff::Hold) | None => false,
+    }
+}
+
 /// A single-active quorum queue can be held without the application, whatever that speaks.
-fn hold_kind(facts: &QueueFacts) -> HoldKind {
-    if facts.kind == QueueKind::Quorum && facts.single_active() {
+fn hold_kind(facts: &QueueFacts, live: bool) -> HoldKind {
+    if live {
+        HoldKind::Exchange
+    } else if facts.kind == QueueKind::Quorum && facts.single_active() {
         HoldKind::SingleActive
     } else {
         HoldKind::Park

@@ -333,8 +333,10 @@ fn can_undo(status: &MigrationStatus) -> bool {
 fn pace(status: &MigrationStatus) -> Duration {
     match status.intent.as_ref().map(|intent| intent.step) {
         Some(
-            Step::Hold
+            Step::Fence
+            | Step::Hold
             | Step::Checkpoint
+            | Step::Follow
             | Step::Transfer
             | Step::Restore
             | Step::Commit

@@ -4,6 +4,7 @@
 mod link;
 mod node;
 mod pods;
+mod port;
 mod rule;
 mod stream;
 
@@ -52,6 +53,9 @@ pub async fn perform(
         Action::Unpark { pod } => stream::unpark(ctx, subject, &pod).await,
         Action::AttachLink { pod } => link::attach(ctx, subject, &pod).await,
         Action::DetachLink => link::detach(ctx, subject).await,
+        Action::Port { verb, served } => port::turn(ctx, subject, verb, served).await,
+        Action::Tell { pod, reading, served } => port::tell(ctx, subject, &pod, reading, served).await,
+        Action::Doubt(doubt) => Ok(Outcome::Doubted(doubt)),
         Action::WithdrawControl { pod } => stream::withdraw(ctx, subject, &pod).await.map(done),
         Action::DropHold(proof) => stream::drop_hold(ctx, subject, &proof).await.map(done),
         Action::DropControl { pod } => stream::drop_control(ctx, subject, &pod).await.map(done),

@@ -7,9 +7,10 @@ use shadow_core::machine::proof::Emptied;
 use shadow_core::names;
 
 use super::Subject;
-use crate::broker::{ControlMessage, Drainedness};
+use crate::broker::{Broker, ControlMessage, Drainedness, QueueFacts};
 use crate::context::Context;
 use crate::error::ControllerError;
+use crate::observe;
 
 pub(super) async fn park(ctx: &Context, subject: Subject<'_>, pod: &str) -> Result<Outcome, ControllerError> {
     let queue = &subject.plan.queue;
@@ -20,11 +21,31 @@ pub(super) async fn park(ctx: &Context, subject: Subject<'_>, pod: &str) -> Resu
     })?;
     broker.declare_hold_queue(&hold, &like).await?;
     let address = address_of(ctx, subject, pod).await?;
-    let witness = broker.witness(&like, address.as_deref()).await?;
+    let witness = broker
+        .witness(&consumed(&broker, subject, like).await?, address.as_deref())
+        .await?;
     broker
         .send_control(pod, ControlMessage::StartReplay { queue: hold })
         .await?;
     Ok(Outcome::ParkSent(witness))
+}
+
+/// The queue that is read at present: of a fenced stream it may be the backlog.
+async fn consumed(
+    broker: &Broker,
+    subject: Subject<'_>,
+    primary: QueueFacts,
+) -> Result<QueueFacts, ControllerError> {
+    let status = subject.migration.status.as_ref();
+    let Some(fence) = status.and_then(|status| status.fence.as_ref()) else {
+        return Ok(primary);
+    };
+    let [backlog, _] = observe::branch_names(fence);
+    let read = broker
+        .describe(&backlog)
+        .await?
+        .filter(|facts| facts.consumer_count > 0);
+    Ok(read.unwrap_or(primary))
 }
 
 pub(super) async fn address_of(

@@ -27,7 +27,7 @@ pub(super) async fn look(
 ) -> Result<Link, ControllerError> {
     let mut found = Link::default();
     match plan.queue.hold {
-        HoldKind::Park => return Ok(found),
+        HoldKind::Park | HoldKind::Exchange => return Ok(found),
         HoldKind::SingleActive => {}
     }
     let broker = ctx.broker(migration, plan.queue.secret.as_deref()).await?;
@@ -35,6 +35,8 @@ pub(super) async fn look(
         Step::Hold | Step::Commit => proof(ctx, &broker, leg).await?,
         Step::Prepare
         | Step::Stage
+        | Step::Fence
+        | Step::Follow
         | Step::Checkpoint
         | Step::Transfer
         | Step::Restore

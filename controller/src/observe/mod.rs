@@ -6,6 +6,7 @@ mod afterlife;
 mod endpoints;
 mod link;
 mod pods;
+mod port;
 mod queues;
 mod stopping;
 
@@ -18,6 +19,7 @@ use shadow_core::names;
 use crate::context::Context;
 
 pub(crate) use pods::view as pod_view;
+pub(crate) use port::names as branch_names;
 pub use stopping::Stopping;
 
 /// One thing to look at.
@@ -36,22 +38,54 @@ enum Look {
     Connection,
     Leftovers,
     Afterlife,
+    /// The port before the primary queue, and the queues beside it.
+    Port,
+    /// Who reads the queues beside the primary one.
+    Beside,
 }
 
 /// What a step looks at.
 #[derive(Clone, Copy)]
-struct Needs(&'static [Look]);
+struct Needs {
+    always: &'static [Look],
+    /// Where the stream may be fenced.
+    fenced: &'static [Look],
+}
 
 impl Needs {
-    fn of(step: Step, leg: u8, route: Route) -> Self {
+    fn of(step: Step, leg: u8, route: Route, fenced: bool) -> Self {
+        Self {
+            always: Self::always(step, leg, route),
+            fenced: if fenced { Self::fenced(step) } else { &[] },
+        }
+    }
+
+    fn fenced(step: Step) -> &'static [Look] {
+        use Look::{Beside, Hold, Port, Primary, ToControl};
+        match step {
+            Step::Fence | Step::Hold | Step::Abandon => &[Port],
+            Step::Follow | Step::Commit | Step::Switch | Step::Exclude => &[Beside],
+            Step::Release | Step::Clean => &[Primary, Hold, ToControl, Port],
+            Step::Prepare
+            | Step::Stage
+            | Step::Checkpoint
+            | Step::Transfer
+            | Step::Restore
+            | Step::Retire => &[],
+        }
+    }
+
+    fn always(step: Step, leg: u8, route: Route) -> &'static [Look] {
         use Look::{
             Afterlife, Connection, Consumers, From, FromControl, Hold, Key, Leftovers, Primary, Rule, To,
             ToControl, Traffic,
         };
-        Self(match (step, leg) {
+        match (step, leg) {
             (Step::Prepare, _) => &[],
             (Step::Stage, 1) => &[From, To, Key, Rule],
             (Step::Stage, _) => &[From, To, Key],
+            (Step::Fence, _) => &[From, Primary, Hold, FromControl],
+            (Step::Follow, _) => &[From, Hold, FromControl],
             (Step::Hold, _) => &[From, Primary, Hold, FromControl, Connection],
             (Step::Checkpoint | Step::Transfer, _) => &[From],
             (Step::Restore, _) if route == Route::InPlace => &[From, To, Hold, Key],
@@ -75,11 +109,11 @@ impl Needs {
                 Rule,
                 Leftovers,
             ],
-        })
+        }
     }
 
     fn has(self, look: Look) -> bool {
-        self.0.contains(&look)
+        self.always.contains(&look) || self.fenced.contains(&look)
     }
 }
 
@@ -91,7 +125,11 @@ pub async fn observe(
     leg: &Leg,
     step: Step,
 ) -> Observed {
-    let needs = Needs::of(step, leg.number, Route::of(plan));
+    let fenced = migration
+        .status
+        .as_ref()
+        .is_some_and(|status| status.fence.is_some());
+    let needs = Needs::of(step, leg.number, Route::of(plan), fenced);
     let cancel = migration.spec.cancel || migration.metadata.deletion_timestamp.is_some();
     let mut seen = Observed {
         cancel,
@@ -136,6 +174,9 @@ pub async fn observe(
         seen.to_control = queues.to_control;
         seen.connection = queues.connection;
         seen.leftovers = queues.leftovers;
+        seen.port = queues.port;
+        seen.backlog = queues.backlog;
+        seen.mirror = queues.mirror;
     } else if needs.has(Look::Leftovers) {
         seen.leftovers = queues::hold_queues(migration)
             .into_iter()

@@ -2,10 +2,10 @@
 
 use kube::ResourceExt;
 use shadow_core::api::{QueuePlan, StatefulMigration};
-use shadow_core::machine::{ConnectionSeen, QueueSeen};
+use shadow_core::machine::{ConnectionSeen, PortSeen, QueueSeen};
 use shadow_core::names;
 
-use super::{Look, Needs};
+use super::{Look, Needs, port};
 use crate::broker::{self, Broker, BrokerError};
 use crate::context::Context;
 use crate::error::ControllerError;
@@ -19,6 +19,9 @@ pub(super) struct Queues {
     pub(super) to_control: QueueSeen,
     pub(super) connection: ConnectionSeen,
     pub(super) leftovers: Vec<(String, QueueSeen)>,
+    pub(super) port: PortSeen,
+    pub(super) backlog: QueueSeen,
+    pub(super) mirror: QueueSeen,
 }
 
 /// Hold queues of all attempts of this migration.
@@ -44,6 +47,8 @@ pub(super) async fn look(
         Look::FromControl,
         Look::ToControl,
         Look::Leftovers,
+        Look::Port,
+        Look::Beside,
     ];
     let status = migration.status.as_ref();
     let (Some(plan), Some(leg)) = (
@@ -59,6 +64,10 @@ pub(super) async fn look(
         return Ok(found);
     }
     let broker = ctx.broker(migration, plan.queue.secret.as_deref()).await?;
+    let fence = status.and_then(|s| s.fence.as_ref());
+    if let (Some(fence), true) = (fence, needs.has(Look::Port)) {
+        found.port = port::look(&broker, plan, fence).await?;
+    }
     // The hold queue is read before the primary queue: an application that is seen on the hold queue has left the
     // primary one already.
     if needs.has(Look::Hold) {
@@ -71,8 +80,18 @@ pub(super) async fn look(
     if let (true, Some(witness)) = (needs.has(Look::Connection), &leg.witness) {
         found.connection = broker.still(witness).await?;
     }
-    if needs.has(Look::Consumers) {
+    if needs.has(Look::Consumers) && !needs.has(Look::Primary) {
         found.primary = consumers(&broker, &plan.queue).await?.into();
+    }
+    if let Some(fence) = fence {
+        if needs.has(Look::Port) {
+            [found.backlog, found.mirror] = port::beside(&broker, fence).await?;
+        }
+        if needs.has(Look::Beside) {
+            let [backlog, mirror] = port::names(fence);
+            found.backlog = broker.queue(&backlog).await?.into();
+            found.mirror = broker.queue(&mirror).await?.into();
+        }
     }
     if needs.has(Look::FromControl) {
         found.from_control = broker.queue(&names::control_queue(&leg.from.pod)).await?.into();

@@ -4,10 +4,10 @@
 
 use std::time::{Duration, Instant};
 
-use shadow_controller::broker::port::{
-    Goal, Port, PortState, Seen, Source, Turned, Twins, Verb, after_release, towards_park,
-};
+use shadow_controller::broker::port::{Goal, Port, PortState, Turned, Twins};
 use shadow_controller::broker::{Broker, ControlMessage, Drainedness, QueueSeen};
+use shadow_core::machine::port::{Seen, Verb, after_release, towards_park};
+use shadow_core::machine::{Branched, Flow};
 use shadow_core::names::{self, Key};
 
 use super::scene::{PATIENCE, Scene, address};
@@ -29,7 +29,7 @@ pub(crate) struct Driver<'a> {
     pub(crate) twins: Option<Twins>,
     /// Dies in the middle of every verb.
     pub(crate) frail: bool,
-    told: Option<Source>,
+    told: Option<Verb>,
     pub(crate) verbs: Vec<(Duration, Verb)>,
     begun: Instant,
 }
@@ -55,15 +55,33 @@ impl<'a> Driver<'a> {
         self.scene.hold(self.attempt)
     }
 
+    fn beside(&self) -> [String; 2] {
+        [names::backlog_queue(&self.key), names::mirror_queue(&self.key)]
+    }
+
     pub(crate) async fn seen(&self) -> Seen {
         let broker = &self.scene.broker;
         let topology = broker.topology(&self.port).await.unwrap();
+        let branched = topology.branches.contains(&self.waiting);
+        let [backlog, mirror] = self.beside();
+        let twin = if self.waiting == backlog { mirror } else { backlog };
         Seen {
-            port: topology.state(),
-            branched: topology.branches.contains(&self.waiting),
-            hold: broker.queue(&self.hold()).await.unwrap(),
-            primary: broker.queue_with_unacked(&self.port.primary).await.unwrap(),
-            backlog: broker.queue_with_unacked(&self.waiting).await.unwrap(),
+            flow: match topology.state() {
+                PortState::NotAdopted => Flow::Direct,
+                PortState::HalfAdopted { .. } => Flow::Partial,
+                PortState::Adopted => Flow::Ported,
+                PortState::Fenced => Flow::Fenced,
+                PortState::Breached { .. } => Flow::Breached,
+            },
+            branched: if branched { Branched::Fully } else { Branched::No },
+            hold: broker.queue(&self.hold()).await.unwrap().into(),
+            primary: broker
+                .queue_with_unacked(&self.port.primary)
+                .await
+                .unwrap()
+                .into(),
+            backlog: broker.queue_with_unacked(&self.waiting).await.unwrap().into(),
+            twin: broker.queue_with_unacked(&twin).await.unwrap().into(),
         }
     }
 
@@ -83,7 +101,13 @@ impl<'a> Driver<'a> {
     pub(crate) async fn help_until_parked(&mut self, pod: &str) {
         let asked = Instant::now();
         self.told = None;
-        while self.beat(pod, |seen| towards_park(seen, asked.elapsed())).await != Verb::Done {}
+        while self
+            .beat(pod, |seen| {
+                towards_park(seen, asked.elapsed().try_into().unwrap())
+            })
+            .await
+            != Verb::Done
+        {}
     }
 
     /// Leads `pod` through everything that waits, and tidies up.
@@ -102,11 +126,11 @@ impl<'a> Driver<'a> {
         assert!(self.begun.elapsed() < 10 * PATIENCE, "too long: {:?}", self.verbs);
         let seen = self.seen().await;
         let verb = decide(&seen);
-        if verb == Verb::Wait || matches!(verb, Verb::Tell(source) if self.told == Some(source)) {
+        if verb == Verb::Wait || self.told == Some(verb) {
             tokio::time::sleep(BEAT).await;
             return verb;
         }
-        if matches!(verb, Verb::Tell(_)) && seen.port != PortState::NotAdopted {
+        if matches!(verb, Verb::TellPrimary | Verb::TellBacklog) && seen.flow != Flow::Direct {
             self.scene.broker.settled(&self.port).await.unwrap();
             if decide(&self.seen().await) != verb {
                 return Verb::Wait;
@@ -130,12 +154,17 @@ impl<'a> Driver<'a> {
             Verb::Fence => Goal::Fence,
             Verb::FlipBack => Goal::FlipBack,
             Verb::GiveBack => Goal::GiveBack,
-            Verb::Tell(_) => {
+            Verb::TellPrimary | Verb::TellBacklog => {
                 self.act(pod, verb).await;
                 // The next one does not know that it was told, and tells it again once.
                 return self.act(pod, verb).await;
             }
-            Verb::Wait | Verb::Branch | Verb::Unbranch | Verb::DeleteBacklog | Verb::Done => {
+            Verb::Wait
+            | Verb::Branch
+            | Verb::Unbranch
+            | Verb::DeleteTwin
+            | Verb::DeleteBacklog
+            | Verb::Done => {
                 return self.act(pod, verb).await;
             }
         };
@@ -157,32 +186,37 @@ impl<'a> Driver<'a> {
             Verb::Fence => undisturbed(broker.fence(port).await.unwrap()),
             Verb::TakeInStrays => undisturbed(broker.take_in_strays(port).await.unwrap()),
             Verb::FlipBack => undisturbed(broker.flip_back(port).await.unwrap()),
-            Verb::Tell(source) => {
-                self.told = Some(source);
-                match source {
-                    Source::Primary => broker.send_control(pod, ControlMessage::EndReplay).await.unwrap(),
-                    Source::Backlog => self.tell(pod, &self.waiting).await,
-                }
+            Verb::TellPrimary => {
+                self.told = Some(verb);
+                broker.send_control(pod, ControlMessage::EndReplay).await.unwrap();
+            }
+            Verb::TellBacklog => {
+                self.told = Some(verb);
+                self.tell(pod, &self.waiting).await;
             }
             Verb::Unbranch => {
-                for queue in [names::backlog_queue(&self.key), names::mirror_queue(&self.key)] {
+                for queue in self.beside() {
                     if broker.queue(&queue).await.unwrap() != QueueSeen::Absent {
                         broker.unbranch(port, &queue).await.unwrap();
                     }
                 }
             }
-            Verb::DeleteBacklog => self.delete_branches().await,
+            Verb::DeleteTwin => self.delete_twin().await,
+            Verb::DeleteBacklog => self.delete_served().await,
             Verb::GiveBack => broker.give_back(port).await.unwrap(),
         }
     }
 
-    async fn delete_branches(&self) {
+    async fn delete_twin(&self) {
         let broker = &self.scene.broker;
-        if let Some(twins) = &self.twins
-            && let Drainedness::Proven(served) = broker.drained(&self.waiting).await.unwrap()
-        {
+        let twins = self.twins.as_ref().expect("a twin that was never made one");
+        if let Drainedness::Proven(served) = broker.drained(&self.waiting).await.unwrap() {
             broker.delete_twin(&self.port, twins, served).await.unwrap();
         }
+    }
+
+    async fn delete_served(&self) {
+        let broker = &self.scene.broker;
         if let Drainedness::Proven(served) = broker.drained(&self.waiting).await.unwrap() {
             broker.delete_queue(served).await.unwrap();
         }

@@ -4,7 +4,8 @@
 use std::time::Instant;
 
 use shadow_controller::broker::QueueSeen;
-use shadow_controller::broker::port::{PortState, Verb};
+use shadow_controller::broker::port::PortState;
+use shadow_core::machine::port::Verb;
 
 use super::application::Memory;
 use super::driver::Driver;

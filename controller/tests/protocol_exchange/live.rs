@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use shadow_controller::broker::QueueSeen;
-use shadow_controller::broker::port::{PortState, worked_off};
+use shadow_controller::broker::port::PortState;
+use shadow_core::machine::port::worked_off;
 use shadow_core::names;
 
 use super::application::{Application, Settings};

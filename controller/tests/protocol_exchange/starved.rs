@@ -3,8 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-use shadow_controller::broker::port::{SETTLE, Source, Verb, after_release};
-use shadow_controller::broker::{QueueSeen, Starving};
+use shadow_controller::broker::Starving;
+use shadow_controller::broker::port::SETTLE;
+use shadow_core::machine::QueueSeen;
+use shadow_core::machine::port::{Verb, after_release};
 
 use super::driver::Driver;
 use super::feeding::Feeding;
@@ -25,7 +27,7 @@ async fn primary(driver: &Driver<'_>) -> (u64, u64, u64) {
             consumers,
             unacked,
         } => (ready, unacked.expect("classic queues are counted"), consumers),
-        QueueSeen::Absent => panic!("the primary queue is gone"),
+        QueueSeen::Absent | QueueSeen::Unseen => panic!("the primary queue is gone"),
     }
 }
 
@@ -101,7 +103,7 @@ async fn a_starved_park(waiting: u64, rate: u32, behind_a_fence: bool) {
     driver.release(&shadow).await;
     driver.drop_hold(0).await;
     driver.report("  released");
-    assert_eq!(first_verb, Verb::Tell(Source::Primary));
+    assert_eq!(first_verb, Verb::TellPrimary);
     ends_exact(target, &sent).await;
 }
 

@@ -8,6 +8,6 @@ pub use migration::{
     StatefulMigration, StatefulMigrationSpec, TransferMode,
 };
 pub use status::{
-    HoldKind, Instance, Intent, Leg, MigrationStatus, Owner, OwnerKind, Phase, Plan, QueuePlan, Rollback,
-    Step, StepRecord, Verdict, Witness,
+    Fence, HoldKind, Instance, Intent, Leg, MigrationStatus, Owner, OwnerKind, Phase, Plan, QueuePlan,
+    Reading, Rollback, Step, StepRecord, Told, Verdict, Witness,
 };

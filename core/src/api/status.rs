@@ -57,10 +57,14 @@ pub enum Step {
     Prepare,
     /// The target pod exists and its container creation waits for the archive.
     Stage,
+    /// New messages go to a backlog queue, so that the primary queue becomes finite.
+    Fence,
     /// Deliveries to the present instance have stopped at an exact boundary.
     Hold,
     /// The parked instance is dumped.
     Checkpoint,
+    /// The dumped instance goes on with a copy of the stream while its own copy is made.
+    Follow,
     /// The archive is on the target node, verified.
     Transfer,
     /// The copy runs and waits on the hold queue.
@@ -108,6 +112,9 @@ pub struct MigrationStatus {
     /// One entry for each handoff that was begun; the last one is the present one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub legs: Vec<Leg>,
+    /// The port that may stand before the primary queue, once it was wanted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fence: Option<Fence>,
     /// Why the move is being undone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rollback: Option<Rollback>,
@@ -197,6 +204,10 @@ pub struct QueuePlan {
     /// How deliveries are stopped.
     #[serde(default)]
     pub hold: HoldKind,
+    /// Why no port can be put before the queue, so that an application that reads control messages only when it has
+    /// nothing else to do cannot be helped; absent: one can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unfenced: Option<String>,
     /// Broker, virtual host and queue: what no other migration may touch meanwhile.
     #[serde(default)]
     pub stream: String,
@@ -214,6 +225,19 @@ pub enum HoldKind {
     /// A consumer of ours with the highest priority, which takes no message, makes a single-active queue stop. The
     /// application knows nothing of it.
     SingleActive,
+    /// As `Park`, but for the time of the dump only: the source goes on with a copy of the stream (`handoff: Live`).
+    Exchange,
+}
+
+/// Queues beside the primary one that take new messages for a while.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Fence {
+    /// Names the backlog queue and its mirror.
+    pub key: Key,
+    /// Backlog and mirror were bound together, empty: they get the same messages.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub twins: bool,
 }
 
 /// The effect that may be under way.
@@ -292,12 +316,39 @@ pub struct Leg {
     /// END_REPLAY was sent to the copy for the first time; an application that does not follow is waited for from then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unpark_first_sent: Option<MicroTime>,
-    /// The copy was seen on the primary queue.
+    /// The last queue of a fenced stream that the instance which takes it up, or goes on, was told to read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<Told>,
+    /// The dumped instance was seen to go on with a copy of the stream.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub followed: Option<MicroTime>,
+    /// The copy was seen on the primary queue, or on what is older than it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub released: Option<MicroTime>,
     /// The node said that no process of the old instance's container is left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<MicroTime>,
+}
+
+/// Queue that an instance is told to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Reading {
+    /// Its own (END_REPLAY).
+    Primary,
+    /// What came since the fence (START_REPLAY).
+    Backlog,
+    /// The same messages, for a source that goes on.
+    Mirror,
+}
+
+/// A control message to the instance that reads a fenced stream.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Told {
+    /// What it was told to read.
+    pub reading: Reading,
+    /// When.
+    pub at: MicroTime,
 }
 
 fn is_zero(count: &u32) -> bool {

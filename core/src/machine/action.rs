@@ -1,7 +1,8 @@
 //! Effects as data. Each is idempotent: it carries the key, a UID or a name that only this attempt uses, so that
 //! done twice it is done once.
 
-use crate::api::Witness;
+use crate::api::{Reading, Witness};
+use crate::machine::port::Verb;
 use crate::machine::proof::{Dead, Emptied, Expendable};
 use crate::names::Key;
 use crate::wire::{Checkpointed, PodRef, Transferred};
@@ -53,6 +54,25 @@ pub enum Action {
     },
     /// Detach it: the queue serves whoever is next in line.
     DetachLink,
+    /// Make one change of the port before the primary queue, or of the queues beside it.
+    Port {
+        /// The change.
+        verb: Verb,
+        /// Which of the queues beside the primary one is read: the backlog or its mirror.
+        served: Reading,
+    },
+    /// Tell the instance in `pod` to read a queue of a stream that was fenced, if that is still the next one when the
+    /// flow has settled.
+    Tell {
+        /// Pod of the instance.
+        pod: String,
+        /// What it is to read.
+        reading: Reading,
+        /// Which of the queues beside the primary one it reads.
+        served: Reading,
+    },
+    /// Write a doubt about exactness into the verdict.
+    Doubt(String),
     /// Take back control messages that nobody reads.
     WithdrawControl {
         /// Pod whose control queue is meant.
@@ -101,6 +121,17 @@ pub enum Outcome {
     ParkSent(Witness),
     /// END_REPLAY was sent, or our consumer is detached.
     UnparkSent,
+    /// The flow was turned.
+    Turned {
+        /// Exchanges that were bound past the fence.
+        strays: Vec<String>,
+    },
+    /// Backlog and mirror were bound together.
+    Twinned,
+    /// The instance was told what to read.
+    Told(Reading),
+    /// Something weakens the verdict.
+    Doubted(String),
     /// The rule answered the dry run.
     RuleProven,
     /// The dump.

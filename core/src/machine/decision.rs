@@ -117,6 +117,8 @@ pub enum Change {
     },
     /// The hold was proven.
     Parked,
+    /// The dumped instance goes on with a copy of the stream.
+    Followed,
     /// The copy runs.
     Restored {
         /// UID of its pod.

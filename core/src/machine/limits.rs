@@ -8,14 +8,20 @@ pub const STAGE: SignedDuration = SignedDuration::from_secs(45);
 pub const CONTROL_UNREAD: SignedDuration = SignedDuration::from_millis(2_500);
 /// An application that has read START_REPLAY finishes what it holds within this time.
 pub const PARK: SignedDuration = SignedDuration::from_secs(30);
+/// What waits before a fenced queue is worked off within this time.
+pub const FENCE: SignedDuration = SignedDuration::from_secs(30);
+/// An application that reads what it is told only when it has nothing else to do, and is slow to connect again, has
+/// followed by then; then it is told once more.
+pub const RETELL: SignedDuration = SignedDuration::from_secs(10);
 /// Dump of a container, kubelet's own limit.
 pub const CHECKPOINT: SignedDuration = SignedDuration::from_secs(120);
 /// Transfer between two agents.
 pub const TRANSFER: SignedDuration = SignedDuration::from_secs(120);
 /// Restore until the copy is on the hold queue.
 pub const RESTORE: SignedDuration = SignedDuration::from_secs(20);
-/// A control message that had no effect is sent again after this time; reading it twice does nothing.
-pub const RESEND: SignedDuration = SignedDuration::from_millis(500);
+/// A control message that had no effect is sent again after this time; reading it twice does nothing. The broker keeps
+/// it until the application has read it, so this is for an application that read it and lost it.
+pub const RESEND: SignedDuration = SignedDuration::from_secs(2);
 /// The old instance waits this long for Services to have switched to the copy.
 pub const TRAFFIC: SignedDuration = SignedDuration::from_secs(15);
 /// When nothing came in to the old pod for this long, the proxies of all nodes send requests to the copy.

@@ -5,7 +5,8 @@
 //!               └────────────── Abandon (undo, before Commit) ──────────────┘
 //! ```
 //!
-//! One handoff stands in brackets; [`Route`] says how many a move has and in which order their steps come.
+//! One handoff stands in brackets; [`Route`] says how many a move has and in which order their steps come. `Fence` comes
+//! before a `Hold` that would not end without it, and in a live move, in which `Follow` comes after the dump.
 //!
 //! [`next_step`] is pure: no clock, no I/O, no memory but `status`. One module per step says what holds when the
 //! step succeeds and what holds when it fails. The caller performs a decided [`Action`] only after the intent of
@@ -15,6 +16,7 @@ pub mod action;
 pub mod decision;
 pub mod limits;
 pub mod observed;
+pub mod port;
 pub mod proof;
 pub mod record;
 pub mod route;
@@ -23,7 +25,8 @@ pub mod steps;
 pub use action::{Action, Outcome};
 pub use decision::{Begin, Cause, Change, Decision, End, Next};
 pub use observed::{
-    ConnectionSeen, KeySeen, LinkSeen, Observed, PodSeen, PodView, QueueSeen, RuleSeen, TrafficSeen,
+    Branched, ConnectionSeen, Flow, KeySeen, LinkSeen, Observed, PodSeen, PodView, PortSeen, QueueSeen,
+    RuleSeen, TrafficSeen,
 };
 pub use route::Route;
 
@@ -90,8 +93,10 @@ pub fn next_step(
     match intent.step {
         Step::Prepare => Decision::Advance(Next::to(Step::Stage)),
         Step::Stage => steps::stage::next(&scene),
+        Step::Fence => steps::fence::next(&scene),
         Step::Hold => steps::hold::next(&scene),
         Step::Checkpoint => steps::checkpoint::next(&scene),
+        Step::Follow => steps::follow::next(&scene),
         Step::Transfer => steps::transfer::next(&scene),
         Step::Restore => steps::restore::next(&scene),
         Step::Commit => steps::commit::next(&scene),

@@ -35,6 +35,12 @@ pub struct Observed {
     pub copy_connected: Option<bool>,
     /// Whether the consumer that held a single-active queue before us is gone for good.
     pub source_gone: Option<bool>,
+    /// The port before the primary queue.
+    pub port: PortSeen,
+    /// The queue that holds what came since the fence.
+    pub backlog: QueueSeen,
+    /// The queue with the same messages, for a source that goes on.
+    pub mirror: QueueSeen,
     /// Whether the connections to the broker are those of the moment of the park.
     pub connection: ConnectionSeen,
     /// Hold queues of this migration that still exist, with their contents.
@@ -166,6 +172,57 @@ impl LinkSeen {
             Self::Unseen | Self::Waiting(_) | Self::Proven | Self::Trapped(_) => false,
         }
     }
+}
+
+/// The port that may stand before the primary queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PortSeen {
+    /// Not looked at, or not readable.
+    #[default]
+    Unseen,
+    /// What stands.
+    Seen {
+        /// Where new messages go.
+        flow: Flow,
+        /// Which queues take what a fence keeps away.
+        branched: Branched,
+    },
+}
+
+/// Where new messages go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// To the primary queue; nothing of ours is there.
+    Direct,
+    /// To the primary queue; parts of a port are there.
+    Partial,
+    /// Through the port to the primary queue.
+    Ported,
+    /// To the backlog.
+    Fenced,
+    /// To the backlog; some to the primary queue as well, past the fence.
+    Breached,
+}
+
+impl Flow {
+    /// Whether new messages go to the backlog.
+    pub fn is_turned(self) -> bool {
+        match self {
+            Self::Fenced | Self::Breached => true,
+            Self::Direct | Self::Partial | Self::Ported => false,
+        }
+    }
+}
+
+/// Which of the queues that are wanted behind a fence are bound there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Branched {
+    /// None.
+    No,
+    /// Not all.
+    Partly,
+    /// All.
+    Fully,
 }
 
 /// What the target's agent knows of the key.

@@ -3,7 +3,9 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use k8s_openapi::jiff::Timestamp;
 
-use crate::api::{Instance, Intent, Leg, MigrationStatus, Phase, Plan, Rollback, Step, StepRecord, Verdict};
+use crate::api::{
+    Fence, Instance, Intent, Leg, MigrationStatus, Phase, Plan, Rollback, Step, StepRecord, Told, Verdict,
+};
 use crate::machine::action::Outcome;
 use crate::machine::decision::{Begin, Cause, Change, End, Next};
 use crate::machine::route::Route;
@@ -75,6 +77,12 @@ pub fn enter(status: &mut MigrationStatus, step: Step, now: Timestamp) {
         key,
         since: MicroTime(now),
     });
+    if let (Step::Fence, None, Some(first)) = (step, &status.fence, status.legs.first()) {
+        status.fence = Some(Fence {
+            key: first.key.clone(),
+            twins: false,
+        });
+    }
     let route = status.plan.as_ref().map(Route::of);
     let phase = phase_of(step, leg, route);
     // Routes differ in the order of their last steps; for people a phase never comes twice.
@@ -116,12 +124,35 @@ pub fn absorb(status: &mut MigrationStatus, outcome: Outcome, now: Timestamp) ->
             leg.unpark_sent = Some(MicroTime(now));
             leg.unpark_first_sent.get_or_insert(MicroTime(now));
         }
+        Outcome::Told(reading) => {
+            let at = MicroTime(now);
+            leg.unpark_sent = Some(at.clone());
+            leg.unpark_first_sent.get_or_insert(at.clone());
+            leg.told = Some(Told { reading, at });
+        }
+        Outcome::Turned { strays } if strays.is_empty() => return false,
+        Outcome::Turned { strays } => add_doubt(status, &breached(&strays)),
+        Outcome::Twinned => return twinned(status),
+        Outcome::Doubted(doubt) => add_doubt(status, &doubt),
         Outcome::Checkpointed(facts) => leg.checkpoint = Some(facts),
         Outcome::Transferred(facts) => leg.transfer = Some(facts),
         Outcome::RestoreRetried => leg.restores_failed += 1,
         Outcome::Ended => leg.ended = Some(MicroTime(now)),
     }
     true
+}
+
+fn breached(strays: &[String]) -> String {
+    format!(
+        "while new messages went to the backlog queue, somebody bound the primary queue to {} as well: what came through \
+         these bindings may be applied twice. Find out who declares them (applications often do when they start)",
+        strays.join(", ")
+    )
+}
+
+fn twinned(status: &mut MigrationStatus) -> bool {
+    let fence = status.fence.as_mut().filter(|fence| !fence.twins);
+    fence.map(|fence| fence.twins = true).is_some()
 }
 
 /// Writes the end.
@@ -150,9 +181,12 @@ pub fn finish(status: &mut MigrationStatus, end: End, now: Timestamp) {
     }
 }
 
-/// Longest time from a proven hold to its release.
+/// Longest time from asking for a hold to its release, or to the source's going on with a copy of the stream.
 pub fn longest_pause(status: &MigrationStatus) -> Option<k8s_openapi::jiff::SignedDuration> {
-    let pause = |leg: &Leg| Some(leg.released.as_ref()?.0.duration_since(leg.park_sent.as_ref()?.0));
+    let pause = |leg: &Leg| {
+        let end = leg.followed.as_ref().or(leg.released.as_ref())?;
+        Some(end.0.duration_since(leg.park_sent.as_ref()?.0))
+    };
     status.legs.iter().filter_map(pause).max()
 }
 
@@ -188,6 +222,7 @@ fn apply_change(status: &mut MigrationStatus, change: &Change, now: Timestamp) {
         Change::None => {}
         Change::Staged { uid } => leg.to.uid = Some(uid.clone()),
         Change::Parked => leg.parked = Some(now),
+        Change::Followed => leg.followed = Some(now),
         Change::Restored { uid, micros } => {
             leg.to.uid = Some(uid.clone());
             leg.restore_micros = Some(*micros);
@@ -237,6 +272,8 @@ fn leg(uid: &str, number: u8, attempt: u32, from: Instance, to: Instance) -> Res
         committed: None,
         unpark_sent: None,
         unpark_first_sent: None,
+        told: None,
+        followed: None,
         released: None,
         ended: None,
     })
@@ -246,8 +283,8 @@ fn phase_of(step: Step, leg: u8, route: Option<Route>) -> Phase {
     match (step, leg) {
         (Step::Exclude | Step::Retire, _) if route == Some(Route::InPlace) => Phase::Restoring,
         (Step::Prepare | Step::Stage, 0 | 1) => Phase::Pending,
-        (Step::Hold | Step::Checkpoint, 0 | 1) => Phase::Checkpointing,
-        (Step::Transfer, 0 | 1) => Phase::Transferring,
+        (Step::Fence | Step::Hold | Step::Checkpoint, 0 | 1) => Phase::Checkpointing,
+        (Step::Follow | Step::Transfer, 0 | 1) => Phase::Transferring,
         (Step::Restore | Step::Commit, 0 | 1) => Phase::Restoring,
         (Step::Exclude | Step::Release, 0 | 1) => Phase::Replaying,
         _ => Phase::Finalizing,

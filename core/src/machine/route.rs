@@ -66,6 +66,36 @@ const ADOPTED_BY_LINK: &[Step] = &[
     Step::Retire,
     Step::Release,
 ];
+/// The source goes on with a copy of the stream from the dump on. The primary queue is worked off before it: source and
+/// copy have the same messages before them then.
+const FIRST_LIVE: &[Step] = &[
+    Step::Stage,
+    Step::Fence,
+    Step::Hold,
+    Step::Checkpoint,
+    Step::Follow,
+    Step::Transfer,
+    Step::Restore,
+    Step::Commit,
+    Step::Exclude,
+    Step::Release,
+    Step::Switch,
+    Step::Retire,
+];
+const ADOPTED_LIVE: &[Step] = &[
+    Step::Stage,
+    Step::Fence,
+    Step::Hold,
+    Step::Checkpoint,
+    Step::Follow,
+    Step::Transfer,
+    Step::Restore,
+    Step::Commit,
+    Step::Release,
+    Step::Switch,
+    Step::Exclude,
+    Step::Retire,
+];
 /// Nothing but its end keeps an instance off a single-active queue: it goes before the queue is released.
 const FIRST_BY_LINK: &[Step] = &[
     Step::Stage,
@@ -158,6 +188,11 @@ impl Route {
             .map(Some)
     }
 
+    /// Whether the source goes on during handoff `leg`.
+    pub fn is_live(self, hold: HoldKind, leg: u8) -> bool {
+        self.steps(hold, leg).contains(&Step::Follow)
+    }
+
     fn handoffs(self) -> u8 {
         match self {
             Self::Twice => 2,
@@ -168,12 +203,15 @@ impl Route {
     fn steps(self, hold: HoldKind, leg: u8) -> &'static [Step] {
         match (self, leg, hold) {
             (Self::Twice, 0 | 1, HoldKind::Park) | (Self::Once, _, HoldKind::Park) => FIRST_OF_TWO,
-            (Self::Twice, _, HoldKind::Park) => SECOND_OF_TWO,
+            (Self::Twice, 0 | 1, HoldKind::Exchange) | (Self::Once, _, HoldKind::Exchange) => FIRST_LIVE,
+            // On one node: there is no transfer to go on during.
+            (Self::Twice, _, HoldKind::Park | HoldKind::Exchange) => SECOND_OF_TWO,
             (Self::Twice, 0 | 1, HoldKind::SingleActive) | (Self::Once, _, HoldKind::SingleActive) => {
                 FIRST_BY_LINK
             }
             (Self::Twice, _, HoldKind::SingleActive) => SECOND_BY_LINK,
             (Self::Adopted, _, HoldKind::Park) => ADOPTED,
+            (Self::Adopted, _, HoldKind::Exchange) => ADOPTED_LIVE,
             (Self::Adopted, _, HoldKind::SingleActive) => ADOPTED_BY_LINK,
             (Self::InPlace, _, _) => IN_PLACE,
         }

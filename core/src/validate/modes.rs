@@ -2,7 +2,7 @@
 //! here are answered with a warning.
 
 use super::Report;
-use crate::api::{Handoff, RestoreBackend, StatefulMigrationSpec, TransferMode};
+use crate::api::{Handoff, MigrationStrategy, RestoreBackend, StatefulMigrationSpec, TransferMode};
 use crate::repository::Repository;
 
 pub(super) fn check(spec: &StatefulMigrationSpec, report: &mut Report) {
@@ -11,12 +11,12 @@ pub(super) fn check(spec: &StatefulMigrationSpec, report: &mut Report) {
 }
 
 fn unsupported(spec: &StatefulMigrationSpec, report: &mut Report) {
-    match spec.handoff {
-        Some(Handoff::Live) => report.refuse(
+    if spec.handoff == Some(Handoff::Live) && spec.migration_strategy == Some(MigrationStrategy::Sequential) {
+        report.refuse(
             "spec.handoff",
-            "Live is not supported in this version; leave it out or use Hold, which is exact at every rate",
-        ),
-        Some(Handoff::Hold) | None => {}
+            "Live and migrationStrategy Sequential exclude each other: the source ends before its copy starts; leave one of \
+             them out",
+        );
     }
     match spec.transfer_mode {
         Some(TransferMode::Registry) => through_registry(spec, report),

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use shadow_core::api::{HoldKind, MigrationStatus, OwnerKind, Plan, Witness};
 use shadow_core::machine::{
-    Action, ConnectionSeen, KeySeen, LinkSeen, Observed, Outcome, PodSeen, PodView, QueueSeen, Route,
-    RuleSeen, TrafficSeen,
+    Action, ConnectionSeen, KeySeen, LinkSeen, Observed, Outcome, PodSeen, PodView, PortSeen, QueueSeen,
+    Route, RuleSeen, TrafficSeen,
 };
 use shadow_core::names::{self, Key};
 use shadow_core::wire::{Archive, Checkpointed, Claim, Transferred};

@@ -3,7 +3,7 @@
 //! Guarantee: the backlog is never deleted with a message in it, unless its mirror, which got the same messages, was
 //! worked off; and the other way round.
 
-use serde::{Deserialize, Serialize};
+use shadow_core::api::Fence;
 use shadow_core::names::{self, Key};
 use tracing::info;
 
@@ -12,10 +12,19 @@ use crate::broker::removal::in_use;
 use crate::broker::{Broker, BrokerError, Drained, Drainedness, QueueFacts, QueueSeen, Removal};
 
 /// Backlog and mirror were bound behind the port together, empty, before the fence: they get the same messages. Only
-/// [`Broker::branch_twins`] makes one; to be recorded, since nothing at the broker tells it afterwards.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// [`Broker::branch_twins`] makes one, and the record of it, since nothing at the broker tells it afterwards.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Twins {
     key: Key,
+}
+
+impl Twins {
+    /// That of which the migration's status says so.
+    pub fn recorded(fence: &Fence) -> Option<Self> {
+        fence.twins.then(|| Self {
+            key: fence.key.clone(),
+        })
+    }
 }
 
 impl Broker {

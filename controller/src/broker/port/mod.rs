@@ -14,7 +14,7 @@
 //! - A fence is put up only when a queue takes what comes; it is taken down only by [`Broker::flip_back`].
 //!
 //! Publishers that use the default exchange go past the port; the preflight refuses queues that nothing is bound to.
-//! `docs/handoff-exchange.md` has the sequences that use these verbs.
+//! `docs/handoff-exchange.md` has the sequences that use these verbs; `shadow_core::machine::port` decides which comes next.
 //!
 //! [`Broker::flip_back`]: crate::broker::Broker::flip_back
 
@@ -22,13 +22,11 @@ mod change;
 mod helpers;
 mod plan;
 mod preconditions;
-mod sequence;
 mod topology;
 mod verbs;
 
 pub use helpers::Twins;
 pub use plan::{Change, Goal, next_change};
 pub use preconditions::ExchangeFacts;
-pub use sequence::{HELP_AFTER, Seen, Source, Verb, after_release, expected_drain, towards_park, worked_off};
 pub use topology::{Port, PortState, Route, Topology};
 pub use verbs::{SETTLE, Turned};

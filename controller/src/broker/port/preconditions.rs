@@ -210,6 +210,24 @@ impl Broker {
         })
     }
 
+    /// Why no port can be put before this queue, in words; `None`: one can.
+    pub async fn no_port_before(&self, facts: &QueueFacts) -> Result<Option<String>, BrokerError> {
+        if !self.has_management() {
+            let reason = "bindings are read through RabbitMQ's management API, and its address is not known (managementUri)";
+            return Ok(Some(reason.to_owned()));
+        }
+        let port = Port::of(&facts.name);
+        let seen = self.topology(&port).await?;
+        let exchanges = self.exchanges_of(&seen).await?;
+        if let Err(error) = facts.can_be_adopted(&seen, &exchanges) {
+            return Ok(Some(error.to_string()));
+        }
+        Ok(match self.port_permissions_suffice(&port, &seen).await? {
+            Sufficiency::Sufficient => None,
+            Sufficiency::Missing(what) => Some(what.join("; ")),
+        })
+    }
+
     async fn may_configure_exchange(&self, probe: &str) -> Result<(), BrokerError> {
         let careful = ExchangeDeleteOptions {
             if_unused: true,

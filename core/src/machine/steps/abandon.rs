@@ -7,7 +7,8 @@
 use crate::api::Step;
 use crate::machine::observed::{KeySeen, PodSeen, QueueSeen};
 use crate::machine::proof::Expendable;
-use crate::machine::steps::{blind, clean, overdue, single_active, wait};
+use crate::machine::steps::fence::Resumed;
+use crate::machine::steps::{blind, clean, fence, overdue, single_active, wait};
 use crate::machine::{Action, Cause, Decision, End, Next, Route, Scene, limits};
 use crate::names;
 use crate::wire::Claim;
@@ -15,7 +16,12 @@ use crate::wire::Claim;
 /// Decides.
 pub fn next(scene: &Scene<'_>) -> Decision {
     if let Some(decision) = release_holder(scene) {
-        return decision;
+        // While it works off what came meanwhile, its copy need not stay.
+        let waits = matches!(decision, Decision::Wait { .. }) && scene.status.fence.is_some();
+        return match copy_goes(scene).filter(|_| waits && scene.leg.number == 1) {
+            Some(run @ Decision::Run(_)) => run,
+            Some(_) | None => decision,
+        };
     }
     if scene.leg.number > 1 {
         try_again(scene)
@@ -31,6 +37,13 @@ pub fn next(scene: &Scene<'_>) -> Decision {
 fn release_holder(scene: &Scene<'_>) -> Option<Decision> {
     if single_active::applies(scene) {
         return single_active::let_go(scene);
+    }
+    if scene.status.fence.is_some() {
+        match fence::resume(scene) {
+            Resumed::Not(first) => return Some(first),
+            Resumed::OnTheRest => return None,
+            Resumed::AsBefore => {}
+        }
     }
     let seen = scene.seen;
     let pod = &scene.leg.from.pod;
@@ -64,6 +77,11 @@ fn release_holder(scene: &Scene<'_>) -> Option<Decision> {
 }
 
 fn remove_copy(scene: &Scene<'_>) -> Decision {
+    copy_goes(scene).unwrap_or_else(|| forget(scene))
+}
+
+/// `None`: the copy is gone, and so is what it listened to.
+fn copy_goes(scene: &Scene<'_>) -> Option<Decision> {
     if let KeySeen::Known {
         claim: Claim::Waiting { .. } | Claim::None,
         ..
@@ -74,32 +92,36 @@ fn remove_copy(scene: &Scene<'_>) -> Decision {
             .rollback
             .as_ref()
             .map_or("abandoned", |r| r.message.as_str());
-        return Decision::Run(Action::AbortKey {
+        return Some(Decision::Run(Action::AbortKey {
             reason: format!("the migration was undone: {reason}"),
-        });
+        }));
     }
     match &scene.seen.to {
-        PodSeen::Unseen => return wait(scene, format!("the copy cannot be seen{}", blind(scene))),
+        PodSeen::Unseen => return Some(wait(scene, format!("the copy cannot be seen{}", blind(scene)))),
         PodSeen::Present(view)
             if view.key.as_deref() == Some(scene.leg.key.as_str()) && !view.terminating =>
         {
             if let Some(proof) =
                 Expendable::uncommitted_copy(scene.leg, &scene.plan.source.namespace, &scene.seen.to)
             {
-                return Decision::Run(Action::DeletePod(proof));
+                return Some(Decision::Run(Action::DeletePod(proof)));
             }
         }
         PodSeen::Present(view) if view.key.as_deref() == Some(scene.leg.key.as_str()) => {
-            return wait(scene, format!("pod {} goes", scene.leg.to.pod));
+            return Some(wait(scene, format!("pod {} goes", scene.leg.to.pod)));
         }
         PodSeen::Present(_) | PodSeen::Gone => {}
     }
     let own_control = scene.route != Route::InPlace;
     if let (QueueSeen::Present { consumers: 0, .. }, true) = (scene.seen.to_control, own_control) {
-        return Decision::Run(Action::DropControl {
+        return Some(Decision::Run(Action::DropControl {
             pod: scene.leg.to.pod.clone(),
-        });
+        }));
     }
+    None
+}
+
+fn forget(scene: &Scene<'_>) -> Decision {
     let again = scene
         .status
         .rollback

@@ -1,19 +1,20 @@
 //! Clean: nothing of ours is left.
 //!
-//! Success: no hold queue, no rule, no archive, no key; the migration is over.
+//! Success: the moved pod has worked off what came during the move; no hold queue, no port before the queue, no rule, no archive, no key; the migration is over.
 //! Failure: tried again until it is done; what is in the way is said.
 
+use crate::api::Reading;
 use crate::machine::observed::{PodSeen, QueueSeen, RuleSeen};
 use crate::machine::proof::{Emptied, Expendable};
-use crate::machine::steps::{blind, single_active, wait};
+use crate::machine::steps::{blind, fence, single_active, wait};
 use crate::machine::{Action, Decision, End, KeySeen, Scene};
 
 /// Decides.
 pub fn next(scene: &Scene<'_>) -> Decision {
-    match remainder(scene) {
-        Some(decision) => decision,
-        None => Decision::Finish(End::Completed),
-    }
+    let pod = &scene.leg.to.pod;
+    fence::lead(scene, pod, scene.seen.to_control, Reading::Backlog)
+        .or_else(|| remainder(scene))
+        .unwrap_or(Decision::Finish(End::Completed))
 }
 
 /// What is still to be removed, in an order in which every removal is safe. Shared with `abandon`.

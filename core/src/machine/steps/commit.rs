@@ -15,18 +15,16 @@ pub fn next(scene: &Scene<'_>) -> Decision {
     if single_active::applies(scene) {
         return single_active::commit(scene);
     }
+    if let Some(readers @ 1..) = scene.seen.backlog.consumers() {
+        return Decision::RollBack(unexpected(scene, readers));
+    }
     match scene.seen.primary {
         QueueSeen::Present { consumers: 0, .. } if is_ready(scene) => {
             Decision::Advance(after(Step::Commit, scene).change(Change::Committed))
         }
-        QueueSeen::Present { consumers, .. } if consumers > 0 => Decision::RollBack(Cause::new(
-            "UnexpectedConsumer",
-            format!(
-                "{consumers} consumers appeared on {} while it was held; find them in the broker's management page and \
-                 stop them, then try again",
-                scene.plan.queue.queue
-            ),
-        )),
+        QueueSeen::Present { consumers, .. } if consumers > 0 => {
+            Decision::RollBack(unexpected(scene, consumers))
+        }
         QueueSeen::Absent => Decision::RollBack(Cause::new(
             "QueueGone",
             format!("queue {} was deleted while it was held", scene.plan.queue.queue),
@@ -41,6 +39,17 @@ pub fn next(scene: &Scene<'_>) -> Decision {
             wait(scene, format!("last look before the commit{}", blind(scene)))
         }
     }
+}
+
+fn unexpected(scene: &Scene<'_>, consumers: u64) -> Cause {
+    Cause::new(
+        "UnexpectedConsumer",
+        format!(
+            "{consumers} consumers appeared on {} while it was held; find them in the broker's management page and stop \
+             them, then try again",
+            scene.plan.queue.queue
+        ),
+    )
 }
 
 /// Whoever is going to take over is there: the copy itself, or its archive, while the source still waits.

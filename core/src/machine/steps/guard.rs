@@ -29,7 +29,14 @@ pub fn overrides(step: Step, scene: &Scene<'_>) -> Option<Decision> {
 /// Whether a handoff in this step can still be undone.
 pub fn precedes_commit(step: Step) -> bool {
     match step {
-        Step::Stage | Step::Hold | Step::Checkpoint | Step::Transfer | Step::Restore | Step::Commit => true,
+        Step::Stage
+        | Step::Fence
+        | Step::Hold
+        | Step::Checkpoint
+        | Step::Follow
+        | Step::Transfer
+        | Step::Restore
+        | Step::Commit => true,
         Step::Prepare
         | Step::Exclude
         | Step::Release

@@ -3,12 +3,14 @@
 //! Success: the instance waits on the hold queue, has applied and acknowledged everything it was given, and
 //! nobody consumes the primary queue; new messages wait there in order. Proven by the broker, not assumed: the
 //! hold queue is fresh, so its consumer shows that every earlier control message was read.
+//! An application that reads control messages only when it has nothing else to do is helped by a fence.
 //! Failure: the instance is sent back to its primary queue.
 
 use crate::api::Step;
 use crate::machine::observed::{ConnectionSeen, QueueSeen};
-use crate::machine::steps::{after, blind, overdue, single_active, wait};
-use crate::machine::{Action, Cause, Change, Decision, Next, Scene, limits};
+use crate::machine::steps::fence::Parking;
+use crate::machine::steps::{after, blind, fence, overdue, single_active, wait};
+use crate::machine::{Action, Cause, Change, Decision, Next, Scene, limits, port};
 
 /// Decides.
 pub fn next(scene: &Scene<'_>) -> Decision {
@@ -24,8 +26,15 @@ pub fn next(scene: &Scene<'_>) -> Decision {
             }),
         };
     }
-    if is_parked(seen.hold, seen.primary) {
-        return Decision::Advance(parked(scene));
+    let fenced = scene.status.fence.is_some();
+    match fence::towards_park(scene).filter(|_| fenced) {
+        Some(Parking::Parked) => return Decision::Advance(parked(scene)),
+        Some(Parking::Not(first)) => return first,
+        None if !fenced && is_parked(seen.hold, seen.primary) => return Decision::Advance(parked(scene)),
+        None => {}
+    }
+    if !fenced && let Some(help) = fence::help(scene) {
+        return help;
     }
     gave_up(scene).unwrap_or_else(|| wait(scene, progress(scene)))
 }
@@ -54,13 +63,22 @@ pub fn is_parked(hold: QueueSeen, primary: QueueSeen) -> bool {
 
 fn gave_up(scene: &Scene<'_>) -> Option<Decision> {
     let unread = scene.seen.from_control.ready().unwrap_or(0) > 0;
-    if unread && overdue(scene, limits::CONTROL_UNREAD) {
+    // Behind a fence it has nothing else to do as soon as the queue is worked off.
+    let busy = scene.status.fence.is_some() && !port::worked_off(scene.seen.primary);
+    if unread && !busy && overdue(scene, limits::CONTROL_UNREAD) {
         let queue = crate::names::control_queue(&scene.leg.from.pod);
+        let unhelped = match &scene.plan.queue.unfenced {
+            Some(why) => format!(
+                ". If it reads control messages only when it has nothing else to do: it cannot be helped by keeping new messages \
+                 away from it, since {why}"
+            ),
+            None => String::new(),
+        };
         return Some(Decision::RollBack(Cause::new(
             "ControlUnread",
             format!(
                 "the application does not read its control queue {queue:?}; it has to consume it and answer START_REPLAY \
-                 (docs/applications.md), and to take its name from /etc/hostname"
+                 (docs/applications.md), and to take its name from /etc/hostname{unhelped}"
             ),
         )));
     }

@@ -5,6 +5,8 @@ pub mod checkpoint;
 pub mod clean;
 pub mod commit;
 pub mod exclude;
+pub mod fence;
+pub mod follow;
 pub mod guard;
 pub mod hold;
 pub mod release;

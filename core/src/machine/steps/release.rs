@@ -1,19 +1,22 @@
 //! Release: the copy takes up the stream where the old instance stopped.
 //!
-//! Success: the copy consumes the primary queue.
+//! Success: the copy consumes the primary queue, or first what is older than it and finite.
 //! Failure: there is only forward; the message is sent again until it has its effect (reading it twice does
 //! nothing). A copy that died cannot read it, and the agent lets it start anew only when the migration is over: it is
 //! not waited for, and the verdict says so.
 
 use crate::api::Step;
 use crate::machine::observed::{PodSeen, QueueSeen};
-use crate::machine::steps::{after, blind, single_active, wait};
+use crate::machine::steps::{after, blind, fence, single_active, wait};
 use crate::machine::{Action, Change, Decision, Next, Scene, limits};
 
 /// Decides.
 pub fn next(scene: &Scene<'_>) -> Decision {
     if single_active::applies(scene) {
         return single_active::release(scene);
+    }
+    if scene.status.fence.is_some() {
+        return fence::release(scene);
     }
     match scene.seen.primary {
         // Without the message it would be somebody else: an old instance that crashed and started anew.

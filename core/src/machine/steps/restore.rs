@@ -7,7 +7,7 @@
 
 use crate::api::Step;
 use crate::machine::observed::{KeySeen, PodSeen, QueueSeen};
-use crate::machine::steps::{after, blind, guard, overdue, single_active, wait};
+use crate::machine::steps::{after, blind, fence, guard, overdue, single_active, wait};
 use crate::machine::{Action, Cause, Change, Decision, Next, Scene, limits};
 use crate::wire::Claim;
 
@@ -93,8 +93,8 @@ fn failed(scene: &Scene<'_>, reason: &str) -> Decision {
     ))
 }
 
-/// One consumer on the hold queue for each instance that lives: the dumped one and its copy. If the dumped one is gone,
-/// the copy alone is left.
+/// One consumer on the hold queue for each instance that lives: the dumped one and its copy. If the dumped one is gone, or
+/// goes on elsewhere, the copy alone is left.
 pub fn copy_is_connected(scene: &Scene<'_>) -> bool {
     if single_active::applies(scene) {
         return scene.seen.copy_connected == Some(true);
@@ -103,8 +103,8 @@ pub fn copy_is_connected(scene: &Scene<'_>) -> bool {
 }
 
 fn wanted(scene: &Scene<'_>) -> u64 {
-    let from_lives = guard::changed(scene.leg, &scene.seen.from).is_none();
-    if from_lives { 2 } else { 1 }
+    let waits = guard::changed(scene.leg, &scene.seen.from).is_none() && !fence::is_live(scene);
+    if waits { 2 } else { 1 }
 }
 
 fn progress(scene: &Scene<'_>) -> String {

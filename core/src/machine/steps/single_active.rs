@@ -16,7 +16,7 @@ use crate::wire::Claim;
 pub fn applies(scene: &Scene<'_>) -> bool {
     match scene.plan.queue.hold {
         HoldKind::SingleActive => true,
-        HoldKind::Park => false,
+        HoldKind::Park | HoldKind::Exchange => false,
     }
 }
 
@@ -72,8 +72,10 @@ pub fn overrides(step: Step, scene: &Scene<'_>) -> Option<Decision> {
         Step::Exclude | Step::Switch | Step::Retire if is_there(scene) => Some(Decision::Run(attach(scene))),
         Step::Prepare
         | Step::Stage
+        | Step::Fence
         | Step::Hold
         | Step::Checkpoint
+        | Step::Follow
         | Step::Transfer
         | Step::Restore
         | Step::Commit

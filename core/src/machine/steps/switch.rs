@@ -8,7 +8,7 @@
 use crate::api::Step;
 use crate::machine::observed::{PodSeen, PodView, TrafficSeen};
 use crate::machine::proof::Expendable;
-use crate::machine::steps::{after, blind, exclude, overdue, wait};
+use crate::machine::steps::{after, blind, exclude, fence, overdue, wait};
 use crate::machine::{Action, Decision, Next, Route, Scene, limits};
 
 /// Decides.
@@ -60,12 +60,12 @@ pub(super) fn alone(scene: &Scene<'_>, restarted: bool) -> Next {
     if restarted {
         return next.doubt(exclude::RESTARTED);
     }
-    match scene.seen.primary.consumers() {
-        Some(consumers) if consumers > 1 => next.doubt(format!(
-            "{consumers} consumers were on {} after the commit; what others than pod {} took is not in the moved state",
-            scene.plan.queue.queue, scene.leg.to.pod
+    match fence::intruders(scene) {
+        0 => next,
+        others => next.doubt(format!(
+            "{others} others than pod {} consumed {} after the commit; what they took is not in the moved state",
+            scene.leg.to.pod, scene.plan.queue.queue
         )),
-        Some(_) | None => next,
     }
 }
 

@@ -26,6 +26,8 @@ impl World {
             }
             Action::AttachLink { .. } => return self.attach(),
             Action::DetachLink => return self.detach(),
+            Action::Port { .. } | Action::Tell { .. } => panic!("no fence here"),
+            Action::Doubt(doubt) => return Outcome::Doubted(doubt.clone()),
             Action::WithdrawControl { pod } => self.control.entry(pod.clone()).or_default().clear(),
             Action::Checkpoint { pod } => return self.checkpoint(&pod.name, &leg.key),
             Action::Fetch { .. } => {

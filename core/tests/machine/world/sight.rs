@@ -38,6 +38,9 @@ impl World {
                 Some(how) => ConnectionSeen::Lost(how.clone()),
                 None => ConnectionSeen::Held,
             },
+            port: PortSeen::Unseen,
+            backlog: QueueSeen::Unseen,
+            mirror: QueueSeen::Unseen,
             leftovers: status
                 .legs
                 .iter()
