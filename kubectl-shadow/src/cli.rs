@@ -79,6 +79,9 @@ pub struct Migrate {
     /// Let the copy take over before the source goes, or the source go first [default: what owner and volumes need]
     #[arg(long)]
     pub strategy: Option<Strategy>,
+    /// Let the source go on with a copy of the stream while its own copy is made: what it does then counts for nothing
+    #[arg(long)]
+    pub live: bool,
     /// Follow the migration to its end (the default)
     #[arg(long, overrides_with = "no_wait")]
     pub wait: bool,

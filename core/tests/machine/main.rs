@@ -119,7 +119,7 @@ fn plan(mover: Mover) -> Plan {
             queue: "orders.orders-0".into(),
             quorum: false,
             hold: mover.hold(),
-            unfenced: None,
+            unfenced: Some("nothing is bound to it".into()),
             stream: "broker/%2F/orders.orders-0".into(),
             secret: None,
         },

@@ -36,9 +36,12 @@ const STREAM_AND_MODES: &[(Break, &str, &[&str])] = &[
         &["no broker is named", "managementUri", names::BROKER_SECRET],
     ),
     (
-        |w| w.spec["handoff"] = "Live".into(),
+        |w| {
+            w.spec["handoff"] = "Live".into();
+            w.spec["migrationStrategy"] = "Sequential".into();
+        },
         "spec.handoff",
-        &["not supported in this version", "Hold"],
+        &["Live", "Sequential", "exclude"],
     ),
     (
         |w| w.spec["transferMode"] = "Registry".into(),
@@ -102,7 +105,7 @@ fn a_good_migration_passes_without_a_word() {
 #[test]
 fn several_reasons_come_at_once() {
     let mut world = world();
-    world.spec = json!({"sourcePod": "orders-0", "targetNode": "x", "handoff": "Live"});
+    world.spec = json!({"sourcePod": "orders-0", "targetNode": "x", "restoreBackend": "Image"});
     no_annotations(&mut world);
     let (refusals, _) = reasons(world);
     assert_eq!(refusals.len(), 4, "{refusals:?}");
@@ -121,6 +124,7 @@ fn what_only_looks_like_a_hindrance_passes() {
         |w| claimed(w, json!(["ReadWriteOnce"])),
         |w| claimed(w, json!(["ReadWriteOncePod"])),
         |w| w.spec["migrationStrategy"] = "Sequential".into(),
+        |w| w.spec["handoff"] = "Live".into(),
         deployed,
         bare,
         |w| {

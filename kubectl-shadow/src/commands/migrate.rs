@@ -4,7 +4,7 @@ use k8s_openapi::api::apps::v1::{ReplicaSet, StatefulSet};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::PostParams;
 use kube::{Api, ResourceExt};
-use shadow_core::api::{MessageQueueConfig, OwnerKind, StatefulMigration, StatefulMigrationSpec};
+use shadow_core::api::{Handoff, MessageQueueConfig, OwnerKind, StatefulMigration, StatefulMigrationSpec};
 use shadow_core::{names, workload};
 
 use crate::cli::Migrate;
@@ -45,6 +45,7 @@ fn wanted(args: &Migrate) -> StatefulMigration {
         message_queue_config: queue,
         broker_secret_ref: args.broker_secret.clone(),
         migration_strategy: args.strategy.map(Into::into),
+        handoff: args.live.then_some(Handoff::Live),
         ..StatefulMigrationSpec::default()
     };
     let mut migration = StatefulMigration::new("", spec);
