@@ -53,7 +53,7 @@ pub async fn perform(
         Action::Unpark { pod } => stream::unpark(ctx, subject, &pod).await,
         Action::AttachLink { pod } => link::attach(ctx, subject, &pod).await,
         Action::DetachLink => link::detach(ctx, subject).await,
-        Action::Port { verb, served } => port::turn(ctx, subject, verb, served).await,
+        Action::Port { change, served } => port::make(ctx, subject, change, served).await,
         Action::Tell { pod, reading, served } => port::tell(ctx, subject, &pod, reading, served).await,
         Action::Doubt(doubt) => Ok(Outcome::Doubted(doubt)),
         Action::WithdrawControl { pod } => stream::withdraw(ctx, subject, &pod).await.map(done),

@@ -2,39 +2,39 @@
 
 use k8s_openapi::jiff::Timestamp;
 use shadow_core::api::{Fence, HoldKind, Reading};
-use shadow_core::machine::port::Verb;
+use shadow_core::machine::port::PortChange;
 use shadow_core::machine::{self, Action, Decision, Outcome};
 use shadow_core::names;
 
 use super::Subject;
-use crate::broker::port::{Port, Turned, Twins};
+use crate::broker::port::{Port, Poured, Turned, Twins};
 use crate::broker::{Broker, ControlMessage, Drainedness, QueueSeen};
 use crate::context::Context;
 use crate::error::ControllerError;
 use crate::observe;
 
 /// Makes one change.
-pub(super) async fn turn(
+pub(super) async fn make(
     ctx: &Context,
     subject: Subject<'_>,
-    verb: Verb,
+    change: PortChange,
     served: Reading,
 ) -> Result<Outcome, ControllerError> {
     let fence = fence(subject)?;
     let queue = &subject.plan.queue;
     let broker = ctx.broker(subject.migration, queue.secret.as_deref()).await?;
     let port = Port::of(&queue.queue);
-    match verb {
-        Verb::Adopt => broker.adopt(&port).await?,
-        Verb::Branch => return branch(&broker, subject, &port, fence).await,
-        Verb::Fence => return Ok(turned(broker.fence(&port).await?)),
-        Verb::TakeInStrays => return Ok(turned(broker.take_in_strays(&port).await?)),
-        Verb::FlipBack => return Ok(turned(broker.flip_back(&port).await?)),
-        Verb::Unbranch => unbranch(&broker, &port, fence).await?,
-        Verb::DeleteTwin => delete_twin(&broker, &port, fence, served).await?,
-        Verb::DeleteBacklog => delete_served(&broker, fence, served).await?,
-        Verb::GiveBack => broker.give_back(&port).await?,
-        Verb::Wait | Verb::TellPrimary | Verb::TellBacklog | Verb::Done => {}
+    match change {
+        PortChange::Adopt => broker.adopt(&port).await?,
+        PortChange::Branch => return branch(&broker, subject, &port, fence).await,
+        PortChange::Fence => return Ok(turned(broker.fence(&port).await?)),
+        PortChange::TakeInStrays => return Ok(turned(broker.take_in_strays(&port).await?)),
+        PortChange::FlipBack => return Ok(turned(broker.flip_back(&port).await?)),
+        PortChange::Unbranch => unbranch(&broker, &port, fence).await?,
+        PortChange::DeleteTwin => delete_twin(&broker, &port, fence, served).await?,
+        PortChange::DeleteBacklog => delete_served(&broker, fence, served).await?,
+        PortChange::PourBack => return Ok(poured(broker.pour_back(&port, &name(fence, served)).await?)),
+        PortChange::GiveBack => broker.give_back(&port).await?,
     }
     Ok(Outcome::Done)
 }
@@ -160,6 +160,17 @@ async fn delete_served(broker: &Broker, fence: &Fence, served: Reading) -> Resul
         }
     }
     Ok(())
+}
+
+fn poured(poured: Poured) -> Outcome {
+    if poured.late == 0 {
+        return turned(poured.turned);
+    }
+    Outcome::Doubted(format!(
+        "the application did not read what it was told, so {} messages were put back into its queue for it; {} of them may be \
+         behind newer ones",
+        poured.all, poured.late
+    ))
 }
 
 fn turned(turned: Turned) -> Outcome {

@@ -61,11 +61,11 @@ impl Needs {
     }
 
     fn fenced(step: Step) -> &'static [Look] {
-        use Look::{Beside, Hold, Port, Primary, ToControl};
+        use Look::{Beside, Hold, Port, Primary, To, ToControl};
         match step {
             Step::Fence | Step::Hold | Step::Abandon => &[Port],
             Step::Follow | Step::Commit | Step::Switch | Step::Exclude => &[Beside],
-            Step::Release | Step::Clean => &[Primary, Hold, ToControl, Port],
+            Step::Release | Step::Clean => &[To, Primary, Hold, ToControl, Port],
             Step::Prepare
             | Step::Stage
             | Step::Checkpoint
@@ -168,15 +168,7 @@ pub async fn observe(
     seen.rule = or_blind(rule, &mut seen.blind);
     seen.traffic = or_blind(traffic, &mut seen.blind);
     if let Some(queues) = or_blind(queues.map(Some), &mut seen.blind) {
-        seen.primary = queues.primary;
-        seen.hold = queues.hold;
-        seen.from_control = queues.from_control;
-        seen.to_control = queues.to_control;
-        seen.connection = queues.connection;
-        seen.leftovers = queues.leftovers;
-        seen.port = queues.port;
-        seen.backlog = queues.backlog;
-        seen.mirror = queues.mirror;
+        queues.into_observed(&mut seen);
     } else if needs.has(Look::Leftovers) {
         seen.leftovers = queues::hold_queues(migration)
             .into_iter()

@@ -1,8 +1,8 @@
 //! One look at the queues of a migration.
 
 use kube::ResourceExt;
-use shadow_core::api::{QueuePlan, StatefulMigration};
-use shadow_core::machine::{ConnectionSeen, PortSeen, QueueSeen};
+use shadow_core::api::{Fence, QueuePlan, StatefulMigration};
+use shadow_core::machine::{ConnectionSeen, Observed, PortSeen, QueueSeen};
 use shadow_core::names;
 
 use super::{Look, Needs, port};
@@ -22,6 +22,20 @@ pub(super) struct Queues {
     pub(super) port: PortSeen,
     pub(super) backlog: QueueSeen,
     pub(super) mirror: QueueSeen,
+}
+
+impl Queues {
+    pub(super) fn into_observed(self, seen: &mut Observed) {
+        seen.primary = self.primary;
+        seen.hold = self.hold;
+        seen.from_control = self.from_control;
+        seen.to_control = self.to_control;
+        seen.connection = self.connection;
+        seen.leftovers = self.leftovers;
+        seen.port = self.port;
+        seen.backlog = self.backlog;
+        seen.mirror = self.mirror;
+    }
 }
 
 /// Hold queues of all attempts of this migration.
@@ -84,14 +98,7 @@ pub(super) async fn look(
         found.primary = consumers(&broker, &plan.queue).await?.into();
     }
     if let Some(fence) = fence {
-        if needs.has(Look::Port) {
-            [found.backlog, found.mirror] = port::beside(&broker, fence).await?;
-        }
-        if needs.has(Look::Beside) {
-            let [backlog, mirror] = port::names(fence);
-            found.backlog = broker.queue(&backlog).await?.into();
-            found.mirror = broker.queue(&mirror).await?.into();
-        }
+        beside(&broker, fence, needs, &mut found).await?;
     }
     if needs.has(Look::FromControl) {
         found.from_control = broker.queue(&names::control_queue(&leg.from.pod)).await?.into();
@@ -106,6 +113,18 @@ pub(super) async fn look(
         }
     }
     Ok(found)
+}
+
+/// Backlog and mirror: for proofs, or who reads them.
+async fn beside(broker: &Broker, fence: &Fence, needs: Needs, found: &mut Queues) -> Result<(), BrokerError> {
+    if needs.has(Look::Port) {
+        [found.backlog, found.mirror] = port::beside(broker, fence).await?;
+    } else if needs.has(Look::Beside) {
+        let [backlog, mirror] = port::names(fence);
+        found.backlog = broker.queue(&backlog).await?.into();
+        found.mirror = broker.queue(&mirror).await?.into();
+    }
+    Ok(())
 }
 
 /// The figures of a classic queue are true as they are; a quorum queue has to show that it has a leader.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use shadow_controller::broker::port::{Goal, Port, PortState, Turned, Twins};
 use shadow_controller::broker::{Broker, ControlMessage, Drainedness, QueueSeen};
-use shadow_core::machine::port::{Seen, Verb, after_release, towards_park};
+use shadow_core::machine::port::{PortChange, Seen, Verb, after_release, towards_park};
 use shadow_core::machine::{Branched, Flow};
 use shadow_core::names::{self, Key};
 
@@ -119,7 +119,7 @@ impl<'a> Driver<'a> {
     /// The same, until new messages go to the primary queue again and the pod reads the finite backlog.
     pub(crate) async fn release_until_flipped(&mut self, pod: &str) {
         self.told = None;
-        while self.beat(pod, after_release).await != Verb::FlipBack {}
+        while self.beat(pod, after_release).await != Verb::Make(PortChange::FlipBack) {}
     }
 
     async fn beat(&mut self, pod: &str, decide: impl Fn(&Seen) -> Verb) -> Verb {
@@ -150,20 +150,21 @@ impl<'a> Driver<'a> {
     /// Makes one change towards what the verb is for, by a connection that ends with it.
     async fn die_in(&mut self, pod: &str, verb: Verb) {
         let goal = match verb {
-            Verb::Adopt | Verb::TakeInStrays => Goal::Adopt,
-            Verb::Fence => Goal::Fence,
-            Verb::FlipBack => Goal::FlipBack,
-            Verb::GiveBack => Goal::GiveBack,
+            Verb::Make(PortChange::Adopt) | Verb::Make(PortChange::TakeInStrays) => Goal::Adopt,
+            Verb::Make(PortChange::Fence) => Goal::Fence,
+            Verb::Make(PortChange::FlipBack) => Goal::FlipBack,
+            Verb::Make(PortChange::GiveBack) => Goal::GiveBack,
             Verb::TellPrimary | Verb::TellBacklog => {
                 self.act(pod, verb).await;
                 // The next one does not know that it was told, and tells it again once.
                 return self.act(pod, verb).await;
             }
             Verb::Wait
-            | Verb::Branch
-            | Verb::Unbranch
-            | Verb::DeleteTwin
-            | Verb::DeleteBacklog
+            | Verb::Make(PortChange::Branch)
+            | Verb::Make(PortChange::Unbranch)
+            | Verb::Make(PortChange::DeleteTwin)
+            | Verb::Make(PortChange::DeleteBacklog)
+            | Verb::Make(PortChange::PourBack)
             | Verb::Done => {
                 return self.act(pod, verb).await;
             }
@@ -177,15 +178,15 @@ impl<'a> Driver<'a> {
         let undisturbed = |turned: Turned| assert_eq!(turned.strays, []);
         match verb {
             Verb::Wait | Verb::Done => {}
-            Verb::Adopt => broker.adopt(port).await.unwrap(),
-            Verb::Branch => {
+            Verb::Make(PortChange::Adopt) => broker.adopt(port).await.unwrap(),
+            Verb::Make(PortChange::Branch) => {
                 let like = self.scene.facts().await;
                 broker.declare_branch(&self.waiting, &like).await.unwrap();
                 broker.branch(port, &self.waiting).await.unwrap();
             }
-            Verb::Fence => undisturbed(broker.fence(port).await.unwrap()),
-            Verb::TakeInStrays => undisturbed(broker.take_in_strays(port).await.unwrap()),
-            Verb::FlipBack => undisturbed(broker.flip_back(port).await.unwrap()),
+            Verb::Make(PortChange::Fence) => undisturbed(broker.fence(port).await.unwrap()),
+            Verb::Make(PortChange::TakeInStrays) => undisturbed(broker.take_in_strays(port).await.unwrap()),
+            Verb::Make(PortChange::FlipBack) => undisturbed(broker.flip_back(port).await.unwrap()),
             Verb::TellPrimary => {
                 self.told = Some(verb);
                 broker.send_control(pod, ControlMessage::EndReplay).await.unwrap();
@@ -194,16 +195,17 @@ impl<'a> Driver<'a> {
                 self.told = Some(verb);
                 self.tell(pod, &self.waiting).await;
             }
-            Verb::Unbranch => {
+            Verb::Make(PortChange::Unbranch) => {
                 for queue in self.beside() {
                     if broker.queue(&queue).await.unwrap() != QueueSeen::Absent {
                         broker.unbranch(port, &queue).await.unwrap();
                     }
                 }
             }
-            Verb::DeleteTwin => self.delete_twin().await,
-            Verb::DeleteBacklog => self.delete_served().await,
-            Verb::GiveBack => broker.give_back(port).await.unwrap(),
+            Verb::Make(PortChange::DeleteTwin) => self.delete_twin().await,
+            Verb::Make(PortChange::DeleteBacklog) => self.delete_served().await,
+            Verb::Make(PortChange::PourBack) => drop(broker.pour_back(port, &self.waiting).await.unwrap()),
+            Verb::Make(PortChange::GiveBack) => broker.give_back(port).await.unwrap(),
         }
     }
 

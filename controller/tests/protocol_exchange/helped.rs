@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use shadow_controller::broker::QueueSeen;
 use shadow_controller::broker::port::PortState;
-use shadow_core::machine::port::Verb;
+use shadow_core::machine::port::{PortChange, Verb};
 
 use super::application::Memory;
 use super::driver::Driver;
@@ -67,7 +67,10 @@ async fn one_handoff(waiting: u64, rate: u32) -> bool {
     let Stage { scene, load, source } = begin(waiting, rate).await;
     let mut driver = Driver::new(&scene);
     driver.park(&scene.pod()).await;
-    let helped = driver.verbs.iter().any(|(_, verb)| *verb == Verb::Fence);
+    let helped = driver
+        .verbs
+        .iter()
+        .any(|(_, verb)| *verb == Verb::Make(PortChange::Fence));
     let held = Instant::now();
     let shadow = format!("{}-shadow", scene.pod());
     let target = handed_over(&driver, source, &shadow).await;
@@ -91,7 +94,12 @@ async fn controllers_that_die_in_the_middle_of_every_verb_bring_it_to_the_same_e
     driver.release(&shadow).await;
     driver.drop_hold(0).await;
     driver.report("frail controllers, 80/s, 150 waiting");
-    assert!(driver.verbs.iter().any(|(_, verb)| *verb == Verb::Fence));
+    assert!(
+        driver
+            .verbs
+            .iter()
+            .any(|(_, verb)| *verb == Verb::Make(PortChange::Fence))
+    );
     ends_exact(&driver, load, target).await;
 }
 
@@ -137,7 +145,7 @@ async fn two_handoffs_at_120_a_second_need_one_fence_and_one_flip() {
     let fences = driver
         .verbs
         .iter()
-        .filter(|(_, verb)| *verb == Verb::Fence)
+        .filter(|(_, verb)| *verb == Verb::Make(PortChange::Fence))
         .count();
     assert_eq!(fences, 1, "{:?}", driver.verbs);
     let memory = ends_exact(&driver, load, last).await;

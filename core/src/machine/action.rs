@@ -2,7 +2,7 @@
 //! done twice it is done once.
 
 use crate::api::{Reading, Witness};
-use crate::machine::port::Verb;
+use crate::machine::port::PortChange;
 use crate::machine::proof::{Dead, Emptied, Expendable};
 use crate::names::Key;
 use crate::wire::{Checkpointed, PodRef, Transferred};
@@ -57,7 +57,7 @@ pub enum Action {
     /// Make one change of the port before the primary queue, or of the queues beside it.
     Port {
         /// The change.
-        verb: Verb,
+        change: PortChange,
         /// Which of the queues beside the primary one is read: the backlog or its mirror.
         served: Reading,
     },

@@ -6,10 +6,14 @@ use k8s_openapi::jiff::SignedDuration;
 pub const STAGE: SignedDuration = SignedDuration::from_secs(45);
 /// A control message that nobody has read by then is read by nobody.
 pub const CONTROL_UNREAD: SignedDuration = SignedDuration::from_millis(2_500);
+/// An application that polls its control queue, and has nothing else to do, has read what is in it by then.
+pub const DEAF: SignedDuration = SignedDuration::from_secs(5);
 /// An application that has read START_REPLAY finishes what it holds within this time.
 pub const PARK: SignedDuration = SignedDuration::from_secs(30);
-/// What waits before a fenced queue is worked off within this time.
-pub const FENCE: SignedDuration = SignedDuration::from_secs(30);
+/// What waits before a fenced queue is worked off within this time. The application works meanwhile: this is no pause.
+pub const FENCE: SignedDuration = SignedDuration::from_secs(60);
+/// The same for a stand-in, which serves as well as the pod that it stands for.
+pub const FENCE_LATER: SignedDuration = SignedDuration::from_secs(600);
 /// An application that reads what it is told only when it has nothing else to do, and is slow to connect again, has
 /// followed by then; then it is told once more.
 pub const RETELL: SignedDuration = SignedDuration::from_secs(10);

@@ -35,6 +35,21 @@ pub struct Seen {
 pub enum Verb {
     /// Look again later.
     Wait,
+    /// Change what stands before the queue or beside it.
+    Make(PortChange),
+    /// Tell the instance to read the next queue, if after a settle time the answer is still the same: a queue that is
+    /// empty right after the flow was turned may yet get what was on its way. Once for each change of the answer; after a
+    /// crash it may be sent again.
+    TellPrimary,
+    /// The same with the backlog.
+    TellBacklog,
+    /// Reached.
+    Done,
+}
+
+/// A change of what stands before the queue or beside it. Each may be asked for again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PortChange {
     /// Put the port before the queue.
     Adopt,
     /// Declare the backlog queue (and its mirror) and bind it behind the fence.
@@ -45,22 +60,18 @@ pub enum Verb {
     TakeInStrays,
     /// Turn every new message to the queue.
     FlipBack,
-    /// Tell the instance to read the next queue, if after a settle time the answer is still the same: a queue that is
-    /// empty right after the flow was turned may yet get what was on its way. Once for each change of the answer; after a
-    /// crash it may be sent again.
-    TellPrimary,
-    /// The same with the backlog.
-    TellBacklog,
     /// Take the backlog from behind the fence.
     Unbranch,
     /// Delete the queue that got the same messages as the one that was worked off.
     DeleteTwin,
     /// Delete the queue that was worked off.
     DeleteBacklog,
+    /// Put what waits in the backlog at the end of the queue and turn every new message to the queue: for an instance
+    /// that does not read what it is told, or is not there. Messages that come at that very moment may be behind newer
+    /// ones then, which the verdict says.
+    PourBack,
     /// Take the port away.
     GiveBack,
-    /// Reached.
-    Done,
 }
 
 /// After START_REPLAY to the hold queue was sent to the instance that is to park. [`Verb::Done`] when it is parked: it
@@ -79,8 +90,8 @@ pub fn towards_park(seen: &Seen, since_asked: SignedDuration) -> Verb {
         return Verb::Wait;
     }
     match (seen.flow, seen.on_backlog()) {
-        (Flow::Breached, true | false) => Verb::TakeInStrays,
-        (Flow::Fenced, true) => Verb::FlipBack,
+        (Flow::Breached, true | false) => Verb::Make(PortChange::TakeInStrays),
+        (Flow::Fenced, true) => Verb::Make(PortChange::FlipBack),
         (Flow::Fenced, false) | (Flow::Ported | Flow::Partial | Flow::Direct, true) => Verb::Wait,
         // On its way from one queue to another, or connecting again.
         (Flow::Ported | Flow::Partial | Flow::Direct, false) if !seen.on_primary() => Verb::Wait,
@@ -100,10 +111,10 @@ pub fn towards_fence(seen: &Seen) -> Verb {
         return Verb::Wait;
     }
     match (seen.flow, seen.branched) {
-        (Flow::Breached, _) => Verb::TakeInStrays,
-        (Flow::Direct | Flow::Partial, _) => Verb::Adopt,
-        (Flow::Ported, Branched::Fully) => Verb::Fence,
-        (Flow::Ported, Branched::No | Branched::Partly) => Verb::Branch,
+        (Flow::Breached, _) => Verb::Make(PortChange::TakeInStrays),
+        (Flow::Direct | Flow::Partial, _) => Verb::Make(PortChange::Adopt),
+        (Flow::Ported, Branched::Fully) => Verb::Make(PortChange::Fence),
+        (Flow::Ported, Branched::No | Branched::Partly) => Verb::Make(PortChange::Branch),
         (Flow::Fenced, _) => Verb::Done,
     }
 }
@@ -114,7 +125,7 @@ pub fn after_release(seen: &Seen) -> Verb {
         return Verb::Wait;
     }
     match seen.flow {
-        Flow::Breached => Verb::TakeInStrays,
+        Flow::Breached => Verb::Make(PortChange::TakeInStrays),
         Flow::Fenced => behind_the_fence(seen),
         Flow::Ported | Flow::Partial | Flow::Direct => after_the_flip(seen),
     }
@@ -126,7 +137,7 @@ fn behind_the_fence(seen: &Seen) -> Verb {
         (false, true, true | false) => Verb::Wait,
         (false, false, true | false) => Verb::TellPrimary,
         (true, true, true | false) | (true, false, false) => Verb::TellBacklog,
-        (true, false, true) => Verb::FlipBack,
+        (true, false, true) => Verb::Make(PortChange::FlipBack),
     }
 }
 
@@ -140,18 +151,21 @@ fn after_the_flip(seen: &Seen) -> Verb {
     }
 }
 
-fn tidy(seen: &Seen) -> Verb {
+/// What is left of us, once nothing waits beside the queue.
+pub fn tidy(seen: &Seen) -> Verb {
     match seen.branched {
-        Branched::Partly | Branched::Fully => return Verb::Unbranch,
+        Branched::Partly | Branched::Fully => return Verb::Make(PortChange::Unbranch),
         Branched::No => {}
     }
     match (seen.twin, seen.backlog, seen.flow) {
         // Whoever was left with it is on its way out.
         (QueueSeen::Present { consumers: 1.., .. }, _, _) => Verb::Wait,
-        (QueueSeen::Present { .. }, _, _) => Verb::DeleteTwin,
-        (_, QueueSeen::Present { .. }, _) => Verb::DeleteBacklog,
+        (QueueSeen::Present { .. }, _, _) => Verb::Make(PortChange::DeleteTwin),
+        (_, QueueSeen::Present { .. }, _) => Verb::Make(PortChange::DeleteBacklog),
         (_, _, Flow::Direct) => Verb::Done,
-        (_, _, Flow::Partial | Flow::Ported | Flow::Fenced | Flow::Breached) => Verb::GiveBack,
+        (_, _, Flow::Partial | Flow::Ported | Flow::Fenced | Flow::Breached) => {
+            Verb::Make(PortChange::GiveBack)
+        }
     }
 }
 
@@ -161,11 +175,13 @@ impl Seen {
         [self.hold, self.primary, self.backlog, self.twin].contains(&QueueSeen::Unseen)
     }
 
-    fn on_primary(&self) -> bool {
+    /// Somebody consumes the primary queue.
+    pub fn on_primary(&self) -> bool {
         consumers(self.primary) > 0
     }
 
-    fn on_backlog(&self) -> bool {
+    /// Somebody consumes the backlog.
+    pub fn on_backlog(&self) -> bool {
         consumers(self.backlog) > 0
     }
 
@@ -242,19 +258,25 @@ mod tests {
             towards_park(&at(Direct, absent), SignedDuration::from_millis(900)),
             Verb::Wait
         );
-        assert_eq!(towards_park(&at(Direct, absent), NOW), Verb::Adopt);
+        assert_eq!(
+            towards_park(&at(Direct, absent), NOW),
+            Verb::Make(PortChange::Adopt)
+        );
         let switching = seen(Ported, 0, queue(900, 0, 0), queue(0, 0, 0));
         assert_eq!(towards_park(&switching, NOW), Verb::Wait);
         let unbranched = Seen {
             branched: Branched::No,
             ..at(Ported, absent)
         };
-        assert_eq!(towards_park(&unbranched, NOW), Verb::Branch);
-        assert_eq!(towards_park(&at(Ported, queue(0, 0, 0)), NOW), Verb::Fence);
+        assert_eq!(towards_park(&unbranched, NOW), Verb::Make(PortChange::Branch));
+        assert_eq!(
+            towards_park(&at(Ported, queue(0, 0, 0)), NOW),
+            Verb::Make(PortChange::Fence)
+        );
         assert_eq!(towards_park(&at(Fenced, queue(9, 0, 0)), NOW), Verb::Wait);
         assert_eq!(
             towards_park(&at(Breached, queue(9, 0, 0)), NOW),
-            Verb::TakeInStrays
+            Verb::Make(PortChange::TakeInStrays)
         );
     }
 
@@ -278,7 +300,7 @@ mod tests {
     #[test]
     fn an_instance_on_the_backlog_parks_when_the_backlog_is_made_finite() {
         let at = |port| seen(port, 0, queue(0, 0, 0), queue(500, 50, 1));
-        assert_eq!(towards_park(&at(Fenced), NOW), Verb::FlipBack);
+        assert_eq!(towards_park(&at(Fenced), NOW), Verb::Make(PortChange::FlipBack));
         assert_eq!(towards_park(&at(Ported), NOW), Verb::Wait);
     }
 
@@ -291,13 +313,13 @@ mod tests {
             (Fenced, served, some, Verb::Wait),
             (Fenced, done, some, Verb::TellBacklog),
             (Fenced, none, some, Verb::TellBacklog),
-            (Fenced, none, served, Verb::FlipBack),
+            (Fenced, none, served, Verb::Make(PortChange::FlipBack)),
             (Ported, some, served, Verb::Wait),
             (Ported, some, some, Verb::TellBacklog),
             (Ported, some, queue(0, 1, 1), Verb::Wait),
             (Ported, some, done, Verb::TellPrimary),
             (Ported, some, none, Verb::TellPrimary),
-            (Ported, served, none, Verb::Unbranch),
+            (Ported, served, none, Verb::Make(PortChange::Unbranch)),
         ] {
             let scene = seen(port, 0, primary, backlog);
             assert_eq!(after_release(&scene), verb, "{scene:?}");
@@ -311,14 +333,17 @@ mod tests {
             ..seen(flow, 0, queue(5, 9, 1), backlog)
         };
         let empty = queue(0, 0, 0);
-        assert_eq!(after_release(&at(Ported, Branched::Fully, empty)), Verb::Unbranch);
+        assert_eq!(
+            after_release(&at(Ported, Branched::Fully, empty)),
+            Verb::Make(PortChange::Unbranch)
+        );
         assert_eq!(
             after_release(&at(Ported, Branched::No, empty)),
-            Verb::DeleteBacklog
+            Verb::Make(PortChange::DeleteBacklog)
         );
         assert_eq!(
             after_release(&at(Ported, Branched::No, QueueSeen::Absent)),
-            Verb::GiveBack
+            Verb::Make(PortChange::GiveBack)
         );
         assert_eq!(
             after_release(&at(Direct, Branched::No, QueueSeen::Absent)),

@@ -4,7 +4,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use k8s_openapi::jiff::Timestamp;
 
 use crate::api::{
-    Fence, Instance, Intent, Leg, MigrationStatus, Phase, Plan, Rollback, Step, StepRecord, Told, Verdict,
+    Fence, Instance, Intent, Leg, MigrationStatus, Phase, Plan, Reading, Rollback, Step, StepRecord, Told,
+    Verdict,
 };
 use crate::machine::action::Outcome;
 use crate::machine::decision::{Begin, Cause, Change, End, Next};
@@ -126,8 +127,11 @@ pub fn absorb(status: &mut MigrationStatus, outcome: Outcome, now: Timestamp) ->
         }
         Outcome::Told(reading) => {
             let at = MicroTime(now);
-            leg.unpark_sent = Some(at.clone());
-            leg.unpark_first_sent.get_or_insert(at.clone());
+            // The mirror is the source's; nobody takes up the stream by it.
+            if reading != Reading::Mirror {
+                leg.unpark_sent = Some(at.clone());
+                leg.unpark_first_sent.get_or_insert(at.clone());
+            }
             leg.told = Some(Told { reading, at });
         }
         Outcome::Turned { strays } if strays.is_empty() => return false,

@@ -4,16 +4,20 @@
 mod effects;
 mod life;
 mod sight;
+mod stream;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use shadow_core::api::{HoldKind, MigrationStatus, OwnerKind, Plan, Witness};
+use shadow_core::api::{HoldKind, MigrationStatus, OwnerKind, Plan, Reading, Witness};
+use shadow_core::machine::port::PortChange;
 use shadow_core::machine::{
-    Action, ConnectionSeen, KeySeen, LinkSeen, Observed, Outcome, PodSeen, PodView, PortSeen, QueueSeen,
-    Route, RuleSeen, TrafficSeen,
+    Action, Branched, ConnectionSeen, Flow, KeySeen, LinkSeen, Observed, Outcome, PodSeen, PodView, PortSeen,
+    QueueSeen, Route, RuleSeen, TrafficSeen,
 };
 use shadow_core::names::{self, Key};
 use shadow_core::wire::{Archive, Checkpointed, Claim, Transferred};
+
+pub(crate) use stream::Stream;
 
 pub(crate) const UID: &str = "11111111-2222-3333-4444-555555555555";
 pub(crate) const SOURCE: &str = "orders-0";
@@ -34,13 +38,16 @@ pub(crate) enum Memory {
     Fresh,
 }
 
-/// Where a process consumes: `None` is the primary queue.
+/// A running instance of the application.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Process {
-    pub hold: Option<String>,
+    /// The queue that it consumes: `None` is the primary one.
+    pub reads: Option<String>,
     pub memory: Memory,
-    /// Messages in its memory.
+    /// The last message in its memory.
     pub applied: u64,
+    /// Whether it applied each once and none too early.
+    pub in_order: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -74,6 +81,12 @@ pub(crate) struct Faults {
     pub failing_restores: u32,
     /// The application never reads its control queue.
     pub deaf: bool,
+    /// It reads its control queue only when it has nothing else to do.
+    pub polls: bool,
+    /// It serves no more than is published.
+    pub slow: bool,
+    /// Messages that wait for it at the beginning.
+    pub waiting: u64,
 }
 
 /// The queue serves one of those who are connected, and tells nobody which one is next.
@@ -102,8 +115,9 @@ pub(crate) struct World {
     pub lost: Option<String>,
     pub faults: Faults,
     pub cancel: bool,
-    /// Messages that anybody applied.
-    pub total: u64,
+    pub stream: Stream,
+    /// The source goes on during the first handoff.
+    live: bool,
     /// A single-active queue, which our link may hold.
     single_active: Option<SingleActive>,
     /// Pods that kubelet restarted.
@@ -133,16 +147,16 @@ impl World {
             lost: None,
             faults,
             cancel: false,
-            total: 0,
+            stream: Stream::with(faults.waiting),
+            live: plan.queue.hold == HoldKind::Exchange,
             single_active: (plan.queue.hold == HoldKind::SingleActive).then(SingleActive::default),
             restarted: BTreeSet::new(),
             overlapped: false,
             births: 0,
         };
         let process = Process {
-            hold: None,
             memory: Memory::Moved,
-            applied: 0,
+            ..Process::fresh()
         };
         world.pods.insert(
             SOURCE.into(),
@@ -172,7 +186,7 @@ impl World {
             return u64::from(single.held || self.processes().next().is_some());
         }
         self.processes()
-            .filter(|(_, p)| p.hold.as_deref() == queue)
+            .filter(|(_, p)| p.reads.as_deref() == queue)
             .count() as u64
     }
 
@@ -180,7 +194,7 @@ impl World {
     pub(crate) fn consumes_afresh(&self, uid: Option<&str>) -> bool {
         self.processes().any(|(name, process)| {
             let meant = name == REPLACEMENT || Some(self.pods[name].uid.as_str()) == uid;
-            meant && process.hold.is_none() && process.memory == Memory::Fresh
+            meant && process.reads.is_none() && process.memory == Memory::Fresh
         })
     }
 
@@ -202,6 +216,7 @@ impl World {
     /// Names of everything of ours that is still there.
     pub(crate) fn leftovers(&self) -> Vec<String> {
         let mut found = self.holds.clone();
+        found.extend(self.stream.ours());
         found.extend(self.keys.keys().cloned());
         found.extend(self.rule.then(|| "rule".to_owned()));
         found.extend(self.pods.contains_key(SHADOW).then(|| SHADOW.to_owned()));

@@ -21,12 +21,14 @@
 mod change;
 mod helpers;
 mod plan;
+mod pouring;
 mod preconditions;
 mod topology;
 mod verbs;
 
 pub use helpers::Twins;
 pub use plan::{Change, Goal, next_change};
+pub use pouring::Poured;
 pub use preconditions::ExchangeFacts;
 pub use topology::{Port, PortState, Route, Topology};
 pub use verbs::{SETTLE, Turned};

@@ -6,15 +6,27 @@
 use crate::api::Reading;
 use crate::machine::observed::{PodSeen, QueueSeen, RuleSeen};
 use crate::machine::proof::{Emptied, Expendable};
+use crate::machine::steps::fence::Reader;
 use crate::machine::steps::{blind, fence, single_active, wait};
 use crate::machine::{Action, Decision, End, KeySeen, Scene};
 
 /// Decides.
 pub fn next(scene: &Scene<'_>) -> Decision {
-    let pod = &scene.leg.to.pod;
-    fence::lead(scene, pod, scene.seen.to_control, Reading::Backlog)
+    led(scene)
         .or_else(|| remainder(scene))
         .unwrap_or(Decision::Finish(End::Completed))
+}
+
+/// The moved pod works off what came during the move. Should it crash meanwhile, its container may start anew only when
+/// nobody remembers its key.
+fn led(scene: &Scene<'_>) -> Option<Decision> {
+    scene.status.fence.as_ref()?;
+    let reader = Reader {
+        pod: &scene.leg.to.pod,
+        seen: &scene.seen.to,
+        control: scene.seen.to_control,
+    };
+    disarm(scene).or_else(|| fence::lead(scene, &reader, Reading::Backlog))
 }
 
 /// What is still to be removed, in an order in which every removal is safe. Shared with `abandon`.
@@ -45,6 +57,11 @@ pub(super) fn remainder(scene: &Scene<'_>) -> Option<Decision> {
             }
         }
     }
+    disarm(scene)
+}
+
+/// No pod is rewritten or restored any more.
+fn disarm(scene: &Scene<'_>) -> Option<Decision> {
     match (scene.seen.rule, &scene.seen.key) {
         (RuleSeen::Unproven | RuleSeen::Proven, _) => Some(Decision::Run(Action::RemoveRule)),
         (RuleSeen::Unseen, _) => Some(wait(

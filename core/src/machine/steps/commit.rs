@@ -29,12 +29,21 @@ pub fn next(scene: &Scene<'_>) -> Decision {
             "QueueGone",
             format!("queue {} was deleted while it was held", scene.plan.queue.queue),
         )),
-        QueueSeen::Present { .. } | QueueSeen::Unseen if overdue(scene, limits::RESTORE) => {
+        QueueSeen::Present { .. } if overdue(scene, limits::RESTORE) => {
+            let pod = &scene.leg.to.pod;
             Decision::RollBack(Cause::new(
-                "CommitTimeout",
-                format!("the broker could not be read before the commit{}", blind(scene)),
+                "CopyLost",
+                format!(
+                    "the copy is not on the hold queue any more: it crashed or lost the broker after its restore; `kubectl \
+                     describe pod {pod}` and its logs say which{}",
+                    blind(scene)
+                ),
             ))
         }
+        QueueSeen::Unseen if overdue(scene, limits::RESTORE) => Decision::RollBack(Cause::new(
+            "CommitTimeout",
+            format!("the broker could not be read before the commit{}", blind(scene)),
+        )),
         QueueSeen::Present { .. } | QueueSeen::Unseen => {
             wait(scene, format!("last look before the commit{}", blind(scene)))
         }

@@ -1,15 +1,17 @@
 //! Fence: new messages go to a backlog queue, so that the primary queue becomes finite; and what every later step does
 //! with a stream that was fenced.
 //!
-//! Success: every new message goes to the backlog (and to its mirror, for a source that is going to go on); in a live
-//! move the primary queue is worked off.
+//! Success: every new message goes to the backlog (and to its mirror, for a source that is going to go on), and the primary
+//! queue is worked off: the instance has nothing else to do, and in a live move its copy will have no older messages.
 //! Failure: the stream is led back, oldest messages first, and nothing of ours stays before the queue.
 //!
 //! Which change of the flow comes next is decided in [`port`]; here stand the conditions around it.
 
-use crate::api::{Fence, Reading, Step, Verdict};
+use k8s_openapi::jiff::SignedDuration;
+
+use crate::api::{Fence, HoldKind, Reading, Step, Verdict};
 use crate::machine::observed::{Branched, Flow, PodSeen, PortSeen, QueueSeen};
-use crate::machine::port::{self, Seen, Verb};
+use crate::machine::port::{self, PortChange, Seen, Verb};
 use crate::machine::steps::{after, blind, overdue, release, wait};
 use crate::machine::{Action, Cause, Change, Decision, Next, Scene, limits};
 
@@ -27,17 +29,20 @@ pub fn next(scene: &Scene<'_>) -> Decision {
             "messages of an earlier handoff still wait in the backlog queue",
         ));
     }
-    let live = is_live(scene);
+    if let Some(recorded) = record_twins(scene, &seen) {
+        return recorded;
+    }
     match port::towards_fence(&seen) {
-        Verb::Done if live && !are_twins(scene) => turn(Verb::Branch, Reading::Backlog),
-        Verb::Done if live && !port::worked_off(seen.primary) => {
+        Verb::Done if !port::worked_off(seen.primary) && !port::is_parked(&seen) => {
             gave_up(scene).unwrap_or_else(|| wait(scene, progress(scene, &seen)))
         }
         Verb::Done => Decision::Advance(
-            Next::to(Step::Hold).note("new messages wait in a backlog queue, so the primary queue is finite"),
+            Next::to(Step::Hold)
+                .note("new messages wait in a backlog queue; the primary queue is worked off"),
         ),
         Verb::Wait => gave_up(scene).unwrap_or_else(|| wait(scene, progress(scene, &seen))),
-        verb => turn(verb, Reading::Backlog),
+        Verb::Make(change) => make(change, Reading::Backlog),
+        Verb::TellPrimary | Verb::TellBacklog => wait(scene, progress(scene, &seen)),
     }
 }
 
@@ -65,15 +70,11 @@ pub(super) fn towards_park(scene: &Scene<'_>) -> Option<Parking> {
         .map(|asked| scene.now.duration_since(asked.0));
     match port::towards_park(&seen, since.unwrap_or_default()) {
         Verb::Done => Some(Parking::Parked),
-        Verb::Adopt | Verb::Branch | Verb::Fence => help(scene).map(Parking::Not),
-        verb @ (Verb::TakeInStrays | Verb::FlipBack) => Some(Parking::Not(turn(verb, Reading::Backlog))),
-        Verb::Wait
-        | Verb::TellPrimary
-        | Verb::TellBacklog
-        | Verb::Unbranch
-        | Verb::DeleteTwin
-        | Verb::DeleteBacklog
-        | Verb::GiveBack => None,
+        Verb::Make(PortChange::Adopt | PortChange::Branch | PortChange::Fence) => {
+            help(scene).map(Parking::Not)
+        }
+        Verb::Make(change) => Some(Parking::Not(make(change, Reading::Backlog))),
+        Verb::Wait | Verb::TellPrimary | Verb::TellBacklog => None,
     }
 }
 
@@ -92,7 +93,12 @@ pub(super) fn release(scene: &Scene<'_>) -> Decision {
         return lost(scene).unwrap_or_else(|| wait(scene, unread(scene)));
     };
     let taken = || Decision::Advance(after(Step::Release, scene).change(Change::Released));
-    if scene.leg.told.is_none() && !seen.flow.is_turned() {
+    let told = scene
+        .leg
+        .told
+        .as_ref()
+        .filter(|told| told.reading != Reading::Mirror);
+    if told.is_none() && !seen.flow.is_turned() {
         // Whoever reads now does not do so because we said it.
         let reading = if port::worked_off(seen.backlog) {
             Reading::Primary
@@ -101,15 +107,20 @@ pub(super) fn release(scene: &Scene<'_>) -> Decision {
         };
         return tell(scene, pod, scene.seen.to_control, reading, Reading::Backlog);
     }
-    if seen.reads_the_rest() {
+    let on_backlog = seen.on_backlog() && told.is_some_and(|told| told.reading == Reading::Backlog);
+    if on_backlog && !seen.flow.is_turned() {
         return taken();
     }
     match port::after_release(&seen) {
-        Verb::Unbranch | Verb::DeleteTwin | Verb::DeleteBacklog | Verb::GiveBack | Verb::Done => taken(),
-        Verb::Wait | Verb::TellPrimary | Verb::TellBacklog if seen.is_unread() && lost(scene).is_some() => {
-            lost(scene).unwrap_or_else(taken)
-        }
-        verb => act(scene, verb, &seen, pod, scene.seen.to_control, Reading::Backlog),
+        // Somebody else is on the primary queue, which is worked off: a source that crashed and goes soon.
+        Verb::TellBacklog if on_backlog => make(PortChange::FlipBack, Reading::Backlog),
+        Verb::Make(
+            PortChange::Unbranch | PortChange::DeleteTwin | PortChange::DeleteBacklog | PortChange::GiveBack,
+        )
+        | Verb::Done => taken(),
+        verb @ (Verb::Wait | Verb::TellPrimary | Verb::TellBacklog | Verb::Make(_)) => lost(scene)
+            .filter(|_| seen.is_unread())
+            .unwrap_or_else(|| act(scene, verb, &seen, pod, scene.seen.to_control, Reading::Backlog)),
     }
 }
 
@@ -132,7 +143,12 @@ pub(super) fn resume(scene: &Scene<'_>) -> Resumed {
     if scene.leg.number > 1 && on_the_rest {
         return Resumed::OnTheRest;
     }
-    lead(scene, pod, control, served).map_or(Resumed::AsBefore, Resumed::Not)
+    let reader = Reader {
+        pod,
+        seen: &scene.seen.from,
+        control,
+    };
+    lead(scene, &reader, served).map_or(Resumed::AsBefore, Resumed::Not)
 }
 
 /// Answer of [`resume`].
@@ -146,11 +162,14 @@ pub(super) enum Resumed {
 }
 
 /// Leads an instance through everything that waits, and tidies up. `None`: everything is as it was before.
-pub(super) fn lead(scene: &Scene<'_>, pod: &str, control: QueueSeen, served: Reading) -> Option<Decision> {
+pub(super) fn lead(scene: &Scene<'_>, reader: &Reader<'_>, served: Reading) -> Option<Decision> {
     scene.status.fence.as_ref()?;
     let Some(seen) = seen(scene, served) else {
         return Some(wait(scene, unread(scene)));
     };
+    if let Some(recorded) = record_twins(scene, &seen) {
+        return Some(recorded);
+    }
     if seen.is_overtaken() && !is_doubted(scene.status.verdict.as_ref()) {
         return Some(Decision::Run(Action::Doubt(format!(
             "somebody consumed new messages of {} while {OVERTAKEN}: an instance that crashed and started anew, or one \
@@ -158,10 +177,49 @@ pub(super) fn lead(scene: &Scene<'_>, pod: &str, control: QueueSeen, served: Rea
             scene.plan.queue.queue
         ))));
     }
-    match port::after_release(&seen) {
-        Verb::Done => None,
-        verb => Some(act(scene, verb, &seen, pod, control, served)),
+    let verb = match port::after_release(&seen) {
+        Verb::TellPrimary if reader.is_gone() && !seen.flow.is_turned() => port::tidy(&seen),
+        Verb::TellPrimary | Verb::TellBacklog if is_deaf(scene, reader, &seen) => {
+            Verb::Make(PortChange::PourBack)
+        }
+        verb @ (Verb::Wait | Verb::Make(_) | Verb::TellPrimary | Verb::TellBacklog | Verb::Done) => verb,
+    };
+    (verb != Verb::Done).then(|| act(scene, verb, &seen, reader.pod, reader.control, served))
+}
+
+/// Who is led.
+pub(super) struct Reader<'a> {
+    pub(super) pod: &'a str,
+    pub(super) seen: &'a PodSeen,
+    pub(super) control: QueueSeen,
+}
+
+impl Reader<'_> {
+    fn is_gone(&self) -> bool {
+        match self.seen {
+            PodSeen::Gone => true,
+            PodSeen::Present(view) => view.ended,
+            PodSeen::Unseen => false,
+        }
     }
+}
+
+/// It consumes and does not read what it is told, or nobody is there to be told.
+fn is_deaf(scene: &Scene<'_>, reader: &Reader<'_>, seen: &Seen) -> bool {
+    let told = scene
+        .leg
+        .told
+        .as_ref()
+        .map(|told| scene.now.duration_since(told.at.0));
+    let ignores = reader.control.ready().unwrap_or(0) > 0 && told.is_some_and(|since| since > limits::DEAF);
+    let left = reader.is_gone() && seen.is_unread() && overdue(scene, limits::TRAFFIC);
+    left || ignores && seen.on_primary()
+}
+
+/// A controller that died may not have written down that backlog and mirror get the same.
+fn record_twins(scene: &Scene<'_>, seen: &Seen) -> Option<Decision> {
+    let wanted = scene.plan.queue.hold == HoldKind::Exchange && seen.branched == Branched::Fully;
+    (wanted && !are_twins(scene)).then(|| make(PortChange::Branch, Reading::Backlog))
 }
 
 /// Whether somebody else than the copy consumes the primary queue, seen after the commit.
@@ -174,6 +232,28 @@ pub(super) fn intruders(scene: &Scene<'_>) -> u64 {
         .consumers()
         .unwrap_or(0)
         .saturating_sub(expected)
+}
+
+/// Whether new messages are kept away from the primary queue now.
+pub(super) fn is_up(scene: &Scene<'_>) -> bool {
+    seen(scene, Reading::Backlog).is_some_and(|seen| seen.flow.is_turned())
+}
+
+/// How long what waits may take to be worked off.
+fn patience(scene: &Scene<'_>) -> SignedDuration {
+    if scene.leg.number > 1 {
+        limits::FENCE_LATER
+    } else {
+        limits::FENCE
+    }
+}
+
+/// Hold of a stream that was fenced: how long it may take to park.
+pub(super) fn until_parked(scene: &Scene<'_>) -> SignedDuration {
+    match seen(scene, Reading::Backlog) {
+        Some(seen) if seen.reads_the_rest() => patience(scene),
+        Some(_) | None => limits::PARK,
+    }
 }
 
 /// Whether the source goes on during the present handoff.
@@ -216,20 +296,12 @@ fn act(
         Verb::Wait | Verb::Done => wait(scene, progress(scene, seen)),
         Verb::TellPrimary => tell(scene, pod, control, Reading::Primary, served),
         Verb::TellBacklog => tell(scene, pod, control, served, served),
-        Verb::Adopt
-        | Verb::Branch
-        | Verb::Fence
-        | Verb::TakeInStrays
-        | Verb::FlipBack
-        | Verb::Unbranch
-        | Verb::DeleteTwin
-        | Verb::DeleteBacklog
-        | Verb::GiveBack => turn(verb, served),
+        Verb::Make(change) => make(change, served),
     }
 }
 
-fn turn(verb: Verb, served: Reading) -> Decision {
-    Decision::Run(Action::Port { verb, served })
+fn make(change: PortChange, served: Reading) -> Decision {
+    Decision::Run(Action::Port { change, served })
 }
 
 /// What is known of the stream; `None` while the port cannot be read. A live move wants the mirror, too.
@@ -264,14 +336,15 @@ fn is_doubted(verdict: Option<&Verdict>) -> bool {
 }
 
 fn gave_up(scene: &Scene<'_>) -> Option<Decision> {
-    overdue(scene, limits::FENCE).then(|| {
+    let limit = patience(scene);
+    overdue(scene, limit).then(|| {
         let how = seen(scene, Reading::Backlog).map_or_else(|| unread(scene), |seen| progress(scene, &seen));
         Decision::RollBack(Cause::new(
             "NotWorkedOff",
             format!(
                 "within {} s {how}. The pod works more slowly than messages wait for it: try again when fewer wait, or let it \
                  read control messages at any time (docs/applications.md)",
-                limits::FENCE.as_secs()
+                limit.as_secs()
             ),
         ))
     })

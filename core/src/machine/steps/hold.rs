@@ -10,7 +10,7 @@ use crate::api::Step;
 use crate::machine::observed::{ConnectionSeen, QueueSeen};
 use crate::machine::steps::fence::Parking;
 use crate::machine::steps::{after, blind, fence, overdue, single_active, wait};
-use crate::machine::{Action, Cause, Change, Decision, Next, Scene, limits, port};
+use crate::machine::{Action, Cause, Change, Decision, Next, Scene, limits};
 
 /// Decides.
 pub fn next(scene: &Scene<'_>) -> Decision {
@@ -63,9 +63,15 @@ pub fn is_parked(hold: QueueSeen, primary: QueueSeen) -> bool {
 
 fn gave_up(scene: &Scene<'_>) -> Option<Decision> {
     let unread = scene.seen.from_control.ready().unwrap_or(0) > 0;
-    // Behind a fence it has nothing else to do as soon as the queue is worked off.
-    let busy = scene.status.fence.is_some() && !port::worked_off(scene.seen.primary);
-    if unread && !busy && overdue(scene, limits::CONTROL_UNREAD) {
+    let limit = match (&scene.status.fence, &scene.plan.queue.unfenced) {
+        // It has nothing else to do since this step began.
+        (Some(_), _) if fence::is_up(scene) => limits::DEAF,
+        (None, Some(_)) => limits::CONTROL_UNREAD,
+        // It is helped first, or works off the rest.
+        (Some(_), _) => fence::until_parked(scene),
+        (None, None) => limits::PARK,
+    };
+    if unread && overdue(scene, limit) {
         let queue = crate::names::control_queue(&scene.leg.from.pod);
         let unhelped = match &scene.plan.queue.unfenced {
             Some(why) => format!(
@@ -82,12 +88,9 @@ fn gave_up(scene: &Scene<'_>) -> Option<Decision> {
             ),
         )));
     }
-    overdue(scene, limits::PARK).then(|| {
-        let message = format!(
-            "not parked within {} s: {}",
-            limits::PARK.as_secs(),
-            progress(scene)
-        );
+    let limit = fence::until_parked(scene);
+    overdue(scene, limit).then(|| {
+        let message = format!("not parked within {} s: {}", limit.as_secs(), progress(scene));
         Decision::RollBack(Cause::new("NotParked", message))
     })
 }

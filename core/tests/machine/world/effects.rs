@@ -26,7 +26,8 @@ impl World {
             }
             Action::AttachLink { .. } => return self.attach(),
             Action::DetachLink => return self.detach(),
-            Action::Port { .. } | Action::Tell { .. } => panic!("no fence here"),
+            Action::Port { change, served } => return self.make(*change, *served, status),
+            Action::Tell { pod, reading, .. } => return self.tell(pod, *reading, status),
             Action::Doubt(doubt) => return Outcome::Doubted(doubt.clone()),
             Action::WithdrawControl { pod } => self.control.entry(pod.clone()).or_default().clear(),
             Action::Checkpoint { pod } => return self.checkpoint(&pod.name, &leg.key),
@@ -150,7 +151,7 @@ impl World {
             let process = process.expect("dumped a container that does not run");
             match &self.single_active {
                 None => assert_eq!(
-                    process.hold,
+                    process.reads,
                     Some(names::hold_queue(key)),
                     "dumped an instance that was not parked"
                 ),

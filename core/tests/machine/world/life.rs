@@ -3,25 +3,6 @@
 use super::*;
 
 impl World {
-    /// The next message is applied by whoever gets it.
-    pub(crate) fn deliver(&mut self, choice: usize) {
-        let on_primary: Vec<String> = self
-            .processes()
-            .filter(|(_, process)| process.hold.is_none())
-            .map(|(name, _)| name.clone())
-            .collect();
-        let receivers = match &mut self.single_active {
-            None => on_primary,
-            Some(queue) => queue.serve(&on_primary, choice),
-        };
-        for name in receivers {
-            if let Some(process) = self.pods.get_mut(&name).and_then(|pod| pod.process.as_mut()) {
-                process.applied += 1;
-                self.total += 1;
-            }
-        }
-    }
-
     /// The container of this pod crashes and kubelet restarts it, unless its policy is never to, or the pod goes. A
     /// restored one is held back by the agent until the migration is over.
     pub(crate) fn crash(&mut self, name: &str) {
@@ -44,11 +25,7 @@ impl World {
         } else {
             self.restarted.insert(pod.uid.clone());
             pod.restarts += 1;
-            pod.process = Some(Process {
-                hold: None,
-                memory: Memory::Fresh,
-                applied: 0,
-            });
+            pod.process = Some(Process::fresh());
         }
     }
 
@@ -70,6 +47,7 @@ impl World {
             return self.owner_acts(saved);
         }
         let (control, keys, faults) = (&mut self.control, &mut self.keys, &mut self.faults);
+        let stream = &self.stream;
         let Some(pod) = self.pods.get_mut(name) else {
             return;
         };
@@ -80,21 +58,17 @@ impl World {
         }
         if let Some(process) = &mut pod.process {
             let messages = control.entry(name.clone()).or_default();
+            let busy = faults.polls && stream.waiting(process.reads.as_deref()) > 0;
             if !faults.deaf
+                && !busy
                 && let Some(message) = messages.pop_front()
             {
-                process.hold = message;
+                process.reads = message;
             }
         } else if let (Some(key), false) = (&pod.key, pod.ended) {
             match keys.get_mut(key.as_str()) {
                 // The migration is over or gave up on this key: the container starts from its image.
-                None => {
-                    pod.process = Some(Process {
-                        hold: None,
-                        memory: Memory::Fresh,
-                        applied: 0,
-                    })
-                }
+                None => pod.process = Some(Process::fresh()),
                 Some(state) => restore(pod, state, faults),
             }
         }
@@ -143,11 +117,7 @@ impl World {
         let mut pod = self.born(None);
         pod.hashed = true;
         pod.owner = Some(OWNER.into());
-        pod.process = Some(Process {
-            hold: None,
-            memory: Memory::Fresh,
-            applied: 0,
-        });
+        pod.process = Some(Process::fresh());
         self.pods.insert(REPLACEMENT.into(), pod);
     }
 
@@ -158,11 +128,7 @@ impl World {
         let key = announced.filter(|_| self.rule && committed);
         let mut pod = self.born(key.clone());
         if key.is_none() {
-            pod.process = Some(Process {
-                hold: None,
-                memory: Memory::Fresh,
-                applied: 0,
-            });
+            pod.process = Some(Process::fresh());
         }
         self.pods.insert(SOURCE.into(), pod);
         self.control.entry(SOURCE.into()).or_default();
@@ -171,7 +137,7 @@ impl World {
 
 impl SingleActive {
     /// Whoever is served stays so while it is connected.
-    fn serve(&mut self, connected: &[String], choice: usize) -> Vec<String> {
+    pub(super) fn serve(&mut self, connected: &[String], choice: usize) -> Vec<String> {
         if self.held || connected.is_empty() {
             return Vec::new();
         }

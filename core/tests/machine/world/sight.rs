@@ -7,13 +7,14 @@ impl World {
     pub(crate) fn look(&self, status: &MigrationStatus) -> Observed {
         let leg = status.legs.last().unwrap();
         let hold = names::hold_queue(&leg.key);
+        let [backlog, mirror] = stream::beside(status);
         Observed {
             cancel: self.cancel,
             from: self.see(&leg.from.pod),
             restarted: leg.from.uid.as_ref().map(|uid| self.restarted.contains(uid)),
             to: self.see(&leg.to.pod),
             primary: QueueSeen::Present {
-                ready: 7,
+                ready: self.stream.waiting(None),
                 consumers: self.consumers(None),
                 unacked: Some(0),
             },
@@ -38,9 +39,12 @@ impl World {
                 Some(how) => ConnectionSeen::Lost(how.clone()),
                 None => ConnectionSeen::Held,
             },
-            port: PortSeen::Unseen,
-            backlog: QueueSeen::Unseen,
-            mirror: QueueSeen::Unseen,
+            port: PortSeen::Seen {
+                flow: self.stream.flow,
+                branched: self.stream.branched(if self.live { 2 } else { 1 }),
+            },
+            backlog: self.beside(&backlog),
+            mirror: self.beside(&mirror),
             leftovers: status
                 .legs
                 .iter()
@@ -101,6 +105,17 @@ impl World {
         }
         QueueSeen::Present {
             ready: 0,
+            consumers: self.consumers(Some(name)),
+            unacked: Some(0),
+        }
+    }
+
+    fn beside(&self, name: &str) -> QueueSeen {
+        if !self.stream.exists(name) {
+            return QueueSeen::Absent;
+        }
+        QueueSeen::Present {
+            ready: self.stream.waiting(Some(name)),
             consumers: self.consumers(Some(name)),
             unacked: Some(0),
         }
