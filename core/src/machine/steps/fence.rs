@@ -184,7 +184,32 @@ pub(super) fn lead(scene: &Scene<'_>, reader: &Reader<'_>, served: Reading) -> O
         }
         verb @ (Verb::Wait | Verb::Make(_) | Verb::TellPrimary | Verb::TellBacklog | Verb::Done) => verb,
     };
-    (verb != Verb::Done).then(|| act(scene, verb, &seen, reader.pod, reader.control, served))
+    match verb {
+        Verb::Done => None,
+        Verb::Make(PortChange::Unbranch | PortChange::DeleteTwin | PortChange::DeleteBacklog)
+            if reader.control.ready().unwrap_or(0) > 0 =>
+        {
+            Some(withdraw(scene, reader))
+        }
+        verb @ (Verb::Wait | Verb::Make(_) | Verb::TellPrimary | Verb::TellBacklog) => {
+            Some(act(scene, verb, &seen, reader.pod, reader.control, served))
+        }
+    }
+}
+
+/// Who reads a message later that names a queue which is gone would read nothing at all.
+fn withdraw(scene: &Scene<'_>, reader: &Reader<'_>) -> Decision {
+    let told = scene
+        .leg
+        .told
+        .as_ref()
+        .map(|told| scene.now.duration_since(told.at.0));
+    if told.is_some_and(|since| since < limits::CONTROL_UNREAD) {
+        return wait(scene, format!("pod {} reads what it was told", reader.pod));
+    }
+    Decision::Run(Action::WithdrawControl {
+        pod: reader.pod.to_owned(),
+    })
 }
 
 /// Who is led.
