@@ -87,14 +87,7 @@ fn copy_goes(scene: &Scene<'_>) -> Option<Decision> {
         ..
     } = &scene.seen.key
     {
-        let reason = scene
-            .status
-            .rollback
-            .as_ref()
-            .map_or("abandoned", |r| r.message.as_str());
-        return Some(Decision::Run(Action::AbortKey {
-            reason: format!("the migration was undone: {reason}"),
-        }));
+        return Some(refuse(scene));
     }
     match &scene.seen.to {
         PodSeen::Unseen => return Some(wait(scene, format!("the copy cannot be seen{}", blind(scene)))),
@@ -119,6 +112,15 @@ fn copy_goes(scene: &Scene<'_>) -> Option<Decision> {
         }));
     }
     None
+}
+
+/// Whoever waits for the archive is told no.
+pub(super) fn refuse(scene: &Scene<'_>) -> Decision {
+    let rollback = scene.status.rollback.as_ref();
+    let reason = rollback.map_or("abandoned", |rollback| rollback.message.as_str());
+    Decision::Run(Action::AbortKey {
+        reason: format!("the migration was undone: {reason}"),
+    })
 }
 
 fn forget(scene: &Scene<'_>) -> Decision {

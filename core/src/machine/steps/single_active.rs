@@ -8,7 +8,7 @@
 use crate::api::{HoldKind, Step};
 use crate::machine::observed::{KeySeen, LinkSeen, PodSeen, QueueSeen};
 use crate::machine::proof::Expendable;
-use crate::machine::steps::{after, blind, overdue, release, wait};
+use crate::machine::steps::{abandon, after, blind, overdue, release, wait};
 use crate::machine::{Action, Cause, Change, Decision, Route, Scene, limits};
 use crate::wire::Claim;
 
@@ -150,6 +150,14 @@ pub fn release(scene: &Scene<'_>) -> Decision {
 
 /// Abandon: a copy that may be on the queue goes first, then the queue is let go. `None`: it is.
 pub fn let_go(scene: &Scene<'_>) -> Option<Decision> {
+    // A container that waits could become a copy at any moment, as long as nobody has told it no.
+    if let KeySeen::Known {
+        claim: Claim::Waiting { .. } | Claim::None,
+        ..
+    } = &scene.seen.key
+    {
+        return Some(abandon::refuse(scene));
+    }
     if let Some(decision) = copy_leaves(scene) {
         return Some(decision);
     }
