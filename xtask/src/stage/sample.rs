@@ -211,9 +211,11 @@ pub(super) fn consumes(cluster: &Cluster, stream: &str) -> Result<bool> {
 
 /// Names of all queues.
 pub(crate) fn broker_queues(cluster: &Cluster) -> Result<Vec<String>> {
-    let printed = broker_api(cluster, "GET", "queues?columns=name")?;
-    let rows: Vec<serde_json::Value> =
-        serde_json::from_str(&printed).context("the broker printed no JSON")?;
+    names_of(&broker_api(cluster, "GET", "queues?columns=name")?)
+}
+
+fn names_of(printed: &str) -> Result<Vec<String>> {
+    let rows: Vec<serde_json::Value> = serde_json::from_str(printed).context("the broker printed no JSON")?;
     let name = |row: &serde_json::Value| Some(row["name"].as_str()?.to_owned());
     Ok(rows.iter().filter_map(name).collect())
 }
@@ -240,8 +242,8 @@ pub(crate) fn broker_api(cluster: &Cluster, method: &str, path: &str) -> Result<
     capture(curl)
 }
 
-/// Everything of ours that is still there although no migration runs.
-pub(crate) fn leftovers(cluster: &Cluster) -> Result<Vec<String>> {
+/// Queues and exchanges of ours, but for the control queues of living pods.
+fn left_at_the_broker(cluster: &Cluster) -> Result<Vec<String>> {
     let mut found = Vec::new();
     let living = get(cluster, &["pods"])?;
     let controls: Vec<String> = living["items"]
@@ -255,6 +257,17 @@ pub(crate) fn leftovers(cluster: &Cluster) -> Result<Vec<String>> {
             found.push(format!("queue {queue}"));
         }
     }
+    for exchange in names_of(&broker_api(cluster, "GET", "exchanges?columns=name")?)? {
+        if exchange.starts_with("ms2m.") {
+            found.push(format!("exchange {exchange}"));
+        }
+    }
+    Ok(found)
+}
+
+/// Everything of ours that is still there although no migration runs.
+pub(crate) fn leftovers(cluster: &Cluster) -> Result<Vec<String>> {
+    let mut found = left_at_the_broker(cluster)?;
     let pods = get(
         cluster,
         &[

@@ -6,6 +6,7 @@ mod cancel;
 mod concurrency;
 mod failures;
 mod kills;
+mod live;
 mod reference;
 mod refusals;
 mod removal;
@@ -54,6 +55,11 @@ const TESTS: &[(&str, Test)] = &[
     (
         "an application that knows nothing of migrations moves exactly",
         workloads::that_knows_nothing,
+    ),
+    ("a source that goes on during its move is exact", live::moves),
+    (
+        "a live move that is called off leads its source back",
+        live::called_off,
     ),
     ("a pod moves sequentially as asked", workloads::sequentially),
     ("a pod moves with its volume", workloads::with_its_volume),

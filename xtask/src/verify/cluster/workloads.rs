@@ -192,7 +192,7 @@ pub(super) fn of_an_ordered_set(bench: &Bench) -> Result<()> {
 }
 
 /// Moves a pod to the other node, which has to work.
-fn moved(bench: &Bench, pod: &str, arguments: &[&str]) -> Result<Move> {
+pub(super) fn moved(bench: &Bench, pod: &str, arguments: &[&str]) -> Result<Move> {
     let cluster = &bench.cluster;
     let target = Sample::other_node(cluster, pod)?;
     let moved = stage::migrate_with(cluster, &bench.product, pod, target, arguments)?;
