@@ -7,8 +7,8 @@
 use crate::api::Step;
 use crate::machine::observed::{KeySeen, PodSeen, QueueSeen};
 use crate::machine::proof::Expendable;
-use crate::machine::steps::fence::Resumed;
-use crate::machine::steps::{blind, clean, fence, overdue, single_active, wait};
+use crate::machine::steps::fenced::Resumed;
+use crate::machine::steps::{blind, clean, fenced, overdue, single_active, wait};
 use crate::machine::{Action, Cause, Decision, End, Next, Route, Scene, limits};
 use crate::names;
 use crate::wire::Claim;
@@ -39,7 +39,7 @@ fn release_holder(scene: &Scene<'_>) -> Option<Decision> {
         return single_active::let_go(scene);
     }
     if scene.status.fence.is_some() {
-        match fence::resume(scene) {
+        match fenced::resume(scene) {
             Resumed::Not(first) => return Some(first),
             Resumed::OnTheRest => return None,
             Resumed::AsBefore => {}

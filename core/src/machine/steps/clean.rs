@@ -6,8 +6,8 @@
 use crate::api::Reading;
 use crate::machine::observed::{PodSeen, QueueSeen, RuleSeen};
 use crate::machine::proof::{Emptied, Expendable};
-use crate::machine::steps::fence::Reader;
-use crate::machine::steps::{blind, fence, single_active, wait};
+use crate::machine::steps::fenced::Reader;
+use crate::machine::steps::{blind, fenced, single_active, wait};
 use crate::machine::{Action, Decision, End, KeySeen, Scene};
 
 /// Decides.
@@ -26,7 +26,7 @@ fn led(scene: &Scene<'_>) -> Option<Decision> {
         seen: &scene.seen.to,
         control: scene.seen.to_control,
     };
-    disarm(scene).or_else(|| fence::lead(scene, &reader, Reading::Backlog))
+    disarm(scene).or_else(|| fenced::lead(scene, &reader, Reading::Backlog))
 }
 
 /// What is still to be removed, in an order in which every removal is safe. Shared with `abandon`.

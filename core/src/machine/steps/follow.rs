@@ -4,7 +4,7 @@
 //! Failure: it is led back, and what is in the mirror is not lost: it is what it reads on its way.
 
 use crate::api::{Reading, Step};
-use crate::machine::steps::{after, blind, fence, overdue, wait};
+use crate::machine::steps::{after, blind, fenced, overdue, wait};
 use crate::machine::{Cause, Change, Decision, QueueSeen, Scene, limits};
 
 /// Decides.
@@ -36,7 +36,7 @@ pub fn next(scene: &Scene<'_>) -> Decision {
         (QueueSeen::Unseen, _) | (_, QueueSeen::Unseen) => {
             wait(scene, format!("the broker does not answer{}", blind(scene)))
         }
-        _ => fence::tell(
+        _ => fenced::tell(
             scene,
             &scene.leg.from.pod,
             seen.from_control,

@@ -7,7 +7,7 @@
 
 use crate::api::Step;
 use crate::machine::observed::{PodSeen, QueueSeen};
-use crate::machine::steps::{after, blind, fence, single_active, wait};
+use crate::machine::steps::{after, blind, fenced, single_active, wait};
 use crate::machine::{Action, Change, Decision, Next, Scene, limits};
 
 /// Decides.
@@ -16,7 +16,7 @@ pub fn next(scene: &Scene<'_>) -> Decision {
         return single_active::release(scene);
     }
     if scene.status.fence.is_some() {
-        return fence::release(scene);
+        return fenced::release(scene);
     }
     match scene.seen.primary {
         // Without the message it would be somebody else: an old instance that crashed and started anew.

@@ -7,7 +7,7 @@
 
 use crate::api::Step;
 use crate::machine::observed::{KeySeen, PodSeen, QueueSeen};
-use crate::machine::steps::{after, blind, fence, guard, overdue, single_active, wait};
+use crate::machine::steps::{after, blind, fenced, guard, overdue, single_active, wait};
 use crate::machine::{Action, Cause, Change, Decision, Next, Scene, limits};
 use crate::wire::Claim;
 
@@ -103,7 +103,7 @@ pub fn copy_is_connected(scene: &Scene<'_>) -> bool {
 }
 
 fn wanted(scene: &Scene<'_>) -> u64 {
-    let waits = guard::changed(scene.leg, &scene.seen.from).is_none() && !fence::is_live(scene);
+    let waits = guard::changed(scene.leg, &scene.seen.from).is_none() && !fenced::is_live(scene);
     if waits { 2 } else { 1 }
 }
 

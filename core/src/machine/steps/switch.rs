@@ -8,7 +8,7 @@
 use crate::api::Step;
 use crate::machine::observed::{PodSeen, PodView, TrafficSeen};
 use crate::machine::proof::Expendable;
-use crate::machine::steps::{after, blind, exclude, fence, overdue, wait};
+use crate::machine::steps::{after, blind, exclude, fenced, overdue, wait};
 use crate::machine::{Action, Decision, Next, Route, Scene, limits};
 
 /// Decides.
@@ -60,7 +60,7 @@ pub(super) fn alone(scene: &Scene<'_>, restarted: bool) -> Next {
     if restarted {
         return next.doubt(exclude::RESTARTED);
     }
-    match fence::intruders(scene) {
+    match fenced::intruders(scene) {
         0 => next,
         others => next.doubt(format!(
             "{others} others than pod {} consumed {} after the commit; what they took is not in the moved state",

@@ -1,0 +1,221 @@
+//! Who reads what of a stream that was fenced: oldest messages first, until everything is as it was before.
+
+use crate::api::{Reading, Step, Verdict};
+use crate::machine::observed::{PodSeen, QueueSeen};
+use crate::machine::port::{self, PortChange, Seen, Verb};
+use crate::machine::steps::fenced::{are_twins, make, progress, record_twins, seen, unread};
+use crate::machine::steps::{after, blind, overdue, release, wait};
+use crate::machine::{Action, Change, Decision, Scene, limits};
+
+/// What is overtaken is told once.
+const OVERTAKEN: &str = "older ones waited in a backlog queue of ours";
+
+/// Release: the copy reads what is oldest. It has the stream as soon as the rest is finite; the end is led to by `Clean`.
+pub(in crate::machine::steps) fn release(scene: &Scene<'_>) -> Decision {
+    let pod = &scene.leg.to.pod;
+    let Some(seen) = seen(scene, Reading::Backlog) else {
+        return lost(scene).unwrap_or_else(|| wait(scene, unread(scene)));
+    };
+    let taken = || Decision::Advance(after(Step::Release, scene).change(Change::Released));
+    let told = scene
+        .leg
+        .told
+        .as_ref()
+        .filter(|told| told.reading != Reading::Mirror);
+    if told.is_none() && !seen.flow.is_turned() {
+        // Whoever reads now does not do so because we said it.
+        let reading = if port::worked_off(seen.backlog) {
+            Reading::Primary
+        } else {
+            Reading::Backlog
+        };
+        return tell(scene, pod, scene.seen.to_control, reading, Reading::Backlog);
+    }
+    let on_backlog = seen.on_backlog() && told.is_some_and(|told| told.reading == Reading::Backlog);
+    if on_backlog && !seen.flow.is_turned() {
+        return taken();
+    }
+    match port::after_release(&seen) {
+        // Somebody else is on the primary queue, which is worked off: a source that crashed and goes soon.
+        Verb::TellBacklog if on_backlog => make(PortChange::FlipBack, Reading::Backlog),
+        Verb::Make(
+            PortChange::Unbranch | PortChange::DeleteTwin | PortChange::DeleteBacklog | PortChange::GiveBack,
+        )
+        | Verb::Done => taken(),
+        verb @ (Verb::Wait | Verb::TellPrimary | Verb::TellBacklog | Verb::Make(_)) => lost(scene)
+            .filter(|_| seen.is_unread())
+            .unwrap_or_else(|| act(scene, verb, &seen, pod, scene.seen.to_control, Reading::Backlog)),
+    }
+}
+
+fn lost(scene: &Scene<'_>) -> Option<Decision> {
+    release::is_lost(scene).then(|| Decision::Advance(release::lost(scene)))
+}
+
+/// Abandon: whoever holds the stream reads what is oldest, to the end. In a later handoff it has it as soon as the rest
+/// is finite.
+pub(in crate::machine::steps) fn resume(scene: &Scene<'_>) -> Resumed {
+    let (pod, control) = (&scene.leg.from.pod, scene.seen.from_control);
+    let unread = control.ready().unwrap_or(0) > 0;
+    if scene.leg.told.is_none() && scene.leg.park_sent.is_some() && unread {
+        return Resumed::Not(Decision::Run(Action::WithdrawControl { pod: pod.clone() }));
+    }
+    // Only a source has a copy of the stream: its own copy reads the backlog.
+    let source = scene.leg.number == 1 && are_twins(scene);
+    let served = if source { Reading::Mirror } else { Reading::Backlog };
+    let on_the_rest = seen(scene, served).is_some_and(|seen| seen.reads_the_rest());
+    if scene.leg.number > 1 && on_the_rest {
+        return Resumed::OnTheRest;
+    }
+    let reader = Reader {
+        pod,
+        seen: &scene.seen.from,
+        control,
+    };
+    lead(scene, &reader, served).map_or(Resumed::AsBefore, Resumed::Not)
+}
+
+/// Answer of [`resume`].
+pub(in crate::machine::steps) enum Resumed {
+    /// This first.
+    Not(Decision),
+    /// It reads what is older than the primary queue, which is finite.
+    OnTheRest,
+    /// Nothing stands before the queue any more.
+    AsBefore,
+}
+
+/// Leads an instance through everything that waits, and tidies up. `None`: everything is as it was before.
+pub(in crate::machine::steps) fn lead(
+    scene: &Scene<'_>,
+    reader: &Reader<'_>,
+    served: Reading,
+) -> Option<Decision> {
+    scene.status.fence.as_ref()?;
+    let Some(seen) = seen(scene, served) else {
+        return Some(wait(scene, unread(scene)));
+    };
+    if let Some(recorded) = record_twins(scene, &seen) {
+        return Some(recorded);
+    }
+    if seen.is_overtaken() && !is_doubted(scene.status.verdict.as_ref()) {
+        return Some(Decision::Run(Action::Doubt(format!(
+            "somebody consumed new messages of {} while {OVERTAKEN}: an instance that crashed and started anew, or one \
+             that is not ours",
+            scene.plan.queue.queue
+        ))));
+    }
+    let verb = match port::after_release(&seen) {
+        Verb::TellPrimary if reader.is_gone() && !seen.flow.is_turned() => port::tidy(&seen),
+        Verb::TellPrimary | Verb::TellBacklog if is_deaf(scene, reader, &seen) => {
+            Verb::Make(PortChange::PourBack)
+        }
+        verb @ (Verb::Wait | Verb::Make(_) | Verb::TellPrimary | Verb::TellBacklog | Verb::Done) => verb,
+    };
+    match verb {
+        Verb::Done => None,
+        Verb::Make(PortChange::Unbranch | PortChange::DeleteTwin | PortChange::DeleteBacklog)
+            if reader.control.ready().unwrap_or(0) > 0 =>
+        {
+            Some(withdraw(scene, reader))
+        }
+        verb @ (Verb::Wait | Verb::Make(_) | Verb::TellPrimary | Verb::TellBacklog) => {
+            Some(act(scene, verb, &seen, reader.pod, reader.control, served))
+        }
+    }
+}
+
+/// Who reads a message later that names a queue which is gone would read nothing at all.
+fn withdraw(scene: &Scene<'_>, reader: &Reader<'_>) -> Decision {
+    let told = scene
+        .leg
+        .told
+        .as_ref()
+        .map(|told| scene.now.duration_since(told.at.0));
+    if told.is_some_and(|since| since < limits::CONTROL_UNREAD) {
+        return wait(scene, format!("pod {} reads what it was told", reader.pod));
+    }
+    Decision::Run(Action::WithdrawControl {
+        pod: reader.pod.to_owned(),
+    })
+}
+
+/// Who is led.
+pub(in crate::machine::steps) struct Reader<'a> {
+    pub(in crate::machine::steps) pod: &'a str,
+    pub(in crate::machine::steps) seen: &'a PodSeen,
+    pub(in crate::machine::steps) control: QueueSeen,
+}
+
+impl Reader<'_> {
+    fn is_gone(&self) -> bool {
+        match self.seen {
+            PodSeen::Gone => true,
+            PodSeen::Present(view) => view.ended,
+            PodSeen::Unseen => false,
+        }
+    }
+}
+
+/// It consumes and does not read what it is told, or nobody is there to be told.
+fn is_deaf(scene: &Scene<'_>, reader: &Reader<'_>, seen: &Seen) -> bool {
+    let told = scene
+        .leg
+        .told
+        .as_ref()
+        .map(|told| scene.now.duration_since(told.at.0));
+    let ignores = reader.control.ready().unwrap_or(0) > 0 && told.is_some_and(|since| since > limits::DEAF);
+    let left = reader.is_gone() && seen.is_unread() && overdue(scene, limits::TRAFFIC);
+    left || ignores && seen.on_primary()
+}
+
+/// Sends a control message, unless it was sent already and may still have its effect.
+pub(in crate::machine::steps) fn tell(
+    scene: &Scene<'_>,
+    pod: &str,
+    control: QueueSeen,
+    reading: Reading,
+    served: Reading,
+) -> Decision {
+    let unread = control.ready().unwrap_or(0) > 0;
+    let told = scene.leg.told.as_ref().filter(|told| told.reading == reading);
+    match told {
+        Some(told) if unread || scene.now.duration_since(told.at.0) < limits::RETELL => wait(
+            scene,
+            format!("pod {pod} goes to {}{}", named(reading), blind(scene)),
+        ),
+        Some(_) | None => Decision::Run(Action::Tell {
+            pod: pod.to_owned(),
+            reading,
+            served,
+        }),
+    }
+}
+
+fn act(
+    scene: &Scene<'_>,
+    verb: Verb,
+    seen: &Seen,
+    pod: &str,
+    control: QueueSeen,
+    served: Reading,
+) -> Decision {
+    match verb {
+        Verb::Wait | Verb::Done => wait(scene, progress(scene, seen)),
+        Verb::TellPrimary => tell(scene, pod, control, Reading::Primary, served),
+        Verb::TellBacklog => tell(scene, pod, control, served, served),
+        Verb::Make(change) => make(change, served),
+    }
+}
+
+fn is_doubted(verdict: Option<&Verdict>) -> bool {
+    verdict.is_some_and(|verdict| verdict.because.contains(OVERTAKEN))
+}
+
+fn named(reading: Reading) -> &'static str {
+    match reading {
+        Reading::Primary => "its primary queue",
+        Reading::Backlog => "the backlog queue",
+        Reading::Mirror => "its copy of the stream",
+    }
+}
