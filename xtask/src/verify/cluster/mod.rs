@@ -55,6 +55,10 @@ const TESTS: &[(&str, Test)] = &[
         "an application that knows nothing of migrations moves exactly",
         workloads::that_knows_nothing,
     ),
+    (
+        "an application that reads control messages when idle moves exactly",
+        workloads::that_polls,
+    ),
     ("a pod moves sequentially as asked", workloads::sequentially),
     ("a pod moves with its volume", workloads::with_its_volume),
     (

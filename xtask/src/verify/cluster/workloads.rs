@@ -107,6 +107,25 @@ pub(super) fn that_knows_nothing(bench: &Bench) -> Result<()> {
     single.remove(cluster)
 }
 
+/// It looks for control messages once a second when it is idle, which it often is at this rate, and sleeps 3 s between two
+/// connections.
+pub(super) fn that_polls(bench: &Bench) -> Result<()> {
+    let cluster = &bench.cluster;
+    let single = Single::Polling;
+    single.deploy(cluster)?;
+    let load = Load { rate: 10, ..LOAD };
+    let oracle = Oracle::start(cluster, &bench.product, single.stream(), load)?;
+    oracle.run_for(WARM_UP);
+    let moved = moved(bench, &single.pod(cluster)?, &[])?;
+    let hold = &moved.object["status"]["plan"]["queue"]["hold"];
+    ensure!(hold == "Park", "the queue was held by {hold}");
+    let report = oracle.finish()?;
+    println!("     {}", stage::summary(&report));
+    nobody_turned_away(&report)?;
+    nothing_left(cluster)?;
+    single.remove(cluster)
+}
+
 /// The source goes first, as asked. Its Service has nobody meanwhile, so requests may fail.
 pub(super) fn sequentially(bench: &Bench) -> Result<()> {
     let cluster = &bench.cluster;
