@@ -228,25 +228,29 @@ fn hold_kind(facts: &QueueFacts, live: bool) -> HoldKind {
 
 /// What speaks against a hold by a consumer of ours; it is rehearsed as the last in line, which disturbs nobody.
 async fn not_single_active(broker: &Broker, queue: &str) -> Result<Option<Cause>, ControllerError> {
-    let Some(facts) = broker.describe_with_consumers(queue).await? else {
-        return Ok(Some(Cause::new(
-            "QueueUnknown",
-            format!("queue {queue:?} was deleted meanwhile"),
-        )));
-    };
-    facts.can_be_held_single_active()?;
+    if broker.describe_for_single_active(queue).await?.is_none() {
+        return Ok(Some(deleted(queue)));
+    }
     broker.rehearse_hold(queue).await?;
     Ok(None)
+}
+
+fn deleted(queue: &str) -> Cause {
+    Cause::new("QueueUnknown", format!("queue {queue:?} was deleted meanwhile"))
 }
 
 /// What speaks against asking the application to wait on another queue.
 async fn not_parked(
     broker: &Broker,
     migration: &StatefulMigration,
-    facts: &QueueFacts,
+    first_seen: &QueueFacts,
 ) -> Result<Option<Cause>, ControllerError> {
-    facts.can_be_held()?;
-    if let Some(cause) = wrong_consumers(facts) {
+    let queue = &first_seen.name;
+    first_seen.can_be_held()?;
+    let Some(facts) = broker.describe_for_park(queue).await? else {
+        return Ok(Some(deleted(queue)));
+    };
+    if let Some(cause) = wrong_consumers(&facts) {
         return Ok(Some(cause));
     }
     let control = names::control_queue(&migration.spec.source_pod);
@@ -264,7 +268,7 @@ async fn not_parked(
 }
 
 /// Exactly one consumer, which acknowledges by hand; a quorum queue returns messages behind newer ones, so there only
-/// one message may be under way. The count is current; what is known of each consumer may be seconds old.
+/// one message may be under way. The count is current; what is known of each consumer was waited for.
 fn wrong_consumers(facts: &QueueFacts) -> Option<Cause> {
     let queue = &facts.name;
     if facts.consumer_count != 1 {
@@ -277,7 +281,7 @@ fn wrong_consumers(facts: &QueueFacts) -> Option<Cause> {
             "UnexpectedConsumers",
             format!(
                 "queue {queue} must have exactly one consumer, the pod that is moved; it has {}: [{}]. Stop the others (a pod \
-                 deleted with --force may still run) or wait until the pod has connected",
+                 deleted with --force may still run), or look why the pod does not consume it",
                 facts.consumer_count,
                 who.join(", ")
             ),

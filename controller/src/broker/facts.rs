@@ -95,7 +95,7 @@ impl QueueFacts {
     }
 
     /// A single-active quorum queue counts its active consumer and lists those that wait as well.
-    fn consumers_are_known(&self) -> bool {
+    pub(super) fn consumers_are_known(&self) -> bool {
         let listed = u64::try_from(self.consumers.len()).unwrap_or(u64::MAX);
         if self.single_active() && self.kind == QueueKind::Quorum {
             self.consumer_count == 0 || self.consumers.iter().any(|consumer| consumer.active)

@@ -1,6 +1,6 @@
 //! What cannot be held, and what is said about it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lapin::options::BasicConsumeOptions;
 use lapin::types::{AMQPValue, FieldTable, LongString};
@@ -146,4 +146,74 @@ async fn a_hold_says_why_it_cannot_be_had() {
     administer(Method::PUT, &format!("/users/{user}"), password("changed")).await;
     let error = refused(&default).await;
     assert!(matches!(error, BrokerError::Credentials { .. }), "{error}");
+}
+
+/// Statistics list it without its channel, or not at all, for up to 5 s: a move that is asked for then waits.
+#[tokio::test]
+async fn a_consumer_that_has_just_connected_is_waited_for() {
+    let scene = Scene::new().await;
+    // Three times, since it is chance how far the statistics interval has run.
+    for _ in 0..3 {
+        let (connection, _consumer) = consumer(&scene.queue, false, None).await;
+        let facts = scene
+            .broker
+            .describe_for_single_active(&scene.queue)
+            .await
+            .unwrap()
+            .expect("the queue exists");
+        let [only] = facts.consumers.as_slice() else {
+            panic!("one consumer: {:?}", facts.consumers);
+        };
+        assert!(only.active && !only.channel.is_empty(), "{only:?}");
+        connection.close(200, "done".into()).await.unwrap();
+    }
+}
+
+/// The pod is on its way: nobody consumes when the move is asked for, as between two connections.
+#[tokio::test]
+async fn a_consumer_that_connects_meanwhile_is_waited_for() {
+    let scene = Scene::new().await;
+    let asked = scene.broker.describe_for_single_active(&scene.queue);
+    let comes = async {
+        until("it was looked at in vain", || async {
+            let seen = scene.broker.single_active_consumers(&scene.queue).await.unwrap();
+            seen.application.is_empty().then_some(())
+        })
+        .await;
+        consumer(&scene.queue, false, None).await
+    };
+    let (described, _kept) = tokio::join!(asked, comes);
+    let facts = described.unwrap().expect("the queue exists");
+    facts.can_be_held_single_active().unwrap();
+}
+
+/// What nobody but a person can change is said at once; what might have passed, after one statistics interval.
+#[tokio::test]
+async fn what_stays_is_refused_and_not_waited_for_longer_than_it_may_take() {
+    let classic = Scene::with_arguments(FieldTable::default()).await;
+    let begun = Instant::now();
+    let refused = classic
+        .broker
+        .describe_for_single_active(&classic.queue)
+        .await
+        .unwrap_err();
+    let took = begun.elapsed();
+    assert!(refused.to_string().contains("x-queue-type"), "{refused}");
+    assert!(took < Duration::from_secs(5), "{took:?}");
+
+    let unused = Scene::new().await;
+    let begun = Instant::now();
+    let refused = unused
+        .broker
+        .describe_for_single_active(&unused.queue)
+        .await
+        .unwrap_err();
+    let took = begun.elapsed();
+    assert!(refused.to_string().contains("nobody"), "{refused}");
+    assert!(
+        (Duration::from_secs(5)..Duration::from_secs(30)).contains(&took),
+        "{took:?}"
+    );
+    let missing = unused.broker.describe_for_single_active("no such queue").await;
+    assert_eq!(missing.unwrap(), None);
 }

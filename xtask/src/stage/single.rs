@@ -1,5 +1,5 @@
-//! The sample in other shapes: as a Deployment, as a pod that nobody owns, and as an application that knows nothing of
-//! migrations.
+//! The sample in other shapes: as a Deployment, as a pod that nobody owns, as an application that knows nothing of
+//! migrations, and as one that reads control messages only when it is idle.
 
 use std::fs;
 use std::time::Duration;
@@ -22,6 +22,8 @@ pub(crate) enum Single {
     Pod,
     /// `plain.yaml`: a StatefulSet on a single-active queue.
     Plain,
+    /// `polling.yaml`: a StatefulSet that looks for control messages once a second, when it is idle.
+    Polling,
 }
 
 impl Single {
@@ -31,6 +33,7 @@ impl Single {
             Self::Deployment => "single",
             Self::Pod => "lone",
             Self::Plain => "plain",
+            Self::Polling => "polling",
         }
     }
 
@@ -39,6 +42,7 @@ impl Single {
         match self {
             Self::Deployment | Self::Pod => self.name(),
             Self::Plain => "plain-0",
+            Self::Polling => "polling-0",
         }
     }
 

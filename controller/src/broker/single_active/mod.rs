@@ -87,14 +87,12 @@ impl Broker {
     /// Makes `queue` stop delivering to the application. Returns when the link is attached, at most 8 s, usually a few
     /// milliseconds; [`SingleActiveHold::state`] tells when the application has settled everything.
     ///
-    /// Whether the queue is of the right kind is for [`QueueFacts::can_be_held_single_active`] to say, before: on
+    /// Whether the queue is of the right kind is for [`Broker::describe_for_single_active`] to say, before: on
     /// another kind the hold has no effect and stays [`HoldState::Waiting`].
     ///
     /// # Errors
     /// Whatever is in the way of a connection, [`BrokerError::NoSuchQueue`], [`BrokerError::Forbidden`] without the
     /// permission to read the queue, [`BrokerError::TooOld`] before RabbitMQ 4.3.
-    ///
-    /// [`QueueFacts::can_be_held_single_active`]: super::QueueFacts::can_be_held_single_active
     pub async fn hold_single_active(&self, queue: &str) -> Result<SingleActiveHold, BrokerError> {
         let hold = self.attached(queue, PRIORITY).await?;
         info!(broker = ?self.endpoint, queue, "hold attached");

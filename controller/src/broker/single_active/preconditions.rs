@@ -1,26 +1,31 @@
 //! Which queues, used by whom, can be handed over by `SingleActive`. Pure: what is known is a [`QueueFacts`].
 //!
 //! Guarantee: what would make a hold inexact, endless or without effect is refused before anything is touched, with the
-//! property in the way and the way out.
+//! property in the way and the way out; and what may pass by itself is told from what stays.
 
 use super::consumers::CURE;
-use crate::broker::{BrokerError, ConsumerFacts, QueueFacts, QueueKind};
+use crate::broker::Obstacle::{MayPass, Stays};
+use crate::broker::{BrokerError, ConsumerFacts, Obstacle, QueueFacts, QueueKind};
 
 impl QueueFacts {
-    /// Whether this queue, as it is used now, can be handed over by `SingleActive`. Take the facts from
-    /// [`Broker::describe_with_consumers`](crate::broker::Broker::describe_with_consumers).
+    /// Whether this queue, as it is seen now, can be handed over by `SingleActive`.
+    /// [`Broker::describe_for_single_active`](crate::broker::Broker::describe_for_single_active) waits for what passes.
     ///
     /// # Errors
     /// [`BrokerError::CannotHold`] names the property in the way and what to do.
     pub fn can_be_held_single_active(&self) -> Result<(), BrokerError> {
-        let queue = self.wrong_queue().or_else(|| self.dropped_while_waiting());
-        match queue.or_else(|| self.wrong_consumers()) {
-            Some(reason) => Err(BrokerError::CannotHold {
+        self.single_active_obstacle().map_or(Ok(()), |obstacle| {
+            Err(BrokerError::CannotHold {
                 queue: self.name.clone(),
-                reason,
-            }),
-            None => Ok(()),
-        }
+                reason: obstacle.reason(),
+            })
+        })
+    }
+
+    /// What is in the way of a hold by `SingleActive`. What stays is said before what may pass.
+    pub fn single_active_obstacle(&self) -> Option<Obstacle> {
+        let queue = self.wrong_queue().or_else(|| self.dropped_while_waiting());
+        queue.map(Stays).or_else(|| self.wrong_consumers())
     }
 
     fn wrong_queue(&self) -> Option<String> {
@@ -48,61 +53,69 @@ impl QueueFacts {
     }
 
     /// Exactly one, which the broker gives messages one after the other and hears of each.
-    fn wrong_consumers(&self) -> Option<String> {
+    fn wrong_consumers(&self) -> Option<Obstacle> {
         let application: Vec<&ConsumerFacts> = self.consumers.iter().filter(|c| !c.is_hold()).collect();
         match application.as_slice() {
-            [] => Some(
-                "consumers: nobody is known to consume it; wait until the pod has connected (the broker lists a consumer up \
-                 to 5 s late)"
+            [] => Some(MayPass(
+                "consumers: nobody is known to consume it, and a new consumer is listed after 5 s; look why the pod does \
+                 not connect, and whether spec.messageQueueConfig.queueName is the queue that it consumes"
                     .to_owned(),
-            ),
+            )),
             [only] => wrong_consumer(only).or_else(|| self.passed_over(only)),
-            several => {
-                let who: Vec<String> = several.iter().map(|c| named(c)).collect();
-                Some(format!(
-                    "consumers: it has {}, [{}]; a standby would be served as soon as the pod is stopped. Stop all but the pod \
-                     that is moved (a pod deleted with --force may still run). If one stays without an address, it is dead: \
-                     {CURE}",
-                    several.len(),
-                    who.join(", ")
-                ))
-            }
+            several => Some(too_many(several)),
         }
     }
 
     /// Who is alone and not served has somebody unseen before it.
-    fn passed_over(&self, only: &ConsumerFacts) -> Option<String> {
+    fn passed_over(&self, only: &ConsumerFacts) -> Option<Obstacle> {
         let held = self.consumers.iter().any(ConsumerFacts::is_hold);
         (!held && !only.active).then(|| {
-            format!(
-                "consumer {}, active: it waits although nobody else is listed. The one before it may just have gone (wait \
-                 5 s); if this stays, that one is dead: {CURE}",
+            MayPass(format!(
+                "consumer {}, active: it waits although nobody else is listed. If the one before it has not just gone, that \
+                 one is dead: {CURE}",
                 named(only)
-            )
+            ))
         })
     }
 }
 
-fn wrong_consumer(consumer: &ConsumerFacts) -> Option<String> {
+/// One without a channel may be the end of the pod's earlier connection, of which the broker will know within seconds.
+fn too_many(several: &[&ConsumerFacts]) -> Obstacle {
+    let who: Vec<String> = several.iter().map(|c| named(c)).collect();
+    let reason = format!(
+        "consumers: it has {}, [{}]; a standby would be served as soon as the pod is stopped. Stop all but the pod that is \
+         moved (a pod deleted with --force may still run). If one stays without an address, it is dead: {CURE}",
+        several.len(),
+        who.join(", ")
+    );
+    if several.iter().any(|consumer| consumer.channel.is_empty()) {
+        MayPass(reason)
+    } else {
+        Stays(reason)
+    }
+}
+
+fn wrong_consumer(consumer: &ConsumerFacts) -> Option<Obstacle> {
     let who = named(consumer);
     if !consumer.manual_ack {
-        return Some(format!(
+        return Some(Stays(format!(
             "consumer {who}, no-ack: it acknowledges automatically, so nobody can know what it has applied; use manual \
              acknowledgements"
-        ));
+        )));
     }
     if consumer.priority > 0 {
-        return Some(format!(
+        return Some(Stays(format!(
             "consumer {who}, x-priority: {}; its copy would have to have the same one, and an older consumer with a lower one \
              would be passed over; consume without x-priority",
             consumer.priority
-        ));
+        )));
     }
     consumer.channel.is_empty().then(|| {
-        format!(
-            "consumer {who}, channel: the broker does not tell over which connection it consumes; it just connected (wait 5 s), \
-             speaks AMQP 1.0 (use AMQP 0-9-1), or is dead: {CURE}"
-        )
+        MayPass(format!(
+            "consumer {who}, channel: the broker does not tell over which connection it consumes. It tells this 5 s after a \
+             consumer came: this one reconnects again and again (look at the pod's log), speaks AMQP 1.0 (use AMQP 0-9-1), \
+             or is dead: {CURE}"
+        ))
     })
 }
 
@@ -235,5 +248,61 @@ mod tests {
                 "{property}: {error}"
             );
         }
+    }
+
+    #[test]
+    fn what_may_pass_is_told_from_what_stays() {
+        let with = |change: fn(&mut ConsumerFacts)| {
+            let mut changed = consumer();
+            change(&mut changed);
+            changed
+        };
+        // As statistics first list a consumer, and as they list one whose connection has gone.
+        let unknown = || {
+            with(|c| {
+                *c = ConsumerFacts {
+                    priority: 0,
+                    ..hold()
+                }
+            })
+        };
+        let waiting = || with(|c| c.active = false);
+        let careless = || ConsumerFacts {
+            manual_ack: false,
+            ..unknown()
+        };
+        let passes: [&[ConsumerFacts]; 7] = [
+            &[],
+            &[hold()],
+            &[unknown()],
+            &[unknown(), hold()],
+            &[waiting()],
+            &[unknown(), consumer()],
+            &[waiting(), unknown()],
+        ];
+        for consumers in passes {
+            let obstacle = single_active(consumers.to_vec()).single_active_obstacle();
+            assert!(
+                matches!(obstacle, Some(MayPass(_))),
+                "{consumers:?}: {obstacle:?}"
+            );
+        }
+        let stays = [
+            single_active(vec![consumer(), consumer()]),
+            single_active(vec![consumer(), waiting()]),
+            single_active(vec![careless()]),
+            single_active(vec![with(|c| c.priority = 1)]),
+            facts(QueueKind::Classic, json!({}), vec![]),
+            facts(QueueKind::Quorum, json!({}), vec![unknown()]),
+        ];
+        for facts in stays {
+            let obstacle = facts.single_active_obstacle();
+            assert!(matches!(obstacle, Some(Stays(_))), "{facts:?}: {obstacle:?}");
+        }
+        assert_eq!(single_active(vec![consumer()]).single_active_obstacle(), None);
+        assert_eq!(
+            single_active(vec![waiting(), hold()]).single_active_obstacle(),
+            None
+        );
     }
 }

@@ -6,8 +6,10 @@
 //! another one first.
 
 mod control;
+mod hearing;
 mod identity;
 mod plain;
+mod polling;
 mod requests;
 mod session;
 mod settings;
@@ -126,18 +128,33 @@ impl Consumer {
                 Err(error) => {
                     tracing::warn!(%error, "broker is not reachable");
                     self.shared.standing().last_loss = Some(error.to_string());
-                    tokio::time::sleep(RETRY).await;
+                    self.rest(RETRY, &mut stop).await;
                     continue;
                 }
             };
             self.shared.standing().queue = None;
             match ending {
                 Ending::Stopped => return,
+                Ending::Turned => tracing::info!(queue = self.memory.queue(), "reading this queue next"),
                 Ending::Lost(loss) => {
                     tracing::warn!(%loss, "connection is over");
                     self.shared.standing().last_loss = Some(loss.to_string());
                 }
             }
+            self.rest(Duration::ZERO, &mut stop).await;
+        }
+    }
+
+    /// Sleeps between two connections, as long as it was told to and no shorter than `least`.
+    async fn rest(&self, least: Duration, stop: &mut Stop) {
+        let sleep = self.settings.reconnect_sleep.max(least);
+        if sleep.is_zero() {
+            // Not even a turn of the timer: the stream stands still.
+            return;
+        }
+        tokio::select! {
+            () = stop.stopped() => {}
+            () = tokio::time::sleep(sleep) => {}
         }
     }
 }

@@ -60,6 +60,8 @@ impl PlainSettings {
             hostname_file: self.hostname_file,
             pod_name: Some(pod),
             no_control: true,
+            control_poll: None,
+            reconnect_sleep: Duration::ZERO,
         })
     }
 }

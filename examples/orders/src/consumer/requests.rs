@@ -87,13 +87,7 @@ pub(super) async fn consume(
 
 /// Consumes the control queue on a channel of its own, so that no backlog stands before it.
 pub(super) async fn consume_control(watchdog: &Watchdog, link: &Link, queue: &str) -> Result<Consumer, Loss> {
-    let channel = answered(watchdog, "basic.qos", link.channel(1)).await?;
-    answered(
-        watchdog,
-        "queue.declare",
-        declare_queue(&channel, queue, QueueType::Classic),
-    )
-    .await?;
+    let channel = declare_control(watchdog, link, queue).await?;
     let consume = channel.basic_consume(
         queue.into(),
         "control".into(),
@@ -101,4 +95,16 @@ pub(super) async fn consume_control(watchdog: &Watchdog, link: &Link, queue: &st
         FieldTable::default(),
     );
     answered(watchdog, "basic.consume", consume).await
+}
+
+/// Declares the control queue; returns the channel on which it is to be read.
+pub(super) async fn declare_control(watchdog: &Watchdog, link: &Link, queue: &str) -> Result<Channel, Loss> {
+    let channel = answered(watchdog, "basic.qos", link.channel(1)).await?;
+    answered(
+        watchdog,
+        "queue.declare",
+        declare_queue(&channel, queue, QueueType::Classic),
+    )
+    .await?;
+    Ok(channel)
 }

@@ -10,9 +10,10 @@ use lapin::uri::AMQPUri;
 use lapin::{Channel, Consumer};
 use thiserror::Error;
 
+use super::hearing::{Control, understood};
 use super::identity::PodName;
-use super::requests::{answered, bind_primary, consume, consume_control};
-use super::{Assignment, ControlMessage, IdentityError, Loss, Memory, Settings, Shared, Watchdog, work};
+use super::requests::{answered, bind_primary, consume};
+use super::{Assignment, IdentityError, Loss, Memory, Settings, Shared, Watchdog, work};
 use crate::link::{Link, LinkError};
 use crate::stop::Stop;
 use crate::topology::control_queue;
@@ -33,6 +34,8 @@ pub(super) enum OpenError {
 pub(super) enum Ending {
     /// As it was told to; everything delivered is applied and acknowledged.
     Stopped,
+    /// The same, to read another queue over another connection. Memory says which.
+    Turned,
     /// The connection is over.
     Lost(Loss),
 }
@@ -42,7 +45,7 @@ pub(super) struct Session<'a> {
     memory: &'a mut Memory,
     shared: &'a Shared,
     watchdog: Watchdog,
-    control: Option<Consumer>,
+    control: Control,
     data: Channel,
     consumer: Consumer,
     // Last, so that it outlives what uses it: dropping it severs the connection.
@@ -69,10 +72,7 @@ impl<'a> Session<'a> {
         let consumer = consume(settings, &watchdog, &data, memory.queue()).await?;
         tracing::debug!(queue = memory.queue(), "consumer declared");
         let control_queue = (!settings.no_control).then(|| control_queue(&pod));
-        let control = match &control_queue {
-            Some(queue) => Some(consume_control(&watchdog, &link, queue).await?),
-            None => None,
-        };
+        let control = Control::open(settings, &watchdog, &link, control_queue.as_deref()).await?;
         let mut standing = shared.standing();
         standing.pod = pod;
         standing.control_queue = control_queue;
@@ -94,28 +94,57 @@ impl<'a> Session<'a> {
 
     /// Serves until the connection is lost or `stop` turns true.
     pub(super) async fn serve(mut self, stop: &mut Stop) -> Ending {
-        match self.serve_until_stop(stop).await {
-            Ok(()) => {}
-            Err(loss) => return Ending::Lost(loss),
+        match self.serve_until_told(stop).await {
+            Ok(ending) => {
+                self.link.close().await;
+                ending
+            }
+            Err(loss) => Ending::Lost(loss),
         }
-        self.link.close().await;
-        Ending::Stopped
     }
 
-    async fn serve_until_stop(&mut self, stop: &mut Stop) -> Result<(), Loss> {
+    async fn serve_until_told(&mut self, stop: &mut Stop) -> Result<Ending, Loss> {
         loop {
+            let poll_due = self.control.poll_due();
             tokio::select! {
                 biased;
                 loss = self.watchdog.lost() => return Err(loss),
-                () = stop.stopped() => return self.settle().await,
-                message = next_control(&mut self.control) => self.obey(message).await?,
+                () = stop.stopped() => return self.settle().await.map(|()| Ending::Stopped),
+                message = self.control.next() => self.obey(message).await?,
                 delivery = self.consumer.next() => match delivery {
                     Some(Ok(delivery)) => self.take(delivery).await?,
                     Some(Err(error)) => return Err(Loss::Broken(error.to_string())),
                     None => return Err(Loss::ConsumerEnded { queue: self.memory.queue().to_owned() }),
                 },
+                // Asked last: whatever was delivered comes first.
+                () = poll_due => if self.poll().await? {
+                    return Ok(Ending::Turned);
+                },
             }
         }
+    }
+
+    /// Looks for control messages until there is none. True when another queue is to be read: what was delivered of the
+    /// present one is finished, and the control message is acknowledged, before the connection is closed.
+    async fn poll(&mut self) -> Result<bool, Loss> {
+        while let Control::Polled(polling) = &mut self.control
+            && let Some(delivery) = polling.look(&self.watchdog).await?
+        {
+            if let Some(next) = understood(&delivery).map(|next| self.normal(next))
+                && next != self.memory.assignment
+            {
+                self.settle().await?;
+                self.memory.assignment = next;
+                self.acknowledge(delivery).await?;
+                return Ok(true);
+            }
+            self.acknowledge(delivery).await?;
+        }
+        Ok(false)
+    }
+
+    fn normal(&self, next: Assignment) -> Assignment {
+        next.normal(&self.memory.identity.primary_queue)
     }
 
     /// Works on a message, applies it, acknowledges it. If the connection ends during the work, the
@@ -151,12 +180,8 @@ impl<'a> Session<'a> {
                 });
             }
         };
-        match ControlMessage::decode(&delivery.data) {
-            Ok(message) => {
-                tracing::info!(?message, "control message");
-                self.turn_to(Assignment::asked_by(message)).await?;
-            }
-            Err(error) => tracing::error!(%error, "control message is not understood and dropped"),
+        if let Some(next) = understood(&delivery) {
+            self.turn_to(next).await?;
         }
         self.acknowledge(delivery).await
     }
@@ -166,7 +191,7 @@ impl<'a> Session<'a> {
     /// Memory changes before the broker is asked: once the new queue has its consumer, a checkpoint may
     /// be taken at any instant, and the copy must wake up on that queue.
     async fn turn_to(&mut self, next: Assignment) -> Result<(), Loss> {
-        let next = next.normal(&self.memory.identity.primary_queue);
+        let next = self.normal(next);
         if next == self.memory.assignment {
             return Ok(());
         }
@@ -224,12 +249,5 @@ impl<'a> Session<'a> {
         let mut standing = self.shared.standing();
         standing.queue = Some(self.memory.queue().to_owned());
         standing.replaying = self.memory.assignment != Assignment::Primary;
-    }
-}
-
-async fn next_control(control: &mut Option<Consumer>) -> Option<lapin::Result<Delivery>> {
-    match control {
-        Some(consumer) => consumer.next().await,
-        None => std::future::pending().await,
     }
 }

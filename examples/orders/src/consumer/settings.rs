@@ -48,6 +48,13 @@ pub struct Settings {
     /// Do not read control messages.
     #[arg(long)]
     pub no_control: bool,
+    /// Look for control messages only when there is no message to work on, at most once in this time, and connect anew to
+    /// read another queue [default: read them at once, on the same connection].
+    #[arg(long, env = "ORDERS_CONTROL_POLL", value_parser = duration::parse, conflicts_with = "no_control")]
+    pub control_poll: Option<Duration>,
+    /// Sleep this long between two connections.
+    #[arg(long, env = "ORDERS_RECONNECT_SLEEP", default_value = "0", value_parser = duration::parse)]
+    pub reconnect_sleep: Duration,
 }
 
 /// How the time per message is spent.

@@ -41,6 +41,8 @@ impl Control {
             pod_name: Some("control".to_owned()),
             hostname_file: PathBuf::new(),
             no_control: true,
+            control_poll: None,
+            reconnect_sleep: Duration::ZERO,
         };
         let consumer = Consumer::new(settings)?;
         let shared = consumer.shared();

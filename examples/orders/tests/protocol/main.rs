@@ -9,6 +9,7 @@ mod load;
 mod oracle;
 mod park;
 mod plain;
+mod polling;
 mod proxy;
 mod reconnect;
 mod stage;

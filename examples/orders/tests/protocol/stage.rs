@@ -71,6 +71,8 @@ impl Stage {
             hostname_file: folder.path().join("hostname"),
             pod_name: None,
             no_control: false,
+            control_poll: None,
+            reconnect_sleep: Duration::ZERO,
         };
         let stage = Self {
             pod,

@@ -7,6 +7,7 @@ mod concurrency;
 mod failures;
 mod kills;
 mod live;
+mod polling;
 mod reference;
 mod refusals;
 mod removal;
@@ -60,6 +61,10 @@ const TESTS: &[(&str, Test)] = &[
     (
         "a live move that is called off leads its source back",
         live::called_off,
+    ),
+    (
+        "an application that looks for control messages only when idle moves exactly",
+        polling::at_every_rate,
     ),
     ("a pod moves sequentially as asked", workloads::sequentially),
     ("a pod moves with its volume", workloads::with_its_volume),
