@@ -162,7 +162,7 @@ fn manifest(arguments: &[&str]) -> Result<String> {
     with_arguments(&text, arguments)
 }
 
-/// A sample's manifest with arguments for its consumer.
+/// A sample's manifest with arguments for its consumer, and room for the ballast that they ask for.
 pub(super) fn with_arguments(text: &str, arguments: &[&str]) -> Result<String> {
     let line = text
         .lines()
@@ -170,7 +170,29 @@ pub(super) fn with_arguments(text: &str, arguments: &[&str]) -> Result<String> {
         .context("the sample's manifest names no image")?;
     let indent = &line[..line.len() - line.trim_start().len()];
     let with_arguments = format!("{line}\n{indent}args: {}", serde_json::json!(arguments));
-    Ok(text.replace(line, &with_arguments))
+    let text = text.replace(line, &with_arguments);
+    match ballast(arguments)? {
+        0 => Ok(text),
+        megabytes => replaced(
+            &text,
+            &format!("limits: {{memory: {LIMIT_MB}Mi}}"),
+            &format!("limits: {{memory: {}Mi}}", LIMIT_MB + megabytes),
+        ),
+    }
+}
+
+/// Memory limit of the samples' manifests.
+const LIMIT_MB: u32 = 256;
+
+fn ballast(arguments: &[&str]) -> Result<u32> {
+    let mut rest = arguments
+        .iter()
+        .skip_while(|argument| **argument != "--ballast-mb");
+    let megabytes = rest.nth(1).map(|megabytes| megabytes.parse());
+    Ok(megabytes
+        .transpose()
+        .context("--ballast-mb is no number")?
+        .unwrap_or(0))
 }
 
 /// A claim for each replica, made from a template as usual. The StatefulSet is the last of the manifests.
@@ -299,4 +321,22 @@ pub(crate) fn leftovers(cluster: &Cluster) -> Result<Vec<String>> {
         }
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_memory_limit_leaves_room_for_the_ballast() {
+        let text = manifest(&["--ballast-mb", "500"]).unwrap();
+        assert!(text.contains("limits: {memory: 756Mi}"), "{text}");
+        assert!(text.contains(r#"args: ["--ballast-mb","500"]"#), "{text}");
+        assert!(
+            manifest(&["--ballast-mb", "0"])
+                .unwrap()
+                .contains("{memory: 256Mi}")
+        );
+        assert!(manifest(&["--ballast-mb", "many"]).is_err());
+    }
 }
