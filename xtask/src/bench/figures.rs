@@ -74,7 +74,7 @@ impl Group<'_> {
         let rows: Vec<Vec<StepTime>> = self
             .rows
             .iter()
-            .filter(|row| row.phase == "Completed")
+            .filter(|row| ["Completed", "Replayed"].contains(&row.phase.as_str()))
             .map(|row| part(steps::parse(&row.steps)))
             .collect();
         let mut names: Vec<&str> = Vec::new();
@@ -96,12 +96,13 @@ impl Group<'_> {
     }
 }
 
-/// Moved, and neither the migration nor the oracle has a doubt.
+/// Moved, and neither the migration nor the oracle has a doubt. A baseline has nobody but the oracle.
 pub(crate) fn is_exact(row: &Row) -> bool {
-    row.phase == "Completed"
-        && row.exact == Some(true)
-        && row.state_equal == Some(true)
-        && [row.missing, row.duplicate, row.reordered] == [Some(0); 3]
+    let moved = match row.phase.as_str() {
+        "Completed" => row.exact == Some(true),
+        phase => phase == "Replayed",
+    };
+    moved && row.state_equal == Some(true) && [row.missing, row.duplicate, row.reordered] == [Some(0); 3]
 }
 
 /// The percentile by nearest rank: a value that was measured.

@@ -1,5 +1,6 @@
 //! Runs one scenario: the sample under load, moved there and back so many times, with the oracle watching.
 
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -7,6 +8,7 @@ use serde_json::Value;
 
 use super::agents::Agents;
 use super::origin::Origin;
+use super::replay;
 use super::row::Row;
 use super::scenario::Scenario;
 use super::way::How;
@@ -27,22 +29,33 @@ pub(crate) struct Bench {
 impl Bench {
     /// Measures. A move that fails is a row, too; if the run cannot go on, its last row says why.
     pub(crate) fn measure(&self, scenario: &Scenario, moves: u32) -> Vec<Row> {
-        let begun = jiff::Timestamp::now().to_string();
         let mut rows = Vec::new();
-        let outcome = self.run(scenario, moves, &begun, &mut rows);
-        let removed = scenario
-            .way
-            .sample
-            .map_or(Ok(()), |single| single.remove(&self.cluster));
-        if let Err(error) = outcome.and(removed) {
-            let n = rows.last().map_or(1, |row: &Row| row.n + 1);
-            println!("     not measured: {error:#}");
-            rows.push(Row::of(scenario.shape(), n, &begun, &self.origin).failed(&error));
+        for run in runs(&scenario.way.how, moves) {
+            let next = *run.start();
+            let begun = jiff::Timestamp::now().to_string();
+            let mut measured = Vec::new();
+            let outcome = self.run(scenario, run, &begun, &mut measured);
+            let removed = scenario
+                .way
+                .sample
+                .map_or(Ok(()), |single| single.remove(&self.cluster));
+            if let Err(error) = outcome.and(removed) {
+                let n = measured.last().map_or(next, |row: &Row| row.n + 1);
+                println!("     not measured: {error:#}");
+                measured.push(Row::of(scenario.shape(), n, &begun, &self.origin).failed(&error));
+            }
+            rows.extend(measured);
         }
         rows
     }
 
-    fn run(&self, scenario: &Scenario, moves: u32, begun: &str, rows: &mut Vec<Row>) -> Result<()> {
+    fn run(
+        &self,
+        scenario: &Scenario,
+        moves: RangeInclusive<u32>,
+        begun: &str,
+        rows: &mut Vec<Row>,
+    ) -> Result<()> {
         let cluster = &self.cluster;
         let owned = scenario.arguments();
         let arguments: Vec<&str> = owned.iter().map(String::as_str).collect();
@@ -61,12 +74,13 @@ impl Bench {
         let stream = sample.map_or(SET_POD, Single::stream);
         let oracle = Oracle::start(cluster, &self.product, stream, load)?;
         oracle.run_for(WARM_UP);
-        for n in 1..=moves {
+        for n in moves {
             agents.watch()?;
             let row = Row::of(scenario.shape(), n, begun, &self.origin);
             let mut row = match &scenario.way.how {
                 How::Moved(arguments) => self.moved(sample, arguments, row)?,
                 How::Deleted => deleted(cluster, row)?,
+                How::Replayed(single) => replay::replayed(cluster, *single, row)?,
             };
             agents.note(&mut row)?;
             rows.push(row);
@@ -95,6 +109,15 @@ impl Bench {
             row.error
         );
         Ok(row)
+    }
+}
+
+/// Moves that share a deployment of the sample and an oracle.
+fn runs(how: &How, moves: u32) -> Vec<RangeInclusive<u32>> {
+    match how {
+        How::Moved(_) | How::Deleted => vec![1..=moves],
+        // What a runtime has restored once is not checkpointed again: each begins with a pod of its own.
+        How::Replayed(_) => (1..=moves).map(|n| n..=n).collect(),
     }
 }
 

@@ -8,6 +8,7 @@ mod origin;
 mod outage;
 mod page;
 mod portion;
+mod replay;
 mod row;
 mod scenario;
 mod shape;

@@ -26,7 +26,7 @@ pub(crate) struct Row {
     pub(crate) prefetch: u32,
     /// From 1.
     pub(crate) n: u32,
-    /// Of the migration at its end; `Refused` if none was made, `Deleted` for the plain way, `Error` if it could not
+    /// Of the migration at its end; `Refused` if none was made, `Deleted` and `Replayed` for the baselines, `Error` if it could not
     /// be measured.
     pub(crate) phase: String,
     pub(crate) exact: Option<bool>,

@@ -119,6 +119,8 @@ pub(crate) fn full() -> Vec<Scenario> {
         });
     }
     all.extend([10, 80, 120].map(|rate| Scenario::of(&way::DELETED, rate)));
+    // Beyond what the consumer serves it never catches up.
+    all.extend([10, 40, 80].map(|rate| Scenario::of(&way::REPLAYED, rate)));
     all
 }
 

@@ -21,6 +21,9 @@ pub(crate) enum How {
     Moved(&'static [&'static str]),
     /// The plain way: the pod is deleted and scheduled on the other node; its memory is lost.
     Deleted,
+    /// The classical order, without the product: bind a copy of the queue, checkpoint, restore, replay beside the
+    /// source, cut over. This sample, a pod that nobody owns.
+    Replayed(Single),
 }
 
 /// What requests meet during a move.
@@ -82,6 +85,14 @@ pub(crate) const DELETED: Way = Way {
     serving: Serving::Interrupted,
 };
 
+/// The order of the research on live replay, by kubelet and containerd alone.
+pub(crate) const REPLAYED: Way = Way {
+    name: "baseline: classical replay",
+    sample: Some(Single::Pod),
+    how: How::Replayed(Single::Pod),
+    serving: Serving::Always,
+};
+
 /// All of them, in the order in which they are told.
 pub(crate) const ALL: &[&Way] = &[
     &SHADOW_POD,
@@ -91,6 +102,7 @@ pub(crate) const ALL: &[&Way] = &[
     &SINGLE_ACTIVE,
     &SINGLE_ACTIVE_SEQUENTIAL,
     &DELETED,
+    &REPLAYED,
 ];
 
 impl Way {
@@ -99,11 +111,11 @@ impl Way {
         ALL.iter().find(|way| way.name == name).copied()
     }
 
-    /// Whether it moves the memory.
+    /// Whether the product moves it.
     pub(crate) fn moves(&self) -> bool {
         match self.how {
             How::Moved(_) => true,
-            How::Deleted => false,
+            How::Deleted | How::Replayed(_) => false,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The sample consumer, deployed, and what must not be left of a move.
 
 use std::fs;
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -242,6 +243,23 @@ pub(crate) fn broker_queues(cluster: &Cluster) -> Result<Vec<String>> {
 
 /// A call of the broker's management API, made on a node, where Services can be reached.
 pub(crate) fn broker_api(cluster: &Cluster, method: &str, path: &str) -> Result<String> {
+    capture(broker_curl(cluster, method, path)?)
+}
+
+/// The same with a body.
+pub(crate) fn broker_call(
+    cluster: &Cluster,
+    method: &str,
+    path: &str,
+    body: &serde_json::Value,
+) -> Result<String> {
+    let mut curl = broker_curl(cluster, method, path)?;
+    curl.args(["--header", "content-type: application/json", "--data"]);
+    curl.arg(body.to_string());
+    capture(curl)
+}
+
+fn broker_curl(cluster: &Cluster, method: &str, path: &str) -> Result<Command> {
     let service = get(cluster, &["service", "--namespace=rabbitmq", "rabbitmq"])?;
     let address = service["spec"]["clusterIP"]
         .as_str()
@@ -259,7 +277,7 @@ pub(crate) fn broker_api(cluster: &Cluster, method: &str, path: &str) -> Result<
         method,
     ]);
     curl.arg(format!("http://{address}:15672/api/{path}"));
-    capture(curl)
+    Ok(curl)
 }
 
 /// Everything of ours that is still there although no migration runs.

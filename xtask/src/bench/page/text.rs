@@ -60,7 +60,12 @@ fn head(page: &mut String, rows: &[Row], groups: &[Group<'_>]) -> Result<()> {
          - **downtime**: longest time in which requests failed; one is sent every 5 ms, each with a new connection, and \
          fails after 200 ms.\n\
          - **exact**: the migration's own verdict and the oracle's, on messages and on the state, say so.\n\
-         - **agent**: highest resident memory of an agent and of the helper beside it, together.",
+         - **agent**: highest resident memory of an agent and of the helper beside it, together.\n\n\
+         Baselines, without the product: **delete the pod**: it is scheduled on the other node and starts with an empty \
+         memory; its pause is the time until it is ready. **Classical replay**: a copy of the queue is bound, kubelet \
+         checkpoints the pod that goes on, containerd restores the checkpoint as an image, the copy replays beside the \
+         source, and takes its place when it has caught up; its total ends when the source is gone, and what was applied \
+         between binding and checkpoint is applied twice.",
         rows.len(),
         groups.len(),
         told(|row| &row.machine),
