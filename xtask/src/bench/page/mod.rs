@@ -44,11 +44,11 @@ pub(crate) fn write(rows: &Path, docs: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Says what is not as the rows below `docs` make it; nothing to say where there are no rows.
-pub(crate) fn stale(docs: &Path) -> Result<Vec<String>> {
+/// Says what is not as the rows below `docs` make it; none where there are no rows.
+pub(crate) fn stale(docs: &Path) -> Result<Option<Vec<String>>> {
     let path = docs.join(FOLDER).join(ROWS);
     if !path.exists() {
-        return Ok(Vec::new());
+        return Ok(None);
     }
     let mut stale = Vec::new();
     for (name, text) in files(&row::read(&path)?)? {
@@ -61,7 +61,7 @@ pub(crate) fn stale(docs: &Path) -> Result<Vec<String>> {
             stale.push(name);
         }
     }
-    Ok(stale)
+    Ok(Some(stale))
 }
 
 /// What is made of rows, by its path below `docs`.
