@@ -1,60 +1,12 @@
-//! What is measured: one line for each combination.
+//! What is measured: one scenario for each combination.
 
-use crate::stage::Single;
-
-/// What is moved, and how.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mover {
-    /// A StatefulSet pod by way of a stand-in.
-    ShadowPod,
-    /// A StatefulSet pod that goes before its copy starts.
-    Sequential,
-    /// A pod of a Deployment.
-    Deployment,
-    /// A pod that nobody owns.
-    Bare,
-    /// A StatefulSet pod on a single-active queue that speaks no protocol.
-    SingleActive,
-    /// The plain way: the pod is deleted and scheduled on the other node; its memory is lost.
-    Deleted,
-}
-
-impl Mover {
-    /// As it stands in rows and tables.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::ShadowPod => "StatefulSet ShadowPod",
-            Self::Sequential => "StatefulSet Sequential",
-            Self::Deployment => "Deployment ShadowPod",
-            Self::Bare => "bare pod ShadowPod",
-            Self::SingleActive => "StatefulSet SingleActive",
-            Self::Deleted => "baseline: delete the pod",
-        }
-    }
-
-    /// The sample that is moved; none: the StatefulSet `orders`.
-    pub(crate) fn single(self) -> Option<Single> {
-        match self {
-            Self::Deployment => Some(Single::Deployment),
-            Self::Bare => Some(Single::Pod),
-            Self::SingleActive => Some(Single::Plain),
-            Self::ShadowPod | Self::Sequential | Self::Deleted => None,
-        }
-    }
-
-    /// More arguments of `kubectl shadow migrate`.
-    pub(crate) fn arguments(self) -> &'static [&'static str] {
-        match self {
-            Self::Sequential => &["--strategy", "sequential"],
-            Self::ShadowPod | Self::Deployment | Self::Bare | Self::SingleActive | Self::Deleted => &[],
-        }
-    }
-}
+use super::shape::Shape;
+use super::way::{self, Way};
 
 /// One combination.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scenario {
-    pub(crate) mover: Mover,
+    pub(crate) way: &'static Way,
     /// Messages a second.
     pub(crate) rate: u32,
     /// Work for each message, microseconds.
@@ -66,10 +18,13 @@ pub(crate) struct Scenario {
     pub(crate) prefetch: u32,
 }
 
+/// A timer of the sample cannot wait less: shorter work is computed.
+const SHORTEST_SLEEP_MICROS: u32 = 1_000;
+
 impl Scenario {
-    fn of(mover: Mover, rate: u32) -> Self {
+    fn of(way: &'static Way, rate: u32) -> Self {
         Self {
-            mover,
+            way,
             rate,
             work_micros: 10_000,
             heap_mb: 0,
@@ -78,62 +33,125 @@ impl Scenario {
         }
     }
 
+    /// What tells it from all others.
+    pub(crate) fn shape(&self) -> Shape {
+        Shape {
+            way: self.way.name.to_owned(),
+            rate: self.rate,
+            work_us: self.work_micros,
+            heap_mb: self.heap_mb,
+            message_bytes: self.size,
+            prefetch: self.prefetch,
+        }
+    }
+
     /// Arguments of the consumer.
     pub(crate) fn arguments(&self) -> Vec<String> {
         let mut all = vec!["--work".to_owned(), format!("{}us", self.work_micros)];
+        if self.work_micros < SHORTEST_SLEEP_MICROS {
+            all.extend(["--work-kind".to_owned(), "spin".to_owned()]);
+        }
         all.extend(["--ballast-mb".to_owned(), self.heap_mb.to_string()]);
         all.extend(["--prefetch".to_owned(), self.prefetch.to_string()]);
         all
     }
 }
 
-const MOVERS: [Mover; 5] = [
-    Mover::ShadowPod,
-    Mover::Sequential,
-    Mover::Deployment,
-    Mover::Bare,
-    Mover::SingleActive,
+/// Ways that are measured at every rate.
+const AT_EVERY_RATE: [&Way; 6] = [
+    &way::SHADOW_POD,
+    &way::SEQUENTIAL,
+    &way::DEPLOYMENT,
+    &way::BARE,
+    &way::SINGLE_ACTIVE,
+    &way::SINGLE_ACTIVE_SEQUENTIAL,
 ];
+/// With 10 ms of work the consumer serves 100 a second at most.
+const RATES: [u32; 7] = [10, 20, 40, 60, 80, 100, 120];
+/// With 50 µs of work.
+const HIGH_RATES: [u32; 2] = [1_000, 10_000];
+const HEAPS_MB: [u32; 3] = [10, 100, 500];
 
 /// A few minutes: each way once, below and beyond what the consumer can serve, and a larger heap.
 pub(crate) fn quick() -> Vec<Scenario> {
-    let mut all: Vec<Scenario> = MOVERS.map(|mover| Scenario::of(mover, 80)).to_vec();
-    all.push(Scenario::of(Mover::ShadowPod, 10));
-    all.push(Scenario::of(Mover::ShadowPod, 120));
+    let ways = [
+        &way::SHADOW_POD,
+        &way::SEQUENTIAL,
+        &way::DEPLOYMENT,
+        &way::BARE,
+        &way::SINGLE_ACTIVE,
+    ];
+    let mut all: Vec<Scenario> = ways.map(|way| Scenario::of(way, 80)).to_vec();
+    all.push(Scenario::of(&way::SHADOW_POD, 10));
+    all.push(Scenario::of(&way::SHADOW_POD, 120));
     all.push(Scenario {
         heap_mb: 100,
-        ..Scenario::of(Mover::ShadowPod, 40)
+        ..Scenario::of(&way::SHADOW_POD, 40)
     });
-    all.push(Scenario::of(Mover::Deleted, 80));
+    all.push(Scenario::of(&way::DELETED, 80));
     all
 }
 
 /// Everything.
 pub(crate) fn full() -> Vec<Scenario> {
     let mut all = Vec::new();
-    for mover in MOVERS {
-        all.extend([10, 20, 40, 60, 80, 100, 120].map(|rate| Scenario::of(mover, rate)));
-    }
-    for mover in MOVERS {
-        all.extend([1_000, 10_000].map(|rate| Scenario {
+    for way in AT_EVERY_RATE {
+        all.extend(RATES.map(|rate| Scenario::of(way, rate)));
+        all.extend(HIGH_RATES.map(|rate| Scenario {
             work_micros: 50,
-            ..Scenario::of(mover, rate)
+            ..Scenario::of(way, rate)
         }));
     }
-    all.extend([10, 100, 500].map(|heap_mb| Scenario {
-        heap_mb,
-        ..Scenario::of(Mover::ShadowPod, 40)
-    }));
-    all.push(Scenario {
-        size: 4_096,
-        ..Scenario::of(Mover::ShadowPod, 80)
-    });
-    for mover in [Mover::ShadowPod, Mover::SingleActive] {
+    for way in [&way::SHADOW_POD, &way::SEQUENTIAL] {
+        all.extend(HEAPS_MB.map(|heap_mb| Scenario {
+            heap_mb,
+            ..Scenario::of(way, 40)
+        }));
+    }
+    for way in [&way::SHADOW_POD, &way::SINGLE_ACTIVE] {
+        all.push(Scenario {
+            size: 4_096,
+            ..Scenario::of(way, 80)
+        });
         all.push(Scenario {
             prefetch: 1,
-            ..Scenario::of(mover, 80)
+            ..Scenario::of(way, 80)
         });
     }
-    all.push(Scenario::of(Mover::Deleted, 80));
+    all.extend([10, 80, 120].map(|rate| Scenario::of(&way::DELETED, rate)));
+    // Beyond what the consumer serves it never catches up.
+    all.extend([10, 40, 80].map(|rate| Scenario::of(&way::REPLAYED, rate)));
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn no_scenario_is_measured_twice() {
+        for all in [quick(), full()] {
+            let names: BTreeSet<String> = all.iter().map(|one| one.shape().to_string()).collect();
+            assert_eq!(names.len(), all.len());
+        }
+    }
+
+    #[test]
+    fn what_is_quick_is_part_of_everything() {
+        let names: BTreeSet<String> = full().iter().map(|one| one.shape().to_string()).collect();
+        for one in quick() {
+            // The heap of 100 MB is measured at the same rate in both.
+            assert!(names.contains(&one.shape().to_string()), "{}", one.shape());
+        }
+    }
+
+    #[test]
+    fn work_that_a_timer_cannot_wait_for_is_computed() {
+        let mut scenario = Scenario::of(&way::BARE, 1_000);
+        assert!(!scenario.arguments().contains(&"spin".to_owned()));
+        scenario.work_micros = 50;
+        assert!(scenario.arguments().contains(&"spin".to_owned()));
+    }
 }

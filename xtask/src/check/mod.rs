@@ -5,6 +5,8 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use shadow_deploy::crd;
 
+use crate::bench;
+
 /// Arguments of the command.
 #[derive(clap::Args, Default)]
 pub(crate) struct Args {
@@ -31,5 +33,5 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         );
     }
     println!("{} is up to date", crd::PATH);
-    Ok(())
+    bench::check()
 }

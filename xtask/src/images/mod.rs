@@ -6,6 +6,7 @@
 mod archive;
 pub(crate) mod binaries;
 mod blob;
+mod checkpoint;
 mod digest;
 mod foreign;
 mod image;
@@ -15,6 +16,7 @@ mod registry;
 
 use crate::cluster::{Cluster, size, step};
 use anyhow::{Context, Result};
+pub(crate) use checkpoint::push as push_checkpoint;
 use image::Image;
 use parts::{PARTS, Part};
 use registry::Pushed;

@@ -1,6 +1,7 @@
 //! The sample consumer, deployed, and what must not be left of a move.
 
 use std::fs;
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -162,7 +163,7 @@ fn manifest(arguments: &[&str]) -> Result<String> {
     with_arguments(&text, arguments)
 }
 
-/// A sample's manifest with arguments for its consumer.
+/// A sample's manifest with arguments for its consumer, and room for the ballast that they ask for.
 pub(super) fn with_arguments(text: &str, arguments: &[&str]) -> Result<String> {
     let line = text
         .lines()
@@ -170,7 +171,29 @@ pub(super) fn with_arguments(text: &str, arguments: &[&str]) -> Result<String> {
         .context("the sample's manifest names no image")?;
     let indent = &line[..line.len() - line.trim_start().len()];
     let with_arguments = format!("{line}\n{indent}args: {}", serde_json::json!(arguments));
-    Ok(text.replace(line, &with_arguments))
+    let text = text.replace(line, &with_arguments);
+    match ballast(arguments)? {
+        0 => Ok(text),
+        megabytes => replaced(
+            &text,
+            &format!("limits: {{memory: {LIMIT_MB}Mi}}"),
+            &format!("limits: {{memory: {}Mi}}", LIMIT_MB + megabytes),
+        ),
+    }
+}
+
+/// Memory limit of the samples' manifests.
+const LIMIT_MB: u32 = 256;
+
+fn ballast(arguments: &[&str]) -> Result<u32> {
+    let mut rest = arguments
+        .iter()
+        .skip_while(|argument| **argument != "--ballast-mb");
+    let megabytes = rest.nth(1).map(|megabytes| megabytes.parse());
+    Ok(megabytes
+        .transpose()
+        .context("--ballast-mb is no number")?
+        .unwrap_or(0))
 }
 
 /// A claim for each replica, made from a template as usual. The StatefulSet is the last of the manifests.
@@ -222,6 +245,23 @@ fn names_of(printed: &str) -> Result<Vec<String>> {
 
 /// A call of the broker's management API, made on a node, where Services can be reached.
 pub(crate) fn broker_api(cluster: &Cluster, method: &str, path: &str) -> Result<String> {
+    capture(broker_curl(cluster, method, path)?)
+}
+
+/// The same with a body.
+pub(crate) fn broker_call(
+    cluster: &Cluster,
+    method: &str,
+    path: &str,
+    body: &serde_json::Value,
+) -> Result<String> {
+    let mut curl = broker_curl(cluster, method, path)?;
+    curl.args(["--header", "content-type: application/json", "--data"]);
+    curl.arg(body.to_string());
+    capture(curl)
+}
+
+fn broker_curl(cluster: &Cluster, method: &str, path: &str) -> Result<Command> {
     let service = get(cluster, &["service", "--namespace=rabbitmq", "rabbitmq"])?;
     let address = service["spec"]["clusterIP"]
         .as_str()
@@ -239,7 +279,7 @@ pub(crate) fn broker_api(cluster: &Cluster, method: &str, path: &str) -> Result<
         method,
     ]);
     curl.arg(format!("http://{address}:15672/api/{path}"));
-    capture(curl)
+    Ok(curl)
 }
 
 /// Queues and exchanges of ours, but for the control queues of living pods.
@@ -312,4 +352,22 @@ pub(crate) fn leftovers(cluster: &Cluster) -> Result<Vec<String>> {
         }
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_memory_limit_leaves_room_for_the_ballast() {
+        let text = manifest(&["--ballast-mb", "500"]).unwrap();
+        assert!(text.contains("limits: {memory: 756Mi}"), "{text}");
+        assert!(text.contains(r#"args: ["--ballast-mb","500"]"#), "{text}");
+        assert!(
+            manifest(&["--ballast-mb", "0"])
+                .unwrap()
+                .contains("{memory: 256Mi}")
+        );
+        assert!(manifest(&["--ballast-mb", "many"]).is_err());
+    }
 }

@@ -14,7 +14,7 @@ const MANIFESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/orders
 const READY: Duration = Duration::from_secs(90);
 
 /// Which of them.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Single {
     /// `single.yaml`.
     Deployment,

@@ -1,0 +1,133 @@
+//! Ways of moving a pod, and what they are compared with. One line in `ALL` for each.
+
+use crate::stage::Single;
+
+/// What is moved, and how.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Way {
+    /// As it stands in rows, tables and names of scenarios.
+    pub(crate) name: &'static str,
+    /// The sample that is moved; none: the StatefulSet `orders`.
+    pub(crate) sample: Option<Single>,
+    pub(crate) how: How,
+    /// Whether requests may find nobody for a while.
+    pub(crate) serving: Serving,
+}
+
+/// How the pod gets to the other node.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum How {
+    /// `kubectl shadow migrate` with these arguments.
+    Moved(&'static [&'static str]),
+    /// The plain way: the pod is deleted and scheduled on the other node; its memory is lost.
+    Deleted,
+    /// The classical order, without the product: bind a copy of the queue, checkpoint, restore, replay beside the
+    /// source, cut over. This sample, a pod that nobody owns.
+    Replayed(Single),
+}
+
+/// What requests meet during a move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Serving {
+    /// Somebody always answers.
+    Always,
+    /// The old instance goes before the new one starts.
+    Interrupted,
+}
+
+/// A StatefulSet pod by way of a stand-in.
+pub(crate) const SHADOW_POD: Way = Way {
+    name: "StatefulSet ShadowPod",
+    sample: None,
+    how: How::Moved(&[]),
+    serving: Serving::Always,
+};
+/// A StatefulSet pod that goes before its copy starts.
+pub(crate) const SEQUENTIAL: Way = Way {
+    name: "StatefulSet Sequential",
+    sample: None,
+    how: How::Moved(&["--strategy", "sequential"]),
+    serving: Serving::Interrupted,
+};
+/// A pod of a Deployment.
+pub(crate) const DEPLOYMENT: Way = Way {
+    name: "Deployment ShadowPod",
+    sample: Some(Single::Deployment),
+    how: How::Moved(&[]),
+    serving: Serving::Always,
+};
+/// A pod that nobody owns.
+pub(crate) const BARE: Way = Way {
+    name: "bare pod ShadowPod",
+    sample: Some(Single::Pod),
+    how: How::Moved(&[]),
+    serving: Serving::Always,
+};
+/// A StatefulSet pod on a single-active queue that speaks no protocol.
+pub(crate) const SINGLE_ACTIVE: Way = Way {
+    name: "StatefulSet SingleActive",
+    sample: Some(Single::Plain),
+    how: How::Moved(&[]),
+    serving: Serving::Always,
+};
+/// The same, the source first.
+pub(crate) const SINGLE_ACTIVE_SEQUENTIAL: Way = Way {
+    name: "StatefulSet SingleActive Sequential",
+    sample: Some(Single::Plain),
+    how: How::Moved(&["--strategy", "sequential"]),
+    serving: Serving::Interrupted,
+};
+/// What a drain does today.
+pub(crate) const DELETED: Way = Way {
+    name: "baseline: delete the pod",
+    sample: None,
+    how: How::Deleted,
+    serving: Serving::Interrupted,
+};
+
+/// The order of the research on live replay, by kubelet and containerd alone.
+pub(crate) const REPLAYED: Way = Way {
+    name: "baseline: classical replay",
+    sample: Some(Single::Pod),
+    how: How::Replayed(Single::Pod),
+    serving: Serving::Always,
+};
+
+/// All of them, in the order in which they are told.
+pub(crate) const ALL: &[&Way] = &[
+    &SHADOW_POD,
+    &SEQUENTIAL,
+    &DEPLOYMENT,
+    &BARE,
+    &SINGLE_ACTIVE,
+    &SINGLE_ACTIVE_SEQUENTIAL,
+    &DELETED,
+    &REPLAYED,
+];
+
+impl Way {
+    /// The way of this name; rows of other versions may know more.
+    pub(crate) fn named(name: &str) -> Option<&'static Self> {
+        ALL.iter().find(|way| way.name == name).copied()
+    }
+
+    /// Whether the product moves it.
+    pub(crate) fn moves(&self) -> bool {
+        match self.how {
+            How::Moved(_) => true,
+            How::Deleted | How::Replayed(_) => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_way_has_a_name_of_its_own() {
+        for way in ALL {
+            assert_eq!(Way::named(way.name), Some(*way));
+        }
+    }
+}
