@@ -1,11 +1,12 @@
 //! Clean: nothing of ours is left.
 //!
 //! Success: no hold queue, no rule, no archive, no key; the migration is over.
-//! Failure: tried again until it is done; what is in the way is said.
+//! Failure: tried again until it is done; what is in the way is said. A target node that is gone is not waited for: its
+//! agent removes archive and key when it comes back.
 
 use crate::machine::observed::{PodSeen, QueueSeen, RuleSeen};
 use crate::machine::proof::{Emptied, Expendable};
-use crate::machine::steps::{blind, single_active, wait};
+use crate::machine::steps::{blind, out_of_reach, single_active, wait};
 use crate::machine::{Action, Decision, End, KeySeen, Scene};
 
 /// Decides.
@@ -51,6 +52,8 @@ pub(super) fn remainder(scene: &Scene<'_>) -> Option<Decision> {
             format!("the rewriting rule cannot be read{}", blind(scene)),
         )),
         (RuleSeen::Absent, KeySeen::Known { .. }) => Some(Decision::Run(Action::ForgetKeys)),
+        // Its agent removes what belongs to ended migrations when it is back.
+        (RuleSeen::Absent, KeySeen::Unseen) if out_of_reach(scene) => None,
         (RuleSeen::Absent, KeySeen::Unseen) => Some(wait(
             scene,
             format!("the target node's agent does not answer{}", blind(scene)),

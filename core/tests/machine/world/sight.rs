@@ -118,6 +118,7 @@ impl World {
                 owner: pod.owner.clone(),
                 hashed: pod.hashed,
                 restarts: pod.restarts,
+                unschedulable: false,
                 trouble: None,
             })
         })
