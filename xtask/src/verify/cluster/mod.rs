@@ -5,6 +5,7 @@ mod bystanders;
 mod cancel;
 mod concurrency;
 mod failures;
+mod faults;
 mod kills;
 mod reference;
 mod refusals;
@@ -98,8 +99,22 @@ const TESTS: &[(&str, Test)] = &[
         bystanders::untouched,
     ),
     (
+        "full disks and damaged archives cost nothing",
+        faults::storage::all,
+    ),
+    ("a copy that cannot start costs nothing", faults::target::all),
+    ("a node that falls silent costs nothing", faults::node::all),
+    (
+        "a source whose owner changes is left to Kubernetes",
+        faults::source::all,
+    ),
+    (
         "a controller killed at random moments loses nothing",
         kills::controller,
+    ),
+    (
+        "a controller killed on any other route loses nothing",
+        kills::other_routes,
     ),
     // The last one: it takes the product away.
     ("uninstall leaves the nodes as they were", removal::uninstall),
