@@ -13,7 +13,8 @@ use serde::de::DeserializeOwned;
 use shadow_core::names::{self, Key};
 use shadow_core::wire::{
     Abort, Announcement, CheckpointRequest, Checkpointed, DiscardRequest, Discarded, Ending, FetchRequest,
-    KeyReport, KillRequest, NodeFacts, Problem, PullRequest, PushRequest, Pushed, Transferred,
+    KeyReport, KillRequest, NodeFacts, Preflight, PreflightRequest, Problem, PullRequest, PushRequest,
+    Pushed, Transferred,
 };
 use shadow_identity::{Identity, peer_url};
 use tokio::time::Instant;
@@ -66,6 +67,16 @@ impl Agents {
     /// Versions and features of a node.
     pub async fn facts(&self, node: &str) -> Result<NodeFacts, ControllerError> {
         self.get(node, "/v1/node".to_owned()).await
+    }
+
+    /// What CRIU could not dump in a container, and what its dump takes.
+    pub async fn preflight(&self, node: &str, body: &PreflightRequest) -> Result<Preflight, ControllerError> {
+        self.post(node, "/v1/preflight".to_owned(), body, QUICK).await
+    }
+
+    /// Bytes that an archive may take on a node.
+    pub async fn room(&self, node: &str) -> Result<u64, ControllerError> {
+        self.get(node, "/v1/room".to_owned()).await
     }
 
     /// What the agent knows of a key; `None` when it does not know it.
