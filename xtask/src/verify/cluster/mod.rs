@@ -70,6 +70,10 @@ const TESTS: &[(&str, Test)] = &[
         "bad input is answered within 5 s and changes nothing",
         refusals::all,
     ),
+    (
+        "what cannot be dumped is refused before anything is touched",
+        faults::undumpable::all,
+    ),
     ("several pods move at once", concurrency::different_pods),
     ("of many moves of one pod one is made", concurrency::one_pod),
     ("a cancelled move is undone or finishes", cancel::by_command),

@@ -6,6 +6,7 @@ pub(super) mod source;
 pub(super) mod stopped;
 pub(super) mod storage;
 pub(super) mod target;
+pub(super) mod undumpable;
 
 use std::time::{Duration, Instant};
 

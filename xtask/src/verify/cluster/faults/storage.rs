@@ -12,30 +12,46 @@ use super::super::failures::agent_on;
 use super::stopped::Stopped;
 use super::{SOON, Trial, Undone};
 use crate::cluster::{Cluster, wait_for};
-use crate::stage::{self, capture};
+use crate::stage::{self, Sample, capture};
 
 /// Where archives are.
 const ARCHIVES: &str = "/run/shadow/keys";
+const ENOUGH: &str = "size=64m";
 /// Enough for the states of two keys, not for an archive.
-const TINY: &str = "size=128k,mode=700";
+const TINY: &str = "size=128k";
 /// The memory of a dumped process.
 const MEMORY: &str = "archive/images/pages-1.img";
 
 pub(in super::super) fn all(bench: &Bench) -> Result<()> {
     let trial = Trial::begin(bench)?;
-    target_is_full(&trial)?;
-    source_is_full(&trial)?;
+    target_has_no_room(&trial)?;
+    target_fills_up(&trial)?;
+    source_fills_up(&trial)?;
     damaged_on_the_way(&trial)?;
     damaged_on_the_target(&trial)?;
     trial.exact()
 }
 
-fn target_is_full(trial: &Trial<'_>) -> Result<()> {
-    let cluster = trial.cluster();
-    let target = stage::Sample::other_node(cluster, super::POD)?;
-    let agent = agent_on(cluster, target)?;
-    let _full = Full::seen_by(stage::container_pid(cluster, "shadow-system", &agent, "agent")?)?;
+/// Found before anything is touched.
+fn target_has_no_room(trial: &Trial<'_>) -> Result<()> {
+    let target = Sample::other_node(trial.cluster(), super::POD)?;
+    let small = Small::over_archives(target_agent(trial, target)?)?;
+    small.shrink()?;
     let ordered = trial.order()?;
+    let expected = Undone {
+        fault: "no room on the target",
+        reason: "DiskFull",
+        says: &["room for 0.", "/run/shadow", target],
+    };
+    trial.undone(&ordered, &expected)
+}
+
+fn target_fills_up(trial: &Trial<'_>) -> Result<()> {
+    let target = Sample::other_node(trial.cluster(), super::POD)?;
+    let small = Small::over_archives(target_agent(trial, target)?)?;
+    let (ordered, source_agent) = trial.order_and_hold()?;
+    small.shrink()?;
+    source_agent.go_on();
     let expected = Undone {
         fault: "disk of the target full",
         reason: "DiskFull",
@@ -44,12 +60,19 @@ fn target_is_full(trial: &Trial<'_>) -> Result<()> {
     trial.undone(&ordered, &expected)
 }
 
+fn target_agent(trial: &Trial<'_>, node: &str) -> Result<i32> {
+    let agent = agent_on(trial.cluster(), node)?;
+    stage::container_pid(trial.cluster(), "shadow-system", &agent, "agent")
+}
+
 /// What dumps works in the node's own view.
-fn source_is_full(trial: &Trial<'_>) -> Result<()> {
+fn source_fills_up(trial: &Trial<'_>) -> Result<()> {
     let cluster = trial.cluster();
-    let source = stage::Sample::node(cluster, super::POD)?;
-    let _full = Full::seen_by(cluster.node_pid(&source)?)?;
-    let ordered = trial.order()?;
+    let source = Sample::node(cluster, super::POD)?;
+    let small = Small::over_archives(cluster.node_pid(&source)?)?;
+    let (ordered, source_agent) = trial.order_and_hold()?;
+    small.shrink()?;
+    source_agent.go_on();
     let expected = Undone {
         fault: "disk of the source full",
         reason: "DumpFailed",
@@ -111,28 +134,34 @@ fn arrived(cluster: &Cluster, node: &str) -> Result<PathBuf> {
     })
 }
 
-/// A file system that holds next to nothing, mounted over the archives in the view of one process.
-struct Full(i32);
+/// A small file system mounted over the archives in the view of one process.
+struct Small(i32);
 
-impl Full {
-    fn seen_by(pid: i32) -> Result<Self> {
-        let mut mount = Command::new("mount");
-        mount.args([
-            "--namespace",
-            &pid.to_string(),
-            "-t",
-            "tmpfs",
-            "-o",
-            TINY,
-            "full",
-            ARCHIVES,
-        ]);
-        capture(mount)?;
+impl Small {
+    fn over_archives(pid: i32) -> Result<Self> {
+        mount(
+            pid,
+            &["-t", "tmpfs", "-o", &format!("mode=700,{ENOUGH}"), "small"],
+        )?;
         Ok(Self(pid))
+    }
+
+    /// From now on it holds no archive.
+    fn shrink(&self) -> Result<()> {
+        mount(self.0, &["-o", &format!("remount,{TINY}")])
     }
 }
 
-impl Drop for Full {
+fn mount(pid: i32, arguments: &[&str]) -> Result<()> {
+    let mut mount = Command::new("mount");
+    mount
+        .args(["--namespace", &pid.to_string()])
+        .args(arguments)
+        .arg(ARCHIVES);
+    capture(mount).map(drop)
+}
+
+impl Drop for Small {
     fn drop(&mut self) {
         let mut umount = Command::new("umount");
         umount.args(["--namespace", &self.0.to_string(), "--lazy", ARCHIVES]);
