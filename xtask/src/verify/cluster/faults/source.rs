@@ -37,10 +37,7 @@ fn scaled_in_between(trial: &Trial<'_>) -> Result<()> {
         "{POD} is not on {}",
         ordered.target
     );
-    wait_for("the third replica to go", super::SOON, || {
-        let pods = get(cluster, &["pods", "--selector=app=orders"])?;
-        Ok((pods["items"].as_array().map_or(0, Vec::len) == 2).then_some(()))
-    })?;
+    replicas_left(cluster, 2)?;
     // It was the application's own, which does not take it along.
     broker_api(cluster, "DELETE", "queues/%2F/ms2m.control.orders-2").map(drop)
 }
@@ -66,16 +63,32 @@ fn evicted(trial: &Trial<'_>) -> Result<()> {
     Sample::wait(cluster)
 }
 
+/// A rollout begins with the last replica, so there is one only.
 fn rolled_out(trial: &Trial<'_>) -> Result<()> {
     let cluster = trial.cluster();
-    let ordered = trial.order()?;
-    super::reached(cluster, "Stage")?;
+    scale(cluster, 1)?;
+    replicas_left(cluster, 1)?;
+    let (ordered, source_agent) = trial.order_and_hold()?;
+    let before = Sample::incarnation(cluster, POD)?;
     capture(cluster.kubectl(["rollout", "restart", "statefulset/orders"]))?;
+    wait_for("the rollout to reach the source", super::SOON, || {
+        let pod = get(cluster, &["pod", POD])?;
+        let goes = !pod["metadata"]["deletionTimestamp"].is_null();
+        Ok((goes || pod["metadata"]["uid"] != before.0.as_str()).then_some(()))
+    })?;
+    source_agent.go_on();
     let object = trial.ended(&ordered, "rolled out")?;
-    let phase = object["status"]["phase"].as_str().unwrap_or_default();
-    println!("     rollout: {phase}, {}", object["status"]["verdict"]);
+    changed(&object, "rollout")?;
+    scale(cluster, 2)?;
     capture(cluster.kubectl(["rollout", "status", "statefulset/orders", "--timeout=60s"]))?;
     Sample::wait(cluster)
+}
+
+fn replicas_left(cluster: &Cluster, replicas: usize) -> Result<()> {
+    wait_for("the replicas to go", super::SOON, || {
+        let pods = get(cluster, &["pods", "--selector=app=orders"])?;
+        Ok((pods["items"].as_array().map_or(0, Vec::len) == replicas).then_some(()))
+    })
 }
 
 fn changed(object: &serde_json::Value, word: &str) -> Result<()> {
