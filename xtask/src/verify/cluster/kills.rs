@@ -105,11 +105,19 @@ pub(super) fn other_routes(bench: &Bench) -> Result<()> {
 /// Returns the streams whose verdict says that they may not be exact.
 fn killed_once(bench: &Bench, singles: &[Single], round: u64) -> Result<Vec<String>> {
     let cluster = &bench.cluster;
-    let mut moves = vec![(POD, POD.to_owned(), &["--strategy", "sequential"][..])];
+    let sequential = &["--strategy", "sequential"][..];
+    let mut moves = vec![(
+        POD,
+        POD.to_owned(),
+        Sample::incarnation(cluster, POD)?,
+        sequential,
+    )];
     for single in singles {
-        moves.push((single.stream(), single.pod(cluster)?, &[]));
+        let pod = single.pod(cluster)?;
+        let before = Sample::incarnation(cluster, &pod)?;
+        moves.push((single.stream(), pod, before, &[]));
     }
-    for (_, pod, arguments) in &moves {
+    for (_, pod, _, arguments) in &moves {
         let target = Sample::other_node(cluster, pod)?;
         let mut plugin = stage::migrate_command(cluster, &bench.product, pod, target)?;
         plugin.args(*arguments).arg("--no-wait");
@@ -120,14 +128,14 @@ fn killed_once(bench: &Bench, singles: &[Single], round: u64) -> Result<Vec<Stri
     std::thread::sleep(Duration::from_millis(moment));
     kill_controller(cluster)?;
     let mut doubted = Vec::new();
-    for (stream, pod, _) in moves {
+    for (stream, pod, before, _) in moves {
         let object = ended(cluster, &pod, Duration::from_secs(120))?;
         let (phase, verdict) = (&object["status"]["phase"], &object["status"]["verdict"]);
         println!("     killed after {moment} ms, {pod}: {phase}, {verdict}");
         let single_active = object["status"]["plan"]["queue"]["hold"] == "SingleActive";
         ensure!(
-            phase == "Completed" || (single_active && phase == "Failed"),
-            "the move of {pod} ended {phase}: {}",
+            phase == "Completed" || (phase == "Failed" && Sample::incarnation(cluster, &pod)? == before),
+            "the move of {pod} ended {phase}, and it is not the pod of before: {}",
             object["status"]["rollback"]
         );
         if verdict["exact"] == false {
