@@ -122,6 +122,18 @@ impl Cluster {
         }))
     }
 
+    /// Whether this incarnation of a pod is there and not being deleted.
+    pub async fn is_kept(&self, namespace: &str, pod: &str, uid: &str) -> Result<bool, ClusterError> {
+        let api: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
+        let found = api
+            .get_metadata_opt(pod)
+            .await
+            .map_err(failed(format!("pod {namespace}/{pod}")))?;
+        Ok(found.is_some_and(|pod| {
+            pod.metadata.uid.as_deref() == Some(uid) && pod.metadata.deletion_timestamp.is_none()
+        }))
+    }
+
     /// Restore keys in the annotations of this node's pods.
     pub async fn keys_in_use(&self) -> Result<Vec<String>, ClusterError> {
         let api: Api<Pod> = Api::all(self.client.clone());

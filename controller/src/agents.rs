@@ -13,9 +13,11 @@ use serde::de::DeserializeOwned;
 use shadow_core::names::{self, Key};
 use shadow_core::wire::{
     Abort, Announcement, CheckpointRequest, Checkpointed, DiscardRequest, Discarded, Ending, FetchRequest,
-    KeyReport, KillRequest, NodeFacts, Problem, PullRequest, PushRequest, Pushed, Transferred,
+    KeyReport, KillRequest, NodeFacts, Preflight, PreflightRequest, Problem, PullRequest, PushRequest,
+    Pushed, Transferred,
 };
 use shadow_identity::{Identity, peer_url};
+use tokio::time::Instant;
 
 use crate::error::ControllerError;
 
@@ -23,6 +25,11 @@ use crate::error::ControllerError;
 const QUICK: Duration = Duration::from_secs(4);
 /// Dump and transfer; the machine's own limits end earlier.
 const LONG: Duration = Duration::from_secs(130);
+
+/// While a call takes long, the agent is asked something small this often.
+const PROBE_EVERY: Duration = Duration::from_secs(1);
+/// An agent that answered nothing for so long is not waited for: its node may be gone.
+const SILENCE: Duration = Duration::from_secs(8);
 
 /// A few small requests of the agent to a registry, each tried three times.
 const REGISTRY: Duration = Duration::from_secs(45);
@@ -62,6 +69,16 @@ impl Agents {
         self.get(node, "/v1/node".to_owned()).await
     }
 
+    /// What CRIU could not dump in a container, and what its dump takes.
+    pub async fn preflight(&self, node: &str, body: &PreflightRequest) -> Result<Preflight, ControllerError> {
+        self.post(node, "/v1/preflight".to_owned(), body, QUICK).await
+    }
+
+    /// Bytes that an archive may take on a node.
+    pub async fn room(&self, node: &str) -> Result<u64, ControllerError> {
+        self.get(node, "/v1/room".to_owned()).await
+    }
+
     /// What the agent knows of a key; `None` when it does not know it.
     pub async fn report(&self, node: &str, key: &Key) -> Result<Option<KeyReport>, ControllerError> {
         match self.get(node, format!("/v1/keys/{key}")).await {
@@ -98,8 +115,8 @@ impl Agents {
         key: &Key,
         body: &CheckpointRequest,
     ) -> Result<Checkpointed, ControllerError> {
-        self.post(node, format!("/v1/keys/{key}/checkpoint"), body, LONG)
-            .await
+        let dumping = self.post(node, format!("/v1/keys/{key}/checkpoint"), body, LONG);
+        self.unless_silent(&[node], key, dumping).await
     }
 
     /// Brings an archive from `source` to `node`.
@@ -116,13 +133,14 @@ impl Agents {
             digest: checkpoint.digest.clone(),
             bytes: checkpoint.bytes,
         };
-        self.post(node, format!("/v1/keys/{key}/fetch"), &body, LONG)
-            .await
+        let fetching = self.post(node, format!("/v1/keys/{key}/fetch"), &body, LONG);
+        self.unless_silent(&[node, source], key, fetching).await
     }
 
     /// Pushes the archive of a key from `node` to a registry.
     pub async fn push(&self, node: &str, key: &Key, body: &PushRequest) -> Result<Pushed, ControllerError> {
-        self.post(node, format!("/v1/keys/{key}/push"), body, LONG).await
+        let pushing = self.post(node, format!("/v1/keys/{key}/push"), body, LONG);
+        self.unless_silent(&[node], key, pushing).await
     }
 
     /// Pulls an archive out of a registry to `node`.
@@ -132,7 +150,8 @@ impl Agents {
         key: &Key,
         body: &PullRequest,
     ) -> Result<Transferred, ControllerError> {
-        self.post(node, format!("/v1/keys/{key}/pull"), body, LONG).await
+        let pulling = self.post(node, format!("/v1/keys/{key}/pull"), body, LONG);
+        self.unless_silent(&[node], key, pulling).await
     }
 
     /// Has the image of a key deleted from its registry by the agent on `node`.
@@ -173,6 +192,36 @@ impl Agents {
         match self.send(node, call).await {
             Err(ControllerError::Agent { problem, .. }) if problem.reason == "UnknownKey" => Ok(()),
             other => other.map(drop),
+        }
+    }
+
+    /// The outcome of a long call, or that one of the agents that it needs answers nothing any more.
+    async fn unless_silent<T>(
+        &self,
+        nodes: &[&str],
+        key: &Key,
+        call: impl Future<Output = Result<T, ControllerError>>,
+    ) -> Result<T, ControllerError> {
+        let silences = nodes.iter().map(|node| Box::pin(self.silence(node, key)));
+        tokio::select! {
+            answered = call => answered,
+            (silent, ..) = futures::future::select_all(silences) => Err(silent),
+        }
+    }
+
+    /// Ends when the agent has answered nothing for too long. A refusal is an answer.
+    async fn silence(&self, node: &str, key: &Key) -> ControllerError {
+        let mut answered = Instant::now();
+        let mut clock = tokio::time::interval_at(answered + PROBE_EVERY, PROBE_EVERY);
+        loop {
+            clock.tick().await;
+            match self.report(node, key).await {
+                Err(error @ ControllerError::AgentUnreachable { .. }) if answered.elapsed() > SILENCE => {
+                    return error;
+                }
+                Err(ControllerError::AgentUnreachable { .. }) => {}
+                Ok(_) | Err(_) => answered = Instant::now(),
+            }
         }
     }
 

@@ -6,6 +6,7 @@ pub mod broker;
 pub mod context;
 pub mod effects;
 pub mod error;
+mod fitness;
 pub mod holds;
 pub mod nodes;
 pub mod observe;

@@ -19,7 +19,7 @@ use shadow_core::workload::{self, Workload};
 use crate::broker::{Broker, ConsumerFacts, Needs, QueueFacts, QueueKind, QueueSeen, Sufficiency};
 use crate::context::Context;
 use crate::error::ControllerError;
-use crate::observe;
+use crate::{fitness, observe};
 
 /// A plan and the restarts of the source's container at that time, or why there is none.
 pub enum Prepared {
@@ -62,7 +62,20 @@ pub async fn prepare(ctx: &Context, migration: &StatefulMigration) -> Result<Pre
         Err(ControllerError::Api(error)) => return Err(error.into()),
         Err(error) => return Ok(refused(&error.reason(), error.to_string())),
     };
-    Ok(plan(migration, pod, choice, settings, queue))
+    fit(ctx, plan(migration, pod, choice, settings, queue)).await
+}
+
+/// The plan, unless a node says that it would fail. A node that does not answer is an answer, too.
+async fn fit(ctx: &Context, prepared: Prepared) -> Result<Prepared, ControllerError> {
+    let Prepared::Planned(plan, restarts) = prepared else {
+        return Ok(prepared);
+    };
+    match fitness::unfit(ctx, &plan).await {
+        Ok(None) => Ok(Prepared::Planned(plan, restarts)),
+        Ok(Some(cause)) => Ok(Prepared::Refused(cause)),
+        Err(ControllerError::Api(error)) => Err(error.into()),
+        Err(error) => Ok(refused(&error.reason(), error.to_string())),
+    }
 }
 
 fn refused(reason: &str, message: impl Into<String>) -> Prepared {

@@ -151,7 +151,7 @@ async fn drive(ctx: &Context, mut migration: StatefulMigration) -> Result<Requeu
                     migration.status = Some(status);
                     last_action = Some(action);
                 }
-                Err(error) if error.is_transient() || !can_undo(&status) => {
+                Err(error) if !is_final(&error, &status) => {
                     tracing::warn!(migration = migration.name_any(), %error, "effect failed, will be tried again");
                     remark(ctx, &migration, &error.to_string(), unsaved).await?;
                     return Ok(Requeue::requeue(AFTER_ERROR));
@@ -328,6 +328,12 @@ fn can_undo(status: &MigrationStatus) -> bool {
         .as_ref()
         .is_some_and(|intent| machine::steps::guard::precedes_commit(intent.step));
     before && status.legs.last().is_some_and(|leg| leg.committed.is_none())
+}
+
+/// Whether a failed effect ends the handoff: it cannot work later, or it kept failing while messages wait.
+fn is_final(error: &ControllerError, status: &MigrationStatus) -> bool {
+    let impatient = machine::steps::guard::is_out_of_patience(status, Timestamp::now());
+    can_undo(status) && (impatient || !error.is_transient())
 }
 
 fn pace(status: &MigrationStatus) -> Duration {

@@ -6,6 +6,8 @@
 //! | request | body → answer | caller |
 //! |---|---|---|
 //! | `GET /v1/node` | → [`NodeFacts`] | controller |
+//! | `GET /v1/room` | → bytes that an archive may take on the node | controller |
+//! | `POST /v1/preflight` | [`PreflightRequest`] → [`Preflight`]; needs no key, changes nothing | controller |
 //! | `PUT /v1/keys/{key}` | [`Announcement`] → [`KeyReport`]; announced again, a failed restore may be tried once more | controller |
 //! | `GET /v1/keys/{key}` | → [`KeyReport`] (404 when unknown) | controller |
 //! | `POST /v1/keys/{key}/checkpoint` | [`CheckpointRequest`] → [`Checkpointed`] | controller |
@@ -62,6 +64,26 @@ pub enum CheckpointBackend {
     Runtime,
     /// The agent asks its kubelet (`nodes/checkpoint`): no runtime access needed, longer freeze.
     Kubelet,
+}
+
+/// Asks whether a running container can be dumped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PreflightRequest {
+    /// Pod that runs on the agent's node.
+    pub pod: PodRef,
+    /// Container that is to be dumped.
+    pub container: String,
+}
+
+/// What would be in the way of a dump, and what it would take.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Preflight {
+    /// One sentence each: which process, what CRIU cannot dump, and the way out.
+    pub obstacles: Vec<String>,
+    /// Memory of its processes that a dump has to hold.
+    pub memory_bytes: u64,
 }
 
 /// Asks for a checkpoint of a running container; the container goes on running.

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use shadow_core::wire::{CheckpointBackend, CheckpointRequest, Checkpointed};
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::archive::{ArchiveError, Manifest};
 use crate::cluster::{Cluster, ClusterError, RunningContainer};
@@ -98,6 +98,17 @@ impl Checkpointer {
         made
     }
 
+    /// A dump that failed is tried once more: a process may just have been in a state that passes.
+    async fn dump(&self, slot: &Slot, container: &RunningContainer) -> Result<Dumped, HelperError> {
+        match self.helper.dump(&slot.key, &container.id).await {
+            Err(HelperError::Failed(why)) => {
+                warn!(key = %slot.key, why, "dump failed, tried once more");
+                self.helper.dump(&slot.key, &container.id).await
+            }
+            dumped => dumped,
+        }
+    }
+
     async fn make(
         &self,
         slot: &Slot,
@@ -109,7 +120,7 @@ impl Checkpointer {
             frozen_micros,
             total_micros,
         } = match request.backend {
-            CheckpointBackend::Runtime => self.helper.dump(&slot.key, &container.id).await?,
+            CheckpointBackend::Runtime => self.dump(slot, container).await?,
             CheckpointBackend::Kubelet => self.kubelet.dump(slot, request, &container.host_ip).await?,
         };
         let dumped = begun.elapsed().as_micros();

@@ -160,11 +160,7 @@ impl ClaimServer {
                 }
                 Admission::Refuse(why) => return refused(why),
                 Admission::AskMigration => match self.cluster.is_over(&ask.namespace, &ask.key).await {
-                    Ok(true) => {
-                        return Answer::Fresh {
-                            why: format!("migration {} is over", ask.migration),
-                        };
-                    }
+                    Ok(true) => return self.fresh(ask).await,
                     Ok(false) if known => {
                         let migration = &ask.migration;
                         return refused(format!(
@@ -183,6 +179,21 @@ impl ClaimServer {
             {
                 return refused("the agent forgot this restore key".to_owned());
             }
+        }
+    }
+
+    /// The migration is over. A copy that is not wanted any more, and waited here while the agent was away, must not
+    /// consume anything before kubelet ends it.
+    async fn fresh(&self, ask: &ClaimRequest) -> Answer {
+        match self.cluster.is_kept(&ask.namespace, &ask.pod, &ask.pod_uid).await {
+            Ok(true) => Answer::Fresh {
+                why: format!("migration {} is over", ask.migration),
+            },
+            Ok(false) => refused(format!(
+                "migration {} is over, and pod {} is being deleted",
+                ask.migration, ask.pod
+            )),
+            Err(error) => refused(error.to_string()),
         }
     }
 

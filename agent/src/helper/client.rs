@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use shadow_core::names::Key;
-use shadow_core::wire::{Ending, NodeFacts};
+use shadow_core::wire::{Ending, NodeFacts, Preflight};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::sync::Mutex;
@@ -71,6 +71,7 @@ impl HelperClient {
             answer @ (Answer::Done
             | Answer::InUse
             | Answer::Connected(_)
+            | Answer::Looked(_)
             | Answer::Node(_)
             | Answer::Failed(_)) => Err(unexpected(answer)),
         }
@@ -87,6 +88,23 @@ impl HelperClient {
             answer @ (Answer::Dumped(_)
             | Answer::Done
             | Answer::InUse
+            | Answer::Looked(_)
+            | Answer::Node(_)
+            | Answer::Failed(_)) => Err(unexpected(answer)),
+        }
+    }
+
+    /// What CRIU cannot dump in a container, and what its memory takes.
+    pub async fn preflight(&self, id: &ContainerId) -> Result<Preflight, HelperError> {
+        let ask = Ask::Preflight {
+            container_id: id.clone(),
+        };
+        match self.ask(&ask).await? {
+            Answer::Looked(found) => Ok(found),
+            answer @ (Answer::Dumped(_)
+            | Answer::Done
+            | Answer::InUse
+            | Answer::Connected(_)
             | Answer::Node(_)
             | Answer::Failed(_)) => Err(unexpected(answer)),
         }
@@ -101,9 +119,11 @@ impl HelperClient {
         match self.ask(&ask).await? {
             Answer::Done => Ok(Ending::Ended),
             Answer::InUse => Ok(Ending::InUse),
-            answer @ (Answer::Dumped(_) | Answer::Connected(_) | Answer::Node(_) | Answer::Failed(_)) => {
-                Err(unexpected(answer))
-            }
+            answer @ (Answer::Dumped(_)
+            | Answer::Connected(_)
+            | Answer::Looked(_)
+            | Answer::Node(_)
+            | Answer::Failed(_)) => Err(unexpected(answer)),
         }
     }
 
@@ -126,6 +146,7 @@ impl HelperClient {
             | Answer::Done
             | Answer::InUse
             | Answer::Connected(_)
+            | Answer::Looked(_)
             | Answer::Failed(_)) => Err(unexpected(answer)),
         }
     }
@@ -157,10 +178,13 @@ impl HelperClient {
 fn unexpected(answer: Answer) -> HelperError {
     match answer {
         Answer::Failed(why) => HelperError::Failed(why),
-        Answer::Dumped(_) | Answer::Done | Answer::InUse | Answer::Connected(_) | Answer::Node(_) => {
-            HelperError::Failed(format!(
-                "node helper answered something else: {answer:?}; versions differ?"
-            ))
-        }
+        Answer::Dumped(_)
+        | Answer::Done
+        | Answer::InUse
+        | Answer::Connected(_)
+        | Answer::Looked(_)
+        | Answer::Node(_) => HelperError::Failed(format!(
+            "node helper answered something else: {answer:?}; versions differ?"
+        )),
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use shadow_core::names::Key;
-use shadow_core::wire::NodeFacts;
+use shadow_core::wire::{NodeFacts, Preflight};
 
 use crate::node::ContainerId;
 use crate::node::dump::Dumped;
@@ -37,6 +37,11 @@ pub enum Ask {
         /// Port that they lead to.
         port: u16,
     },
+    /// Look for what cannot be dumped.
+    Preflight {
+        /// Container.
+        container_id: ContainerId,
+    },
     /// Read the node's facts.
     Inspect,
 }
@@ -53,6 +58,8 @@ pub enum Answer {
     InUse,
     /// To [`Ask::Connections`].
     Connected(u32),
+    /// To [`Ask::Preflight`].
+    Looked(Preflight),
     /// To [`Ask::Inspect`].
     Node(NodeFacts),
     /// It did not work; why.

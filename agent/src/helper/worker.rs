@@ -11,7 +11,7 @@ use tracing::{debug, error, info, warn};
 
 use super::{Answer, Ask};
 use crate::node::quiet::{self, Quiet};
-use crate::node::{ContainerId, NodeError, connections, dump, ended, enter, facts, note, runc};
+use crate::node::{ContainerId, NodeError, connections, dump, ended, enter, facts, note, preflight, runc};
 
 /// A dump that takes longer is given up and the container thawed.
 const DUMP_WITHIN: Duration = Duration::from_secs(120);
@@ -28,7 +28,11 @@ pub fn perform(ask: &Ask) -> Answer {
     let begun = Instant::now();
     let within = match ask {
         Ask::Dump { .. } => DUMP_WITHIN,
-        Ask::Kill { .. } | Ask::Thaw { .. } | Ask::Connections { .. } | Ask::Inspect => OTHERS_WITHIN,
+        Ask::Kill { .. }
+        | Ask::Thaw { .. }
+        | Ask::Connections { .. }
+        | Ask::Preflight { .. }
+        | Ask::Inspect => OTHERS_WITHIN,
     };
     let answer = in_child(ask, within).unwrap_or_else(Answer::Failed);
     let micros = begun.elapsed().as_micros();
@@ -42,11 +46,16 @@ pub fn perform(ask: &Ask) -> Answer {
         }
         (
             Answer::Failed(why),
-            Ask::Kill { .. } | Ask::Thaw { .. } | Ask::Connections { .. } | Ask::Inspect,
+            Ask::Kill { .. }
+            | Ask::Thaw { .. }
+            | Ask::Connections { .. }
+            | Ask::Preflight { .. }
+            | Ask::Inspect,
         ) => {
             warn!(?ask, why, micros, "request failed");
         }
         (Answer::Node(_), _) => debug!(micros, "read the node's facts"),
+        (Answer::Looked(found), _) => debug!(micros, ?found, "looked for what cannot be dumped"),
         (Answer::Connected(count), _) => debug!(micros, count, "counted connections"),
         (Answer::Dumped(_) | Answer::Done | Answer::InUse, _) => {
             info!(?ask, ?answer, micros, "request done")
@@ -166,6 +175,7 @@ fn act(ask: &Ask) -> Result<Answer, NodeError> {
         Ask::Connections { container_id, port } => {
             connections::count(container_id, *port).map(Answer::Connected)
         }
+        Ask::Preflight { container_id } => preflight::look(container_id).map(Answer::Looked),
         Ask::Inspect => facts::read().map(Answer::Node),
     }
 }

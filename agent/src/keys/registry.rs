@@ -22,6 +22,13 @@ pub struct KeysError {
     source: io::Error,
 }
 
+impl KeysError {
+    /// What the disk said.
+    pub fn kind(&self) -> io::ErrorKind {
+        self.source.kind()
+    }
+}
+
 fn failed(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> KeysError {
     move |source| KeysError {
         what,

@@ -15,6 +15,7 @@ pub mod note;
 pub mod orphans;
 pub mod overlay;
 pub mod pausing_criu;
+pub mod preflight;
 pub mod quiet;
 pub mod runc;
 

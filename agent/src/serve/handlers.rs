@@ -11,12 +11,13 @@ use axum::http::StatusCode;
 use shadow_core::names::Key;
 use shadow_core::wire::{
     Abort, Announcement, CheckpointRequest, Checkpointed, DiscardRequest, Discarded, Ending, FetchRequest,
-    KeyReport, KillRequest, NodeFacts, PullRequest, PushRequest, Pushed, Transferred,
+    KeyReport, KillRequest, NodeFacts, Preflight, PreflightRequest, PullRequest, PushRequest, Pushed,
+    Transferred,
 };
 use tracing::info;
 
-use super::Agent;
 use super::problem::Refusal;
+use super::{Agent, room};
 use crate::archive::{ArchiveError, pack};
 use crate::keys::Slot;
 use crate::keys::state::ClaimRecord;
@@ -28,6 +29,21 @@ type Answer<T> = Result<Json<T>, Refusal>;
 /// `GET /v1/node`.
 pub(super) async fn node(State(agent): State<Agent>) -> Answer<NodeFacts> {
     Ok(Json(agent.helper.inspect().await?))
+}
+
+/// `GET /v1/room`.
+pub(super) async fn room(State(agent): State<Agent>) -> Answer<u64> {
+    let room = room::for_archives(agent.keys.layout()).map_err(Refusal::internal)?;
+    Ok(Json(room))
+}
+
+/// `POST /v1/preflight`.
+pub(super) async fn preflight(
+    State(agent): State<Agent>,
+    Json(request): Json<PreflightRequest>,
+) -> Answer<Preflight> {
+    let container = agent.cluster.container(&request.pod, &request.container).await?;
+    Ok(Json(agent.helper.preflight(&container.id).await?))
 }
 
 /// `PUT /v1/keys/{key}`. Announced again after its restore failed, the key may be claimed once more.

@@ -6,6 +6,7 @@
 
 pub mod handlers;
 pub mod problem;
+mod room;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
@@ -56,6 +57,8 @@ pub fn router(agent: Agent) -> Router {
         .layer(from_fn_with_state(Caller::Agents, admit));
     Router::new()
         .route("/v1/node", get(handlers::node))
+        .route("/v1/room", get(handlers::room))
+        .route("/v1/preflight", post(handlers::preflight))
         .route(
             "/v1/keys/{key}",
             get(handlers::report)

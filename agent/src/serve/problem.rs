@@ -1,5 +1,7 @@
 //! Errors as the wire knows them: 4xx will not work again, 5xx may.
 
+use std::io;
+
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -13,6 +15,7 @@ use crate::helper::client::HelperError;
 use crate::image::ImageError;
 use crate::image::registry::RegistryError;
 use crate::keys::KeysError;
+use crate::layout;
 use crate::transfer::TransferError;
 
 /// A refused request.
@@ -51,6 +54,25 @@ impl Refusal {
         Self::new(StatusCode::CONFLICT, reason, message)
     }
 
+    /// A disk that takes nothing more: only a person can make room.
+    fn disk(kind: io::ErrorKind, error: &impl ToString) -> Option<Self> {
+        let full = matches!(
+            kind,
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::ReadOnlyFilesystem
+        );
+        full.then(|| {
+            Self::unfit(
+                "DiskFull",
+                format!(
+                    "{}; archives are kept in {} of the node: make room there (it is memory on most nodes) or choose \
+                     another node",
+                    error.to_string(),
+                    layout::RUN
+                ),
+            )
+        })
+    }
+
     /// The agent's own trouble.
     pub fn internal(message: impl ToString) -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal", message)
@@ -76,7 +98,7 @@ impl IntoResponse for Refusal {
 
 impl From<KeysError> for Refusal {
     fn from(error: KeysError) -> Self {
-        Self::internal(error)
+        Self::disk(error.kind(), &error).unwrap_or_else(|| Self::internal(error))
     }
 }
 
@@ -113,9 +135,12 @@ impl From<CheckpointError> for Refusal {
             }) => Self::unfit("KubeletRefused", error),
             CheckpointError::Keys(error) => error.into(),
             CheckpointError::Stopping => Self::new(StatusCode::SERVICE_UNAVAILABLE, "Stopping", error),
-            CheckpointError::Dump(_) | CheckpointError::Kubelet(_) | CheckpointError::Archive(_) => {
-                failed(&error)
+            CheckpointError::Archive(ArchiveError::Io { ref source, .. }) => {
+                Self::disk(source.kind(), &error).unwrap_or_else(|| failed(&error))
             }
+            CheckpointError::Archive(_) | CheckpointError::Kubelet(_) => failed(&error),
+            // It was tried twice: each time the process stood still, and messages wait.
+            CheckpointError::Dump(HelperError::Failed(_)) => Self::unfit("DumpFailed", error),
         }
     }
 }
@@ -125,7 +150,8 @@ impl From<ArchiveError> for Refusal {
         match &error {
             ArchiveError::Mismatch(_) => Self::unfit("DigestMismatch", error),
             ArchiveError::Refused(_) => Self::unfit("ArchiveRefused", error),
-            ArchiveError::Io { .. } => Self::new(StatusCode::BAD_GATEWAY, "TransferFailed", error),
+            ArchiveError::Io { source, .. } => Self::disk(source.kind(), &error)
+                .unwrap_or_else(|| Self::new(StatusCode::BAD_GATEWAY, "TransferFailed", error)),
         }
     }
 }

@@ -4,15 +4,19 @@
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use axum::body::Body;
 use bytes::{Buf, Bytes};
 use futures::{Stream, StreamExt};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 const CHUNKS: usize = 8;
 const CHUNK: usize = 128 * 1024;
+/// A stream without a byte for so long is given up.
+pub(crate) const SILENCE: Duration = Duration::from_secs(10);
 
 /// Reads the body of an answer from blocking code.
 pub struct BodyReader {
@@ -35,7 +39,7 @@ impl BodyReader {
         let (sender, chunks) = mpsc::channel(CHUNKS);
         tokio::spawn(async move {
             let mut body = std::pin::pin!(body);
-            while let Some(chunk) = body.next().await {
+            while let Some(chunk) = next(&mut body).await {
                 // The reader has gone: it found a fault and says so itself.
                 if sender.send(chunk).await.is_err() {
                     break;
@@ -47,6 +51,17 @@ impl BodyReader {
             present: Bytes::new(),
             counter,
         }
+    }
+}
+
+/// A sender whose node has gone says nothing, not even that.
+async fn next(body: &mut (impl Stream<Item = io::Result<Bytes>> + Unpin)) -> Option<io::Result<Bytes>> {
+    match timeout(SILENCE, body.next()).await {
+        Ok(chunk) => chunk,
+        Err(_) => Some(Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            format!("nothing came for {} s", SILENCE.as_secs()),
+        ))),
     }
 }
 

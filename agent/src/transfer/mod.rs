@@ -16,6 +16,7 @@ use std::time::Instant;
 use shadow_core::names;
 use shadow_core::wire::{FetchRequest, Problem, PullRequest, Transferred};
 use shadow_identity::{Identity, peer_url};
+use tokio::time::timeout;
 use tracing::info;
 
 use crate::archive::unpack::{Promise, unpack};
@@ -24,7 +25,7 @@ use crate::checkpoint::{discard, settle};
 use crate::image::Images;
 use crate::keys::Slot;
 use crate::keys::state::Fetched;
-use bridge::BodyReader;
+use bridge::{BodyReader, SILENCE};
 
 pub use error::TransferError;
 
@@ -77,10 +78,10 @@ impl Fetcher {
 
     async fn stream(&self, slot: &Slot, request: &FetchRequest) -> Result<u64, TransferError> {
         discard(&slot.folder)?;
-        let unreachable = |error| TransferError::Unreachable {
+        let unreachable = |why| TransferError::Unreachable {
             node: request.node.clone(),
             address: request.address.clone(),
-            why: causes(&error),
+            why,
         };
         let address: SocketAddr = request
             .address
@@ -88,12 +89,11 @@ impl Fetcher {
             .map_err(|_| TransferError::Unfit(format!("address {:?} is no ip:port", request.address)))?;
         let name = names::agent_identity(&request.node);
         let url = peer_url(&name, address, &format!("/v1/keys/{}/archive", slot.key));
-        let answer = self
-            .client(&request.node, address)?
-            .get(url)
-            .send()
+        let asked = self.client(&request.node, address)?.get(url).send();
+        let answer = timeout(SILENCE, asked)
             .await
-            .map_err(unreachable)?;
+            .map_err(|_| unreachable(format!("no answer within {} s", SILENCE.as_secs())))?
+            .map_err(|error| unreachable(causes(&error)))?;
         if !answer.status().is_success() {
             let status = answer.status();
             let message = match answer.json::<Problem>().await {

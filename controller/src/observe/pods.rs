@@ -55,6 +55,7 @@ pub(crate) fn view(pod: &Pod, container: &str) -> PodView {
         owner: controller_of(pod).map(|owner| owner.uid.clone()),
         hashed: pod.labels().keys().any(|label| names::is_template_hash(label)),
         restarts: ours.map_or(0, |c| c.restart_count),
+        unschedulable: condition(&status, "PodScheduled").is_some_and(|c| c == "False"),
         trouble: trouble(&status, ours),
     }
 }
@@ -94,6 +95,18 @@ fn condition<'a>(status: &'a PodStatus, kind: &str) -> Option<&'a str> {
 }
 
 fn trouble(status: &PodStatus, ours: Option<&ContainerStatus>) -> Option<String> {
+    let disrupted = status
+        .conditions
+        .iter()
+        .flatten()
+        .find(|c| c.type_ == "DisruptionTarget" && c.status == "True")
+        .map(|c| {
+            format!(
+                "it has to make way ({}: {})",
+                c.reason.clone().unwrap_or_default(),
+                c.message.clone().unwrap_or_default()
+            )
+        });
     let unscheduled = status
         .conditions
         .iter()
@@ -111,5 +124,5 @@ fn trouble(status: &PodStatus, ours: Option<&ContainerStatus>) -> Option<String>
             )
         });
     let failed = status.message.clone().or_else(|| status.reason.clone());
-    unscheduled.or(waiting).or(failed)
+    disrupted.or(unscheduled).or(waiting).or(failed)
 }

@@ -21,6 +21,12 @@ pub const RETELL: SignedDuration = SignedDuration::from_secs(10);
 pub const CHECKPOINT: SignedDuration = SignedDuration::from_secs(120);
 /// Transfer between two agents.
 pub const TRANSFER: SignedDuration = SignedDuration::from_secs(120);
+/// Dumps and transfers that keep failing are tried for so long: messages wait meanwhile.
+pub const PATIENCE: SignedDuration = SignedDuration::from_secs(8);
+/// At the end an agent that has not answered for so long is not waited for: what is left on its node goes when it is back.
+pub const SILENCE: SignedDuration = SignedDuration::from_secs(15);
+/// A target pod for which there is no room by then is given up; somebody may have to make room first.
+pub const UNSCHEDULABLE: SignedDuration = SignedDuration::from_secs(10);
 /// Restore until the copy is on the hold queue.
 pub const RESTORE: SignedDuration = SignedDuration::from_secs(20);
 /// A control message that had no effect is sent again after this time; reading it twice does nothing. The broker keeps

@@ -88,7 +88,9 @@ pub struct PodView {
     pub hashed: bool,
     /// Restarts of the moved container.
     pub restarts: i32,
-    /// Why it does not start, when something says so (`FailedScheduling`, `ErrImagePull`, …).
+    /// The scheduler finds no room for it on its node.
+    pub unschedulable: bool,
+    /// Why it does not start or has to go, when something says so (`FailedScheduling`, `ErrImagePull`, an eviction, …).
     pub trouble: Option<String>,
 }
 

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Context;
@@ -131,6 +131,14 @@ impl Cluster {
         found
             .map(|process| process.pid)
             .with_context(|| format!("{node} does not run"))
+    }
+
+    /// A program of a node that runs outside of pods, as the host numbers it.
+    pub(crate) fn process_on_node(&self, node: &str, program: &str) -> anyhow::Result<i32> {
+        let found = processes::on_node(&self.layout, layout::node(node)?, Path::new(program))?;
+        found
+            .map(|process| process.pid)
+            .with_context(|| format!("{program} does not run on {node}"))
     }
 
     /// The folder of the CoreDNS program.

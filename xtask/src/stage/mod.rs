@@ -13,7 +13,7 @@ pub(crate) use moves::{Move, migrate, migrate_command, migrate_with, migration, 
 pub(crate) use oracle::{Load, MESSAGE_BYTES, Oracle, broken_promise, summary};
 pub(crate) use processes::container_pid;
 pub(crate) use product::Product;
-pub(crate) use sample::{Sample, broker_api, broker_call, broker_queues, leftovers};
+pub(crate) use sample::{Sample, broker_api, broker_call, broker_queues, consumed_queue, leftovers};
 pub(crate) use single::Single;
 pub(crate) use watch::Watch;
 

@@ -215,8 +215,13 @@ fn replaced(text: &str, from: &str, to: &str) -> Result<String> {
     Ok(text.replace(from, to))
 }
 
-/// Whether the consumer behind a Service says that it consumes the queue of the same name. The broker's own count may be five seconds old.
+/// Whether the consumer behind a Service says that it consumes the queue of the same name.
 pub(super) fn consumes(cluster: &Cluster, stream: &str) -> Result<bool> {
+    Ok(consumed_queue(cluster, stream)? == Some(format!("orders.{stream}")))
+}
+
+/// The queue that the consumer behind a Service says it consumes. The broker's own count may be five seconds old.
+pub(crate) fn consumed_queue(cluster: &Cluster, stream: &str) -> Result<Option<String>> {
     let service = get(cluster, &["service", stream])?;
     let address = service["spec"]["clusterIP"]
         .as_str()
@@ -226,10 +231,10 @@ pub(super) fn consumes(cluster: &Cluster, stream: &str) -> Result<bool> {
     curl.arg(format!("http://{address}:8080/state?brief"));
     // Its Service may not know it yet.
     let Ok(printed) = capture(curl) else {
-        return Ok(false);
+        return Ok(None);
     };
     let state: serde_json::Value = serde_json::from_str(&printed).context("the sample printed no JSON")?;
-    Ok(state["queue"] == format!("orders.{stream}"))
+    Ok(state["queue"].as_str().map(str::to_owned))
 }
 
 /// Names of all queues.

@@ -2,13 +2,14 @@
 //!
 //! Success, first handoff: the source serves as if nothing had happened, the copy is gone, nothing of ours is
 //! left; or it begins again, where another attempt may succeed. Success, second handoff: the shadow serves, and another attempt begins with a new key.
-//! Failure: tried again until it is done. The source is released first, before anything is tidied up.
+//! Failure: tried again until it is done. The source is released first, before anything is tidied up. A target node that
+//! is gone is not waited for.
 
 use crate::api::Step;
 use crate::machine::observed::{KeySeen, PodSeen, QueueSeen};
 use crate::machine::proof::Expendable;
 use crate::machine::steps::fenced::Resumed;
-use crate::machine::steps::{blind, clean, fenced, overdue, single_active, wait};
+use crate::machine::steps::{blind, clean, fenced, out_of_reach, overdue, single_active, wait};
 use crate::machine::{Action, Cause, Decision, End, Next, Route, Scene, limits};
 use crate::names;
 use crate::wire::Claim;
@@ -100,6 +101,8 @@ fn copy_goes(scene: &Scene<'_>) -> Option<Decision> {
                 return Some(Decision::Run(Action::DeletePod(proof)));
             }
         }
+        // Its node is gone: kubelet ends it when it is back, and the agent does not start a container in it.
+        PodSeen::Present(_) if out_of_reach(scene) => {}
         PodSeen::Present(view) if view.key.as_deref() == Some(scene.leg.key.as_str()) => {
             return Some(wait(scene, format!("pod {} goes", scene.leg.to.pod)));
         }

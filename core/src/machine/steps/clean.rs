@@ -1,13 +1,15 @@
 //! Clean: nothing of ours is left.
 //!
-//! Success: the moved pod has worked off what came during the move; no hold queue, no port before the queue, no rule, no archive, no key; the migration is over.
-//! Failure: tried again until it is done; what is in the way is said.
+//! Success: the moved pod has worked off what came during the move; no hold queue, no port before the queue, no rule, no
+//! archive, no key; the migration is over.
+//! Failure: tried again until it is done; what is in the way is said. A target node that is gone is not waited for: its
+//! agent removes archive and key when it comes back.
 
 use crate::api::Reading;
 use crate::machine::observed::{PodSeen, QueueSeen, RuleSeen};
 use crate::machine::proof::{Emptied, Expendable};
 use crate::machine::steps::fenced::Reader;
-use crate::machine::steps::{blind, fenced, single_active, wait};
+use crate::machine::steps::{blind, fenced, out_of_reach, single_active, wait};
 use crate::machine::{Action, Decision, End, KeySeen, Scene};
 
 /// Decides.
@@ -69,6 +71,8 @@ fn disarm(scene: &Scene<'_>) -> Option<Decision> {
             format!("the rewriting rule cannot be read{}", blind(scene)),
         )),
         (RuleSeen::Absent, KeySeen::Known { .. }) => Some(Decision::Run(Action::ForgetKeys)),
+        // Its agent removes what belongs to ended migrations when it is back.
+        (RuleSeen::Absent, KeySeen::Unseen) if out_of_reach(scene) => None,
         (RuleSeen::Absent, KeySeen::Unseen) => Some(wait(
             scene,
             format!("the target node's agent does not answer{}", blind(scene)),

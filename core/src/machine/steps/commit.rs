@@ -3,7 +3,7 @@
 //! Success: from now on the old instance may only be deleted. On the route on which the source goes first, its verified
 //! archive on the target node is the truth from here on.
 //! Failure: before the write everything can be undone. What a parked instance cannot exclude by itself is checked
-//! here once more: it did not restart, and nobody consumes the primary queue.
+//! here once more: it did not restart, nobody consumes the primary queue, and nobody ends the copy.
 
 use crate::api::Step;
 use crate::machine::observed::QueueSeen;
@@ -12,6 +12,9 @@ use crate::machine::{Cause, Change, Decision, Route, Scene, limits};
 
 /// Decides.
 pub fn next(scene: &Scene<'_>) -> Decision {
+    if let Some(cause) = restore::copy_is_lost(scene) {
+        return Decision::RollBack(cause);
+    }
     if single_active::applies(scene) {
         return single_active::commit(scene);
     }

@@ -4,9 +4,9 @@
 //! undoes the move. After it only forward: a wish to cancel is too late. If the shadow ends before it was dumped
 //! for the second handoff, its memory is lost as in any crash, and the pod under the old name starts fresh.
 
-use k8s_openapi::jiff::SignedDuration;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
-use crate::api::{Leg, Step};
+use crate::api::{Intent, Leg, MigrationStatus, Step};
 use crate::machine::observed::PodSeen;
 use crate::machine::steps::single_active;
 use crate::machine::{Cause, Decision, Next, Scene, limits};
@@ -47,6 +47,14 @@ pub fn precedes_commit(step: Step) -> bool {
     }
 }
 
+/// Whether effects that keep failing are to be given up, since messages wait meanwhile: the instance has the stream back
+/// sooner than whatever is wrong is mended.
+pub fn is_out_of_patience(status: &MigrationStatus, now: Timestamp) -> bool {
+    let held = |intent: &&Intent| matches!(intent.step, Step::Checkpoint | Step::Transfer);
+    let intent = status.intent.as_ref().filter(held);
+    intent.is_some_and(|intent| now.duration_since(intent.since.0) > limits::PATIENCE)
+}
+
 fn source_guard(scene: &Scene<'_>) -> Option<Cause> {
     if scene.seen.cancel {
         return Some(Cause::new("Cancelled", "cancelled as asked; the source goes on"));
@@ -76,9 +84,13 @@ pub fn changed(leg: &Leg, seen: &PodSeen) -> Option<String> {
         PodSeen::Present(view) if Some(&view.uid) != leg.from.uid.as_ref() => {
             Some(format!("pod {pod} was replaced while it was being moved"))
         }
-        PodSeen::Present(view) if view.terminating => Some(format!(
-            "pod {pod} is being deleted by somebody else while it is being moved"
-        )),
+        PodSeen::Present(view) if view.terminating => Some(match &view.trouble {
+            Some(trouble) => format!("pod {pod} is being deleted while it is being moved: {trouble}"),
+            None => format!(
+                "pod {pod} is being deleted by somebody else while it is being moved: a rollout, a smaller number of \
+                 replicas, or a person"
+            ),
+        }),
         PodSeen::Present(view) if view.ended || view.restarts != leg.from.restarts => Some(format!(
             "the container of pod {pod} ended or restarted while it was being moved; its own logs say why"
         )),

@@ -21,7 +21,7 @@ pub mod transfer;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use crate::api::Step;
-use crate::machine::{Decision, Next, Scene, limits};
+use crate::machine::{Decision, KeySeen, Next, Scene, limits};
 
 /// What follows the present handoff's `step` on this route: its next step, the next handoff, or the end.
 fn after(step: Step, scene: &Scene<'_>) -> Next {
@@ -44,6 +44,11 @@ fn wait(scene: &Scene<'_>, reason: impl Into<String>) -> Decision {
 /// Whether the present step has lasted longer than `limit`.
 fn overdue(scene: &Scene<'_>, limit: SignedDuration) -> bool {
     scene.now.duration_since(scene.since) > limit
+}
+
+/// Whether the target node's agent has been silent for the whole of the present step, and too long to be waited for.
+fn out_of_reach(scene: &Scene<'_>) -> bool {
+    scene.seen.key == KeySeen::Unseen && overdue(scene, limits::SILENCE)
 }
 
 /// A point in time, saturating at the end of time.

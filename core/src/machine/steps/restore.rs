@@ -8,7 +8,7 @@
 use crate::api::Step;
 use crate::machine::observed::{KeySeen, PodSeen, QueueSeen};
 use crate::machine::steps::{after, blind, fenced, guard, overdue, single_active, wait};
-use crate::machine::{Action, Cause, Change, Decision, Next, Scene, limits};
+use crate::machine::{Action, Cause, Change, Decision, Next, Route, Scene, limits};
 use crate::wire::Claim;
 
 /// Decides.
@@ -19,6 +19,9 @@ pub fn next(scene: &Scene<'_>) -> Decision {
     } = &scene.seen.key
     {
         return failed(scene, reason);
+    }
+    if let Some(cause) = copy_is_lost(scene) {
+        return Decision::RollBack(cause);
     }
     match restored(scene) {
         Some((uid, micros)) if copy_is_connected(scene) => Decision::Advance(onwards(scene, uid, micros)),
@@ -62,6 +65,29 @@ fn restored(scene: &Scene<'_>) -> Option<(String, u64)> {
         },
     };
     (Some(pod_uid) == expected).then(|| (pod_uid.clone(), *micros))
+}
+
+/// The copy's pod has to go or has gone: it cannot take over. After the commit there is nobody to go back to.
+pub fn copy_is_lost(scene: &Scene<'_>) -> Option<Cause> {
+    if scene.leg.committed.is_some() || scene.route == Route::InPlace {
+        return None;
+    }
+    let why = match &scene.seen.to {
+        PodSeen::Gone => "somebody deleted it",
+        PodSeen::Present(view) if Some(&view.uid) != scene.leg.to.uid.as_ref() => "somebody replaced it",
+        PodSeen::Present(view) if view.terminating || view.ended => view
+            .trouble
+            .as_deref()
+            .unwrap_or("somebody deleted it or its node ended it"),
+        PodSeen::Present(_) | PodSeen::Unseen => return None,
+    };
+    Some(Cause::new(
+        "TargetRejected",
+        format!(
+            "pod {} on {} ended before it could take over: {why}",
+            scene.leg.to.pod, scene.leg.to.node
+        ),
+    ))
 }
 
 fn failed(scene: &Scene<'_>, reason: &str) -> Decision {

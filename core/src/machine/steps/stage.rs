@@ -84,10 +84,7 @@ fn second(scene: &Scene<'_>) -> Decision {
     let key = scene.leg.key.as_str();
     match &scene.seen.to {
         PodSeen::Unseen => wait(scene, "the re-created pod cannot be seen"),
-        PodSeen::Gone => wait(
-            scene,
-            format!("the StatefulSet re-creates pod {}", scene.leg.to.pod),
-        ),
+        PodSeen::Gone => wait(scene, recreation(scene)),
         PodSeen::Present(view) if view.key.as_deref() == Some(key) && !view.terminating && !view.ended => {
             claimed(scene, view)
         }
@@ -102,6 +99,18 @@ fn second(scene: &Scene<'_>) -> Decision {
             }
         }
     }
+}
+
+/// A StatefulSet that was made smaller meanwhile does not want the pod back; only its user knows what to do.
+fn recreation(scene: &Scene<'_>) -> String {
+    let (pod, shadow) = (&scene.leg.to.pod, &scene.leg.from.pod);
+    if !overdue(scene, limits::SILENCE) {
+        return format!("the StatefulSet re-creates pod {pod}");
+    }
+    format!(
+        "the StatefulSet does not re-create pod {pod}, and pod {shadow} serves in its place; if it has fewer replicas now, \
+         scale it up again, or delete pod {shadow} to give its memory up"
+    )
 }
 
 fn claimed(scene: &Scene<'_>, view: &PodView) -> Decision {
@@ -124,6 +133,9 @@ fn claimed(scene: &Scene<'_>, view: &PodView) -> Decision {
             ..
         } => Decision::RollBack(Cause::new("RestoreFailed", reason.clone())),
         KeySeen::Unseen | KeySeen::Unknown | KeySeen::Known { .. } => {
+            if let Some(cause) = no_room(scene, view) {
+                return Decision::RollBack(cause);
+            }
             let hint = view
                 .trouble
                 .as_deref()
@@ -147,6 +159,24 @@ fn rejected(view: &PodView) -> Option<Cause> {
         Cause::new(
             "TargetRejected",
             format!("the target pod ended before it was needed: {why}"),
+        )
+    })
+}
+
+/// The first handoff gives up; the second waits for room, since the shadow serves meanwhile.
+fn no_room(scene: &Scene<'_>, view: &PodView) -> Option<Cause> {
+    let late = scene.leg.number == 1 && view.unschedulable && overdue(scene, limits::UNSCHEDULABLE);
+    late.then(|| {
+        Cause::new(
+            "TargetRejected",
+            format!(
+                "node {} does not take pod {}: {}; make room there or choose another node",
+                scene.leg.to.node,
+                scene.leg.to.pod,
+                view.trouble
+                    .as_deref()
+                    .unwrap_or("the scheduler does not say why")
+            ),
         )
     })
 }

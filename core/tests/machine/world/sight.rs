@@ -136,6 +136,7 @@ impl World {
                 owner: pod.owner.clone(),
                 hashed: pod.hashed,
                 restarts: pod.restarts,
+                unschedulable: false,
                 trouble: None,
             })
         })

@@ -10,7 +10,7 @@ use nix::unistd::Pid;
 
 use super::{Bench, ended, exact_messages, nothing_left};
 use crate::cluster::{Cluster, wait_for};
-use crate::stage::{self, Load, Oracle, Sample, capture, get};
+use crate::stage::{self, Load, Oracle, Sample, Single, capture, get};
 
 const POD: &str = "orders-0";
 /// An undisturbed move takes about as long.
@@ -62,6 +62,88 @@ pub(super) fn controller(bench: &Bench) -> Result<()> {
     println!("     {}", stage::summary(&report));
     exact_messages(&report)?;
     nothing_left(cluster)
+}
+
+/// One move of every other kind at a time, and one kill that hits them all.
+const ROUNDS: u64 = 2;
+/// An undisturbed one of them takes about as long; four take twice that.
+const OTHER_MOMENTS: u64 = 5_000;
+
+/// Deployment, a pod that nobody owns, an application that knows nothing of us, and a move with the source first.
+pub(super) fn other_routes(bench: &Bench) -> Result<()> {
+    let cluster = &bench.cluster;
+    Sample::deploy(cluster, &[])?;
+    let singles = [Single::Deployment, Single::Pod, Single::Plain];
+    for single in singles {
+        single.deploy(cluster)?;
+    }
+    let streams = singles.map(Single::stream).into_iter().chain([POD]);
+    let load = Load {
+        rate: 25,
+        publishers: 1,
+        tail: 3,
+        size: stage::MESSAGE_BYTES,
+    };
+    let watched = streams
+        .map(|stream| Ok((stream, Oracle::start(cluster, &bench.product, stream, load)?)))
+        .collect::<Result<Vec<_>>>()?;
+    let mut doubted = Vec::new();
+    for round in 1..=ROUNDS {
+        doubted.extend(killed_once(bench, &singles, round)?);
+    }
+    for (stream, oracle) in watched {
+        let report = oracle.finish()?;
+        println!("     {stream}: {}", stage::summary(&report));
+        if !doubted.iter().any(|one| one == stream) {
+            exact_messages(&report).with_context(|| stream.to_owned())?;
+        }
+    }
+    nothing_left(cluster)?;
+    singles.into_iter().try_for_each(|single| single.remove(cluster))
+}
+
+/// Returns the streams whose verdict says that they may not be exact.
+fn killed_once(bench: &Bench, singles: &[Single], round: u64) -> Result<Vec<String>> {
+    let cluster = &bench.cluster;
+    let sequential = &["--strategy", "sequential"][..];
+    let mut moves = vec![(
+        POD,
+        POD.to_owned(),
+        Sample::incarnation(cluster, POD)?,
+        sequential,
+    )];
+    for single in singles {
+        let pod = single.pod(cluster)?;
+        let before = Sample::incarnation(cluster, &pod)?;
+        moves.push((single.stream(), pod, before, &[]));
+    }
+    for (_, pod, _, arguments) in &moves {
+        let target = Sample::other_node(cluster, pod)?;
+        let mut plugin = stage::migrate_command(cluster, &bench.product, pod, target)?;
+        plugin.args(*arguments).arg("--no-wait");
+        capture(plugin)?;
+    }
+    let moment = RandomState::new().hash_one(round) % OTHER_MOMENTS;
+    // A moment in the life of the moves, not the wait for an event.
+    std::thread::sleep(Duration::from_millis(moment));
+    kill_controller(cluster)?;
+    let mut doubted = Vec::new();
+    for (stream, pod, before, _) in moves {
+        let object = ended(cluster, &pod, Duration::from_secs(120))?;
+        let (phase, verdict) = (&object["status"]["phase"], &object["status"]["verdict"]);
+        println!("     killed after {moment} ms, {pod}: {phase}, {verdict}");
+        let single_active = object["status"]["plan"]["queue"]["hold"] == "SingleActive";
+        ensure!(
+            phase == "Completed" || (phase == "Failed" && Sample::incarnation(cluster, &pod)? == before),
+            "the move of {pod} ended {phase}, and it is not the pod of before: {}",
+            object["status"]["rollback"]
+        );
+        if verdict["exact"] == false {
+            ensure!(single_active, "the verdict on {pod} is {verdict}");
+            doubted.push(stream.to_owned());
+        }
+    }
+    Ok(doubted)
 }
 
 /// Kills the process, and removes its pod so that the next one starts without kubelet's growing back-off.

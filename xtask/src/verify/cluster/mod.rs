@@ -5,6 +5,7 @@ mod bystanders;
 mod cancel;
 mod concurrency;
 mod failures;
+mod faults;
 mod kills;
 mod live;
 mod polling;
@@ -80,6 +81,10 @@ const TESTS: &[(&str, Test)] = &[
         "bad input is answered within 5 s and changes nothing",
         refusals::all,
     ),
+    (
+        "what cannot be dumped is refused before anything is touched",
+        faults::undumpable::all,
+    ),
     ("several pods move at once", concurrency::different_pods),
     ("of many moves of one pod one is made", concurrency::one_pod),
     ("a cancelled move is undone or finishes", cancel::by_command),
@@ -109,8 +114,22 @@ const TESTS: &[(&str, Test)] = &[
         bystanders::untouched,
     ),
     (
+        "full disks and damaged archives cost nothing",
+        faults::storage::all,
+    ),
+    ("a copy that cannot start costs nothing", faults::target::all),
+    ("a node that falls silent costs nothing", faults::node::all),
+    (
+        "a source whose owner changes is left to Kubernetes",
+        faults::source::all,
+    ),
+    (
         "a controller killed at random moments loses nothing",
         kills::controller,
+    ),
+    (
+        "a controller killed on any other route loses nothing",
+        kills::other_routes,
     ),
     // The last one: it takes the product away.
     ("uninstall leaves the nodes as they were", removal::uninstall),

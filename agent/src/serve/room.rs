@@ -1,0 +1,48 @@
+//! How much an archive may take on this node: what its folder has left, and, as that is memory, what the node has left.
+
+use std::fs;
+use std::io;
+
+use nix::sys::statvfs::statvfs;
+
+use crate::layout::Layout;
+
+const MEMORY: &str = "/proc/meminfo";
+
+/// Bytes.
+pub(super) fn for_archives(layout: &Layout) -> io::Result<u64> {
+    let disk = statvfs(&layout.keys())?;
+    let left = disk.blocks_available() * disk.fragment_size();
+    let memory = available(&fs::read_to_string(MEMORY)?);
+    Ok(memory.map_or(left, |memory| left.min(memory)))
+}
+
+/// `MemAvailable:   12345 kB`
+fn available(meminfo: &str) -> Option<u64> {
+    let line = meminfo
+        .lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    Some(1024 * line.trim().trim_end_matches(" kB").parse::<u64>().ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_that_is_left_is_read_in_bytes() {
+        let text = "MemTotal:       24000000 kB\nMemFree:  1 kB\nMemAvailable:   2048 kB\n";
+        assert_eq!(available(text), Some(2 << 20));
+        assert_eq!(available("MemTotal: 1 kB\n"), None);
+    }
+
+    #[test]
+    fn room_is_what_the_folder_and_the_machine_have() {
+        let dir = tempfile::tempdir().unwrap();
+        let layout = Layout::below(dir.path());
+        fs::create_dir_all(layout.keys()).unwrap();
+        let room = for_archives(&layout).unwrap();
+        let memory = available(&fs::read_to_string(MEMORY).unwrap()).unwrap();
+        assert!(room > 0 && room <= memory * 2, "{room} of {memory}");
+    }
+}

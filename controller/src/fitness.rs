@@ -1,0 +1,89 @@
+//! What only the nodes can tell, asked before anything is touched: whether the processes can be dumped, and whether
+//! their memory has room on both nodes.
+
+use shadow_core::api::Plan;
+use shadow_core::machine::Cause;
+use shadow_core::wire::{Preflight, PreflightRequest};
+
+use crate::context::Context;
+use crate::error::ControllerError;
+
+/// Why the move would fail, if it would.
+pub(crate) async fn unfit(ctx: &Context, plan: &Plan) -> Result<Option<Cause>, ControllerError> {
+    let request = PreflightRequest {
+        pod: plan.source.clone(),
+        container: plan.container.clone(),
+    };
+    let found = known(ctx.agents.preflight(&plan.source_node, &request).await)?;
+    let Some(found) = found else { return Ok(None) };
+    if !found.obstacles.is_empty() {
+        return Ok(Some(undumpable(plan, &found)));
+    }
+    for node in [&plan.source_node, &plan.target_node] {
+        let room = known(ctx.agents.room(node).await)?;
+        if let Some(room) = room.filter(|room| *room < found.memory_bytes) {
+            return Ok(Some(no_room(plan, node, room, found.memory_bytes)));
+        }
+    }
+    Ok(None)
+}
+
+/// Agents of an earlier version do not know the question; the move itself finds out then.
+fn known<T>(answer: Result<T, ControllerError>) -> Result<Option<T>, ControllerError> {
+    match answer {
+        Ok(found) => Ok(Some(found)),
+        Err(ControllerError::Agent { problem, .. })
+            if problem.reason == "AgentAnswer" && problem.message.starts_with("404") =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn undumpable(plan: &Plan, found: &Preflight) -> Cause {
+    let (pod, obstacles) = (&plan.source.name, found.obstacles.join("; "));
+    Cause::new(
+        "CannotBeDumped",
+        format!("spec.sourcePod: pod {pod} cannot be dumped: {obstacles}"),
+    )
+}
+
+fn no_room(plan: &Plan, node: &str, room: u64, memory: u64) -> Cause {
+    let mega = |bytes: u64| bytes as f64 / 1e6;
+    Cause::new(
+        "DiskFull",
+        format!(
+            "node {node} has room for {:.1} MB in /run/shadow, which is memory, and the archive of pod {} takes about {:.1} MB; \
+             make room there or choose another node",
+            mega(room),
+            plan.source.name,
+            mega(memory)
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use shadow_core::wire::Problem;
+
+    use super::*;
+
+    fn answer(reason: &str, message: &str) -> Result<Option<()>, ControllerError> {
+        known(Err(ControllerError::Agent {
+            node: "node-a".into(),
+            problem: Problem {
+                reason: reason.into(),
+                message: message.into(),
+            },
+            transient: false,
+        }))
+    }
+
+    #[test]
+    fn an_agent_that_does_not_know_the_question_is_no_obstacle() {
+        assert!(matches!(answer("AgentAnswer", "404 Not Found: "), Ok(None)));
+        assert!(answer("UnknownKey", "404").is_err());
+        assert!(answer("AgentAnswer", "500 Internal Server Error: ").is_err());
+    }
+}

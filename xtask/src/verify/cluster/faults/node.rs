@@ -1,0 +1,71 @@
+//! What acts on a node goes away: the helper in the middle of a dump, or everything on the target.
+
+use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::super::Bench;
+use super::super::failures::agent_on;
+use super::stopped::{Stopped, cgroup};
+use super::{POD, SOON, Trial, Undone};
+use crate::cluster::wait_for;
+use crate::stage;
+
+pub(in super::super) fn all(bench: &Bench) -> Result<()> {
+    let trial = Trial::begin(bench)?;
+    helper_is_killed(&trial)?;
+    target_is_gone(&trial)?;
+    trial.exact()
+}
+
+/// Whatever becomes of the move, the source does not stay frozen.
+fn helper_is_killed(trial: &Trial<'_>) -> Result<()> {
+    let cluster = trial.cluster();
+    let (ordered, source_agent) = trial.order_and_hold()?;
+    let agent = agent_on(cluster, &ordered.source)?;
+    let helper = stage::container_pid(cluster, "shadow-system", &agent, "helper")?;
+    let source = stage::container_pid(cluster, "default", POD, "orders")?;
+    let freezer = cgroup(source, "freezer")?;
+    let frozen = || {
+        let v1 =
+            fs::read_to_string(freezer.join("freezer.state")).is_ok_and(|state| state.trim() == "FROZEN");
+        let v2 = fs::read_to_string(freezer.join("cgroup.events"))
+            .is_ok_and(|events| events.lines().any(|line| line == "frozen 1"));
+        v1 || v2
+    };
+    source_agent.go_on();
+    let end = Instant::now() + SOON;
+    // A dump takes less time than one turn of `wait_for`.
+    while !frozen() {
+        ensure!(Instant::now() < end, "the source was never frozen");
+        thread::sleep(Duration::from_micros(500));
+    }
+    kill(Pid::from_raw(helper), Signal::SIGKILL).context("kill the node helper")?;
+    wait_for("the source to go on", Duration::from_secs(15), || {
+        Ok((!frozen()).then_some(()))
+    })?;
+    let object = trial.ended(&ordered, "helper killed while the source was frozen")?;
+    let phase = object["status"]["phase"].as_str().unwrap_or_default();
+    ensure!(matches!(phase, "Completed" | "Failed"), "it ended {phase}");
+    Ok(())
+}
+
+/// Nobody on the node answers any more: the source goes on, and the move ends all the same.
+fn target_is_gone(trial: &Trial<'_>) -> Result<()> {
+    let cluster = trial.cluster();
+    let (ordered, source_agent) = trial.order_and_hold()?;
+    let node = Stopped::node(cluster, ordered.target)?;
+    source_agent.go_on();
+    let expected = Undone {
+        fault: "target node gone",
+        reason: "AgentUnreachable",
+        says: &[ordered.target, "does not answer"],
+    };
+    let outcome = trial.undone(&ordered, &expected);
+    node.go_on();
+    outcome
+}
