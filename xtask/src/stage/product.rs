@@ -49,6 +49,8 @@ impl Product {
             "default/orders-broker",
             "--allow",
             "default/plain-broker",
+            "--allow",
+            "default/polling-broker",
         ]);
         capture(plugin)?;
         wait_for(
