@@ -1,6 +1,7 @@
 //! Whether a connection lived through a span of time. What an application had applied and not yet acknowledged when
 //! its connection broke comes again: the broker promises delivery at least once, and a verdict has to say so.
 
+use lapin::options::{BasicGetOptions, BasicRejectOptions};
 use shadow_core::api::Witness;
 use shadow_core::machine::ConnectionSeen;
 
@@ -39,6 +40,34 @@ impl Broker {
                 "{what} was lost while the application finished what it held"
             ))
         }))
+    }
+
+    /// Whether no message of a classic queue came back when the application's connection ended, asked while nobody
+    /// consumes it: what comes back stands before what was never delivered, and is marked. So an application that closes
+    /// its connection when it has acknowledged everything is told from one that lost it. The message that is looked at goes
+    /// back to its place, marked from then on: to be asked once. After a broker's restart no mark can be trusted.
+    pub async fn nothing_came_back(&self, queue: &str, before: &Witness) -> Result<bool, BrokerError> {
+        if self.session() != before.session {
+            return Ok(false);
+        }
+        let first = self
+            .ask("look at the first message of", queue, |channel| async move {
+                let Some(message) = channel
+                    .basic_get(queue.into(), BasicGetOptions::default())
+                    .await?
+                else {
+                    return Ok(None);
+                };
+                let back = BasicRejectOptions { requeue: true };
+                channel.basic_reject(message.delivery.delivery_tag, back).await?;
+                Ok(Some(message.delivery.redelivered))
+            })
+            .await;
+        match first {
+            Ok(marked) => Ok(marked != Some(true)),
+            Err(BrokerError::NoSuchQueue { .. }) => Ok(true),
+            Err(error) => Err(error),
+        }
     }
 
     /// Whether somebody at this address is connected. A connection may show late, never too early.

@@ -1,7 +1,8 @@
 //! One look at the queues of a migration.
 
 use kube::ResourceExt;
-use shadow_core::api::{Fence, QueuePlan, StatefulMigration};
+use shadow_core::api::{Fence, QueuePlan, StatefulMigration, Witness};
+use shadow_core::machine::steps::hold;
 use shadow_core::machine::{ConnectionSeen, Observed, PortSeen, QueueSeen};
 use shadow_core::names;
 
@@ -92,7 +93,7 @@ pub(super) async fn look(
     }
     // After the queues: an application that is seen parked on the connection it had before has lost none.
     if let (true, Some(witness)) = (needs.has(Look::Connection), &leg.witness) {
-        found.connection = broker.still(witness).await?;
+        found.connection = connection(&broker, &plan.queue, fence, witness, &found).await?;
     }
     if needs.has(Look::Consumers) && !needs.has(Look::Primary) {
         found.primary = consumers(&broker, &plan.queue).await?.into();
@@ -113,6 +114,39 @@ pub(super) async fn look(
         }
     }
     Ok(found)
+}
+
+/// An application may close its connection in order: then nothing came back.
+async fn connection(
+    broker: &Broker,
+    queue: &QueuePlan,
+    fence: Option<&Fence>,
+    witness: &Witness,
+    found: &Queues,
+) -> Result<ConnectionSeen, BrokerError> {
+    let seen = broker.still(witness).await?;
+    let parked = hold::is_parked(found.hold, found.primary);
+    let lost = matches!(seen, ConnectionSeen::Lost(_));
+    if lost && parked && !queue.quorum && nothing_came_back(broker, &queue.queue, fence, witness).await? {
+        return Ok(ConnectionSeen::Held);
+    }
+    Ok(seen)
+}
+
+/// Of a fenced stream the backlog may have been read.
+async fn nothing_came_back(
+    broker: &Broker,
+    primary: &str,
+    fence: Option<&Fence>,
+    witness: &Witness,
+) -> Result<bool, BrokerError> {
+    if !broker.nothing_came_back(primary, witness).await? {
+        return Ok(false);
+    }
+    match fence.map(port::names) {
+        Some([backlog, _]) => broker.nothing_came_back(&backlog, witness).await,
+        None => Ok(true),
+    }
 }
 
 /// Backlog and mirror: for proofs, or who reads them.
