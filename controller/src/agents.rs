@@ -23,6 +23,8 @@ use crate::error::ControllerError;
 
 /// Calls that only look or note something.
 const QUICK: Duration = Duration::from_secs(4);
+/// One of many looks, beside which the source may wait to be let go.
+const LOOK: Duration = Duration::from_secs(2);
 /// Dump and transfer; the machine's own limits end earlier.
 const LONG: Duration = Duration::from_secs(130);
 
@@ -81,7 +83,7 @@ impl Agents {
 
     /// What the agent knows of a key; `None` when it does not know it.
     pub async fn report(&self, node: &str, key: &Key) -> Result<Option<KeyReport>, ControllerError> {
-        match self.get(node, format!("/v1/keys/{key}")).await {
+        match self.get_within(node, format!("/v1/keys/{key}"), LOOK).await {
             Ok(report) => Ok(Some(report)),
             Err(ControllerError::Agent { problem, .. }) if problem.reason == "UnknownKey" => Ok(None),
             Err(error) => Err(error),
@@ -226,11 +228,20 @@ impl Agents {
     }
 
     async fn get<T: DeserializeOwned>(&self, node: &str, path: String) -> Result<T, ControllerError> {
+        self.get_within(node, path, QUICK).await
+    }
+
+    async fn get_within<T: DeserializeOwned>(
+        &self,
+        node: &str,
+        path: String,
+        limit: Duration,
+    ) -> Result<T, ControllerError> {
         let call: Call<'_, ()> = Call {
             method: reqwest::Method::GET,
             path,
             body: None,
-            limit: QUICK,
+            limit,
         };
         self.call(node, call).await
     }

@@ -124,15 +124,28 @@ fn run_restore(call: &Invocation, images: &Path, work: &Path, id: &str) -> Resul
         return Ok(());
     }
     let said = call.log.as_deref().and_then(runc::last_error).unwrap_or_default();
-    let message = format!(
-        "{status} ({said}); CRIU says: {}",
-        criu_errors(&work.join("restore.log"))
-    );
+    let criu = criu_errors(&work.join("restore.log"));
+    let hint = hint(&said, &criu);
+    let message = format!("{status} ({said}); CRIU says: {criu}{hint}");
     Err(NodeError::Program {
         program: "runc restore".to_owned(),
         message,
     }
     .into())
+}
+
+/// What usually is behind it when something was killed: CRIU itself only sees that it happened.
+fn hint(said: &str, criu: &str) -> &'static str {
+    let killed = [said, criu].iter().any(|text| {
+        text.contains("killed by signal 9")
+            || text.contains("signal: killed")
+            || text.contains("out of memory")
+    });
+    if killed {
+        "; it was killed: the pod's memory limit may be too small for what was dumped"
+    } else {
+        ""
+    }
 }
 
 fn remove(call: &Invocation, id: &str) -> Result<(), RestoreError> {

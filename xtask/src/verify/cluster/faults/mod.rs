@@ -180,8 +180,22 @@ fn nodes_ready(cluster: &Cluster) -> Result<()> {
     wait_for("both nodes to be ready for restores", SOON, || {
         let nodes = get(cluster, &["nodes", "--selector=migration.ms2m.io/ready=true"])?;
         let ready = nodes["items"].as_array().map_or(0, Vec::len);
-        Ok((ready == Cluster::node_names().len()).then_some(()))
+        Ok((ready == Cluster::node_names().len() && agents_ready(cluster)?).then_some(()))
     })
+}
+
+/// Agents and their helpers; what is known of a node outlives its helper for half a minute.
+fn agents_ready(cluster: &Cluster) -> Result<bool> {
+    let selector = "--selector=app.kubernetes.io/name=shadow-agent";
+    let pods = get(cluster, &["pods", "--namespace=shadow-system", selector])?;
+    let pods = pods["items"].as_array().into_iter().flatten();
+    let mut containers = pods.flat_map(|pod| {
+        pod["status"]["containerStatuses"]
+            .as_array()
+            .into_iter()
+            .flatten()
+    });
+    Ok(containers.all(|container| container["ready"] == true))
 }
 
 /// Asks the API server to evict a pod, as a drain does.
