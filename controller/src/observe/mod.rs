@@ -11,7 +11,7 @@ mod stopping;
 
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use kube::{Api, ResourceExt};
-use shadow_core::api::{Leg, Plan, StatefulMigration, Step};
+use shadow_core::api::{Leg, Plan, RestoreBackend, StatefulMigration, Step};
 use shadow_core::machine::{KeySeen, Observed, PodSeen, Route, RuleSeen};
 use shadow_core::names;
 
@@ -43,7 +43,8 @@ enum Look {
 struct Needs(&'static [Look]);
 
 impl Needs {
-    fn of(step: Step, leg: u8, route: Route) -> Self {
+    fn of(step: Step, leg: u8, plan: &Plan) -> Self {
+        let route = Route::of(plan);
         use Look::{
             Afterlife, Connection, Consumers, From, FromControl, Hold, Key, Leftovers, Primary, Rule, To,
             ToControl, Traffic,
@@ -54,7 +55,10 @@ impl Needs {
             (Step::Stage, _) => &[From, To, Key],
             (Step::Hold, _) => &[From, Primary, Hold, FromControl, Connection],
             (Step::Checkpoint | Step::Transfer, _) => &[From],
-            (Step::Restore, _) if route == Route::InPlace => &[From, To, Hold, Key],
+            // Whose node's agent knows nothing of the restore, or whose pod is not known yet.
+            (Step::Restore, _) if plan.restore == RestoreBackend::Image || route == Route::InPlace => {
+                &[From, To, Hold, Key]
+            }
             (Step::Restore, _) => &[From, Hold, Key],
             (Step::Commit, _) => &[From, Consumers, Hold],
             (Step::Exclude, _) if route == Route::Adopted => &[From, To, Consumers, Afterlife],
@@ -91,7 +95,7 @@ pub async fn observe(
     leg: &Leg,
     step: Step,
 ) -> Observed {
-    let needs = Needs::of(step, leg.number, Route::of(plan));
+    let needs = Needs::of(step, leg.number, plan);
     let cancel = migration.spec.cancel || migration.metadata.deletion_timestamp.is_some();
     let mut seen = Observed {
         cancel,

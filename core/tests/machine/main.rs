@@ -13,10 +13,10 @@ mod world;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use shadow_core::api::{
-    HoldKind, MigrationStatus, MigrationStrategy, Owner, OwnerKind, Phase, Plan, QueuePlan,
+    HoldKind, MigrationStatus, MigrationStrategy, Owner, OwnerKind, Phase, Plan, QueuePlan, RestoreBackend,
     StatefulMigrationSpec, Step, TransferMode,
 };
-use shadow_core::machine::{Decision, End, limits, next_step, record};
+use shadow_core::machine::{Change, Decision, End, Next, limits, next_step, record};
 use shadow_core::wire::{CheckpointBackend, PodRef};
 use world::{Faults, Memory, OWNER, REPLACEMENT, SHADOW, SOURCE, UID, World};
 
@@ -52,9 +52,13 @@ enum Mover {
     SingleActive,
     SingleActiveSequential,
     SingleActiveDeployment,
+    /// The container runtime restores it from an image.
+    DeploymentByImage,
+    BareByImage,
+    SingleActiveDeploymentByImage,
 }
 
-const ALL: [Mover; 7] = [
+const ALL: [Mover; 10] = [
     Mover::StatefulSet,
     Mover::Sequential,
     Mover::Deployment,
@@ -62,15 +66,39 @@ const ALL: [Mover; 7] = [
     Mover::SingleActive,
     Mover::SingleActiveSequential,
     Mover::SingleActiveDeployment,
+    Mover::DeploymentByImage,
+    Mover::BareByImage,
+    Mover::SingleActiveDeploymentByImage,
 ];
 
 impl Mover {
     fn hold(self) -> HoldKind {
         match self {
-            Self::SingleActive | Self::SingleActiveSequential | Self::SingleActiveDeployment => {
-                HoldKind::SingleActive
+            Self::SingleActive
+            | Self::SingleActiveSequential
+            | Self::SingleActiveDeployment
+            | Self::SingleActiveDeploymentByImage => HoldKind::SingleActive,
+            Self::StatefulSet
+            | Self::Sequential
+            | Self::Deployment
+            | Self::Bare
+            | Self::DeploymentByImage
+            | Self::BareByImage => HoldKind::Park,
+        }
+    }
+
+    fn restore(self) -> RestoreBackend {
+        match self {
+            Self::DeploymentByImage | Self::BareByImage | Self::SingleActiveDeploymentByImage => {
+                RestoreBackend::Image
             }
-            Self::StatefulSet | Self::Sequential | Self::Deployment | Self::Bare => HoldKind::Park,
+            Self::StatefulSet
+            | Self::Sequential
+            | Self::Deployment
+            | Self::Bare
+            | Self::SingleActive
+            | Self::SingleActiveSequential
+            | Self::SingleActiveDeployment => RestoreBackend::RuntimeClass,
         }
     }
 
@@ -79,8 +107,11 @@ impl Mover {
             Self::StatefulSet | Self::Sequential | Self::SingleActive | Self::SingleActiveSequential => {
                 OwnerKind::StatefulSet
             }
-            Self::Deployment | Self::SingleActiveDeployment => OwnerKind::ReplicaSet,
-            Self::Bare => return None,
+            Self::Deployment
+            | Self::SingleActiveDeployment
+            | Self::DeploymentByImage
+            | Self::SingleActiveDeploymentByImage => OwnerKind::ReplicaSet,
+            Self::Bare | Self::BareByImage => return None,
         };
         Some(Owner {
             kind,
@@ -103,7 +134,10 @@ fn plan(mover: Mover) -> Plan {
             | Mover::Deployment
             | Mover::Bare
             | Mover::SingleActive
-            | Mover::SingleActiveDeployment => MigrationStrategy::ShadowPod,
+            | Mover::SingleActiveDeployment
+            | Mover::DeploymentByImage
+            | Mover::BareByImage
+            | Mover::SingleActiveDeploymentByImage => MigrationStrategy::ShadowPod,
         },
         because: "test".into(),
         source: PodRef {
@@ -124,6 +158,7 @@ fn plan(mover: Mover) -> Plan {
         },
         checkpoint_backend: CheckpointBackend::Runtime,
         transfer: TransferMode::Direct,
+        restore: mover.restore(),
     }
 }
 
@@ -167,6 +202,7 @@ fn drive(script: &Script) -> Ended {
                 record::absorb(&mut status, outcome, now);
             }
             Decision::Advance(next) => {
+                check_commit(&world, &status, &next);
                 record::advance(&mut status, &next, UID, now).unwrap();
                 if next.recorded {
                     saved = status.clone();
@@ -191,6 +227,16 @@ fn drive(script: &Script) -> Ended {
         "no end; last status: {:#?} {:#?} {:#?}",
         status.intent, status.steps, status.rollback
     )
+}
+
+/// What is committed is never set back to its checkpoint.
+fn check_commit(world: &World, status: &MigrationStatus, next: &Next) {
+    let key = status.legs.last().map(|leg| &leg.key);
+    let offered = key.is_some_and(|key| world.offers_image(key));
+    assert!(
+        next.change != Change::Committed || !offered,
+        "committed, and could be set back to its checkpoint"
+    );
 }
 
 /// Nothing is left behind, and the verdict says what was seen.
@@ -342,7 +388,7 @@ fn a_restore_that_keeps_failing_after_the_source_went_asks_a_person() {
 fn a_failed_first_restore_leaves_the_source_as_it_was() {
     let faults = Faults {
         failing_restores: 1,
-        deaf: false,
+        ..Faults::default()
     };
     let Ended { world, status } = drive(&Script { faults, ..in_turn() });
     assert_eq!(status.phase, Phase::Failed);
@@ -351,11 +397,51 @@ fn a_failed_first_restore_leaves_the_source_as_it_was() {
     assert_eq!(world.pods[SOURCE].uid, "source");
 }
 
+/// A copy that could be set back to its checkpoint later must not become the truth.
+#[test]
+fn a_registry_that_keeps_the_image_undoes_the_move() {
+    for mover in [
+        Mover::BareByImage,
+        Mover::DeploymentByImage,
+        Mover::SingleActiveDeploymentByImage,
+    ] {
+        let faults = Faults {
+            keeps_images: true,
+            ..Faults::default()
+        };
+        let Ended { world, status } = drive(&Script {
+            faults,
+            mover,
+            ..in_turn()
+        });
+        assert_eq!(status.rollback.unwrap().reason, "ImageStays", "{mover:?}");
+        assert_eq!(serving(&world, SOURCE), Some(Memory::Moved), "{mover:?}");
+        assert_eq!(world.pods.len(), 1, "{mover:?}: {:?}", world.pods);
+    }
+}
+
+#[test]
+fn a_failed_restore_by_image_leaves_the_source_as_it_was() {
+    let faults = Faults {
+        failing_restores: 1,
+        ..Faults::default()
+    };
+    let mover = Mover::BareByImage;
+    let Ended { world, status } = drive(&Script {
+        faults,
+        mover,
+        ..in_turn()
+    });
+    assert_eq!(status.rollback.unwrap().reason, "RestoreFailed");
+    assert_eq!(serving(&world, SOURCE), Some(Memory::Moved));
+    assert_eq!(world.pods.len(), 1, "{:?}", world.pods);
+}
+
 #[test]
 fn a_deaf_application_is_named_and_left_alone() {
     let faults = Faults {
-        failing_restores: 0,
         deaf: true,
+        ..Faults::default()
     };
     let Ended { world, status } = drive(&Script { faults, ..in_turn() });
     assert_eq!(status.rollback.unwrap().reason, "ControlUnread");
@@ -426,7 +512,7 @@ proptest! {
         choices in prop::collection::vec(0usize..60, 40..80),
         failing_restores in 0u32..4,
     ) {
-        let faults = Faults { failing_restores, deaf: false };
+        let faults = Faults { failing_restores, deaf: false, ..Faults::default() };
         let ended = drive(&Script { choices, faults, ..Script::default() });
         prop_assert_eq!(serving(&ended.world, SOURCE), Some(Memory::Moved));
     }
