@@ -5,19 +5,24 @@
 //! ends. What its own template says is kept in an annotation: [`give_back`] undoes [`await_image`], so that the next move
 //! copies the pod as its template has it.
 
-use k8s_openapi::api::core::v1::{Container, LocalObjectReference, Pod};
+use k8s_openapi::api::core::v1::{Container, ContainerRestartRule, LocalObjectReference, Pod};
 use serde::{Deserialize, Serialize};
 
 use crate::names;
 
 /// What the template says where a checkpoint image took over.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct OwnFields {
     container: String,
     image: Option<String>,
     image_pull_policy: Option<String>,
     restart_policy: Option<String>,
+    /// Of the container itself, which may restart although its pod does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    container_restart_policy: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    container_restart_rules: Option<Vec<ContainerRestartRule>>,
     /// The pull secret that was added.
     pull_secret: Option<String>,
 }
@@ -46,6 +51,8 @@ pub fn await_image(pod: &mut Pod, container: &str, awaited: &str, secret: Option
         image: moved.image.replace(awaited.to_owned()),
         image_pull_policy: moved.image_pull_policy.replace("Always".to_owned()),
         restart_policy,
+        container_restart_policy: moved.restart_policy.take(),
+        container_restart_rules: moved.restart_policy_rules.take(),
         pull_secret: pull_secret.map(str::to_owned),
     };
     if let Ok(json) = serde_json::to_string(&own) {
@@ -73,6 +80,8 @@ pub fn give_back(pod: &mut Pod) {
     if let Some(moved) = named(&mut spec.containers, &own.container) {
         moved.image = own.image;
         moved.image_pull_policy = own.image_pull_policy;
+        moved.restart_policy = own.container_restart_policy;
+        moved.restart_policy_rules = own.container_restart_rules;
     }
 }
 

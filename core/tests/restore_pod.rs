@@ -341,9 +341,26 @@ mod by_image {
     }
 
     #[test]
+    fn a_container_that_may_restart_by_itself_may_not_any_more() {
+        let mut pod = source();
+        let container = &mut pod.spec.as_mut().unwrap().containers[0];
+        container.restart_policy = Some("Always".to_owned());
+        container.restart_policy_rules = Some(vec![
+            serde_json::from_value(json!({"action": "Restart"})).unwrap(),
+        ]);
+        await_image(&mut pod, "orders", AWAITED, None);
+        let container = &pod.spec.as_ref().unwrap().containers[0];
+        assert_eq!(
+            (&container.restart_policy, &container.restart_policy_rules),
+            (&None, &None)
+        );
+    }
+
+    #[test]
     fn giving_back_undoes_waiting() {
         for secret in [None, Some("pull")] {
             let mut before = successor_of(&source(), "orders-0-moved", &key(), CAUSE, "orders", "node-b");
+            before.spec.as_mut().unwrap().containers[0].restart_policy = Some("Always".to_owned());
             let mut after = before.clone();
             await_image(&mut after, "orders", AWAITED, secret);
             assert_ne!(after, before);
