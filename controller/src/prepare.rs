@@ -6,7 +6,8 @@ use k8s_openapi::api::core::v1::{Node, PersistentVolume, PersistentVolumeClaim, 
 use kube::api::ListParams;
 use kube::{Api, ResourceExt};
 use shadow_core::api::{
-    Handoff, HoldKind, MigrationStrategy, Owner, OwnerKind, Plan, QueuePlan, StatefulMigration,
+    Handoff, HoldKind, MigrationStrategy, Owner, OwnerKind, Plan, QueuePlan, RestoreBackend,
+    StatefulMigration, TransferMode,
 };
 use shadow_core::machine::Cause;
 use shadow_core::names::{self, Key};
@@ -94,8 +95,9 @@ fn plan(
         return refused("Refused", "spec.targetNode and spec.containerName must be known");
     };
     let view = observe::pod_view(pod, &container);
+    let restore = spec.restore_backend.unwrap_or_default();
     let because = format!(
-        "{}; queue {} is {}",
+        "{}; queue {} is {}{}",
         choice.because,
         queue.queue,
         match (queue.hold, queue.quorum) {
@@ -105,6 +107,12 @@ fn plan(
                 "a classic queue, and the source goes on with a copy of the stream, as asked (spec.handoff: Live)",
             (HoldKind::Park, true) => "a quorum queue, and the application is parked by control messages",
             (HoldKind::Park, false) => "a classic queue, and the application is parked by control messages",
+        },
+        match restore {
+            RestoreBackend::Image =>
+                "; the container runtime restores the copy from a checkpoint image, which its spec goes on naming, and the copy \
+                 never restarts",
+            RestoreBackend::RuntimeClass => "",
         }
     );
     let plan = Plan {
@@ -125,7 +133,11 @@ fn plan(
         }),
         queue,
         checkpoint_backend: spec.checkpoint_backend.unwrap_or_default(),
-        transfer: spec.transfer_mode.unwrap_or_default(),
+        transfer: match restore {
+            RestoreBackend::Image => TransferMode::Registry,
+            RestoreBackend::RuntimeClass => spec.transfer_mode.unwrap_or_default(),
+        },
+        restore,
     };
     Prepared::Planned(Box::new(plan), view.restarts)
 }

@@ -12,12 +12,14 @@
 //! - [`turns`]: which migrations may be under way at the same time
 //! - [`compat`]: whether a process dumped on one node can be restored on another
 //! - [`restore_pod`]: pods that restore a container
+//! - [`image_pod`]: pods that a container runtime restores from a checkpoint image
 //! - [`workload`], [`strategy`]: what owns a pod, and which way of moving it fits
 //! - [`machine`]: the step function that decides what happens next
 #![forbid(unsafe_code)]
 
 pub mod api;
 pub mod compat;
+pub mod image_pod;
 pub mod machine;
 pub mod names;
 pub mod repository;

@@ -7,6 +7,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::repository::Repository;
+
 /// API group of the custom resources and prefix of all labels and annotations.
 pub const GROUP: &str = "migration.ms2m.io";
 /// Namespace that our own parts run in.
@@ -38,6 +40,9 @@ pub const RESTORE_KEY: &str = "migration.ms2m.io/restore";
 pub const RESTORE_CONTAINER: &str = "migration.ms2m.io/restore-container";
 /// Annotation on a pod: name of the StatefulMigration (same namespace) that announced it.
 pub const MIGRATION: &str = "migration.ms2m.io/migration";
+/// Annotation on a pod that was restored from a checkpoint image: what its own template says in the fields that this
+/// took, as JSON.
+pub const OWN_FIELDS: &str = "migration.ms2m.io/own-fields";
 /// Annotation on a dry-run pod: the controller proves that the rewriting rule is in force.
 pub const RULE_PROBE: &str = "migration.ms2m.io/rule-probe";
 /// Label on pods that we created ourselves: the UID of the migration.
@@ -206,6 +211,11 @@ pub fn checkpoint_tag(namespace: &str, key: &Key) -> String {
     }
 }
 
+/// Image of a container that waits for its checkpoint image: no image ever gets this tag.
+pub fn awaited_image(repository: &Repository, key: &Key) -> String {
+    format!("{repository}:awaits-{key}")
+}
+
 /// DNS name in the certificate of the agent on `node`.
 pub fn agent_identity(node: &str) -> String {
     format!("{node}.agent.{SYSTEM_NAMESPACE}.shadow")
@@ -269,6 +279,18 @@ mod tests {
             );
             assert!(tag.starts_with(|c: char| c.is_ascii_alphanumeric()), "{tag}");
         }
+    }
+
+    #[test]
+    fn nobody_pushes_under_the_tag_that_is_waited_for() {
+        let key = Key::parse(&"k".repeat(80)).unwrap();
+        let repository = Repository::parse("registry.example.org:5000/a").unwrap();
+        let awaited = awaited_image(&repository, &key);
+        let tag = awaited.strip_prefix("registry.example.org:5000/a:").unwrap();
+        assert!(tag.len() <= 128);
+        // Tags of checkpoints end alike, but what comes before the key is a namespace and a dot.
+        assert_ne!(tag, checkpoint_tag("awaits", &key));
+        assert_ne!(tag, checkpoint_tag("", &key));
     }
 
     #[test]

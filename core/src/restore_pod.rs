@@ -13,6 +13,7 @@ use k8s_openapi::api::core::v1::{
 };
 use kube::core::ObjectMeta;
 
+use crate::image_pod;
 use crate::names::{self, Key};
 
 /// Prefix of the volume that admission adds for the service account's token.
@@ -95,6 +96,9 @@ pub fn template_hashes(source: &Pod) -> BTreeMap<String, String> {
 
 /// The source's own pod under another name and without an owner, as it was before anybody added to it.
 fn copy_of(source: &Pod, name: &str) -> Pod {
+    let mut source = source.clone();
+    image_pod::give_back(&mut source);
+    let source = &source;
     let mut spec = source.spec.clone().map(fresh);
     if let (Some(spec), true) = (spec.as_mut(), was_announced(source)) {
         let node = source.spec.as_ref().and_then(|spec| spec.node_name.as_deref());

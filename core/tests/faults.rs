@@ -111,6 +111,7 @@ fn plan(kind: Kind) -> Plan {
         },
         checkpoint_backend: CheckpointBackend::Runtime,
         transfer: TransferMode::Direct,
+        restore: RestoreBackend::RuntimeClass,
     }
 }
 

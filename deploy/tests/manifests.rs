@@ -140,6 +140,7 @@ fn names_are_those_of_core() {
         names::RESTORE_KEY,
         names::RESTORE_CONTAINER,
         names::MIGRATION,
+        names::OWN_FIELDS,
         names::RULE_PROBE,
     ];
     for policy in ["shadow-reserved-pods", "shadow-reserved-templates"] {

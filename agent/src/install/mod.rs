@@ -24,7 +24,14 @@ const WRAPPER: &str = "shadow-runc";
 const CRIU_SETTINGS: &str = "/etc/criu/runc.conf";
 /// Our mark: a file without it is not ours to remove.
 const MARK: &str = "# written by kubectl-shadow\n";
-const CRIU_LINES: [&str; 3] = ["tcp-close", "skip-in-flight", "network-lock skip"];
+/// The last one is for restores that the container runtime makes itself, from a checkpoint image: the copy belongs into the
+/// cgroup of its own pod. The option is understood with an equals sign only.
+const CRIU_LINES: [&str; 4] = [
+    "tcp-close",
+    "skip-in-flight",
+    "network-lock skip",
+    "manage-cgroups=ignore",
+];
 
 /// Container runtimes that we know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,14 +189,17 @@ fn link_runc(configured: Option<&Path>) -> Result<(), InstallError> {
 /// Dump and restore must agree on what happens to TCP connections, and runc has no option for it.
 fn criu_settings() -> Result<(), InstallError> {
     let path = Path::new(CRIU_SETTINGS);
+    let ours = format!("{MARK}{}\n", CRIU_LINES.join("\n"));
     match fs::read_to_string(path) {
+        Ok(text) if text == ours => Ok(()),
+        // Of an earlier version.
+        Ok(text) if text.starts_with(MARK) => files::place(path, ours.as_bytes(), 0o644),
         Ok(text) if text.lines().any(|line| line.trim() == CRIU_LINES[0]) => Ok(()),
         Ok(_) => Err(InstallError::Unfit(format!(
             "{CRIU_SETTINGS} exists without {CRIU_LINES:?}; add these lines"
         ))),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let text = format!("{MARK}{}\n", CRIU_LINES.join("\n"));
-            files::place(path, text.as_bytes(), 0o644)
+            files::place(path, ours.as_bytes(), 0o644)
         }
         Err(error) => Err(InstallError::at("read", path)(error)),
     }

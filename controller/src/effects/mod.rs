@@ -1,6 +1,7 @@
 //! Performs what the machine decided, one file for each outside system. Every effect is idempotent: done twice it is
 //! done once, found done it is adopted.
 
+mod image;
 mod link;
 mod node;
 mod pods;
@@ -61,6 +62,7 @@ pub async fn perform(
         Action::DropControl { pod } => stream::drop_control(ctx, subject, &pod).await.map(done),
         Action::Checkpoint { pod } => node::checkpoint(ctx, subject, pod).await,
         Action::Fetch { checkpoint } => node::fetch(ctx, subject, &checkpoint).await,
+        Action::WithdrawImage => image::withdraw(ctx, subject).await,
         Action::RetryRestore { key, pod } => node::announce(ctx, subject, &key, &pod)
             .await
             .map(|()| Outcome::RestoreRetried),

@@ -1,18 +1,12 @@
 //! Effects on nodes, through their agents.
 
-use std::time::Instant;
-
-use shadow_core::api::{Plan, TransferMode};
+use shadow_core::api::{Plan, RestoreBackend, TransferMode};
 use shadow_core::machine::proof::Expendable;
 use shadow_core::machine::{Outcome, Route, limits};
 use shadow_core::names::Key;
-use shadow_core::repository::Repository;
-use shadow_core::wire::{
-    Abort, Announcement, CheckpointRequest, Checkpointed, DiscardRequest, Discarded, Ending, KillRequest,
-    PodRef, PullRequest, PushRequest, RegistryAccess, Transferred,
-};
+use shadow_core::wire::{Abort, Announcement, CheckpointRequest, Checkpointed, Ending, KillRequest, PodRef};
 
-use super::Subject;
+use super::{Subject, image};
 use crate::context::Context;
 use crate::error::ControllerError;
 use crate::report;
@@ -70,9 +64,14 @@ pub(super) async fn fetch(
     subject: Subject<'_>,
     checkpoint: &Checkpointed,
 ) -> Result<Outcome, ControllerError> {
-    match subject.plan.transfer {
-        TransferMode::Direct => fetch_directly(ctx, subject, checkpoint).await,
-        TransferMode::Registry => fetch_through_registry(ctx, subject, checkpoint).await,
+    match (subject.plan.restore, subject.plan.transfer) {
+        (RestoreBackend::Image, _) => image::offer(ctx, subject).await,
+        (RestoreBackend::RuntimeClass, TransferMode::Direct) => {
+            fetch_directly(ctx, subject, checkpoint).await
+        }
+        (RestoreBackend::RuntimeClass, TransferMode::Registry) => {
+            image::fetch(ctx, subject, checkpoint).await
+        }
     }
 }
 
@@ -86,85 +85,6 @@ async fn fetch_directly(
         .fetch(&leg.to.node, &leg.from.node, &leg.key, checkpoint)
         .await
         .map(Outcome::Transferred)
-}
-
-/// Brings the archive to the target through the registry of the spec: the source's agent pushes it, the target's pulls
-/// it by digest. Done again, both tell what they did.
-async fn fetch_through_registry(
-    ctx: &Context,
-    subject: Subject<'_>,
-    checkpoint: &Checkpointed,
-) -> Result<Outcome, ControllerError> {
-    let leg = subject.leg;
-    let begun = Instant::now();
-    let (repository, access) = registry(ctx, subject).await?;
-    let push = PushRequest {
-        repository: repository.clone(),
-        access: access.clone(),
-    };
-    let pushed = ctx.agents.push(&leg.from.node, &leg.key, &push).await?;
-    tracing::info!(key = %leg.key, reference = pushed.reference, bytes = pushed.bytes, "archive is in the registry");
-    let pull = PullRequest {
-        repository,
-        access,
-        image: pushed.image,
-        digest: checkpoint.digest.clone(),
-        bytes: checkpoint.bytes,
-    };
-    let pulled = ctx.agents.pull(&leg.to.node, &leg.key, &pull).await?;
-    Ok(Outcome::Transferred(Transferred {
-        wire_bytes: pulled.wire_bytes,
-        total_micros: u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX),
-    }))
-}
-
-/// Deletes the images of all attempts from the registry, unless the spec asks to keep them. What stays there is said in
-/// the notes, for the migration's verdict or events; it is no error, since nothing of the move depends on it.
-///
-/// The agent that pushed an image does it, since it finishes a push that is under way first; the target's does it if
-/// that node is gone.
-async fn discard_images(ctx: &Context, subject: Subject<'_>) -> Result<Vec<String>, ControllerError> {
-    let Subject { plan, migration, .. } = subject;
-    if migration.spec.keep_checkpoint_image == Some(true) {
-        return Ok(Vec::new());
-    }
-    let (repository, access) = registry(ctx, subject).await?;
-    let body = DiscardRequest {
-        namespace: plan.source.namespace.clone(),
-        repository,
-        access,
-    };
-    let mut notes = Vec::new();
-    for leg in migration.status.iter().flat_map(|status| &status.legs) {
-        let discarded = match ctx.agents.discard(&leg.from.node, &leg.key, &body).await {
-            Err(ControllerError::AgentUnreachable { .. }) => {
-                ctx.agents.discard(&plan.target_node, &leg.key, &body).await
-            }
-            answered => answered,
-        };
-        match discarded {
-            Ok(Discarded::Deleted | Discarded::Absent) => {}
-            Ok(Discarded::Kept { why }) => notes.push(why),
-            // The agent has tried for as long as makes sense.
-            Err(error) => notes.push(error.to_string()),
-        }
-    }
-    Ok(notes)
-}
-
-/// Where checkpoint images of this migration go, and how.
-async fn registry(
-    ctx: &Context,
-    subject: Subject<'_>,
-) -> Result<(Repository, RegistryAccess), ControllerError> {
-    let spec = &subject.migration.spec;
-    let text = spec.checkpoint_image_repository.as_deref().unwrap_or_default();
-    let repository =
-        Repository::parse(text).map_err(|error| ControllerError::Repository(error.to_string()))?;
-    let namespace = &subject.plan.source.namespace;
-    let secret = spec.checkpoint_image_secret_ref.as_deref();
-    let access = crate::registry::access(&ctx.client, namespace, secret, &repository).await?;
-    Ok((repository, access))
 }
 
 pub(super) async fn kill(
@@ -223,22 +143,11 @@ pub(super) async fn abort(
         .map(drop)
 }
 
-/// What may have stayed in the registry. A Secret that is gone or forbidden by now must not keep a move from its end.
-async fn kept_images(ctx: &Context, subject: Subject<'_>) -> Result<Vec<String>, ControllerError> {
-    match discard_images(ctx, subject).await {
-        Err(error) if !error.is_transient() => Ok(vec![format!(
-            "the checkpoint image could not be deleted and may still be in the registry; it holds the memory of the \
-             process, delete it there: {error}"
-        )]),
-        other => other,
-    }
-}
-
 /// Removes the keys of all attempts from both nodes, and that of the second handoff, which was announced early.
 pub(super) async fn forget(ctx: &Context, subject: Subject<'_>) -> Result<(), ControllerError> {
     let Subject { plan, migration, .. } = subject;
     if plan.transfer == TransferMode::Registry {
-        for note in kept_images(ctx, subject).await? {
+        for note in image::kept(ctx, subject).await? {
             report::announce(ctx, migration, false, "ImageKept", &note).await;
         }
     }

@@ -4,13 +4,14 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::{Api, ResourceExt};
 use serde_json::json;
+use shadow_core::api::RestoreBackend;
 use shadow_core::machine::Route;
 use shadow_core::machine::proof::{Dead, Expendable};
 use shadow_core::names;
 use shadow_core::restore_pod::{self, Cause};
 use shadow_core::wire::PodRef;
 
-use super::Subject;
+use super::{Subject, image};
 use crate::context::Context;
 use crate::error::ControllerError;
 
@@ -25,7 +26,7 @@ pub(super) async fn create_target(ctx: &Context, subject: Subject<'_>) -> Result
         uid: &uid,
     };
     let (key, container, node) = (&leg.key, plan.container.as_str(), leg.to.node.as_str());
-    let target = match Route::of(plan) {
+    let mut target = match Route::of(plan) {
         Route::Twice => restore_pod::shadow_of(&source, key, cause, container, node),
         Route::Once | Route::Adopted => {
             restore_pod::successor_of(&source, &leg.to.pod, key, cause, container, node)
@@ -37,6 +38,10 @@ pub(super) async fn create_target(ctx: &Context, subject: Subject<'_>) -> Result
             )));
         }
     };
+    match plan.restore {
+        RestoreBackend::Image => image::await_image(&mut target, subject)?,
+        RestoreBackend::RuntimeClass => {}
+    }
     match api.create(&PostParams::default(), &target).await {
         Ok(_) => Ok(()),
         Err(kube::Error::Api(status)) if status.reason == "AlreadyExists" => Ok(()),
@@ -70,7 +75,7 @@ pub(super) async fn adopt(ctx: &Context, from: &PodRef, to: &PodRef) -> Result<(
 const LOWEST_COST: &str = "-2147483647";
 
 /// A pod that is gone or replaced meanwhile is for the next look.
-fn patched<T>(outcome: Result<T, kube::Error>) -> Result<(), ControllerError> {
+pub(super) fn patched<T>(outcome: Result<T, kube::Error>) -> Result<(), ControllerError> {
     match outcome {
         Ok(_) => Ok(()),
         Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Ok(()),

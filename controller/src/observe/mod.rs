@@ -53,9 +53,9 @@ struct Needs {
 }
 
 impl Needs {
-    fn of(step: Step, leg: u8, route: Route, fenced: bool) -> Self {
+    fn of(step: Step, leg: u8, plan: &Plan, fenced: bool) -> Self {
         Self {
-            always: Self::always(step, leg, route),
+            always: Self::always(step, leg, Route::of(plan)),
             fenced: if fenced { Self::fenced(step) } else { &[] },
         }
     }
@@ -129,7 +129,7 @@ pub async fn observe(
         .status
         .as_ref()
         .is_some_and(|status| status.fence.is_some());
-    let needs = Needs::of(step, leg.number, Route::of(plan), fenced);
+    let needs = Needs::of(step, leg.number, plan, fenced);
     let cancel = migration.spec.cancel || migration.metadata.deletion_timestamp.is_some();
     let mut seen = Observed {
         cancel,

@@ -47,6 +47,7 @@ pub(crate) fn view(pod: &Pod, container: &str) -> PodView {
         node: pod.spec.as_ref().and_then(|s| s.node_name.clone()),
         key: pod.annotations().get(names::RESTORE_KEY).cloned(),
         ready: condition(&status, "Ready").is_some_and(|c| c == "True"),
+        sandboxed: condition(&status, "PodReadyToStartContainers").is_some_and(|c| c == "True"),
         terminating: pod.metadata.deletion_timestamp.is_some(),
         settled: never_restarts,
         ended: over || (exited && (never_restarts || pod.metadata.deletion_timestamp.is_some())),
@@ -123,6 +124,17 @@ fn trouble(status: &PodStatus, ours: Option<&ContainerStatus>) -> Option<String>
                 w.message.clone().unwrap_or_default()
             )
         });
+    // A runtime that could not start or restore it says why here.
+    let ended = ours
+        .and_then(|c| c.state.as_ref()?.terminated.as_ref())
+        .filter(|t| t.message.is_some())
+        .map(|t| {
+            format!(
+                "{} {}",
+                t.reason.clone().unwrap_or_default(),
+                t.message.clone().unwrap_or_default()
+            )
+        });
     let failed = status.message.clone().or_else(|| status.reason.clone());
-    disrupted.or(unscheduled).or(waiting).or(failed)
+    disrupted.or(unscheduled).or(waiting).or(ended).or(failed)
 }

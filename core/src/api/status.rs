@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, MicroTime};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::migration::{MigrationStrategy, TransferMode};
+use super::migration::{MigrationStrategy, RestoreBackend, TransferMode};
 use crate::names::Key;
 use crate::wire::{CheckpointBackend, Checkpointed, PodRef, Transferred};
 
@@ -164,6 +164,9 @@ pub struct Plan {
     /// How the archive gets to the target.
     #[serde(default)]
     pub transfer: TransferMode,
+    /// How the process is restored.
+    #[serde(default)]
+    pub restore: RestoreBackend,
 }
 
 /// What owns a pod that can be moved.
@@ -301,6 +304,12 @@ pub struct Leg {
     /// The transfer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transfer: Option<Transferred>,
+    /// The registry deleted the checkpoint image that the copy was restored from: nobody is restored from it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_withdrawn: Option<MicroTime>,
+    /// Why the registry keeps it, for a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_kept: Option<String>,
     /// Time that the runtime's restore took, microseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restore_micros: Option<u64>,

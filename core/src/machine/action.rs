@@ -83,11 +83,13 @@ pub enum Action {
         /// The instance.
         pod: PodRef,
     },
-    /// Bring the archive to the target node.
+    /// Bring the archive to the target node; for a restore by image, to the registry, and name it to the target pod.
     Fetch {
         /// What was dumped.
         checkpoint: Checkpointed,
     },
+    /// Delete the checkpoint image from the registry: the copy has been restored from it, and nobody may be again.
+    WithdrawImage,
     /// Delete a pod that is not needed any more, in the ordinary way.
     DeletePod(Expendable),
     /// Hurry the end of a pod that is deleted and restarts no more, once nobody talks to it any more.
@@ -138,6 +140,10 @@ pub enum Outcome {
     Checkpointed(Checkpointed),
     /// The transfer.
     Transferred(Transferred),
+    /// The checkpoint image is gone from the registry.
+    ImageWithdrawn,
+    /// It stays there; why.
+    ImageKept(String),
     /// The key may be claimed once more.
     RestoreRetried,
     /// No process of the old instance's container is left.

@@ -72,6 +72,8 @@ pub struct PodView {
     pub key: Option<String>,
     /// Condition `Ready`.
     pub ready: bool,
+    /// Its sandbox and network are there.
+    pub sandboxed: bool,
     /// It has a deletion time stamp.
     pub terminating: bool,
     /// Kubelet will not start the container again: it has begun to stop the pod, or the pod never restarts any.

@@ -140,6 +140,8 @@ pub fn absorb(status: &mut MigrationStatus, outcome: Outcome, now: Timestamp) ->
         Outcome::Doubted(doubt) => add_doubt(status, &doubt),
         Outcome::Checkpointed(facts) => leg.checkpoint = Some(facts),
         Outcome::Transferred(facts) => leg.transfer = Some(facts),
+        Outcome::ImageWithdrawn => leg.image_withdrawn = Some(MicroTime(now)),
+        Outcome::ImageKept(why) => leg.image_kept = Some(why),
         Outcome::RestoreRetried => leg.restores_failed += 1,
         Outcome::Ended => leg.ended = Some(MicroTime(now)),
     }
@@ -271,6 +273,8 @@ fn leg(uid: &str, number: u8, attempt: u32, from: Instance, to: Instance) -> Res
         parked: None,
         checkpoint: None,
         transfer: None,
+        image_withdrawn: None,
+        image_kept: None,
         restore_micros: None,
         restores_failed: 0,
         committed: None,

@@ -4,6 +4,7 @@
 //! Guarantee: a migration that passes names a running pod that can be moved, a node that can restore it, a stream and a
 //! broker, and uses nothing that this version cannot do. Every refusal names the field and the way out.
 
+mod by_image;
 mod modes;
 mod source;
 mod stream;
@@ -105,6 +106,7 @@ pub fn check(name: &str, namespace: &str, spec: &StatefulMigrationSpec, facts: &
     modes::check(spec, &mut report);
     source::check(name, namespace, spec, facts, &mut report);
     target::check(spec, facts, &mut report);
+    by_image::check(spec, facts, &mut report);
     if let Some(pod) = &facts.pod {
         stream::check(&settings::resolve(spec, pod, facts.owner.as_ref()), &mut report);
     }
@@ -137,7 +139,10 @@ pub fn check_update(old: &StatefulMigrationSpec, new: &StatefulMigrationSpec) ->
 /// the stream stay where they are: the controller resolves them anew.
 pub fn default_spec(spec: &mut StatefulMigrationSpec, pod: Option<&Pod>) {
     spec.handoff.get_or_insert(Handoff::Hold);
-    spec.transfer_mode.get_or_insert(TransferMode::Direct);
+    spec.transfer_mode.get_or_insert(match spec.restore_backend {
+        Some(RestoreBackend::Image) => TransferMode::Registry,
+        Some(RestoreBackend::RuntimeClass) | None => TransferMode::Direct,
+    });
     spec.checkpoint_backend.get_or_insert(CheckpointBackend::Runtime);
     spec.restore_backend.get_or_insert(RestoreBackend::RuntimeClass);
     spec.deadline_seconds.get_or_insert(DEADLINE_SECONDS);

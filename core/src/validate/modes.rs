@@ -18,16 +18,15 @@ fn unsupported(spec: &StatefulMigrationSpec, report: &mut Report) {
              them out",
         );
     }
-    match spec.transfer_mode {
-        Some(TransferMode::Registry) => through_registry(spec, report),
-        Some(TransferMode::Direct) | None => {}
-    }
-    match spec.restore_backend {
-        Some(RestoreBackend::Image) => report.refuse(
-            "spec.restoreBackend",
-            "Image is not supported in this version; leave it out or use RuntimeClass",
+    match (spec.transfer_mode, spec.restore_backend) {
+        (Some(TransferMode::Direct), Some(RestoreBackend::Image)) => report.refuse(
+            "spec.transferMode",
+            "restoreBackend Image restores from a registry; leave transferMode out or use Registry",
         ),
-        Some(RestoreBackend::RuntimeClass) | None => {}
+        (Some(TransferMode::Registry), _) | (None, Some(RestoreBackend::Image)) => {
+            through_registry(spec, report);
+        }
+        (Some(TransferMode::Direct) | None, Some(RestoreBackend::RuntimeClass) | None) => {}
     }
 }
 
@@ -36,7 +35,8 @@ fn through_registry(spec: &StatefulMigrationSpec, report: &mut Report) {
     match spec.checkpoint_image_repository.as_deref().map(Repository::parse) {
         None => report.refuse(
             FIELD,
-            "transferMode Registry needs a repository, host[:port]/path, such as registry.example.org/checkpoints",
+            "transferMode Registry and restoreBackend Image need a repository, host[:port]/path, such as \
+             registry.example.org/checkpoints",
         ),
         Some(Err(error)) => report.refuse(FIELD, error.to_string()),
         Some(Ok(_)) => {}
@@ -60,7 +60,9 @@ fn without_effect(spec: &StatefulMigrationSpec, report: &mut Report) {
     if spec.identity_swap_mode.is_some() {
         report.warn("spec.identitySwapMode has no effect: a StatefulSet pod always keeps its name");
     }
-    if spec.transfer_mode != Some(TransferMode::Registry) {
+    if spec.transfer_mode != Some(TransferMode::Registry)
+        && spec.restore_backend != Some(RestoreBackend::Image)
+    {
         for (field, given) in [
             (
                 "checkpointImageRepository",

@@ -13,10 +13,10 @@ mod world;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use shadow_core::api::{
-    HoldKind, MigrationStatus, MigrationStrategy, Owner, OwnerKind, Phase, Plan, QueuePlan,
+    HoldKind, MigrationStatus, MigrationStrategy, Owner, OwnerKind, Phase, Plan, QueuePlan, RestoreBackend,
     StatefulMigrationSpec, Step, TransferMode,
 };
-use shadow_core::machine::{Decision, End, limits, next_step, record};
+use shadow_core::machine::{Change, Decision, End, Next, limits, next_step, record};
 use shadow_core::wire::{CheckpointBackend, PodRef};
 use world::{Faults, Memory, OWNER, REPLACEMENT, SHADOW, SOURCE, UID, World};
 
@@ -61,9 +61,13 @@ enum Mover {
     PollingSequential,
     PollingDeployment,
     LivePolling,
+    /// The container runtime restores it from an image.
+    DeploymentByImage,
+    BareByImage,
+    SingleActiveDeploymentByImage,
 }
 
-const ALL: [Mover; 14] = [
+const ALL: [Mover; 17] = [
     Mover::StatefulSet,
     Mover::Sequential,
     Mover::Deployment,
@@ -78,14 +82,18 @@ const ALL: [Mover; 14] = [
     Mover::PollingSequential,
     Mover::PollingDeployment,
     Mover::LivePolling,
+    Mover::DeploymentByImage,
+    Mover::BareByImage,
+    Mover::SingleActiveDeploymentByImage,
 ];
 
 impl Mover {
     fn hold(self) -> HoldKind {
         match self {
-            Self::SingleActive | Self::SingleActiveSequential | Self::SingleActiveDeployment => {
-                HoldKind::SingleActive
-            }
+            Self::SingleActive
+            | Self::SingleActiveSequential
+            | Self::SingleActiveDeployment
+            | Self::SingleActiveDeploymentByImage => HoldKind::SingleActive,
             Self::Live | Self::LiveDeployment | Self::LiveBare | Self::LivePolling => HoldKind::Exchange,
             Self::StatefulSet
             | Self::Sequential
@@ -93,7 +101,31 @@ impl Mover {
             | Self::Bare
             | Self::Polling
             | Self::PollingSequential
-            | Self::PollingDeployment => HoldKind::Park,
+            | Self::PollingDeployment
+            | Self::DeploymentByImage
+            | Self::BareByImage => HoldKind::Park,
+        }
+    }
+
+    fn restore(self) -> RestoreBackend {
+        match self {
+            Self::DeploymentByImage | Self::BareByImage | Self::SingleActiveDeploymentByImage => {
+                RestoreBackend::Image
+            }
+            Self::Live
+            | Self::LiveDeployment
+            | Self::LiveBare
+            | Self::LivePolling
+            | Self::Polling
+            | Self::PollingSequential
+            | Self::PollingDeployment
+            | Self::StatefulSet
+            | Self::Sequential
+            | Self::Deployment
+            | Self::Bare
+            | Self::SingleActive
+            | Self::SingleActiveSequential
+            | Self::SingleActiveDeployment => RestoreBackend::RuntimeClass,
         }
     }
 
@@ -113,6 +145,9 @@ impl Mover {
             | Self::SingleActive
             | Self::SingleActiveSequential
             | Self::SingleActiveDeployment
+            | Self::DeploymentByImage
+            | Self::BareByImage
+            | Self::SingleActiveDeploymentByImage
             | Self::Live
             | Self::LiveDeployment
             | Self::LiveBare => others,
@@ -129,6 +164,9 @@ impl Mover {
             | Self::Bare
             | Self::SingleActive
             | Self::SingleActiveDeployment
+            | Self::DeploymentByImage
+            | Self::BareByImage
+            | Self::SingleActiveDeploymentByImage
             | Self::Live
             | Self::LiveDeployment
             | Self::LiveBare
@@ -151,8 +189,10 @@ impl Mover {
             Self::Deployment
             | Self::SingleActiveDeployment
             | Self::LiveDeployment
+            | Self::DeploymentByImage
+            | Self::SingleActiveDeploymentByImage
             | Self::PollingDeployment => OwnerKind::ReplicaSet,
-            Self::Bare | Self::LiveBare => return None,
+            Self::Bare | Self::LiveBare | Self::BareByImage => return None,
         };
         Some(Owner {
             kind,
@@ -190,6 +230,7 @@ fn plan(mover: Mover) -> Plan {
         },
         checkpoint_backend: CheckpointBackend::Runtime,
         transfer: TransferMode::Direct,
+        restore: mover.restore(),
     }
 }
 
@@ -235,6 +276,7 @@ fn drive(script: &Script) -> Ended {
                 record::absorb(&mut status, outcome, now);
             }
             Decision::Advance(next) => {
+                check_commit(&world, &status, &next);
                 record::advance(&mut status, &next, UID, now).unwrap();
                 if next.recorded {
                     saved = status.clone();
@@ -272,6 +314,16 @@ fn no_end(world: &World, status: &MigrationStatus) -> ! {
         .map(|record| (record.step, record.leg))
         .collect();
     panic!("no end: {steps:?} {:?}\n{:?}", status.rollback, world.pods)
+}
+
+/// What is committed is never set back to its checkpoint.
+fn check_commit(world: &World, status: &MigrationStatus, next: &Next) {
+    let key = status.legs.last().map(|leg| &leg.key);
+    let offered = key.is_some_and(|key| world.offers_image(key));
+    assert!(
+        next.change != Change::Committed || !offered,
+        "committed, and could be set back to its checkpoint"
+    );
 }
 
 /// Nothing is left behind, and the verdict says what was seen.
@@ -430,6 +482,46 @@ fn a_failed_first_restore_leaves_the_source_as_it_was() {
     assert_eq!(status.rollback.unwrap().reason, "RestoreFailed");
     assert_eq!(serving(&world, SOURCE), Some(Memory::Moved));
     assert_eq!(world.pods[SOURCE].uid, "source");
+}
+
+/// A copy that could be set back to its checkpoint later must not become the truth.
+#[test]
+fn a_registry_that_keeps_the_image_undoes_the_move() {
+    for mover in [
+        Mover::BareByImage,
+        Mover::DeploymentByImage,
+        Mover::SingleActiveDeploymentByImage,
+    ] {
+        let faults = Faults {
+            keeps_images: true,
+            ..Faults::default()
+        };
+        let Ended { world, status } = drive(&Script {
+            faults,
+            mover,
+            ..in_turn()
+        });
+        assert_eq!(status.rollback.unwrap().reason, "ImageStays", "{mover:?}");
+        assert_eq!(serving(&world, SOURCE), Some(Memory::Moved), "{mover:?}");
+        assert_eq!(world.pods.len(), 1, "{mover:?}: {:?}", world.pods);
+    }
+}
+
+#[test]
+fn a_failed_restore_by_image_leaves_the_source_as_it_was() {
+    let faults = Faults {
+        failing_restores: 1,
+        ..Faults::default()
+    };
+    let mover = Mover::BareByImage;
+    let Ended { world, status } = drive(&Script {
+        faults,
+        mover,
+        ..in_turn()
+    });
+    assert_eq!(status.rollback.unwrap().reason, "RestoreFailed");
+    assert_eq!(serving(&world, SOURCE), Some(Memory::Moved));
+    assert_eq!(world.pods.len(), 1, "{:?}", world.pods);
 }
 
 #[test]

@@ -8,7 +8,7 @@ mod stream;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use shadow_core::api::{HoldKind, MigrationStatus, OwnerKind, Plan, Reading, Witness};
+use shadow_core::api::{HoldKind, MigrationStatus, OwnerKind, Plan, Reading, RestoreBackend, Witness};
 use shadow_core::machine::port::PortChange;
 use shadow_core::machine::{
     Action, Branched, ConnectionSeen, Flow, KeySeen, LinkSeen, Observed, Outcome, PodSeen, PodView, PortSeen,
@@ -62,6 +62,8 @@ pub(crate) struct Pod {
     ready: bool,
     hashed: bool,
     owner: Option<String>,
+    /// Key of the checkpoint image that its spec names, once it does.
+    image: Option<String>,
     pub process: Option<Process>,
 }
 
@@ -72,6 +74,10 @@ struct KeyState {
     dump: Option<Process>,
     /// On the target's node, whole.
     archive: Option<Process>,
+    /// In the registry, for the container runtime.
+    image: Option<Process>,
+    /// How often a container was restored from it.
+    restored: u32,
 }
 
 /// Things that go wrong.
@@ -87,6 +93,8 @@ pub(crate) struct Faults {
     pub slow: bool,
     /// Messages that wait for it at the beginning.
     pub waiting: u64,
+    /// The registry deletes no image.
+    pub keeps_images: bool,
 }
 
 /// The queue serves one of those who are connected, and tells nobody which one is next.
@@ -99,6 +107,7 @@ struct SingleActive {
 
 pub(crate) struct World {
     route: Route,
+    restore: RestoreBackend,
     /// Whether a ReplicaSet counts the source.
     counted: bool,
     /// Pod that takes over in the first handoff.
@@ -132,6 +141,7 @@ impl World {
         let route = Route::of(plan);
         let mut world = Self {
             route,
+            restore: plan.restore,
             counted: plan
                 .owner
                 .as_ref()
@@ -211,6 +221,13 @@ impl World {
             key,
             ..Pod::default()
         }
+    }
+
+    /// Whether a container runtime could still restore the memory of this handoff.
+    pub(crate) fn offers_image(&self, key: &Key) -> bool {
+        self.keys
+            .get(key.as_str())
+            .is_some_and(|state| state.image.is_some())
     }
 
     /// Names of everything of ours that is still there.

@@ -46,7 +46,7 @@ const STREAM_AND_MODES: &[(Break, &str, &[&str])] = &[
     (
         |w| w.spec["transferMode"] = "Registry".into(),
         "spec.checkpointImageRepository",
-        &["needs a repository", "host[:port]/path"],
+        &["need a repository", "host[:port]/path"],
     ),
     (
         |w| {
@@ -56,16 +56,56 @@ const STREAM_AND_MODES: &[(Break, &str, &[&str])] = &[
         "spec.checkpointImageRepository",
         &["scheme", "host[:port]/path"],
     ),
+];
+
+const BY_IMAGE: &[(Break, &str, &[&str])] = &[
     (
-        |w| w.spec["restoreBackend"] = "Image".into(),
+        |w| w.spec["transferMode"] = "Direct".into(),
+        "spec.transferMode",
+        &["registry", "use Registry"],
+    ),
+    (
+        |w| w.spec["checkpointImageRepository"] = serde_json::Value::Null,
+        "spec.checkpointImageRepository",
+        &["restoreBackend Image need a repository"],
+    ),
+    (
+        |w| w.spec["keepCheckpointImage"] = true.into(),
+        "spec.keepCheckpointImage",
+        &["set back", "leave"],
+    ),
+    (
+        second_container_named,
         "spec.restoreBackend",
-        &["not supported", "RuntimeClass"],
+        &["one container", "RuntimeClass"],
+    ),
+    (
+        |w| w.nodes[1]["status"]["nodeInfo"]["containerRuntimeVersion"] = "cri-o://1.33.0".into(),
+        "spec.restoreBackend",
+        &["only containerd", "RuntimeClass"],
+    ),
+    (
+        |w| {
+            let bare = std::mem::replace(w, world());
+            w.spec = bare.spec;
+        },
+        "spec.restoreBackend",
+        &["StatefulSet re-creates", "RuntimeClass"],
     ),
 ];
 
+fn second_container_named(w: &mut World) {
+    second_container(w);
+    w.spec["containerName"] = "orders".into();
+}
+
 fn each_is_refused_with_its_field(table: &[(Break, &str, &[&str])]) {
+    each_is_refused_in(world, table);
+}
+
+fn each_is_refused_in(good: fn() -> World, table: &[(Break, &str, &[&str])]) {
     for (row, (spoil, field, words)) in table.iter().enumerate() {
-        let mut world = world();
+        let mut world = good();
         spoil(&mut world);
         let (refusals, _) = reasons(world);
         assert_eq!(refusals.len(), 1, "row {row}: {refusals:?}");
@@ -95,6 +135,40 @@ fn what_speaks_against_the_target_is_refused_with_its_field() {
 #[test]
 fn missing_streams_and_unsupported_modes_are_refused_with_their_field() {
     each_is_refused_with_its_field(STREAM_AND_MODES);
+}
+
+fn world_by_image() -> World {
+    let mut world = world();
+    by_image(&mut world);
+    world
+}
+
+#[test]
+fn what_speaks_against_a_restore_by_image_is_refused_with_its_field() {
+    each_is_refused_in(world_by_image, BY_IMAGE);
+}
+
+#[test]
+fn a_restore_by_image_says_what_becomes_of_the_pod() {
+    for (owned, said) in [
+        (false, "nobody starts another"),
+        (true, "its ReplicaSet then starts another"),
+    ] {
+        let mut good = world_by_image();
+        if owned {
+            let mut deployment = world();
+            deployed(&mut deployment);
+            deployment.spec = good.spec;
+            good = deployment;
+        }
+        let (refusals, warnings) = reasons(good);
+        assert_eq!(refusals, Vec::<String>::new());
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(
+            warnings[0].contains("restartPolicy Never") && warnings[0].contains(said),
+            "{warnings:?}"
+        );
+    }
 }
 
 #[test]

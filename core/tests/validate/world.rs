@@ -27,7 +27,10 @@ pub(super) fn node(name: &str) -> Value {
         "metadata": {"name": name, "labels": {names::NODE_READY: "true", "disk": "fast"},
                      "annotations": {names::NODE_FACTS: facts.to_string()}},
         "spec": {},
-        "status": {"conditions": [{"type": "Ready", "status": "True"}]}
+        "status": {"conditions": [{"type": "Ready", "status": "True"}],
+                   "nodeInfo": {"architecture": "", "bootID": "", "containerRuntimeVersion": "containerd://2.1.9",
+                                "kernelVersion": "", "kubeProxyVersion": "", "kubeletVersion": "", "machineID": "",
+                                "operatingSystem": "", "osImage": "", "systemUUID": ""}}
     })
 }
 
@@ -128,6 +131,13 @@ pub(super) fn deployed(world: &mut World) {
 pub(super) fn bare(world: &mut World) {
     world.pod["metadata"]["ownerReferences"] = json!([]);
     world.owner = Value::Null;
+}
+
+/// It is restored from a checkpoint image, and may be.
+pub(super) fn by_image(world: &mut World) {
+    bare(world);
+    world.spec["restoreBackend"] = "Image".into();
+    world.spec["checkpointImageRepository"] = "registry.example.org/checkpoints".into();
 }
 
 /// The claim of [`claimed`] is bound to a volume of this kind.

@@ -1,9 +1,11 @@
 //! The command lines of the control plane; paths are below the box's root.
 
-use super::layout::{BRIDGE, REGISTRY, SERVICE_RANGE};
+use super::layout::{BRIDGE, REGISTRY, SECURE_REGISTRY, SERVICE_RANGE};
 
 /// Where the registry finds its configuration.
 pub(crate) const REGISTRY_CONFIG: &str = "/etc/registry.yml";
+/// Where its twin that speaks HTTPS finds its own.
+pub(crate) const SECURE_REGISTRY_CONFIG: &str = "/etc/registry-secure.yml";
 
 fn program(name: &str, arguments: &[&str]) -> Vec<String> {
     std::iter::once(name)
@@ -93,10 +95,23 @@ pub(crate) fn registry() -> Vec<String> {
     program("/usr/bin/docker-registry", &["serve", REGISTRY_CONFIG])
 }
 
+/// The same images over HTTPS.
+pub(crate) fn secure_registry() -> Vec<String> {
+    program("/usr/bin/docker-registry", &["serve", SECURE_REGISTRY_CONFIG])
+}
+
 /// The registry's configuration file.
 pub(crate) fn registry_config() -> String {
+    format!("{REGISTRY_STORAGE}http: {{addr: \"{REGISTRY}\"}}\n")
+}
+
+/// The configuration file of its twin.
+pub(crate) fn secure_registry_config() -> String {
     format!(
-        "version: 0.1\nstorage: {{filesystem: {{rootdirectory: /var/lib/registry}}, delete: {{enabled: true}}}}\n\
-         http: {{addr: \"{REGISTRY}\"}}\n"
+        "{REGISTRY_STORAGE}http:\n  addr: \"{SECURE_REGISTRY}\"\n  \
+         tls: {{certificate: /etc/kubernetes/registry.crt, key: /etc/kubernetes/registry.key}}\n"
     )
 }
+
+const REGISTRY_STORAGE: &str =
+    "version: 0.1\nstorage: {filesystem: {rootdirectory: /var/lib/registry}, delete: {enabled: true}}\n";

@@ -25,13 +25,22 @@ pub(crate) fn run(layout: &Layout) -> anyhow::Result<()> {
     rootfs::special("tmpfs", &root.join("var/lib/etcd"), "mode=700")?;
     rootfs::bind(&layout.credentials(), &root.join("etc/kubernetes"))?;
     rootfs::bind(&layout.registry_data(), &root.join("var/lib/registry"))?;
-    rootfs::write(
-        &root.join(components::REGISTRY_CONFIG.trim_start_matches('/')),
-        &components::registry_config(),
-    )?;
+    for (path, config) in [
+        (components::REGISTRY_CONFIG, components::registry_config()),
+        (
+            components::SECURE_REGISTRY_CONFIG,
+            components::secure_registry_config(),
+        ),
+    ] {
+        rootfs::write(&root.join(path.trim_start_matches('/')), &config)?;
+    }
     bridge(&root)?;
     let mut services = Services::default();
-    for (name, arguments) in [("registry", components::registry()), ("etcd", components::etcd())] {
+    for (name, arguments) in [
+        ("registry", components::registry()),
+        ("registry-secure", components::secure_registry()),
+        ("etcd", components::etcd()),
+    ] {
         start(&mut services, layout, &root, name, arguments)?;
     }
     wait_for("etcd to listen", Duration::from_secs(30), || {

@@ -56,6 +56,16 @@ pub(crate) fn create(layout: &Layout) -> anyhow::Result<()> {
             addresses: &names,
         },
     )?;
+    issue(
+        &folder,
+        &authority,
+        "registry",
+        &Identity {
+            name: "registry",
+            group: None,
+            addresses: &[BRIDGE],
+        },
+    )?;
     for (file, name, group) in [
         (
             "kubelet-client",

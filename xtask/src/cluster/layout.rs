@@ -12,6 +12,9 @@ pub(crate) const BRIDGE: &str = "10.100.0.1";
 pub(crate) const API_SERVER: &str = "10.100.0.1:6443";
 /// The image registry, as seen inside the cluster's network.
 pub(crate) const REGISTRY: &str = "10.100.0.1:5000";
+/// The same images over HTTPS, as registries outside of a test are met. Container runtimes that restore by image fetch
+/// the image below without looking at their settings for a registry, so plain HTTP would not do.
+pub(crate) const SECURE_REGISTRY: &str = "10.100.0.1:5443";
 /// All pods.
 pub(crate) const POD_RANGE: &str = "10.244.0.0/16";
 /// All Services.

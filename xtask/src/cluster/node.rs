@@ -38,6 +38,10 @@ pub(crate) fn run(layout: &Layout, node: Node) -> anyhow::Result<()> {
             .with_context(|| format!("reading {file}"))?;
         rootfs::write(&root.join("etc/kubernetes").join(&file), &content)?;
     }
+    // Programs of the node trust the registry as they trust public ones.
+    let authority = layout.credentials().join("ca.crt");
+    let pem = fs::read_to_string(&authority).with_context(|| format!("reading {}", authority.display()))?;
+    rootfs::write(&root.join("etc/ssl/certs/kubectl-shadow.pem"), &pem)?;
     // Opened before the root changes: the logs are outside of it.
     let mut logs = Vec::new();
     for name in SERVICES {

@@ -210,7 +210,7 @@ fn with_volume(manifest: &str) -> Result<String> {
     ))
 }
 
-fn replaced(text: &str, from: &str, to: &str) -> Result<String> {
+pub(super) fn replaced(text: &str, from: &str, to: &str) -> Result<String> {
     ensure!(text.contains(from), "the sample's manifest does not say {from:?}");
     Ok(text.replace(from, to))
 }

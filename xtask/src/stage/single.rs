@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::sample::{broker_api, broker_queues, consumes, with_arguments};
+use super::sample::{broker_api, broker_queues, consumes, replaced, with_arguments};
 use super::{apply, capture, get};
-use crate::cluster::{Cluster, step, wait_for};
+use crate::cluster::{Cluster, REGISTRY, SECURE_REGISTRY, step, wait_for};
 
 const MANIFESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/orders/deploy");
 const READY: Duration = Duration::from_secs(90);
@@ -53,11 +53,29 @@ impl Single {
 
     /// The same, with these arguments for the consumer.
     pub(crate) fn deploy_with(self, cluster: &Cluster, arguments: &[&str]) -> Result<()> {
+        let manifest = with_arguments(&self.manifest()?, arguments)?;
+        self.apply(cluster, &manifest)
+    }
+
+    /// The same, its image fetched over HTTPS.
+    pub(crate) fn deploy_over_https(self, cluster: &Cluster) -> Result<()> {
+        let manifest = replaced(
+            &self.manifest()?,
+            &format!("image: {REGISTRY}/"),
+            &format!("image: {SECURE_REGISTRY}/"),
+        )?;
+        self.apply(cluster, &manifest)
+    }
+
+    fn manifest(self) -> Result<String> {
+        let path = format!("{MANIFESTS}/{}.yaml", self.name());
+        fs::read_to_string(&path).with_context(|| format!("read {path}"))
+    }
+
+    fn apply(self, cluster: &Cluster, manifest: &str) -> Result<()> {
         self.remove(cluster)?;
         let starting = step(self.name());
-        let path = format!("{MANIFESTS}/{}.yaml", self.name());
-        let manifest = fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
-        apply(cluster, &with_arguments(&manifest, arguments)?)?;
+        apply(cluster, manifest)?;
         wait_for("the consumer to consume its queue", READY, || {
             Ok(consumes(cluster, self.stream())?.then_some(()))
         })?;

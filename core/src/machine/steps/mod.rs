@@ -1,6 +1,7 @@
 //! One module per step: what holds when it succeeds, what holds when it fails, and what it decides.
 
 pub mod abandon;
+pub mod by_image;
 pub mod checkpoint;
 pub mod clean;
 pub mod commit;

@@ -7,12 +7,15 @@
 
 use crate::api::Step;
 use crate::machine::observed::{KeySeen, PodSeen, QueueSeen};
-use crate::machine::steps::{after, blind, fenced, guard, overdue, single_active, wait};
+use crate::machine::steps::{after, blind, by_image, fenced, guard, overdue, single_active, wait};
 use crate::machine::{Action, Cause, Change, Decision, Next, Route, Scene, limits};
 use crate::wire::Claim;
 
 /// Decides.
 pub fn next(scene: &Scene<'_>) -> Decision {
+    if let Some(decision) = by_image::restore(scene) {
+        return decision;
+    }
     if let KeySeen::Known {
         claim: Claim::Failed { reason, .. },
         ..
@@ -49,6 +52,9 @@ fn onwards(scene: &Scene<'_>, uid: String, micros: u64) -> Next {
 
 /// UID of the pod whose container was restored under this key, and the time it took.
 fn restored(scene: &Scene<'_>) -> Option<(String, u64)> {
+    if by_image::applies(scene) {
+        return by_image::restored(scene);
+    }
     let KeySeen::Known {
         claim: Claim::Restored { pod_uid, micros },
         ..

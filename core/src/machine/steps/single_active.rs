@@ -8,7 +8,7 @@
 use crate::api::{HoldKind, Step};
 use crate::machine::observed::{KeySeen, LinkSeen, PodSeen, QueueSeen};
 use crate::machine::proof::Expendable;
-use crate::machine::steps::{abandon, after, blind, overdue, release, wait};
+use crate::machine::steps::{abandon, after, blind, by_image, overdue, release, wait};
 use crate::machine::{Action, Cause, Change, Decision, Route, Scene, limits};
 use crate::wire::Claim;
 
@@ -172,6 +172,7 @@ pub fn let_go(scene: &Scene<'_>) -> Option<Decision> {
 
 fn copy_leaves(scene: &Scene<'_>) -> Option<Decision> {
     let may_run = match &scene.seen.key {
+        _ if by_image::applies(scene) => scene.leg.transfer.is_some(),
         KeySeen::Known {
             claim: Claim::Taken { .. } | Claim::Restored { .. },
             ..

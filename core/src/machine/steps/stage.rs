@@ -10,7 +10,7 @@
 use crate::api::Step;
 use crate::machine::observed::{KeySeen, PodSeen, PodView, RuleSeen};
 use crate::machine::proof::Expendable;
-use crate::machine::steps::{after, blind, overdue, wait};
+use crate::machine::steps::{after, blind, by_image, overdue, wait};
 use crate::machine::{Action, Cause, Change, Decision, Route, Scene, limits};
 use crate::wire::Claim;
 
@@ -114,6 +114,9 @@ fn recreation(scene: &Scene<'_>) -> String {
 }
 
 fn claimed(scene: &Scene<'_>, view: &PodView) -> Decision {
+    if by_image::applies(scene) && view.sandboxed {
+        return Decision::Advance(by_image::staged(scene, view));
+    }
     match &scene.seen.key {
         KeySeen::Known {
             claim: Claim::Waiting { pod_uid },

@@ -33,12 +33,19 @@ impl World {
             Action::Checkpoint { pod } => return self.checkpoint(&pod.name, &leg.key),
             Action::Fetch { .. } => {
                 let state = self.keys.get_mut(leg.key.as_str()).expect("fetched for no key");
-                state.archive.clone_from(&state.dump);
+                match self.restore {
+                    RestoreBackend::RuntimeClass => state.archive.clone_from(&state.dump),
+                    RestoreBackend::Image => {
+                        state.image.clone_from(&state.dump);
+                        self.name_image(&leg.to.pod, leg.to.uid.as_deref(), &leg.key);
+                    }
+                }
                 return Outcome::Transferred(Transferred {
                     wire_bytes: 1,
                     total_micros: 1,
                 });
             }
+            Action::WithdrawImage => return self.withdraw(&leg.key),
             Action::DeletePod(proof) => self.delete(&proof.pod().name, &proof.pod().uid, status),
             Action::Kill(proof) => {
                 self.kill(&proof.pod().name, &proof.pod().uid);
@@ -93,9 +100,29 @@ impl World {
     fn create_target(&mut self, key: &Key) {
         if !self.pods.contains_key(&self.target) {
             let mut pod = self.born(Some(key.clone()));
-            pod.never_restarts = self.route == Route::Twice;
+            pod.never_restarts = self.route == Route::Twice || self.restore == RestoreBackend::Image;
             self.pods.insert(self.target.clone(), pod);
         }
+    }
+
+    fn name_image(&mut self, name: &str, uid: Option<&str>, key: &Key) {
+        if let Some(pod) = self.pods.get_mut(name).filter(|p| Some(p.uid.as_str()) == uid) {
+            pod.image = Some(key.to_string());
+        }
+    }
+
+    fn withdraw(&mut self, key: &Key) -> Outcome {
+        let keeps = self.faults.keeps_images;
+        let state = self.keys.get_mut(key.as_str()).expect("withdrawn for no key");
+        if keeps {
+            return Outcome::ImageKept("405".to_owned());
+        }
+        assert!(
+            state.restored > 0,
+            "the image was deleted before anybody was restored from it"
+        );
+        state.image = None;
+        Outcome::ImageWithdrawn
     }
 
     fn label(&mut self, name: &str, uid: &str) {
@@ -141,6 +168,8 @@ impl World {
             claim: Claim::None,
             dump: None,
             archive: None,
+            image: None,
+            restored: 0,
         });
     }
 

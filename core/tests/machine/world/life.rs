@@ -65,6 +65,8 @@ impl World {
             {
                 process.reads = message;
             }
+        } else if self.restore == RestoreBackend::Image && pod.key.is_some() {
+            restore_by_image(pod, keys, faults);
         } else if let (Some(key), false) = (&pod.key, pod.ended) {
             match keys.get_mut(key.as_str()) {
                 // The migration is over or gave up on this key: the container starts from its image.
@@ -167,4 +169,23 @@ fn restore(pod: &mut Pod, state: &mut KeyState, faults: &mut Faults) {
         }
         _ => {}
     }
+}
+
+/// Kubelet pulls the image that the spec names, and the runtime restores from it: once, since the pod never restarts.
+fn restore_by_image(pod: &mut Pod, keys: &mut BTreeMap<String, KeyState>, faults: &mut Faults) {
+    let state = pod.image.as_ref().and_then(|key| keys.get_mut(key));
+    let (Some(state), false) = (state, pod.ended) else {
+        return;
+    };
+    let Some(process) = state.image.clone() else {
+        return;
+    };
+    if faults.failing_restores > 0 {
+        faults.failing_restores -= 1;
+        pod.ended = true;
+        return;
+    }
+    state.restored += 1;
+    assert_eq!(state.restored, 1, "two containers were restored from one image");
+    pod.process = Some(process);
 }

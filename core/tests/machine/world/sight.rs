@@ -128,6 +128,7 @@ impl World {
                 node: Some("node".into()),
                 key: pod.key.as_ref().map(ToString::to_string),
                 ready: pod.ready && pod.process.is_some(),
+                sandboxed: true,
                 terminating: pod.terminating,
                 settled: pod.stopping || pod.never_restarts,
                 ended: pod.ended,

@@ -10,7 +10,7 @@ use super::{Bench, ended, exact_messages, nothing_left};
 use crate::stage::{self, Load, Oracle, Sample};
 
 /// The local cluster's registry, as its nodes reach it.
-const REPOSITORY: &str = "10.100.0.1:5000/checkpoints";
+pub(super) const REPOSITORY: &str = "10.100.0.1:5000/checkpoints";
 
 /// The dump goes through kubelet's own API. It takes longer than a request may wait.
 pub(super) fn through_kubelet(bench: &Bench) -> Result<()> {

@@ -1,6 +1,7 @@
 //! The product on the real cluster, an oracle watching. One file for each promise.
 
 mod backends;
+mod by_image;
 mod bystanders;
 mod cancel;
 mod concurrency;
@@ -48,6 +49,18 @@ const TESTS: &[(&str, Test)] = &[
     (
         "an archive through a registry moves exactly",
         backends::through_a_registry,
+    ),
+    (
+        "a pod that nobody owns is restored by image, exactly, and never again",
+        by_image::of_a_lone_pod,
+    ),
+    (
+        "a pod of a Deployment is restored by image, exactly, and never again",
+        by_image::of_a_deployment,
+    ),
+    (
+        "a pod that cannot be restored by image goes on",
+        by_image::of_an_image_in_plain_http,
     ),
     ("a pod of a Deployment moves exactly", workloads::of_a_deployment),
     (

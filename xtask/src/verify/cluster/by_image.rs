@@ -1,0 +1,183 @@
+//! Restores by the container runtime itself, from a checkpoint image: exact like any other move, and nobody is ever set
+//! back to the image.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+
+use super::backends::REPOSITORY;
+use super::{Bench, ended, exact_messages, nothing_left};
+use crate::cluster::{Cluster, wait_for};
+use crate::stage::{self, Load, Oracle, Sample, Single, capture, get};
+
+const LOAD: Load = Load {
+    rate: 100,
+    publishers: 3,
+    tail: 5,
+    size: stage::MESSAGE_BYTES,
+};
+const WARM_UP: Duration = Duration::from_secs(3);
+const SOON: Duration = Duration::from_secs(60);
+
+/// Nobody starts another when it ends. Moved once more in the ordinary way, it has its own fields again.
+pub(super) fn of_a_lone_pod(bench: &Bench) -> Result<()> {
+    let cluster = &bench.cluster;
+    let single = Single::Pod;
+    single.deploy_over_https(cluster)?;
+    let own = own_fields(cluster, &single.pod(cluster)?)?;
+    let copy = moved(bench, single)?;
+
+    let target = Sample::other_node(cluster, &copy)?;
+    let back = stage::migrate_with(cluster, &bench.product, &copy, target, &[])?;
+    ensure!(back.phase() == "Completed", "the move back ended {}", back.why());
+    let healed = single.pod(cluster)?;
+    ensure!(
+        own_fields(cluster, &healed)? == own,
+        "after an ordinary move the pod has {} instead of {own}",
+        own_fields(cluster, &healed)?
+    );
+
+    single.deploy_over_https(cluster)?;
+    let copy = moved(bench, single)?;
+    crash(cluster, &copy)?;
+    wait_for("the pod to have ended", SOON, || {
+        let phase = get(cluster, &["pod", &copy])?["status"]["phase"].clone();
+        Ok((phase == "Failed").then_some(()))
+    })?;
+    ensure!(restarts(cluster, &copy)? == 0, "the container was started again");
+    single.remove(cluster)
+}
+
+/// Its ReplicaSet starts another from the template when it ends.
+pub(super) fn of_a_deployment(bench: &Bench) -> Result<()> {
+    let cluster = &bench.cluster;
+    let single = Single::Deployment;
+    single.deploy_over_https(cluster)?;
+    let own = own_fields(cluster, &single.pod(cluster)?)?;
+    let copy = moved(bench, single)?;
+    crash(cluster, &copy)?;
+    let next = wait_for("its ReplicaSet to start another", SOON, || {
+        let pods = get(cluster, &["pods", &format!("--selector=app={}", single.name())])?;
+        let mut all = pods["items"].as_array().cloned().unwrap_or_default().into_iter();
+        Ok(all.find(|pod| pod["status"]["phase"] == "Running" && pod["metadata"]["name"] != copy.as_str()))
+    })?;
+    let name = next["metadata"]["name"].as_str().context("it has no name")?;
+    ensure!(
+        own_fields(cluster, name)? == own,
+        "it is not made from the template: {}",
+        own_fields(cluster, name)?
+    );
+    single.remove(cluster)
+}
+
+/// containerd 2.1 fetches the image below the checkpoint by HTTPS, whatever its settings say: it cannot be restored, and
+/// the source goes on.
+pub(super) fn of_an_image_in_plain_http(bench: &Bench) -> Result<()> {
+    let cluster = &bench.cluster;
+    let single = Single::Pod;
+    single.deploy(cluster)?;
+    let source = single.pod(cluster)?;
+    let before = Sample::incarnation(cluster, &source)?;
+    let oracle = Oracle::start(cluster, &bench.product, single.stream(), LOAD)?;
+    oracle.run_for(WARM_UP);
+    let object = attempted(cluster, &source)?;
+    let rollback = &object["status"]["rollback"];
+    let message = rollback["message"].as_str().unwrap_or_default();
+    ensure!(
+        object["status"]["phase"] == "Failed" && message.contains("failed to pull checkpoint base image"),
+        "it ended {:#}",
+        object["status"]
+    );
+    println!("     {}: {message}", rollback["reason"]);
+    let report = oracle.finish()?;
+    println!("     {}", stage::summary(&report));
+    exact_messages(&report)?;
+    ensure!(
+        Sample::incarnation(cluster, &source)? == before,
+        "the source was restarted or replaced"
+    );
+    nothing_left(cluster)?;
+    single.remove(cluster)
+}
+
+/// Moves the pod by image under load; the copy's name. It names the image, which is not there any more.
+fn moved(bench: &Bench, single: Single) -> Result<String> {
+    let cluster = &bench.cluster;
+    let source = single.pod(cluster)?;
+    let oracle = Oracle::start(cluster, &bench.product, single.stream(), LOAD)?;
+    oracle.run_for(WARM_UP);
+    let object = attempted(cluster, &source)?;
+    let status = &object["status"];
+    ensure!(status["phase"] == "Completed", "it ended {status:#}");
+    let leg = &status["legs"][0];
+    println!(
+        "     {source} to {} by image: pause {}, restored after {} ms",
+        leg["to"]["pod"],
+        status["pause"].as_str().unwrap_or("?"),
+        leg["restoreMicros"].as_i64().unwrap_or(0) / 1_000
+    );
+    let report = oracle.finish()?;
+    println!("     {}", stage::summary(&report));
+    exact_messages(&report)?;
+    nothing_left(cluster)?;
+    let copy = single.pod(cluster)?;
+    let fields = own_fields(cluster, &copy)?;
+    let image = fields["image"].as_str().unwrap_or_default();
+    ensure!(
+        image.starts_with(&format!("{REPOSITORY}@sha256:")) && fields["restartPolicy"] == "Never",
+        "the copy was not restored by image: {fields}"
+    );
+    gone(cluster, image)?;
+    ensure!(restarts(cluster, &copy)? == 0, "the copy was restarted");
+    Ok(copy)
+}
+
+/// Asks for a move by image and waits for its end, whatever it is.
+fn attempted(cluster: &Cluster, source: &str) -> Result<Value> {
+    let name = format!("{source}-by-image");
+    let manifest = json!({
+        "apiVersion": "migration.ms2m.io/v1alpha1", "kind": "StatefulMigration",
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": {"sourcePod": source, "targetNode": Sample::other_node(cluster, source)?, "restoreBackend": "Image",
+                 "checkpointImageRepository": REPOSITORY},
+    });
+    stage::apply(cluster, &manifest.to_string()).context("create the StatefulMigration")?;
+    let object = ended(cluster, source, SOON)?;
+    stage::delete(cluster, "statefulmigration", &name)?;
+    Ok(object)
+}
+
+/// Nobody can pull it any more.
+fn gone(cluster: &Cluster, image: &str) -> Result<()> {
+    let (repository, digest) = image.split_once('@').context("no digest")?;
+    let (host, path) = repository.split_once('/').context("no host")?;
+    let mut curl = cluster.run_on_node(Cluster::node_names()[0], "curl")?;
+    curl.args(["--silent", "--output", "/dev/null", "--write-out", "%{http_code}"]);
+    curl.args(["--header", "Accept: application/vnd.oci.image.manifest.v1+json"]);
+    curl.arg(format!("http://{host}/v2/{path}/manifests/{digest}"));
+    let code = capture(curl)?;
+    ensure!(code == "404", "the registry answers {code} to a pull of {image}");
+    Ok(())
+}
+
+fn crash(cluster: &Cluster, pod: &str) -> Result<()> {
+    let pid = stage::container_pid(cluster, "default", pod, "orders")?;
+    kill(Pid::from_raw(pid), Signal::SIGKILL).context("kill the moved process")
+}
+
+fn restarts(cluster: &Cluster, pod: &str) -> Result<i64> {
+    Sample::incarnation(cluster, pod).map(|(_, restarts)| restarts)
+}
+
+/// What a restore by image takes from a pod's template.
+fn own_fields(cluster: &Cluster, pod: &str) -> Result<Value> {
+    let pod = get(cluster, &["pod", pod])?;
+    let container = &pod["spec"]["containers"][0];
+    Ok(json!({
+        "image": container["image"], "imagePullPolicy": container["imagePullPolicy"],
+        "restartPolicy": pod["spec"]["restartPolicy"], "imagePullSecrets": pod["spec"]["imagePullSecrets"],
+    }))
+}
