@@ -11,8 +11,8 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use shadow_core::api::{
-    HoldKind, MigrationStatus, MigrationStrategy, Owner, OwnerKind, Plan, QueuePlan, StatefulMigrationSpec,
-    Step, TransferMode,
+    HoldKind, MigrationStatus, MigrationStrategy, Owner, OwnerKind, Plan, QueuePlan, RestoreBackend,
+    StatefulMigrationSpec, Step, TransferMode,
 };
 use shadow_core::machine::steps::guard;
 use shadow_core::machine::{

@@ -179,7 +179,7 @@ fn a_good_migration_passes_without_a_word() {
 #[test]
 fn several_reasons_come_at_once() {
     let mut world = world();
-    world.spec = json!({"sourcePod": "orders-0", "targetNode": "x", "restoreBackend": "Image"});
+    world.spec = json!({"sourcePod": "orders-0", "targetNode": "x", "transferMode": "Registry"});
     no_annotations(&mut world);
     let (refusals, _) = reasons(world);
     assert_eq!(refusals.len(), 4, "{refusals:?}");
