@@ -22,7 +22,6 @@ mod refusal;
 mod removal;
 mod seen;
 mod single_active;
-mod starving;
 mod tls;
 mod witness;
 
@@ -36,4 +35,3 @@ pub use ready::Obstacle;
 pub use removal::{Drained, Drainedness, Removal};
 pub use seen::QueueSeen;
 pub use single_active::{HoldProof, HoldState, QueueConsumers, Settled, SingleActiveHold};
-pub use starving::Starving;

@@ -115,11 +115,6 @@ async fn a_live_move_is_exact(waiting: u64, rate: u32) {
 }
 
 #[tokio::test]
-async fn a_live_move_is_exact_at_10_a_second() {
-    a_live_move_is_exact(0, 10).await;
-}
-
-#[tokio::test]
 async fn a_live_move_is_exact_at_80_a_second() {
     a_live_move_is_exact(90, 80).await;
 }

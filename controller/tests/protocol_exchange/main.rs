@@ -21,9 +21,9 @@ mod ledger;
 mod live;
 mod load;
 mod polling;
+mod poured;
 mod refusals;
 #[allow(dead_code, reason = "the tests of Park use the rest")]
 #[path = "../protocol_park/scene.rs"]
 mod scene;
-mod starved;
 mod strays;

@@ -29,13 +29,10 @@ const PREFETCH: u16 = 50;
 pub(crate) struct Polling {
     memory: Arc<Mutex<Memory>>,
     task: JoinHandle<()>,
-    freezer: watch::Sender<bool>,
     connected: watch::Receiver<bool>,
 }
 
 struct Process {
-    /// As the kernel's freezer: true stops it wherever it is, without its knowing.
-    frozen: watch::Receiver<bool>,
     control: String,
     primary: String,
     memory: Arc<Mutex<Memory>>,
@@ -61,29 +58,18 @@ impl Polling {
         let memory = Arc::new(Mutex::new(memory));
         let (primary, control) = (scene.primary(), format!("ms2m.control.{pod}"));
         let mind = memory.clone();
-        let (freezer, frozen) = watch::channel(false);
         let (up, connected) = watch::channel(false);
         let task = tokio::spawn(async move {
             sleep(asleep).await;
-            let process = Process::connect(primary, control, mind, frozen).await;
+            let process = Process::connect(primary, control, mind).await;
             up.send(true).unwrap();
             process.serve().await;
         });
         Self {
             memory,
             task,
-            freezer,
             connected,
         }
-    }
-
-    /// Stops it where it is, between two instructions.
-    pub(crate) fn freeze(&self) {
-        self.freezer.send(true).unwrap();
-    }
-
-    pub(crate) fn thaw(&self) {
-        self.freezer.send(false).unwrap();
     }
 
     /// A copy of its memory, now.
@@ -113,12 +99,7 @@ impl Polling {
 }
 
 impl Process {
-    async fn connect(
-        primary: String,
-        control: String,
-        memory: Arc<Mutex<Memory>>,
-        frozen: watch::Receiver<bool>,
-    ) -> Self {
+    async fn connect(primary: String, control: String, memory: Arc<Mutex<Memory>>) -> Self {
         let connection = connection().await;
         let channel = connection.create_channel().await.unwrap();
         channel
@@ -129,7 +110,6 @@ impl Process {
         let replay = memory.lock().unwrap().replay.clone();
         let serving = consume(&channel, replay.as_deref().unwrap_or(&primary)).await;
         Self {
-            frozen,
             control,
             primary,
             memory,
@@ -142,7 +122,6 @@ impl Process {
 
     async fn serve(mut self) {
         loop {
-            self.thawed().await;
             if let Some(given) = self.serving.next().now_or_never() {
                 self.apply(given.unwrap().unwrap()).await;
                 continue;
@@ -191,17 +170,11 @@ impl Process {
         self.serving = consume(&self.channel, &queue).await;
     }
 
-    async fn thawed(&mut self) {
-        self.frozen.wait_for(|frozen| !frozen).await.unwrap();
-    }
-
     async fn apply(&mut self, message: Delivery) {
         sleep(WORK).await;
-        self.thawed().await;
         let body: Value = serde_json::from_slice(&message.data).unwrap();
         let applied = (body["publisher"].as_u64().unwrap(), body["seq"].as_u64().unwrap());
         self.memory.lock().unwrap().applied.push(applied);
-        self.thawed().await;
         assert!(message.acker.ack(BasicAckOptions::default()).await.unwrap());
     }
 }

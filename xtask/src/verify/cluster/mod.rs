@@ -35,7 +35,7 @@ type Test = fn(&Bench) -> Result<()>;
 const TESTS: &[(&str, Test)] = &[
     ("ten moves at 100 msg/s are exact", round_trips::at_100_a_second),
     (
-        "ten moves beyond what the consumer can serve are exact",
+        "moves beyond what the consumer can serve are exact",
         round_trips::beyond_capacity,
     ),
     (

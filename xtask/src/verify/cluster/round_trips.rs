@@ -39,7 +39,7 @@ pub(super) fn beyond_capacity(bench: &Bench) -> Result<()> {
         &Trip {
             arguments: &["--work", "10ms"],
             rate: 150,
-            moves: 10,
+            moves: 6,
             tail: 60,
         },
     )
