@@ -1,11 +1,13 @@
 //! Disks that are full and archives that are damaged.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
+use nix::mount::{MntFlags, umount2};
+use nix::sched::{CloneFlags, setns, unshare};
 
 use super::super::Bench;
 use super::super::failures::agent_on;
@@ -163,10 +165,20 @@ fn mount(pid: i32, arguments: &[&str]) -> Result<()> {
 
 impl Drop for Small {
     fn drop(&mut self) {
-        let mut umount = Command::new("umount");
-        umount.args(["--namespace", &self.0.to_string(), "--lazy", ARCHIVES]);
-        if let Err(error) = capture(umount) {
+        if let Err(error) = uncover(self.0) {
             eprintln!("the small disk stays: {error:#}");
         }
     }
+}
+
+/// In the process's own view. By system calls: `umount --namespace` looks for the path in ours as well.
+fn uncover(pid: i32) -> Result<()> {
+    let view = File::open(format!("/proc/{pid}/ns/mnt")).context("open the process's view of the disk")?;
+    let thread = std::thread::spawn(move || {
+        unshare(CloneFlags::CLONE_FS)?;
+        setns(view, CloneFlags::CLONE_NEWNS)?;
+        umount2(ARCHIVES, MntFlags::MNT_DETACH)
+    });
+    let ended = thread.join().map_err(|_| anyhow!("the thread ended by itself"))?;
+    ended.with_context(|| format!("unmount {ARCHIVES} of process {pid}"))
 }
