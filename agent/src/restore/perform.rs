@@ -140,6 +140,8 @@ fn hint(said: &str, criu: &str) -> &'static str {
         text.contains("killed by signal 9")
             || text.contains("signal: killed")
             || text.contains("out of memory")
+            // CRIU ended without a word to runc.
+            || (text.contains("unixpacket") && text.contains("EOF"))
     });
     if killed {
         "; it was killed: the pod's memory limit may be too small for what was dumped"

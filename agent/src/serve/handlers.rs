@@ -14,11 +14,12 @@ use shadow_core::wire::{
     KeyReport, KillRequest, NodeFacts, Preflight, PreflightRequest, PullRequest, PushRequest, Pushed,
     Transferred,
 };
-use tracing::info;
+use tracing::{info, warn};
 
 use super::problem::Refusal;
 use super::{Agent, room};
 use crate::archive::{ArchiveError, pack};
+use crate::checkpoint::discard;
 use crate::keys::Slot;
 use crate::keys::state::ClaimRecord;
 use crate::node::ContainerId;
@@ -155,9 +156,17 @@ pub(super) async fn abort(
     if slot.now().is_none() {
         return Err(Refusal::unknown(key.as_str()));
     }
-    slot.update(|state| {
-        state.aborted.get_or_insert_with(|| abort.reason.clone());
-    })?;
+    let call_off = || {
+        slot.update(|state| {
+            state.aborted.get_or_insert_with(|| abort.reason.clone());
+        })
+    };
+    if let Err(error) = call_off() {
+        // On a full disk the archive, which nobody is going to restore, is what takes the room.
+        warn!(%key, %error, "the archive is removed to make room");
+        discard(&slot.folder).map_err(Refusal::internal)?;
+        call_off()?;
+    }
     info!(%key, reason = abort.reason, "restore called off");
     Ok(Json(slot.now().unwrap_or_default().report()))
 }

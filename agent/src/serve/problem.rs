@@ -191,7 +191,8 @@ impl From<TransferError> for Refusal {
             TransferError::Image(error) => error.into(),
             TransferError::Refused { .. } => Self::unfit("SourceRefused", error),
             TransferError::Unreachable { .. } => Self::new(StatusCode::BAD_GATEWAY, "TransferFailed", error),
-            TransferError::Identity(_) | TransferError::Keys(_) => Self::internal(error),
+            TransferError::Keys(error) => error.into(),
+            TransferError::Identity(_) => Self::internal(error),
             TransferError::Stopping => Self::new(StatusCode::SERVICE_UNAVAILABLE, "Stopping", error),
         }
     }

@@ -163,11 +163,14 @@ async fn arrive(
     } else {
         slot.update(|state| state.busy = true)?;
         let brought = bring.await;
-        slot.update(|state| state.busy = false)?;
+        // First: on a full disk it is what takes the room that the state needs.
         if brought.is_err() {
             discard(&slot.folder)?;
         }
-        brought?
+        let idle = slot.update(|state| state.busy = false);
+        let bytes = brought?;
+        idle?;
+        bytes
     };
     let transferred = Transferred {
         wire_bytes,
