@@ -19,7 +19,6 @@ use tracing::{info, warn};
 use super::problem::Refusal;
 use super::{Agent, room};
 use crate::archive::{ArchiveError, pack};
-use crate::checkpoint::discard;
 use crate::keys::Slot;
 use crate::keys::state::ClaimRecord;
 use crate::node::ContainerId;
@@ -164,7 +163,7 @@ pub(super) async fn abort(
     if let Err(error) = call_off() {
         // On a full disk the archive, which nobody is going to restore, is what takes the room.
         warn!(%key, %error, "the archive is removed to make room");
-        discard(&slot.folder).map_err(Refusal::internal)?;
+        crate::checkpoint::discard(&slot.folder).map_err(Refusal::internal)?;
         call_off()?;
     }
     info!(%key, reason = abort.reason, "restore called off");
