@@ -80,6 +80,7 @@ pub(crate) fn quick() -> Vec<Scenario> {
         &way::DEPLOYMENT,
         &way::BARE,
         &way::SINGLE_ACTIVE,
+        &way::LIVE,
     ];
     let mut all: Vec<Scenario> = ways.map(|way| Scenario::of(way, 80)).to_vec();
     all.push(Scenario::of(&way::SHADOW_POD, 10));
@@ -102,6 +103,10 @@ pub(crate) fn full() -> Vec<Scenario> {
             ..Scenario::of(way, rate)
         }));
     }
+    for way in [&way::LIVE, &way::LIVE_DEPLOYMENT] {
+        all.extend(RATES.map(|rate| Scenario::of(way, rate)));
+    }
+    all.extend([10, 80, 120].map(|rate| Scenario::of(&way::POLLING, rate)));
     for way in [&way::SHADOW_POD, &way::SEQUENTIAL] {
         all.extend(HEAPS_MB.map(|heap_mb| Scenario {
             heap_mb,

@@ -77,6 +77,27 @@ pub(crate) const SINGLE_ACTIVE_SEQUENTIAL: Way = Way {
     how: How::Moved(&["--strategy", "sequential"]),
     serving: Serving::Interrupted,
 };
+/// The source goes on with a copy of the stream while its own copy is made.
+pub(crate) const LIVE: Way = Way {
+    name: "StatefulSet Live",
+    sample: None,
+    how: How::Moved(&["--live"]),
+    serving: Serving::Always,
+};
+/// The same for a pod of a Deployment.
+pub(crate) const LIVE_DEPLOYMENT: Way = Way {
+    name: "Deployment Live",
+    sample: Some(Single::Deployment),
+    how: How::Moved(&["--live"]),
+    serving: Serving::Always,
+};
+/// An application that looks for control messages only when idle and sleeps 3 s between two connections.
+pub(crate) const POLLING: Way = Way {
+    name: "StatefulSet polling",
+    sample: Some(Single::Polling),
+    how: How::Moved(&[]),
+    serving: Serving::Always,
+};
 /// What a drain does today.
 pub(crate) const DELETED: Way = Way {
     name: "baseline: delete the pod",
@@ -101,6 +122,9 @@ pub(crate) const ALL: &[&Way] = &[
     &BARE,
     &SINGLE_ACTIVE,
     &SINGLE_ACTIVE_SEQUENTIAL,
+    &LIVE,
+    &LIVE_DEPLOYMENT,
+    &POLLING,
     &DELETED,
     &REPLAYED,
 ];
