@@ -26,7 +26,7 @@ pub(super) fn controller(bench: &Bench) -> Result<()> {
         Load {
             rate: 100,
             publishers: 3,
-            tail: 10,
+            tail: 4,
             size: stage::MESSAGE_BYTES,
         },
     )?;

@@ -13,7 +13,7 @@ use crate::stage::{self, Load, Oracle, Sample, Single, capture};
 const LOAD: Load = Load {
     rate: 80,
     publishers: 3,
-    tail: 10,
+    tail: 4,
     size: stage::MESSAGE_BYTES,
 };
 const WARM_UP: Duration = Duration::from_secs(3);
