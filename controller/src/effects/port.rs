@@ -1,7 +1,7 @@
 //! Effects on the port before a primary queue, and on what an instance reads of a fenced stream.
 
 use k8s_openapi::jiff::Timestamp;
-use shadow_core::api::{Fence, HoldKind, Reading};
+use shadow_core::api::{Fence, HoldKind, Reading, Step};
 use shadow_core::machine::port::PortChange;
 use shadow_core::machine::{self, Action, Decision, Outcome};
 use shadow_core::names;
@@ -51,11 +51,13 @@ pub(super) async fn tell(
     let fence = fence(subject)?;
     let queue = &subject.plan.queue;
     let broker = ctx.broker(subject.migration, queue.secret.as_deref()).await?;
-    let depends_on_flow = match reading {
-        Reading::Primary | Reading::Backlog => true,
-        // From the dump on the source's copy of the stream is its own; nothing else may become older than it.
-        Reading::Mirror => subject.leg.followed.is_some(),
-    };
+    let intent = subject
+        .migration
+        .status
+        .as_ref()
+        .and_then(|status| status.intent.as_ref());
+    // A dumped source goes on with its copy of the stream wherever new messages go.
+    let depends_on_flow = intent.is_none_or(|intent| intent.step != Step::Follow);
     if depends_on_flow {
         broker.settled(&Port::of(&queue.queue)).await?;
         let wanted = Action::Tell {

@@ -40,7 +40,7 @@ pub(super) fn beyond_capacity(bench: &Bench) -> Result<()> {
             arguments: &["--work", "10ms"],
             rate: 150,
             moves: 6,
-            tail: 60,
+            tail: 10,
         },
     )
 }
