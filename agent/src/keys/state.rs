@@ -40,7 +40,7 @@ pub struct Origin {
     pub container: String,
     /// Id of the container.
     pub container_id: String,
-    /// Image it was started from, as the runtime names it.
+    /// Image it was started from, as its pod names it.
     pub image: String,
     /// The same by digest.
     pub image_ref: String,
