@@ -12,7 +12,7 @@ use crate::stage::{self, Load, Oracle, Sample, capture, get};
 
 const POD: &str = "orders-0";
 /// An undisturbed move commits after about 2 s.
-const MOMENTS: [u64; 7] = [0, 300, 700, 1_000, 1_300, 1_600, 2_200];
+const MOMENTS: [u64; 6] = [0, 400, 800, 1_200, 1_600, 2_200];
 /// How long the source may be kept waiting after the move was called off, ms.
 const GOES_ON: i64 = 1_000;
 const LOAD: Load = Load {

@@ -1,4 +1,4 @@
-//! The controller is killed (SIGKILL) at a random moment of each of six moves. Each ends Completed, or is undone with
+//! The controller is killed (SIGKILL) at a random moment of each of five moves. Each ends Completed, or is undone with
 //! the source serving; the oracle sees no difference.
 
 use std::hash::{BuildHasher, RandomState};
@@ -31,7 +31,7 @@ pub(super) fn controller(bench: &Bench) -> Result<()> {
         },
     )?;
     oracle.run_for(Duration::from_secs(2));
-    for n in 1..=6 {
+    for n in 1..=5 {
         let target = Sample::other_node(cluster, POD)?;
         let before = Sample::node(cluster, POD)?;
         let moment = RandomState::new().hash_one(n) % MOMENTS;

@@ -27,7 +27,7 @@ pub(super) fn at_100_a_second(bench: &Bench) -> Result<()> {
             arguments: &[],
             rate: 100,
             moves: 10,
-            tail: 60,
+            tail: 20,
         },
     )
 }
