@@ -65,12 +65,21 @@ pub fn finish(mut command: Command, log: &Path) -> Result<(), NodeError> {
     }
     let mut message = last_error(log).unwrap_or_default();
     if message.is_empty() {
-        message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        message = said(&output.stderr);
     }
     Err(NodeError::Program {
         program: "runc".to_owned(),
         message: format!("{} ({message})", output.status),
     })
+}
+
+/// What it said, each line once in a row.
+fn said(stderr: &[u8]) -> String {
+    let text = String::from_utf8_lossy(stderr);
+    let mut lines: Vec<&str> = text.trim().lines().collect();
+    // A full disk is said once for each line of the log that could not be written.
+    lines.dedup();
+    lines.join("\n")
 }
 
 /// Last error in a runtime log in JSON format.
