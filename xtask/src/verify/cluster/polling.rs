@@ -3,10 +3,12 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
 
 use super::workloads::moved;
 use super::{Bench, exact_messages, nothing_left};
+use crate::cluster::wait_for;
 use crate::stage::{self, Load, Oracle, Single};
 
 /// Messages a second; it serves about 90.
@@ -14,6 +16,18 @@ const RATES: [u32; 3] = [10, 80, 120];
 /// At this rate it is never idle.
 const NEVER_IDLE: u32 = 120;
 const WARM_UP: Duration = Duration::from_secs(3);
+const LISTED: Duration = Duration::from_secs(30);
+
+/// It sleeps 3 s before it connects again, should its first attempt have failed.
+fn connected(bench: &Bench) -> Result<()> {
+    wait_for("the broker to list the application", LISTED, || {
+        let Ok(queue) = stage::broker_api(&bench.cluster, "GET", "queues/%2F/orders.polling-0") else {
+            return Ok(None);
+        };
+        let queue: Value = serde_json::from_str(&queue).context("the broker printed no JSON")?;
+        Ok((queue["consumers"] == 1).then_some(()))
+    })
+}
 
 /// Moves exactly at every rate, and leaves nothing behind.
 pub(super) fn at_every_rate(bench: &Bench) -> Result<()> {
@@ -29,6 +43,7 @@ pub(super) fn at_every_rate(bench: &Bench) -> Result<()> {
         };
         let oracle = Oracle::start(cluster, &bench.product, single.stream(), load)?;
         oracle.run_for(WARM_UP);
+        connected(bench)?;
         let moved = moved(bench, &single.pod(cluster)?, &[])?;
         let status = &moved.object["status"];
         let fenced = !status["fence"].is_null();
