@@ -8,7 +8,7 @@ use shadow_core::names;
 
 use super::Subject;
 use crate::broker::port::{Port, Poured, Turned, Twins};
-use crate::broker::{Broker, ControlMessage, Drainedness, QueueSeen};
+use crate::broker::{Broker, ControlMessage, Drainedness};
 use crate::context::Context;
 use crate::error::ControllerError;
 use crate::observe;
@@ -157,8 +157,8 @@ async fn delete_served(broker: &Broker, fence: &Fence, served: Reading) -> Resul
     match broker.drained(&queue).await? {
         Drainedness::Proven(drained) => broker.delete_queue(drained).await.map(drop)?,
         Drainedness::Absent => {}
-        Drainedness::NotYet(QueueSeen::Absent | QueueSeen::Present { .. }) => {
-            tracing::warn!(queue, "the backlog queue came into use again and is kept");
+        Drainedness::NotYet(seen) => {
+            tracing::warn!(queue, ?seen, "the backlog queue came into use again and is kept");
         }
     }
     Ok(())
@@ -168,9 +168,19 @@ fn poured(poured: Poured) -> Outcome {
     if poured.late == 0 {
         return turned(poured.turned);
     }
+    let past = poured.turned.strays.iter().map(|route| route.exchange.as_str());
+    let past: Vec<&str> = past.collect();
+    let doubled = if past.is_empty() {
+        String::new()
+    } else {
+        format!(
+            "; the queue was bound to {} as well meanwhile, so messages may be applied twice",
+            past.join(", ")
+        )
+    };
     Outcome::Doubted(format!(
         "the application did not read what it was told, so {} messages were put back into its queue for it; {} of them may be \
-         behind newer ones",
+         behind newer ones{doubled}",
         poured.all, poured.late
     ))
 }

@@ -217,7 +217,11 @@ impl Broker {
             return Ok(Some(reason.to_owned()));
         }
         let port = Port::of(&facts.name);
-        let seen = self.topology(&port).await?;
+        let seen = match self.topology(&port).await {
+            // Somebody else's exchange has the name of ours: no port, but nothing that keeps a pod from parking.
+            Err(error @ BrokerError::CannotAdopt { .. }) => return Ok(Some(error.to_string())),
+            looked => looked?,
+        };
         let exchanges = self.exchanges_of(&seen).await?;
         if let Err(error) = facts.can_be_adopted(&seen, &exchanges) {
             return Ok(Some(error.to_string()));

@@ -23,7 +23,11 @@ pub fn next(scene: &Scene<'_>) -> Decision {
     if !seen.flow.is_turned() && !port::worked_off(seen.backlog) {
         return Decision::RollBack(Cause::new(
             "BacklogUnread",
-            "messages of an earlier handoff still wait in the backlog queue",
+            format!(
+                "messages of an earlier handoff still wait in its backlog queue (ms2m.backlog.*, beside {}); pod {} works them \
+                 off first",
+                scene.plan.queue.queue, scene.leg.from.pod
+            ),
         ));
     }
     if let Some(recorded) = record_twins(scene, &seen) {
@@ -112,7 +116,7 @@ fn gave_up(scene: &Scene<'_>) -> Option<Decision> {
         Decision::RollBack(Cause::new(
             "NotWorkedOff",
             format!(
-                "within {} s {how}. The pod works more slowly than messages wait for it: try again when fewer wait, or let it \
+                "after {} s {how}. The pod works more slowly than messages wait for it: try again when fewer wait, or let it \
                  read control messages at any time (docs/applications.md)",
                 limit.as_secs()
             ),

@@ -82,10 +82,12 @@ pub(super) fn progress(scene: &Scene<'_>, seen: &Seen) -> String {
     };
     let what = match seen.flow {
         Flow::Fenced | Flow::Breached => {
-            format!("{left} messages of {queue} are worked off; new ones wait behind them")
+            format!("{left} messages of {queue} are still to be worked off; new ones wait behind them")
         }
         Flow::Direct | Flow::Partial | Flow::Ported => {
-            format!("{left} messages that came during the move are worked off; new ones wait in {queue}")
+            format!(
+                "{left} messages that came during the move are still to be worked off; new ones wait in {queue}"
+            )
         }
     };
     let unbound = match seen.branched {
