@@ -91,7 +91,9 @@ impl Cluster {
             ours.image.clone()
         });
         let image_ref = by_digest(asked.as_deref().unwrap_or_default(), &found_container.image_id);
-        let image = asked.unwrap_or(found_container.image);
+        let image = asked
+            .filter(|name| names_registry(name))
+            .unwrap_or(found_container.image);
         let running = found_container.state.is_some_and(|state| state.running.is_some());
         let id = found_container
             .container_id
@@ -174,6 +176,12 @@ fn unfit<T>(why: String) -> Result<T, ClusterError> {
     Err(ClusterError::Unfit(why))
 }
 
+/// Whether an image's name says where it is. Without a host in it the runtime has completed it, and knows how.
+fn names_registry(name: &str) -> bool {
+    let host = name.split_once('/').map_or("", |(host, _)| host);
+    host.contains(['.', ':']) || host == "localhost"
+}
+
 /// The image by its digest, in the registry that the pod names. A node that knows it from several registries tells any of
 /// them, and not every one may be reached by who fetches it again.
 fn by_digest(asked: &str, told: &str) -> String {
@@ -186,9 +194,7 @@ fn by_digest(asked: &str, told: &str) -> String {
         Some((before, tag)) if !tag.contains('/') => before,
         Some(_) | None => name,
     };
-    let host = name.split_once('/').map_or("", |(host, _)| host);
-    // Without a host in it, the runtime has completed the name, and knows how.
-    if host.contains(['.', ':']) || host == "localhost" {
+    if names_registry(name) {
         format!("{name}@{digest}")
     } else {
         told.to_owned()

@@ -1,7 +1,7 @@
 //! One look at the queues of a migration.
 
 use kube::ResourceExt;
-use shadow_core::api::{Fence, QueuePlan, StatefulMigration, Witness};
+use shadow_core::api::{Fence, Leg, QueuePlan, StatefulMigration, Witness};
 use shadow_core::machine::steps::hold;
 use shadow_core::machine::{ConnectionSeen, Observed, PortSeen, QueueSeen};
 use shadow_core::names;
@@ -101,6 +101,18 @@ pub(super) async fn look(
     if let Some(fence) = fence {
         beside(&broker, fence, needs, &mut found).await?;
     }
+    told_and_left(&broker, migration, leg, needs, &mut found).await?;
+    Ok(found)
+}
+
+/// Control queues, and the hold queues of all attempts.
+async fn told_and_left(
+    broker: &Broker,
+    migration: &StatefulMigration,
+    leg: &Leg,
+    needs: Needs,
+    found: &mut Queues,
+) -> Result<(), BrokerError> {
     if needs.has(Look::FromControl) {
         found.from_control = broker.queue(&names::control_queue(&leg.from.pod)).await?.into();
     }
@@ -113,7 +125,7 @@ pub(super) async fn look(
             found.leftovers.push((queue, look));
         }
     }
-    Ok(found)
+    Ok(())
 }
 
 /// An application may close its connection in order: then nothing came back.
