@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use hyper::http::{Request, Response};
 use kube::client::Body;
-use serde_json::json;
+use serde_json::{Value, json};
 use shadow_agent::claim::socket::ClaimServer;
 use shadow_agent::claim::{Answer, Ask, ClaimRequest, RestoreOutcome};
 use shadow_agent::cluster::Cluster;
@@ -30,19 +30,31 @@ const KEY: &str = "uid-1-0";
 /// Phase of the one migration; `None` when it does not exist, "down" when the API server does not answer.
 type Phase = Arc<Mutex<Option<&'static str>>>;
 
+/// Metadata of the one pod; null when it does not exist.
+type Pod = Arc<Mutex<Value>>;
+
 struct Node {
     dir: tempfile::TempDir,
     keys: Keys,
     phase: Phase,
+    pod: Pod,
     _runtime: tokio::runtime::Runtime,
 }
 
-fn api_server(phase: Phase) -> kube::Client {
-    let service = tower::service_fn(move |_: Request<Body>| {
+fn kept() -> Value {
+    json!({"name": "orders-0", "namespace": "default", "uid": "pod"})
+}
+
+fn api_server(phase: Phase, pod: Pod) -> kube::Client {
+    let service = tower::service_fn(move |asked: Request<Body>| {
         let phase = *phase.lock().unwrap();
+        let pod = pod.lock().unwrap().clone();
         async move {
             if phase == Some("down") {
                 return Err(std::io::Error::from(std::io::ErrorKind::ConnectionRefused));
+            }
+            if asked.uri().path().ends_with("/pods/orders-0") {
+                return Ok(answer(pod));
             }
             let items: Vec<_> = phase
                 .map(|phase| {
@@ -60,11 +72,27 @@ fn api_server(phase: Phase) -> kube::Client {
     kube::Client::new(service, "default")
 }
 
+fn answer(pod: Value) -> Response<Body> {
+    let (code, body) = if pod.is_null() {
+        let gone = json!({"apiVersion": "v1", "kind": "Status", "status": "Failure", "reason": "NotFound",
+            "message": "pods \"orders-0\" not found", "code": 404});
+        (404, gone)
+    } else {
+        let metadata =
+            json!({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": pod});
+        (200, metadata)
+    };
+    let mut answer = Response::new(Body::from(serde_json::to_vec(&body).unwrap()));
+    *answer.status_mut() = code.try_into().unwrap();
+    answer
+}
+
 impl Node {
     fn new(phase: Option<&'static str>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let keys = Keys::load(Layout::below(dir.path().join("shadow"))).unwrap();
         let phase: Phase = Arc::new(Mutex::new(phase));
+        let pod: Pod = Arc::new(Mutex::new(kept()));
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -72,7 +100,7 @@ impl Node {
             .unwrap();
         let socket = dir.path().join("agent.sock");
         let guard = runtime.enter();
-        let cluster = Cluster::new(api_server(phase.clone()), "node-b".into());
+        let cluster = Cluster::new(api_server(phase.clone(), pod.clone()), "node-b".into());
         drop(guard);
         let server = ClaimServer::new(keys.clone(), cluster);
         runtime.spawn(async move { server.serve(&socket).await });
@@ -80,6 +108,7 @@ impl Node {
             dir,
             keys,
             phase,
+            pod,
             _runtime: runtime,
         }
     }
@@ -292,8 +321,30 @@ fn nothing_starts_fresh_before_the_migration_is_over() {
         *node.phase.lock().unwrap() = over;
         let mut restarted = node.connect();
         restarted.claim("c4");
-        assert!(matches!(restarted.hear(), Answer::Fresh { .. }), "{over:?}");
+        let answer = restarted.hear();
+        assert!(matches!(answer, Answer::Fresh { .. }), "{over:?}: {answer:?}");
     }
+}
+
+#[test]
+fn a_copy_that_is_not_wanted_any_more_does_not_start_fresh() {
+    let node = Node::new(Some("Failed"));
+    let mut deleting = kept();
+    deleting["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+    let mut successor = kept();
+    successor["uid"] = json!("another");
+    for pod in [deleting, successor, Value::Null] {
+        *node.pod.lock().unwrap() = pod.clone();
+        let mut runc = node.connect();
+        runc.claim("c1");
+        let why = why(runc.hear());
+        assert!(why.contains("being deleted"), "{pod}: {why}");
+    }
+    *node.pod.lock().unwrap() = kept();
+    let mut runc = node.connect();
+    runc.claim("c2");
+    let answer = runc.hear();
+    assert!(matches!(answer, Answer::Fresh { .. }), "{answer:?}");
 }
 
 #[test]
