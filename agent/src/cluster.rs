@@ -5,6 +5,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::ListParams;
 use kube::{Api, Client};
 use shadow_core::api::StatefulMigration;
+use shadow_core::image_origin;
 use shadow_core::names::Key;
 use shadow_core::wire::PodRef;
 
@@ -38,7 +39,7 @@ pub struct Cluster {
 pub struct RunningContainer {
     /// Its id.
     pub id: ContainerId,
-    /// Image it was started from, as its pod names it.
+    /// Image it was made from, as its pod names it.
     pub image: String,
     /// The same by digest.
     pub image_ref: String,
@@ -86,14 +87,7 @@ impl Cluster {
         let Some(found_container) = statuses.into_iter().find(|status| status.name == container) else {
             return unfit(format!("pod {full} has no container {container:?} with a status"));
         };
-        let asked = found.spec.as_ref().and_then(|spec| {
-            let ours = spec.containers.iter().find(|one| one.name == container)?;
-            ours.image.clone()
-        });
-        let image_ref = by_digest(asked.as_deref().unwrap_or_default(), &found_container.image_id);
-        let image = asked
-            .filter(|name| names_registry(name))
-            .unwrap_or(found_container.image);
+        let origin = image_origin::origin(&found, container).unwrap_or_default();
         let running = found_container.state.is_some_and(|state| state.running.is_some());
         let id = found_container
             .container_id
@@ -105,8 +99,8 @@ impl Cluster {
         let host_ip = status.host_ip.unwrap_or_default();
         Ok(RunningContainer {
             id,
-            image,
-            image_ref,
+            image: origin.image,
+            image_ref: origin.image_ref,
             host_ip,
             deleting: found.metadata.deletion_timestamp.is_some(),
         })
@@ -176,59 +170,9 @@ fn unfit<T>(why: String) -> Result<T, ClusterError> {
     Err(ClusterError::Unfit(why))
 }
 
-/// Whether an image's name says where it is. Without a host in it the runtime has completed it, and knows how.
-fn names_registry(name: &str) -> bool {
-    let host = name.split_once('/').map_or("", |(host, _)| host);
-    host.contains(['.', ':']) || host == "localhost"
-}
-
-/// The image by its digest, in the registry that the pod names. A node that knows it from several registries tells any of
-/// them, and not every one may be reached by who fetches it again.
-fn by_digest(asked: &str, told: &str) -> String {
-    let Some((_, digest)) = told.split_once('@') else {
-        return told.to_owned();
-    };
-    let name = asked.split_once('@').map_or(asked, |(name, _)| name);
-    // A colon in the last part begins the tag.
-    let name = match name.rsplit_once(':') {
-        Some((before, tag)) if !tag.contains('/') => before,
-        Some(_) | None => name,
-    };
-    if names_registry(name) {
-        format!("{name}@{digest}")
-    } else {
-        told.to_owned()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_image_is_named_as_its_pod_names_it() {
-        let told = "r.example.org:5000/a/orders@sha256:12";
-        for (asked, wanted) in [
-            (
-                "r.example.org:5443/a/orders:dev",
-                "r.example.org:5443/a/orders@sha256:12",
-            ),
-            (
-                "r.example.org:5443/a/orders",
-                "r.example.org:5443/a/orders@sha256:12",
-            ),
-            (
-                "r.example.org/a/orders@sha256:99",
-                "r.example.org/a/orders@sha256:12",
-            ),
-            ("orders:dev", told),
-            ("library/orders", told),
-            ("", told),
-        ] {
-            assert_eq!(by_digest(asked, told), wanted, "{asked}");
-        }
-        assert_eq!(by_digest("r.example.org/a:1", "sha256:12"), "sha256:12");
-    }
 
     #[test]
     fn the_migration_is_named_by_its_key() {

@@ -128,6 +128,7 @@ impl ControllerError {
         match self {
             Self::Api(_) | Self::Blind(_) => "ApiServer".to_owned(),
             Self::Broker(error) if error.is_transient() => "BrokerUnreachable".to_owned(),
+            Self::Broker(BrokerError::LeftFenced { .. }) => "LeftFenced".to_owned(),
             Self::Broker(_) => "BrokerRefused".to_owned(),
             Self::Agent { problem, .. } => problem.reason.clone(),
             Self::AgentUnreachable { .. } => "AgentUnreachable".to_owned(),

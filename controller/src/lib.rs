@@ -8,6 +8,7 @@ pub mod effects;
 pub mod error;
 mod fitness;
 pub mod holds;
+mod inexact;
 pub mod nodes;
 pub mod observe;
 pub mod occupancy;

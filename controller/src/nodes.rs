@@ -44,11 +44,11 @@ async fn round(ctx: &Context) -> Result<(), ControllerError> {
     Ok(())
 }
 
-/// The facts as JSON, when the node can take part.
+/// The facts as JSON, when the node can take part: as a source at least, and as a target where it has a runtime handler or
+/// its runtime restores checkpoint images.
 async fn wanted(ctx: &Context, node: &str) -> Option<String> {
     match ctx.agents.facts(node).await {
-        Ok(facts) if facts.handler => serde_json::to_string(&facts).ok(),
-        Ok(_) => None,
+        Ok(facts) => serde_json::to_string(&facts).ok(),
         Err(error) => {
             tracing::debug!(node, %error, "agent did not answer");
             None

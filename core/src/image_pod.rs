@@ -8,6 +8,7 @@
 use k8s_openapi::api::core::v1::{Container, ContainerRestartRule, LocalObjectReference, Pod};
 use serde::{Deserialize, Serialize};
 
+use crate::api::ImageOrigin;
 use crate::names;
 
 /// What the template says where a checkpoint image took over.
@@ -25,11 +26,33 @@ struct OwnFields {
     container_restart_rules: Option<Vec<ContainerRestartRule>>,
     /// The pull secret that was added.
     pull_secret: Option<String>,
+    /// The image below the checkpoint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    origin: Option<ImageOrigin>,
 }
 
-/// Lets `container` of a copy wait for its checkpoint image under a name that no image has. Its runtime class is the
-/// node's ordinary one, which knows checkpoint images; `secret` is how kubelet pulls from their repository.
-pub fn await_image(pod: &mut Pod, container: &str, awaited: &str, secret: Option<&str>) {
+/// A checkpoint image that is going to be there.
+#[derive(Clone, Copy, Debug)]
+pub struct Awaited<'a> {
+    /// Container that is restored from it.
+    pub container: &'a str,
+    /// A name that no image has.
+    pub image: &'a str,
+    /// How kubelet pulls from its repository.
+    pub secret: Option<&'a str>,
+    /// The image below it.
+    pub origin: Option<&'a ImageOrigin>,
+}
+
+/// Lets a container of a copy wait for its checkpoint image. Its runtime class is the node's ordinary one, which knows
+/// checkpoint images.
+pub fn await_image(pod: &mut Pod, awaited: &Awaited<'_>) {
+    let Awaited {
+        container,
+        image,
+        secret,
+        origin,
+    } = *awaited;
     let spec = pod.spec.get_or_insert_default();
     spec.runtime_class_name = None;
     let restart_policy = spec.restart_policy.replace("Never".to_owned());
@@ -48,17 +71,25 @@ pub fn await_image(pod: &mut Pod, container: &str, awaited: &str, secret: Option
     };
     let own = OwnFields {
         container: container.to_owned(),
-        image: moved.image.replace(awaited.to_owned()),
+        image: moved.image.replace(image.to_owned()),
         image_pull_policy: moved.image_pull_policy.replace("Always".to_owned()),
         restart_policy,
         container_restart_policy: moved.restart_policy.take(),
         container_restart_rules: moved.restart_policy_rules.take(),
         pull_secret: pull_secret.map(str::to_owned),
+        origin: origin.cloned(),
     };
     if let Ok(json) = serde_json::to_string(&own) {
         let annotations = pod.metadata.annotations.get_or_insert_default();
         annotations.insert(names::OWN_FIELDS.to_owned(), json);
     }
+}
+
+/// The image below the checkpoint from which `container` was restored; nothing if it was not.
+pub(crate) fn origin(pod: &Pod, container: &str) -> Option<ImageOrigin> {
+    let json = pod.metadata.annotations.as_ref()?.get(names::OWN_FIELDS)?;
+    let own: OwnFields = serde_json::from_str(json).ok()?;
+    own.origin.filter(|_| own.container == container)
 }
 
 /// Makes the fields again what the pod's template says. A pod that was never restored from an image stays as it is.

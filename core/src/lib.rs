@@ -19,10 +19,13 @@
 
 pub mod api;
 pub mod compat;
+pub mod image_origin;
 pub mod image_pod;
 pub mod machine;
 pub mod names;
+pub mod policy;
 pub mod repository;
+pub mod restore_choice;
 pub mod restore_pod;
 pub mod settings;
 pub mod strategy;

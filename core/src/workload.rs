@@ -21,10 +21,72 @@ pub struct Workload {
     pub ready: i32,
     /// Labels by which it knows its pods.
     pub selector: Vec<String>,
+    /// Of a StatefulSet, where it tells.
+    pub revisions: Option<Revisions>,
+}
+
+/// From which template a StatefulSet makes its pods anew.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Revisions {
+    /// Revision before a rollout.
+    current: String,
+    /// Revision that a rollout leads to.
+    update: String,
+    /// Pods with a lower ordinal are made from the former.
+    kept_below: i32,
+    /// Its status speaks of the template as it is now.
+    up_to_date: bool,
+}
+
+impl Revisions {
+    fn of(set: &StatefulSet) -> Option<Self> {
+        let (spec, status) = (set.spec.as_ref()?, set.status.as_ref()?);
+        let strategy = spec.update_strategy.as_ref();
+        let rolling = strategy
+            .filter(|strategy| strategy.type_.as_deref() != Some("OnDelete"))
+            .and_then(|strategy| strategy.rolling_update.as_ref());
+        let first = spec
+            .ordinals
+            .as_ref()
+            .and_then(|ordinals| ordinals.start)
+            .unwrap_or(0);
+        Some(Self {
+            current: status.current_revision.clone()?,
+            update: status.update_revision.clone()?,
+            kept_below: first + rolling.and_then(|rolling| rolling.partition).unwrap_or(0),
+            up_to_date: status.observed_generation == set.metadata.generation,
+        })
+    }
+
+    /// Revision from which the pod with this ordinal would be made now; `None` while that is not settled.
+    pub fn next(&self, ordinal: i32) -> Option<&str> {
+        let next = if ordinal < self.kept_below {
+            &self.current
+        } else {
+            &self.update
+        };
+        self.up_to_date.then_some(next)
+    }
+}
+
+/// Label with the revision of the StatefulSet that a pod was made from.
+const REVISION: &str = "controller-revision-hash";
+
+/// Revision of its StatefulSet that a pod was made from. Pods of other owners have none.
+pub fn revision_of(pod: &Pod) -> Option<String> {
+    let of_a_set = owner_of(pod).is_some_and(|(kind, _)| kind == OwnerKind::StatefulSet);
+    let labels = pod.metadata.labels.as_ref().filter(|_| of_a_set)?;
+    labels.get(REVISION).cloned()
+}
+
+/// Ordinal of a StatefulSet's pod.
+pub fn ordinal_of(pod: &str) -> Option<i32> {
+    pod.rsplit_once('-')?.1.parse().ok()
 }
 
 impl From<StatefulSet> for Workload {
     fn from(set: StatefulSet) -> Self {
+        let revisions = Revisions::of(&set);
         let spec = set.spec.unwrap_or_default();
         Self {
             kind: OwnerKind::StatefulSet,
@@ -32,6 +94,7 @@ impl From<StatefulSet> for Workload {
             replicas: spec.replicas.unwrap_or(1),
             ready: set.status.and_then(|status| status.ready_replicas).unwrap_or(0),
             selector: labels(spec.selector.match_labels),
+            revisions,
         }
     }
 }
@@ -45,6 +108,7 @@ impl From<ReplicaSet> for Workload {
             replicas: spec.replicas.unwrap_or(1),
             ready: set.status.and_then(|status| status.ready_replicas).unwrap_or(0),
             selector: labels(spec.selector.match_labels),
+            revisions: None,
         }
     }
 }
@@ -76,5 +140,44 @@ pub fn owner_of(pod: &Pod) -> Option<(OwnerKind, &OwnerReference)> {
         "StatefulSet" => Some((OwnerKind::StatefulSet, owner)),
         "ReplicaSet" => Some((OwnerKind::ReplicaSet, owner)),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn set(strategy: Value, observed: i64) -> Revisions {
+        let set = json!({
+            "metadata": {"generation": 3},
+            "spec": {"selector": {}, "serviceName": "s", "template": {}, "ordinals": {"start": 5},
+                     "updateStrategy": strategy},
+            "status": {"replicas": 3, "observedGeneration": observed, "currentRevision": "old", "updateRevision": "new"},
+        });
+        Revisions::of(&serde_json::from_value(set).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_pod_is_made_from_the_revision_that_its_statefulset_would_take() {
+        let rolling =
+            |partition: i32| json!({"type": "RollingUpdate", "rollingUpdate": {"partition": partition}});
+        for (strategy, observed, ordinal, next) in [
+            (rolling(0), 3, 5, Some("new")),
+            (rolling(1), 3, 5, Some("old")),
+            (rolling(1), 3, 6, Some("new")),
+            (json!({"type": "OnDelete"}), 3, 5, Some("new")),
+            (rolling(0), 2, 5, None),
+        ] {
+            let revisions = set(strategy.clone(), observed);
+            assert_eq!(revisions.next(ordinal), next, "{strategy} {observed} {ordinal}");
+        }
+    }
+
+    #[test]
+    fn ordinals_end_the_name() {
+        assert_eq!(ordinal_of("orders-v2-11"), Some(11));
+        assert_eq!(ordinal_of("orders"), None);
     }
 }

@@ -107,11 +107,14 @@ fn plan(kind: Kind) -> Plan {
             hold: kind.hold,
             stream: "broker/%2F/orders.orders-0".into(),
             unfenced: Some("nothing is bound to it".into()),
+            inexact: None,
             secret: None,
         },
         checkpoint_backend: CheckpointBackend::Runtime,
         transfer: TransferMode::Direct,
         restore: RestoreBackend::RuntimeClass,
+        revision: None,
+        origin: None,
     }
 }
 

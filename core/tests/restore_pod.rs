@@ -309,17 +309,26 @@ proptest! {
 }
 
 mod by_image {
-    use shadow_core::image_pod::{await_image, give_back};
+    use shadow_core::image_pod::{Awaited, await_image, give_back};
     use shadow_core::restore_pod::successor_of;
 
     use super::*;
 
     const AWAITED: &str = "registry.example.org/checkpoints:awaits-key";
 
+    fn awaited(secret: Option<&str>) -> Awaited<'_> {
+        Awaited {
+            container: "orders",
+            image: AWAITED,
+            secret,
+            origin: None,
+        }
+    }
+
     /// A copy as it is created, and as the API server returns it when it has been restored.
     fn copy(secret: Option<&str>) -> Pod {
         let mut pod = successor_of(&source(), "orders-0-moved", &key(), CAUSE, "orders", "node-b");
-        await_image(&mut pod, "orders", AWAITED, secret);
+        await_image(&mut pod, &awaited(secret));
         pod
     }
 
@@ -348,7 +357,7 @@ mod by_image {
         container.restart_policy_rules = Some(vec![
             serde_json::from_value(json!({"action": "Restart"})).unwrap(),
         ]);
-        await_image(&mut pod, "orders", AWAITED, None);
+        await_image(&mut pod, &awaited(None));
         let container = &pod.spec.as_ref().unwrap().containers[0];
         assert_eq!(
             (&container.restart_policy, &container.restart_policy_rules),
@@ -362,7 +371,7 @@ mod by_image {
             let mut before = successor_of(&source(), "orders-0-moved", &key(), CAUSE, "orders", "node-b");
             before.spec.as_mut().unwrap().containers[0].restart_policy = Some("Always".to_owned());
             let mut after = before.clone();
-            await_image(&mut after, "orders", AWAITED, secret);
+            await_image(&mut after, &awaited(secret));
             assert_ne!(after, before);
             give_back(&mut after);
             // The class is chosen anew by whoever makes the copy.
@@ -398,7 +407,7 @@ mod by_image {
         own.spec.as_mut().unwrap().image_pull_secrets =
             Some(vec![serde_json::from_value(json!({"name": "pull"})).unwrap()]);
         let before = own.clone();
-        await_image(&mut own, "orders", AWAITED, Some("pull"));
+        await_image(&mut own, &awaited(Some("pull")));
         give_back(&mut own);
         assert_eq!(
             own.spec.unwrap().image_pull_secrets,

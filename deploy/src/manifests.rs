@@ -59,6 +59,8 @@ pub struct Settings {
     pub tag: String,
     /// Registries that agents may send checkpoint images to in plain HTTP, `host` or `host:port`.
     pub plain_http_registries: Vec<String>,
+    /// Whether nodes get the runtime handler `shadow`. Without it their container runtimes stay as they are.
+    pub runtime_handler: bool,
 }
 
 /// Why there are no manifests.
@@ -120,7 +122,7 @@ impl Settings {
     }
 }
 
-/// Every object of an installation, the custom resource included, in the order in which to apply them.
+/// Every object of an installation, the custom resources included, in the order in which to apply them.
 pub fn manifests(settings: &Settings) -> Result<Vec<DynamicObject>, SettingsError> {
     settings.check()?;
     let mut objects = Vec::new();
@@ -129,6 +131,14 @@ pub fn manifests(settings: &Settings) -> Result<Vec<DynamicObject>, SettingsErro
             .replace("${REGISTRY}", &settings.registry)
             .replace("${TAG}", &settings.tag)
             .replace("${PULL}", settings.pull_policy())
+            .replace(
+                "${INSTALL}",
+                if settings.runtime_handler {
+                    "install"
+                } else {
+                    "prepare"
+                },
+            )
             .replace(
                 "${PLAIN_HTTP_REGISTRIES}",
                 &settings.plain_http_registries.join(","),
@@ -139,10 +149,13 @@ pub fn manifests(settings: &Settings) -> Result<Vec<DynamicObject>, SettingsErro
             objects.push(object);
         }
     }
-    let definition = crd::object().map_err(|source| SettingsError::Embedded {
-        file: "statefulmigration.yaml",
-        source,
-    })?;
-    objects.insert(0, definition);
-    Ok(objects)
+    let definitions = crd::ALL.iter().map(|definition| {
+        let file = definition.path;
+        definition
+            .object()
+            .map_err(|source| SettingsError::Embedded { file, source })
+    });
+    let mut all = definitions.collect::<Result<Vec<_>, _>>()?;
+    all.append(&mut objects);
+    Ok(all)
 }

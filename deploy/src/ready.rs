@@ -14,6 +14,7 @@ use shadow_core::api::StatefulMigration;
 use shadow_core::names::SYSTEM_NAMESPACE;
 
 use crate::cluster::ClusterError;
+use crate::crd;
 use crate::hopeless;
 
 /// Waits until the custom resource is served, the Deployments are available, every node has its agent, and
@@ -38,8 +39,10 @@ async fn all_ready(
     let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
     let deployments: Api<Deployment> = Api::namespaced(client.clone(), SYSTEM_NAMESPACE);
     let daemons: Api<DaemonSet> = Api::namespaced(client.clone(), SYSTEM_NAMESPACE);
-    let crd = StatefulMigration::crd_name();
-    wait(definitions, crd, conditions::is_crd_established(), until, within).await?;
+    for definition in crd::ALL {
+        let (api, name) = (definitions.clone(), (definition.name)());
+        wait(api, name, conditions::is_crd_established(), until, within).await?;
+    }
     for name in ["shadow-controller", "shadow-webhook"] {
         wait(deployments.clone(), name, rolled_out(), until, within).await?;
         told(&format!("Deployment {name}"));

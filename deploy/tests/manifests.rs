@@ -10,6 +10,7 @@ fn settings() -> Settings {
         registry: "registry.example:5000/ours".to_owned(),
         tag: "v9".to_owned(),
         plain_http_registries: Vec::new(),
+        runtime_handler: true,
     }
 }
 

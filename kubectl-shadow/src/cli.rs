@@ -82,6 +82,16 @@ pub struct Migrate {
     /// Let the source go on with a copy of the stream while its own copy is made: what it does then counts for nothing
     #[arg(long)]
     pub live: bool,
+    /// Registry repository for checkpoint images, host[:port]/path; used with --by-image, and where the target node has no
+    /// runtime handler
+    #[arg(long, value_name = "REPOSITORY")]
+    pub checkpoint_repository: Option<String>,
+    /// Secret with the registry's user and password (kubernetes.io/dockerconfigjson)
+    #[arg(long, value_name = "SECRET", requires = "checkpoint_repository")]
+    pub checkpoint_secret: Option<String>,
+    /// Let the container runtime restore the copy from a checkpoint image, although the node has a runtime handler
+    #[arg(long, requires = "checkpoint_repository")]
+    pub by_image: bool,
     /// Follow the migration to its end (the default)
     #[arg(long, overrides_with = "no_wait")]
     pub wait: bool,
@@ -148,6 +158,10 @@ pub struct Install {
     /// Registry that checkpoint images may go to in plain HTTP; can be given several times
     #[arg(long, value_name = "HOST[:PORT]")]
     pub plain_http: Vec<String>,
+    /// Leave the container runtimes of the nodes as they are, and take an earlier runtime handler away: copies are restored
+    /// from checkpoint images, where the runtime does that
+    #[arg(long)]
+    pub no_runtime_handler: bool,
     /// Return without waiting until everything works
     #[arg(long)]
     pub no_wait: bool,

@@ -8,7 +8,6 @@ use json_patch::diff;
 use k8s_openapi::api::core::v1::Pod;
 use kube::core::admission::{AdmissionRequest, AdmissionResponse, Operation};
 use serde_json::Value;
-use shadow_core::restore_pod;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
@@ -57,13 +56,7 @@ pub async fn mutate<C: Cluster>(State(cluster): State<Arc<C>>, Json(review): Jso
 
 fn rewritten(response: AdmissionResponse, pod: &Pod, found: &Announcement) -> AdmissionResponse {
     let mut restored = pod.clone();
-    restore_pod::announce(
-        &mut restored,
-        &found.key,
-        &found.migration,
-        &found.container,
-        &found.node,
-    );
+    found.apply(&mut restored);
     let as_json = |pod: &Pod| serde_json::to_value(pod);
     let (before, after) = match (as_json(pod), as_json(&restored)) {
         (Ok(before), Ok(after)) => (before, after),

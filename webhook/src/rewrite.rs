@@ -4,9 +4,13 @@
 //! migration under way that has come to the point of re-creating it; more than one such migration is an error.
 
 use k8s_openapi::api::core::v1::Pod;
-use shadow_core::api::{MigrationStatus, Plan, StatefulMigration};
+use shadow_core::api::{ImageOrigin, MigrationStatus, Plan, RestoreBackend, StatefulMigration};
+use shadow_core::image_pod::{self, Awaited};
 use shadow_core::machine::Route;
 use shadow_core::names::{self, Key};
+use shadow_core::repository::Repository;
+use shadow_core::restore_pod;
+use shadow_core::workload::revision_of;
 
 /// What the pod becomes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +23,47 @@ pub struct Announcement {
     pub container: String,
     /// Node that it goes to.
     pub node: String,
+    /// How it is restored.
+    pub restore: Restore,
+}
+
+/// How the pod's container is restored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Restore {
+    /// It claims its key from the node's agent.
+    ByClaim,
+    /// By the container runtime, from a checkpoint image that the controller is going to name.
+    ByImage {
+        /// The name that no image has.
+        awaited: String,
+        /// How kubelet pulls it.
+        secret: Option<String>,
+        /// The image below it.
+        origin: Option<ImageOrigin>,
+    },
+}
+
+impl Announcement {
+    /// Makes `pod` what it becomes.
+    pub fn apply(&self, pod: &mut Pod) {
+        restore_pod::announce(pod, &self.key, &self.migration, &self.container, &self.node);
+        match &self.restore {
+            Restore::ByClaim => {}
+            Restore::ByImage {
+                awaited,
+                secret,
+                origin,
+            } => {
+                let awaited = Awaited {
+                    container: &self.container,
+                    image: awaited,
+                    secret: secret.as_deref(),
+                    origin: origin.as_ref(),
+                };
+                image_pod::await_image(pod, &awaited);
+            }
+        }
+    }
 }
 
 /// Why a pod cannot be decided on; its creation is refused and its StatefulSet tries again.
@@ -33,6 +78,17 @@ pub enum RewriteError {
         first: String,
         /// Another.
         second: String,
+    },
+    /// It was restored by image already: another restore would set it back.
+    #[error(
+        "pod {pod:?} was restored from its checkpoint by migration {migration:?} and has ended; it must not be set back to the \
+         checkpoint, and starts from its template as soon as the migration is over"
+    )]
+    RestoredAlready {
+        /// The pod.
+        pod: String,
+        /// The migration.
+        migration: String,
     },
     /// The migration cannot be the basis of a key.
     #[error("migration {migration:?} yields no restore key: {reason}")]
@@ -56,7 +112,7 @@ pub fn decide(
         let Some((plan, status)) = under_way(migration) else {
             continue;
         };
-        if !is_of(pod, plan, probe) {
+        if !is_of(pod, plan, probe) || starts_anew(pod, plan) {
             continue;
         }
         let Some(key) = key(migration, status, probe)? else {
@@ -71,6 +127,7 @@ pub fn decide(
             });
         }
         found = Some(Announcement {
+            restore: restore(migration, plan, status, &key)?,
             key,
             migration: name,
             container: plan.container.clone(),
@@ -103,6 +160,13 @@ fn is_of(pod: &Pod, plan: &Plan, probe: bool) -> bool {
     meant == Some(&plan.source.name) && owners.any(|owner| ours(&owner.uid) && owner.controller == Some(true))
 }
 
+/// A StatefulSet that was rolled out after its pod had gone: the memory went with the old revision. A pod with a stand-in
+/// waits until that has gone.
+fn starts_anew(pod: &Pod, plan: &Plan) -> bool {
+    let another = revision_of(pod).zip(plan.revision.as_ref());
+    Route::of(plan) == Route::InPlace && another.is_some_and(|(made, moved)| made != *moved)
+}
+
 /// The key of the pod that is re-created, once the first handoff cannot be undone any more.
 fn key(
     migration: &StatefulMigration,
@@ -113,10 +177,7 @@ fn key(
     let Some(plan) = status.plan.as_ref().filter(|_| committed || probe) else {
         return Ok(None);
     };
-    let no_key = |reason: String| RewriteError::NoKey {
-        migration: migration.metadata.name.clone().unwrap_or_default(),
-        reason,
-    };
+    let no_key = |reason: String| no_key(migration, reason);
     let uid = migration
         .metadata
         .uid
@@ -125,6 +186,42 @@ fn key(
     Route::of(plan)
         .key_of_recreated(status, uid)
         .map_err(|error| no_key(error.to_string()))
+}
+
+fn no_key(migration: &StatefulMigration, reason: String) -> RewriteError {
+    RewriteError::NoKey {
+        migration: migration.metadata.name.clone().unwrap_or_default(),
+        reason,
+    }
+}
+
+/// A key's agent hands its archive out once. An image can be restored by whoever names it, so nobody is told to once the
+/// copy is the truth.
+fn restore(
+    migration: &StatefulMigration,
+    plan: &Plan,
+    status: &MigrationStatus,
+    key: &Key,
+) -> Result<Restore, RewriteError> {
+    match plan.restore {
+        RestoreBackend::RuntimeClass => return Ok(Restore::ByClaim),
+        RestoreBackend::Image => {}
+    }
+    let leg = status.legs.iter().rfind(|leg| leg.key == *key);
+    if leg.is_some_and(|leg| leg.committed.is_some()) {
+        return Err(RewriteError::RestoredAlready {
+            pod: plan.source.name.clone(),
+            migration: migration.metadata.name.clone().unwrap_or_default(),
+        });
+    }
+    let spec = &migration.spec;
+    let repository = spec.checkpoint_image_repository.as_deref().unwrap_or_default();
+    let repository = Repository::parse(repository).map_err(|error| no_key(migration, error.to_string()))?;
+    Ok(Restore::ByImage {
+        awaited: names::awaited_image(&repository, key),
+        secret: spec.checkpoint_image_secret_ref.clone(),
+        origin: plan.origin.clone(),
+    })
 }
 
 /// Whether a creation is the controller's dry run: `user` asks, not to be carried out, for a pod that says so.

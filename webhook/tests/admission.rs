@@ -374,6 +374,52 @@ async fn the_announced_pod_becomes_a_restore_and_keeps_all_else() {
     }
 }
 
+/// The same, restored by image.
+fn by_image(legs: Value) -> Value {
+    let mut migration = under_way("move", "Replaying", legs);
+    migration["spec"]["checkpointImageRepository"] = "r.example.org/checkpoints".into();
+    migration["spec"]["checkpointImageSecretRef"] = "pull".into();
+    migration["status"]["plan"]["restore"] = "Image".into();
+    migration["status"]["plan"]["origin"] = json!({"image": "orders", "imageRef": "orders@sha256:12"});
+    migration
+}
+
+#[tokio::test]
+async fn the_announced_pod_waits_for_its_checkpoint_image() {
+    let fake = Fake {
+        migrations: vec![by_image(json!([leg(1, 0, true), leg(2, 1, false)]))],
+        ..cluster()
+    };
+    let (after, _) = created(fake, &recreated()).await;
+    let (spec, container) = (&after["spec"], &after["spec"]["containers"][0]);
+    assert_eq!(spec.get("runtimeClassName"), None);
+    assert_eq!(spec["restartPolicy"], "Never");
+    assert_eq!(spec["imagePullSecrets"], json!([{"name": "pull"}]));
+    let image = container["image"].as_str().unwrap();
+    assert!(
+        image.starts_with("r.example.org/checkpoints") && image != "orders",
+        "{image}"
+    );
+    assert_eq!(
+        container["notYetKnown"], 1,
+        "what this version does not know of stays"
+    );
+    let annotations = &after["metadata"]["annotations"];
+    assert_eq!(annotations[names::RESTORE_KEY], format!("{UID}-2-1"));
+    let own = annotations[names::OWN_FIELDS].as_str().unwrap();
+    assert!(own.contains("orders@sha256:12"), "{own}");
+}
+
+#[tokio::test]
+async fn a_pod_that_was_restored_by_image_is_not_set_back_to_it() {
+    let fake = Fake {
+        migrations: vec![by_image(json!([leg(1, 0, true), leg(2, 0, true)]))],
+        ..cluster()
+    };
+    let response = post(fake, names::WEBHOOK_PODS_PATH, &review("CREATE", &recreated())).await;
+    assert!(message(&response).contains("set back"), "{response}");
+}
+
 #[tokio::test]
 async fn pods_that_nobody_announced_pass_unchanged() {
     let committed = || under_way("move", "Replaying", json!([leg(1, 0, true)]));

@@ -35,11 +35,14 @@ fn run() -> Result<()> {
             std::io::stdout().write_all(&json).context("writing the answer")
         }
         Some((word, _)) if word == "install" => install::install().context("installing the runtime handler"),
+        Some((word, _)) if word == "prepare" => {
+            install::prepare().context("preparing the node without a runtime handler")
+        }
         Some((word, _)) if word == "uninstall" => {
             install::uninstall().context("removing the runtime handler")
         }
         Some((word, _)) if word != "serve" => {
-            bail!("unknown word {word:?}: serve, install and uninstall are known")
+            bail!("unknown word {word:?}: serve, install, prepare and uninstall are known")
         }
         Some(_) | None => serve(),
     }

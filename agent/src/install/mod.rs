@@ -1,5 +1,7 @@
 //! The runtime handler `shadow` on a node: our runtime wrapper, a drop-in for the container runtime, CRIU's settings.
 //!
+//! Where no handler is wanted ([`prepare`]), only what dumps need.
+//!
 //! Guarantees: installing twice changes nothing; the runtime is restarted only when its configuration changed; a
 //! configuration that does not show both handlers afterwards is taken back; uninstalling removes exactly what installing
 //! put there, and is refused while containers run under the handler.
@@ -86,13 +88,7 @@ pub fn install() -> Result<(), InstallError> {
     let wrapper = own_wrapper()?;
     enter::enter_node()?;
     let runtime = Runtime::of_this_node()?;
-    warm_up_criu()?;
-    files::place(&installed(WRAPPER), &wrapper, 0o755)?;
-    files::link(
-        &pausing_criu::folder().join(pausing_criu::NAME),
-        &installed(WRAPPER),
-    )?;
-    criu_settings()?;
+    place_programs(&wrapper)?;
     let drop_in = match runtime {
         Runtime::Containerd => {
             let config = containerd::dump()?;
@@ -121,6 +117,23 @@ pub fn install() -> Result<(), InstallError> {
     Ok(())
 }
 
+/// Puts on the node what dumps need, and leaves its container runtime without a handler of ours: one of an earlier
+/// installation goes. Called in the helper's container, before any thread exists.
+pub fn prepare() -> Result<(), InstallError> {
+    let wrapper = own_wrapper()?;
+    enter::enter_node()?;
+    let runtime = Runtime::of_this_node()?;
+    remove_handler(runtime)?;
+    place_programs(&wrapper)?;
+    let runc = match runtime {
+        Runtime::Containerd => containerd::dump()?.binary_name,
+        Runtime::Crio => None,
+    };
+    link_runc(runc.as_deref())?;
+    info!(?runtime, "node prepared, without a runtime handler");
+    Ok(())
+}
+
 /// Uninstalls. Called in the helper's container, before any thread exists.
 pub fn uninstall() -> Result<(), InstallError> {
     enter::enter_node()?;
@@ -129,6 +142,19 @@ pub fn uninstall() -> Result<(), InstallError> {
         warn!(?thawed, "thawed containers that a dead dump left paused");
     }
     let runtime = Runtime::of_this_node()?;
+    remove_handler(runtime)?;
+    if fs::read_to_string(CRIU_SETTINGS).is_ok_and(|text| text.starts_with(MARK)) {
+        files::remove(Path::new(CRIU_SETTINGS))?;
+    }
+    for dir in [layout::INSTALLED, layout::RUN] {
+        files::remove_folder(Path::new(dir))?;
+    }
+    info!(?runtime, "runtime handler removed");
+    Ok(())
+}
+
+/// Takes the handler from the container runtime, which is restarted only if it had one.
+fn remove_handler(runtime: Runtime) -> Result<(), InstallError> {
     let users = containerd::users_of_handler()?;
     if !users.is_empty() {
         return Err(InstallError::Unfit(format!(
@@ -138,17 +164,22 @@ pub fn uninstall() -> Result<(), InstallError> {
         )));
     }
     let removed = files::remove(runtime.drop_in())?;
-    if removed {
+    // It stays until the runtime was restarted, so that a crash between the two is noticed.
+    if removed || in_force().exists() {
         restart::restart(runtime)?;
     }
-    if fs::read_to_string(CRIU_SETTINGS).is_ok_and(|text| text.starts_with(MARK)) {
-        files::remove(Path::new(CRIU_SETTINGS))?;
-    }
-    for dir in [layout::INSTALLED, layout::RUN] {
-        files::remove_folder(Path::new(dir))?;
-    }
-    info!(?runtime, "runtime handler removed");
-    Ok(())
+    files::remove(&in_force()).map(drop)
+}
+
+/// What dumps need, and the wrapper, which is what dumps call CRIU through.
+fn place_programs(wrapper: &[u8]) -> Result<(), InstallError> {
+    warm_up_criu()?;
+    files::place(&installed(WRAPPER), wrapper, 0o755)?;
+    files::link(
+        &pausing_criu::folder().join(pausing_criu::NAME),
+        &installed(WRAPPER),
+    )?;
+    criu_settings()
 }
 
 /// At its first use after a boot CRIU tries out the kernel and keeps what it learned (`criu.kdat`). It must not do so

@@ -143,6 +143,22 @@ pub enum BrokerError {
         /// What is in the way and what to do.
         reason: String,
     },
+    /// A move that nobody looks after any more left its fence up.
+    #[error(
+        "queue {queue:?} is not as its application left it: a move was removed by hand (its finalizer, perhaps) before it could tidy \
+         up, and {} still take new messages instead of it or have taken some, each of them all. Bind exchange {port:?} to {queue:?}, \
+         move what is in one of them to {queue:?} or work it off, delete them and exchange {side:?}, and try again", .branches.join(", ")
+    )]
+    LeftFenced {
+        /// Primary queue.
+        queue: String,
+        /// Queues that take what comes.
+        branches: Vec<String>,
+        /// Exchange before the primary queue.
+        port: String,
+        /// Exchange before the branches.
+        side: String,
+    },
     /// A step that the present bindings forbid; nothing was changed by it.
     #[error("queue {queue:?} cannot be {aim} now: {reason}")]
     InTheWay {
@@ -276,6 +292,7 @@ impl BrokerError {
             | Self::CannotHold { .. }
             | Self::TooOld { .. }
             | Self::CannotAdopt { .. }
+            | Self::LeftFenced { .. }
             | Self::InTheWay { .. }
             | Self::NotInEffect { .. }
             | Self::ChangeRefused { .. }

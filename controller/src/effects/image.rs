@@ -7,12 +7,13 @@ use kube::Api;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 use shadow_core::api::Leg;
+use shadow_core::image_pod::{self, Awaited};
 use shadow_core::machine::Outcome;
+use shadow_core::names;
 use shadow_core::repository::Repository;
 use shadow_core::wire::{
     Checkpointed, DiscardRequest, Discarded, PullRequest, PushRequest, Pushed, RegistryAccess, Transferred,
 };
-use shadow_core::{image_pod, names};
 
 use super::Subject;
 use super::pods::patched;
@@ -93,7 +94,13 @@ pub(super) async fn withdraw(ctx: &Context, subject: Subject<'_>) -> Result<Outc
 pub(super) fn await_image(target: &mut Pod, subject: Subject<'_>) -> Result<(), ControllerError> {
     let awaited = names::awaited_image(&repository(subject)?, &subject.leg.key);
     let secret = subject.migration.spec.checkpoint_image_secret_ref.as_deref();
-    image_pod::await_image(target, &subject.plan.container, &awaited, secret);
+    let awaited = Awaited {
+        container: &subject.plan.container,
+        image: &awaited,
+        secret,
+        origin: subject.plan.origin.as_ref(),
+    };
+    image_pod::await_image(target, &awaited);
     Ok(())
 }
 

@@ -97,7 +97,8 @@ impl Needs {
             (Step::Switch, _) => &[From, To, Consumers, Traffic, Afterlife],
             (Step::Retire, _) if route == Route::Adopted => &[From, To, Hold, FromControl],
             (Step::Retire, _) => &[From, Hold, FromControl],
-            (Step::Clean, _) => &[From, Key, Rule, Leftovers],
+            (Step::Clean, 1) => &[From, Key, Rule, Leftovers],
+            (Step::Clean, _) => &[From, To, FromControl, Key, Rule, Leftovers],
             (Step::Abandon, _) => &[
                 From,
                 To,

@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodStatus};
 use kube::{Api, ResourceExt};
 use shadow_core::machine::{PodSeen, PodView};
 use shadow_core::names;
-use shadow_core::workload::controller_of;
+use shadow_core::workload::{controller_of, revision_of};
 
 use crate::context::Context;
 use crate::error::ControllerError;
@@ -54,6 +54,7 @@ pub(crate) fn view(pod: &Pod, container: &str) -> PodView {
         alone: is_alone(pod),
         claims: has_claims(pod),
         owner: controller_of(pod).map(|owner| owner.uid.clone()),
+        revision: revision_of(pod),
         hashed: pod.labels().keys().any(|label| names::is_template_hash(label)),
         restarts: ours.map_or(0, |c| c.restart_count),
         unschedulable: condition(&status, "PodScheduled").is_some_and(|c| c == "False"),

@@ -132,6 +132,13 @@ async fn no_fence_without_a_branch_no_branch_lost_behind_it_and_no_giving_back_b
         assert!(refused.to_string().contains("flip back first"), "{refused}");
     }
     assert_eq!(broker.port_state(port).await.unwrap(), PortState::Fenced);
+    let left = broker.no_port_before(&like).await.unwrap_err();
+    let said = left.to_string();
+    assert!(matches!(left, BrokerError::LeftFenced { .. }), "{said}");
+    assert!(
+        said.contains(&driver.waiting) && said.contains(&port.exchange),
+        "{said}"
+    );
 }
 
 #[tokio::test]

@@ -1,13 +1,18 @@
-//! The custom resource: what users write ([`migration`]) and what we report ([`status`]).
+//! The custom resources: what users write ([`migration`], [`policy`]) and what we report
+//! ([`plan`], [`status`]).
 
 pub mod migration;
+pub mod plan;
+pub mod policy;
 pub mod status;
 
 pub use migration::{
     Handoff, IdentitySwapMode, MessageQueueConfig, MigrationStrategy, ReplayMode, RestoreBackend,
     StatefulMigration, StatefulMigrationSpec, TransferMode,
 };
+pub use plan::{HoldKind, ImageOrigin, Owner, OwnerKind, Plan, QueuePlan};
+pub use policy::{InexactHandoff, MigrationPolicy, MigrationPolicySpec};
 pub use status::{
-    Fence, HoldKind, Instance, Intent, Leg, MigrationStatus, Owner, OwnerKind, Phase, Plan, QueuePlan,
-    Reading, Rollback, Step, StepRecord, Told, Verdict, Witness,
+    Fence, Instance, Intent, Leg, MigrationStatus, Phase, Reading, Rollback, Step, StepRecord, Told, Verdict,
+    Witness,
 };

@@ -86,6 +86,8 @@ pub struct PodView {
     pub claims: bool,
     /// UID of its controller.
     pub owner: Option<String>,
+    /// Revision of its StatefulSet that it was made from.
+    pub revision: Option<String>,
     /// It bears the label by which a ReplicaSet knows its pods.
     pub hashed: bool,
     /// Restarts of the moved container.

@@ -1,6 +1,6 @@
 //! Proof values: what destroys something takes one of these, and only an observation can build it.
 
-use crate::api::Leg;
+use crate::api::{Leg, Plan};
 use crate::machine::observed::{PodSeen, PodView, QueueSeen};
 use crate::wire::PodRef;
 
@@ -56,6 +56,22 @@ impl Expendable {
                 namespace: namespace.to_owned(),
                 name: leg.to.pod.clone(),
                 uid: view.uid.clone(),
+            },
+        })
+    }
+
+    /// A stand-in whose StatefulSet was rolled out meanwhile: the pod that it made anew is of another revision than the one
+    /// that was moved, so it will not take up this memory.
+    pub fn outdated(leg: &Leg, plan: &Plan, copy: &PodSeen) -> Option<Self> {
+        let PodSeen::Present(view) = copy else { return None };
+        let (moved, made) = (plan.revision.as_ref()?, view.revision.as_ref()?);
+        let undecided = leg.number > 1 && leg.committed.is_none() && leg.checkpoint.is_none();
+        let uid = leg.from.uid.clone().filter(|_| undecided && moved != made)?;
+        Some(Self {
+            pod: PodRef {
+                namespace: plan.source.namespace.clone(),
+                name: leg.from.pod.clone(),
+                uid,
             },
         })
     }

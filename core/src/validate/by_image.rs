@@ -1,20 +1,39 @@
 //! Restores by image (`restoreBackend: Image`): whether the target's runtime does such a thing, and whether the pod can live
 //! with what it means. The pod keeps the checkpoint image in its spec and is never restarted, so somebody else has to
-//! start what comes after it: a ReplicaSet, or nobody.
+//! start what comes after it: its owner, or nobody.
 
 use k8s_openapi::api::core::v1::{Node, Pod};
 
-use super::{Facts, Report};
-use crate::api::{MigrationStrategy, OwnerKind, RestoreBackend, StatefulMigrationSpec};
+use super::{Facts, Report, modes};
+use crate::api::{MigrationStrategy, OwnerKind, RestoreBackend, StatefulMigrationSpec, TransferMode};
+use crate::restore_choice::{self, Chosen};
 use crate::strategy;
 
 const FIELD: &str = "spec.restoreBackend";
-const WAY_OUT: &str = "leave restoreBackend out or use RuntimeClass";
 
+/// Refuses what cannot be restored at all; of what is restored by image, what cannot live with it.
 pub(super) fn check(spec: &StatefulMigrationSpec, facts: &Facts, report: &mut Report) {
-    match spec.restore_backend {
-        Some(RestoreBackend::Image) => {}
-        Some(RestoreBackend::RuntimeClass) | None => return,
+    let named = |node: &&Node| node.metadata.name == spec.target_node;
+    let Some(node) = facts.nodes.iter().find(named) else {
+        return;
+    };
+    let way_out = match restore_choice::choose(spec, node) {
+        Err(why) => return report.refuse(FIELD, why),
+        Ok(Chosen {
+            backend: RestoreBackend::RuntimeClass,
+            ..
+        }) => return without_effect(spec, report),
+        Ok(Chosen { because: None, .. }) => "leave restoreBackend out or use RuntimeClass".to_owned(),
+        Ok(Chosen {
+            because: Some(why), ..
+        }) => format!("{why}; {}", restore_choice::INSTALL),
+    };
+    modes::through_registry(spec, report);
+    if spec.transfer_mode == Some(TransferMode::Direct) {
+        report.refuse(
+            "spec.transferMode",
+            "restoreBackend Image restores from a registry; leave transferMode out or use Registry",
+        );
     }
     if spec.keep_checkpoint_image == Some(true) {
         report.refuse(
@@ -23,25 +42,44 @@ pub(super) fn check(spec: &StatefulMigrationSpec, facts: &Facts, report: &mut Re
              keepCheckpointImage out",
         );
     }
-    let named = |node: &&Node| node.metadata.name == spec.target_node;
-    if let Some(why) = facts.nodes.iter().find(named).and_then(unable) {
-        report.refuse(FIELD, format!("{why}; {WAY_OUT}"));
-    }
     if let Some(pod) = &facts.pod {
-        shape(spec, pod, facts, report);
+        shape(spec, pod, facts, &way_out, report);
     }
 }
 
-fn shape(spec: &StatefulMigrationSpec, pod: &Pod, facts: &Facts, report: &mut Report) {
+/// The runtime handler restores what an agent sent, unless a registry is asked for.
+fn without_effect(spec: &StatefulMigrationSpec, report: &mut Report) {
+    if spec.transfer_mode == Some(TransferMode::Registry) {
+        return;
+    }
+    for (field, given) in [
+        (
+            "checkpointImageRepository",
+            spec.checkpoint_image_repository.is_some(),
+        ),
+        (
+            "checkpointImageSecretRef",
+            spec.checkpoint_image_secret_ref.is_some(),
+        ),
+        ("keepCheckpointImage", spec.keep_checkpoint_image.is_some()),
+    ] {
+        if given {
+            report.warn(format!(
+                "spec.{field} has no effect: the archive goes from node to node unless transferMode is Registry"
+            ));
+        }
+    }
+}
+
+fn shape(spec: &StatefulMigrationSpec, pod: &Pod, facts: &Facts, way_out: &str, report: &mut Report) {
     let sequential = strategy::choose(spec.migration_strategy, pod, &facts.claims)
         .is_ok_and(|choice| choice.strategy == MigrationStrategy::Sequential);
-    let owner = facts.owner.as_ref().map(|owner| owner.kind);
-    if sequential || owner == Some(OwnerKind::StatefulSet) {
+    if sequential {
         report.refuse(
             FIELD,
             format!(
-                "Image moves pods of Deployments and pods that nobody owns, but not the pod that a StatefulSet re-creates under \
-                 its old name; {WAY_OUT}"
+                "Image restores the copy while its source still lives, so that a restore that fails costs nothing, and the strategy \
+                 is Sequential; {way_out}"
             ),
         );
     }
@@ -55,78 +93,17 @@ fn shape(spec: &StatefulMigrationSpec, pod: &Pod, facts: &Facts, report: &mut Re
             FIELD,
             format!(
                 "Image needs a pod of one container: the copy never restarts, and with another container that runs on nobody would \
-                 notice that the moved one has ended; {WAY_OUT}"
+                 notice that the moved one has ended; {way_out}"
             ),
         );
     }
-    let afterwards = match owner {
+    let afterwards = match facts.owner.as_ref().map(|owner| owner.kind) {
         Some(OwnerKind::ReplicaSet) => "its ReplicaSet then starts another from its template",
-        Some(OwnerKind::StatefulSet) => return,
+        Some(OwnerKind::StatefulSet) => "its StatefulSet then starts another from its template",
         None => "nobody starts another, since nobody owns it",
     };
     report.warn(format!(
         "spec.restoreBackend Image: the pod that takes over names the checkpoint image in its spec and has restartPolicy Never, so \
          that it is never set back to the checkpoint; when its container ends, the pod has ended, and {afterwards}"
     ));
-}
-
-/// Why the container runtime of this node restores no checkpoint image.
-fn unable(node: &Node) -> Option<String> {
-    let info = node.status.as_ref().and_then(|status| status.node_info.as_ref());
-    let runtime = info.map_or("", |info| info.container_runtime_version.as_str());
-    let name = node.metadata.name.as_deref().unwrap_or_default();
-    let Some(version) = runtime.strip_prefix("containerd://") else {
-        return Some(format!(
-            "node {name:?} runs {runtime:?}; only containerd is known to restore checkpoint images"
-        ));
-    };
-    let numbers: Vec<u32> = version
-        .split(|c: char| !c.is_ascii_digit())
-        .map_while(|number| number.parse().ok())
-        .take(3)
-        .collect();
-    match numbers.as_slice() {
-        [2, 1, _] | [2, 2, 0..=6] | [2, 3, 0..=3] => None,
-        [2, 2 | 3, _] => Some(format!(
-            "containerd {version} of node {name:?} restores no image unless enable_experimental_restore_via_create is set, which \
-             nobody can see from here"
-        )),
-        _ => Some(format!(
-            "containerd {version} of node {name:?} restores no checkpoint image, versions 2.1 to 2.3 do"
-        )),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn answer(runtime: &str) -> Option<String> {
-        let node = json!({"metadata": {"name": "n"}, "status": {"nodeInfo": {
-            "architecture": "", "bootID": "", "containerRuntimeVersion": runtime, "kernelVersion": "", "kubeProxyVersion": "",
-            "kubeletVersion": "", "machineID": "", "operatingSystem": "", "osImage": "", "systemUUID": ""}}});
-        unable(&serde_json::from_value(node).unwrap())
-    }
-
-    #[test]
-    fn runtimes_that_restore_images_are_known_by_their_version() {
-        for able in ["2.1.0", "2.1.9", "2.1.9+ds1", "2.2.6", "2.3.3", "2.3.0-rc.1"] {
-            assert_eq!(answer(&format!("containerd://{able}")), None, "{able}");
-        }
-        for (unable, why) in [
-            ("containerd://2.2.7", "enable_experimental"),
-            ("containerd://2.3.4", "enable_experimental"),
-            ("containerd://2.4.0", "2.1 to 2.3"),
-            ("containerd://2.0.5", "2.1 to 2.3"),
-            ("containerd://1.7.24", "2.1 to 2.3"),
-            ("containerd://", "2.1 to 2.3"),
-            ("cri-o://1.33.0", "only containerd"),
-            ("", "only containerd"),
-        ] {
-            let said = answer(unable).unwrap();
-            assert!(said.contains(why), "{unable}: {said}");
-        }
-    }
 }

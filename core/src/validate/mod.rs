@@ -139,12 +139,18 @@ pub fn check_update(old: &StatefulMigrationSpec, new: &StatefulMigrationSpec) ->
 /// the stream stay where they are: the controller resolves them anew.
 pub fn default_spec(spec: &mut StatefulMigrationSpec, pod: Option<&Pod>) {
     spec.handoff.get_or_insert(Handoff::Hold);
-    spec.transfer_mode.get_or_insert(match spec.restore_backend {
-        Some(RestoreBackend::Image) => TransferMode::Registry,
-        Some(RestoreBackend::RuntimeClass) | None => TransferMode::Direct,
-    });
+    match (spec.restore_backend, &spec.checkpoint_image_repository) {
+        (Some(RestoreBackend::Image), _) => {
+            spec.transfer_mode.get_or_insert(TransferMode::Registry);
+        }
+        // The target may have no runtime handler: what it can do decides.
+        (None, Some(_)) => {}
+        (Some(RestoreBackend::RuntimeClass), _) | (None, None) => {
+            spec.transfer_mode.get_or_insert(TransferMode::Direct);
+            spec.restore_backend = Some(RestoreBackend::RuntimeClass);
+        }
+    }
     spec.checkpoint_backend.get_or_insert(CheckpointBackend::Runtime);
-    spec.restore_backend.get_or_insert(RestoreBackend::RuntimeClass);
     spec.deadline_seconds.get_or_insert(DEADLINE_SECONDS);
     let Some(pod) = pod else { return };
     if spec.container_name.is_none() {

@@ -18,19 +18,15 @@ fn unsupported(spec: &StatefulMigrationSpec, report: &mut Report) {
              them out",
         );
     }
-    match (spec.transfer_mode, spec.restore_backend) {
-        (Some(TransferMode::Direct), Some(RestoreBackend::Image)) => report.refuse(
-            "spec.transferMode",
-            "restoreBackend Image restores from a registry; leave transferMode out or use Registry",
-        ),
-        (Some(TransferMode::Registry), _) | (None, Some(RestoreBackend::Image)) => {
-            through_registry(spec, report);
-        }
-        (Some(TransferMode::Direct) | None, Some(RestoreBackend::RuntimeClass) | None) => {}
+    if spec.transfer_mode == Some(TransferMode::Registry)
+        && spec.restore_backend != Some(RestoreBackend::Image)
+    {
+        through_registry(spec, report);
     }
 }
 
-fn through_registry(spec: &StatefulMigrationSpec, report: &mut Report) {
+/// The registry that the archive goes through.
+pub(super) fn through_registry(spec: &StatefulMigrationSpec, report: &mut Report) {
     const FIELD: &str = "spec.checkpointImageRepository";
     match spec.checkpoint_image_repository.as_deref().map(Repository::parse) {
         None => report.refuse(
@@ -59,27 +55,6 @@ fn without_effect(spec: &StatefulMigrationSpec, report: &mut Report) {
     }
     if spec.identity_swap_mode.is_some() {
         report.warn("spec.identitySwapMode has no effect: a StatefulSet pod always keeps its name");
-    }
-    if spec.transfer_mode != Some(TransferMode::Registry)
-        && spec.restore_backend != Some(RestoreBackend::Image)
-    {
-        for (field, given) in [
-            (
-                "checkpointImageRepository",
-                spec.checkpoint_image_repository.is_some(),
-            ),
-            (
-                "checkpointImageSecretRef",
-                spec.checkpoint_image_secret_ref.is_some(),
-            ),
-            ("keepCheckpointImage", spec.keep_checkpoint_image.is_some()),
-        ] {
-            if given {
-                report.warn(format!(
-                    "spec.{field} has no effect: the archive goes from node to node unless transferMode is Registry"
-                ));
-            }
-        }
     }
     if spec
         .message_queue_config

@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodSpec};
 
 use super::{Facts, Report, Requester};
 use crate::api::StatefulMigrationSpec;
-use crate::workload::controller_of;
+use crate::workload::{controller_of, ordinal_of, revision_of};
 use crate::{names, settings};
 
 mod selector;
@@ -96,7 +96,7 @@ fn owned(name: &str, pod: &Pod, facts: &Facts, report: &mut Report) {
     let Some(owner) = controller_of(pod) else { return };
     let kind = owner.kind.as_str();
     let why = match kind {
-        "StatefulSet" => return,
+        "StatefulSet" => return same_revision(name, pod, facts, report),
         "ReplicaSet" => return replicas(name, facts, report),
         "DaemonSet" => "which runs a pod on every node, so there is nothing to move; drain the node instead",
         "Job" => "whose pods run to their end and are not moved; let it finish or start it anew elsewhere",
@@ -109,6 +109,23 @@ fn owned(name: &str, pod: &Pod, facts: &Facts, report: &mut Report) {
         FIELD,
         format!("pod {name:?} belongs to {kind} {:?}, {why}", owner.name),
     );
+}
+
+/// A StatefulSet makes the moved pod anew, from the template that it has by then.
+fn same_revision(name: &str, pod: &Pod, facts: &Facts, report: &mut Report) {
+    let revisions = facts.owner.as_ref().and_then(|owner| owner.revisions.as_ref());
+    let (Some(revisions), Some(made), Some(ordinal)) = (revisions, revision_of(pod), ordinal_of(name)) else {
+        return;
+    };
+    let why = match revisions.next(ordinal) {
+        Some(next) if next == made => return,
+        Some(next) => format!(
+            "pod {name:?} was made from revision {made:?} of its StatefulSet and would be made anew from {next:?}; let the rollout \
+             finish, or delete the pod to update it"
+        ),
+        None => format!("the StatefulSet of pod {name:?} was changed a moment ago; try again"),
+    };
+    report.refuse(FIELD, why);
 }
 
 /// A ReplicaSet with one pod too many removes the one that is least ready, whichever it is.

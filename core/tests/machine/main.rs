@@ -8,17 +8,15 @@
     reason = "a failing step is a failing test"
 )]
 
+mod mover;
 mod world;
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use mover::{ALL, Mover};
 use proptest::prelude::*;
-use shadow_core::api::{
-    HoldKind, MigrationStatus, MigrationStrategy, Owner, OwnerKind, Phase, Plan, QueuePlan, RestoreBackend,
-    StatefulMigrationSpec, Step, TransferMode,
-};
+use shadow_core::api::{HoldKind, MigrationStatus, OwnerKind, Phase, StatefulMigrationSpec, Step};
 use shadow_core::machine::{Change, Decision, End, Next, limits, next_step, record};
-use shadow_core::wire::{CheckpointBackend, PodRef};
-use world::{Faults, Memory, OWNER, REPLACEMENT, SHADOW, SOURCE, UID, World};
+use world::{Faults, Memory, REPLACEMENT, SHADOW, SOURCE, UID, World};
 
 /// Events from outside, each at one point of the run.
 #[derive(Clone, Debug, Default)]
@@ -29,8 +27,12 @@ struct Script {
     kills: Vec<usize>,
     /// So many rounds nobody controls after a kill.
     outage: usize,
-    /// Round in which the source's container crashes.
+    /// Round in which a container crashes.
     crash: Option<usize>,
+    /// The pod whose container does; the source if not named.
+    crashing: Option<&'static str>,
+    /// Round in which the StatefulSet gets another template.
+    rollout: Option<usize>,
     /// Round in which the user cancels.
     cancel: Option<usize>,
     /// How the application's connection is lost while it parks.
@@ -40,198 +42,9 @@ struct Script {
     mover: Mover,
 }
 
-/// What is moved, and how.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Mover {
-    #[default]
-    StatefulSet,
-    Sequential,
-    Deployment,
-    Bare,
-    /// Its queue is a single-active one, and it knows no control messages.
-    SingleActive,
-    SingleActiveSequential,
-    SingleActiveDeployment,
-    /// The source goes on with a copy of the stream.
-    Live,
-    LiveDeployment,
-    LiveBare,
-    /// It reads control messages only when it has nothing else to do, and always has.
-    Polling,
-    PollingSequential,
-    PollingDeployment,
-    LivePolling,
-    /// The container runtime restores it from an image.
-    DeploymentByImage,
-    BareByImage,
-    SingleActiveDeploymentByImage,
-}
-
-const ALL: [Mover; 17] = [
-    Mover::StatefulSet,
-    Mover::Sequential,
-    Mover::Deployment,
-    Mover::Bare,
-    Mover::SingleActive,
-    Mover::SingleActiveSequential,
-    Mover::SingleActiveDeployment,
-    Mover::Live,
-    Mover::LiveDeployment,
-    Mover::LiveBare,
-    Mover::Polling,
-    Mover::PollingSequential,
-    Mover::PollingDeployment,
-    Mover::LivePolling,
-    Mover::DeploymentByImage,
-    Mover::BareByImage,
-    Mover::SingleActiveDeploymentByImage,
-];
-
-impl Mover {
-    fn hold(self) -> HoldKind {
-        match self {
-            Self::SingleActive
-            | Self::SingleActiveSequential
-            | Self::SingleActiveDeployment
-            | Self::SingleActiveDeploymentByImage => HoldKind::SingleActive,
-            Self::Live | Self::LiveDeployment | Self::LiveBare | Self::LivePolling => HoldKind::Exchange,
-            Self::StatefulSet
-            | Self::Sequential
-            | Self::Deployment
-            | Self::Bare
-            | Self::Polling
-            | Self::PollingSequential
-            | Self::PollingDeployment
-            | Self::DeploymentByImage
-            | Self::BareByImage => HoldKind::Park,
-        }
-    }
-
-    fn restore(self) -> RestoreBackend {
-        match self {
-            Self::DeploymentByImage | Self::BareByImage | Self::SingleActiveDeploymentByImage => {
-                RestoreBackend::Image
-            }
-            Self::Live
-            | Self::LiveDeployment
-            | Self::LiveBare
-            | Self::LivePolling
-            | Self::Polling
-            | Self::PollingSequential
-            | Self::PollingDeployment
-            | Self::StatefulSet
-            | Self::Sequential
-            | Self::Deployment
-            | Self::Bare
-            | Self::SingleActive
-            | Self::SingleActiveSequential
-            | Self::SingleActiveDeployment => RestoreBackend::RuntimeClass,
-        }
-    }
-
-    /// An application that polls is always busy.
-    fn faults(self, others: Faults) -> Faults {
-        match self {
-            Self::Polling | Self::PollingSequential | Self::PollingDeployment | Self::LivePolling => Faults {
-                polls: true,
-                slow: true,
-                waiting: 10,
-                ..others
-            },
-            Self::StatefulSet
-            | Self::Sequential
-            | Self::Deployment
-            | Self::Bare
-            | Self::SingleActive
-            | Self::SingleActiveSequential
-            | Self::SingleActiveDeployment
-            | Self::DeploymentByImage
-            | Self::BareByImage
-            | Self::SingleActiveDeploymentByImage
-            | Self::Live
-            | Self::LiveDeployment
-            | Self::LiveBare => others,
-        }
-    }
-
-    fn strategy(self) -> MigrationStrategy {
-        match self {
-            Self::Sequential | Self::SingleActiveSequential | Self::PollingSequential => {
-                MigrationStrategy::Sequential
-            }
-            Self::StatefulSet
-            | Self::Deployment
-            | Self::Bare
-            | Self::SingleActive
-            | Self::SingleActiveDeployment
-            | Self::DeploymentByImage
-            | Self::BareByImage
-            | Self::SingleActiveDeploymentByImage
-            | Self::Live
-            | Self::LiveDeployment
-            | Self::LiveBare
-            | Self::Polling
-            | Self::PollingDeployment
-            | Self::LivePolling => MigrationStrategy::ShadowPod,
-        }
-    }
-
-    fn owner(self) -> Option<Owner> {
-        let kind = match self {
-            Self::StatefulSet
-            | Self::Sequential
-            | Self::SingleActive
-            | Self::SingleActiveSequential
-            | Self::Live
-            | Self::Polling
-            | Self::PollingSequential
-            | Self::LivePolling => OwnerKind::StatefulSet,
-            Self::Deployment
-            | Self::SingleActiveDeployment
-            | Self::LiveDeployment
-            | Self::DeploymentByImage
-            | Self::SingleActiveDeploymentByImage
-            | Self::PollingDeployment => OwnerKind::ReplicaSet,
-            Self::Bare | Self::LiveBare | Self::BareByImage => return None,
-        };
-        Some(Owner {
-            kind,
-            name: "orders".into(),
-            uid: OWNER.into(),
-        })
-    }
-}
-
 struct Ended {
     world: World,
     status: MigrationStatus,
-}
-
-fn plan(mover: Mover) -> Plan {
-    Plan {
-        strategy: mover.strategy(),
-        because: "test".into(),
-        source: PodRef {
-            namespace: "default".into(),
-            name: SOURCE.into(),
-            uid: "source".into(),
-        },
-        container: "orders".into(),
-        source_node: "node-a".into(),
-        target_node: "node-b".into(),
-        owner: mover.owner(),
-        queue: QueuePlan {
-            queue: "orders.orders-0".into(),
-            quorum: false,
-            hold: mover.hold(),
-            unfenced: None,
-            stream: "broker/%2F/orders.orders-0".into(),
-            secret: None,
-        },
-        checkpoint_backend: CheckpointBackend::Runtime,
-        transfer: TransferMode::Direct,
-        restore: mover.restore(),
-    }
 }
 
 /// From one round to the next.
@@ -239,7 +52,7 @@ const BEAT: SignedDuration = SignedDuration::from_millis(200);
 
 /// Drives the machine to its end. Every effect is done twice.
 fn drive(script: &Script) -> Ended {
-    let plan = plan(script.mover);
+    let plan = script.mover.plan();
     let mut world = World::new(script.mover.faults(script.faults), &plan);
     world.lost.clone_from(&script.lost);
     let spec = StatefulMigrationSpec {
@@ -253,8 +66,9 @@ fn drive(script: &Script) -> Ended {
     for round in 0..4000 {
         now += BEAT;
         world.cancel |= script.cancel == Some(round);
+        world.rolled_out |= script.rollout == Some(round);
         if script.crash == Some(round) {
-            world.crash(SOURCE);
+            world.crash(script.crashing.unwrap_or(SOURCE));
         }
         if script.kills.contains(&round) {
             world.forget_memory();
@@ -289,7 +103,7 @@ fn drive(script: &Script) -> Ended {
             Decision::Finish(end) => {
                 record::finish(&mut status, end, now);
                 check_end(&world, &status, end);
-                if script.crash.is_none() {
+                if script.crash.is_none() && script.rollout.is_none() {
                     check_state(&world, &status);
                 }
                 return Ended { world, status };
@@ -488,6 +302,7 @@ fn a_failed_first_restore_leaves_the_source_as_it_was() {
 #[test]
 fn a_registry_that_keeps_the_image_undoes_the_move() {
     for mover in [
+        Mover::StatefulSetByImage,
         Mover::BareByImage,
         Mover::DeploymentByImage,
         Mover::SingleActiveDeploymentByImage,
@@ -504,6 +319,63 @@ fn a_registry_that_keeps_the_image_undoes_the_move() {
         assert_eq!(status.rollback.unwrap().reason, "ImageStays", "{mover:?}");
         assert_eq!(serving(&world, SOURCE), Some(Memory::Moved), "{mover:?}");
         assert_eq!(world.pods.len(), 1, "{mover:?}: {:?}", world.pods);
+    }
+}
+
+/// A pod of another revision never gets the memory of the old one, and nobody consumes beside it.
+#[test]
+fn a_rollout_after_the_first_commit_counts() {
+    let sets = |mover: &Mover| {
+        let owner = mover.owner();
+        owner.is_some_and(|owner| owner.kind == OwnerKind::StatefulSet)
+    };
+    let (mut new, mut old) = (0, 0);
+    for mover in ALL.into_iter().filter(sets) {
+        for round in 0..200 {
+            let Ended { mut world, status } = drive(&Script {
+                mover,
+                rollout: Some(round),
+                ..in_turn()
+            });
+            (0..40).for_each(|n| world.tick(n, &status));
+            let case = format!("{mover:?} in round {round}: {:?}", world.pods);
+            assert_eq!(world.pods.len(), 1, "{case}");
+            let (pod, exact) = (&world.pods[SOURCE], status.verdict.as_ref().unwrap().exact);
+            let memory = pod.process.as_ref().expect(&case).memory;
+            if pod.revision.as_deref() == Some("new") {
+                new += 1;
+                assert!(memory == Memory::Fresh && !exact, "{case}");
+            } else {
+                old += 1;
+                assert!(memory == Memory::Moved && exact, "{case}");
+            }
+        }
+    }
+    assert!(
+        new > 100 && old > 100,
+        "{new} moves were overtaken, {old} were not"
+    );
+}
+
+/// A pod that waits for an image which never comes must not be what is left.
+#[test]
+fn whatever_crashes_a_set_moved_by_image_has_its_pod_in_the_end() {
+    for mover in [Mover::StatefulSetByImage, Mover::SingleActiveByImage] {
+        for (round, pod) in (0..200).flat_map(|round| [(round, SOURCE), (round, SHADOW)]) {
+            let Ended { mut world, status } = drive(&Script {
+                mover,
+                crash: Some(round),
+                crashing: Some(pod),
+                ..in_turn()
+            });
+            (0..40).for_each(|n| world.tick(n, &status));
+            let runs = world.pods.get(SOURCE).is_some_and(|pod| pod.process.is_some());
+            assert!(
+                runs,
+                "{mover:?}, {pod} crashed in round {round}: {:?}",
+                world.pods
+            );
+        }
     }
 }
 

@@ -8,7 +8,7 @@ mod stream;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use shadow_core::api::{HoldKind, MigrationStatus, OwnerKind, Plan, Reading, RestoreBackend, Witness};
+use shadow_core::api::{HoldKind, Leg, MigrationStatus, OwnerKind, Plan, Reading, RestoreBackend, Witness};
 use shadow_core::machine::port::PortChange;
 use shadow_core::machine::{
     Action, Branched, ConnectionSeen, Flow, KeySeen, LinkSeen, Observed, Outcome, PodSeen, PodView, PortSeen,
@@ -62,6 +62,8 @@ pub(crate) struct Pod {
     ready: bool,
     hashed: bool,
     owner: Option<String>,
+    /// Of its StatefulSet.
+    pub revision: Option<String>,
     /// Key of the checkpoint image that its spec names, once it does.
     image: Option<String>,
     pub process: Option<Process>,
@@ -124,6 +126,8 @@ pub(crate) struct World {
     pub lost: Option<String>,
     pub faults: Faults,
     pub cancel: bool,
+    /// Its owner has another template by now.
+    pub rolled_out: bool,
     pub stream: Stream,
     /// The source goes on during the first handoff.
     live: bool,
@@ -157,6 +161,7 @@ impl World {
             lost: None,
             faults,
             cancel: false,
+            rolled_out: false,
             stream: Stream::with(faults.waiting),
             live: plan.queue.hold == HoldKind::Exchange,
             single_active: (plan.queue.hold == HoldKind::SingleActive).then(SingleActive::default),

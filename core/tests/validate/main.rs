@@ -88,9 +88,10 @@ const BY_IMAGE: &[(Break, &str, &[&str])] = &[
         |w| {
             let bare = std::mem::replace(w, world());
             w.spec = bare.spec;
+            w.spec["migrationStrategy"] = "Sequential".into();
         },
         "spec.restoreBackend",
-        &["StatefulSet re-creates", "RuntimeClass"],
+        &["strategy is Sequential", "RuntimeClass"],
     ),
 ];
 

@@ -15,6 +15,7 @@ pub(super) async fn run(connection: &Connection, args: &Install) -> Result<Endin
         registry: args.registry.trim_end_matches('/').to_owned(),
         tag: args.tag.clone(),
         plain_http_registries: args.plain_http.clone(),
+        runtime_handler: !args.no_runtime_handler,
     };
     let objects = shadow_deploy::manifests(&settings)?;
     let client = &connection.client;

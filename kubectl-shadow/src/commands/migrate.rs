@@ -4,7 +4,9 @@ use k8s_openapi::api::apps::v1::{ReplicaSet, StatefulSet};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::PostParams;
 use kube::{Api, ResourceExt};
-use shadow_core::api::{Handoff, MessageQueueConfig, OwnerKind, StatefulMigration, StatefulMigrationSpec};
+use shadow_core::api::{
+    Handoff, MessageQueueConfig, OwnerKind, RestoreBackend, StatefulMigration, StatefulMigrationSpec,
+};
 use shadow_core::{names, workload};
 
 use crate::cli::Migrate;
@@ -46,6 +48,9 @@ fn wanted(args: &Migrate) -> StatefulMigration {
         broker_secret_ref: args.broker_secret.clone(),
         migration_strategy: args.strategy.map(Into::into),
         handoff: args.live.then_some(Handoff::Live),
+        checkpoint_image_repository: args.checkpoint_repository.clone(),
+        checkpoint_image_secret_ref: args.checkpoint_secret.clone(),
+        restore_backend: args.by_image.then_some(RestoreBackend::Image),
         ..StatefulMigrationSpec::default()
     };
     let mut migration = StatefulMigration::new("", spec);

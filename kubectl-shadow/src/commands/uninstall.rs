@@ -37,6 +37,7 @@ pub(super) async fn run(connection: &Connection, args: &Uninstall) -> Result<End
         registry: "any".to_owned(),
         tag: "any".to_owned(),
         plain_http_registries: Vec::new(),
+        runtime_handler: true,
     };
     let objects = manifests(&named)?;
     let kind = |object: &DynamicObject| object.types.as_ref().map(|t| t.kind.clone()).unwrap_or_default();

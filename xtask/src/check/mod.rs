@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use shadow_deploy::crd;
+use shadow_deploy::crd::{self, Definition};
 
 use crate::bench;
 
@@ -18,20 +18,32 @@ pub(crate) struct Args {
 /// Runs the command.
 pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let path = root.join(crd::PATH);
-    let generated = crd::generated().context("generate the custom resource")?;
+    for definition in crd::ALL {
+        compared(&root, &definition, args.fix)?;
+    }
     if args.fix {
+        return Ok(());
+    }
+    bench::check()
+}
+
+fn compared(root: &Path, definition: &Definition, fix: bool) -> anyhow::Result<()> {
+    let path = root.join(definition.path);
+    let generated = definition
+        .generated()
+        .with_context(|| format!("generate {}", definition.path))?;
+    if fix {
         std::fs::write(&path, &generated).with_context(|| format!("write {}", path.display()))?;
-        println!("wrote {}", crd::PATH);
+        println!("wrote {}", definition.path);
         return Ok(());
     }
     let committed = std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
     if committed != generated {
         bail!(
             "{} is not what core/src/api says: run `cargo xtask check --fix` and commit it",
-            crd::PATH
+            definition.path
         );
     }
-    println!("{} is up to date", crd::PATH);
-    bench::check()
+    println!("{} is up to date", definition.path);
+    Ok(())
 }

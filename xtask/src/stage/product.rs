@@ -35,6 +35,11 @@ impl Product {
 
     /// Installs it as a user would; returns when both nodes can be moved to.
     pub(crate) fn install(&self, cluster: &Cluster) -> Result<()> {
+        self.install_with(cluster, &[])
+    }
+
+    /// The same, with more arguments.
+    pub(crate) fn install_with(&self, cluster: &Cluster, arguments: &[&str]) -> Result<()> {
         let installing = step("kubectl shadow install");
         let mut plugin = self.plugin(cluster)?;
         plugin.args([
@@ -52,6 +57,7 @@ impl Product {
             "--allow",
             "default/polling-broker",
         ]);
+        plugin.args(arguments);
         capture(plugin)?;
         wait_for(
             "both nodes to be labelled migration.ms2m.io/ready=true",

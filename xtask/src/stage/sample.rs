@@ -7,9 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use super::{apply, capture, get};
-use crate::cluster::Cluster;
-use crate::cluster::step;
-use crate::cluster::wait_for;
+use crate::cluster::{Cluster, REGISTRY, SECURE_REGISTRY, step, wait_for};
 
 const MANIFEST: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
@@ -27,16 +25,27 @@ impl Sample {
         Self::wait(cluster)
     }
 
+    /// The same, its image fetched over HTTPS.
+    pub(crate) fn deploy_over_https(cluster: &Cluster) -> Result<()> {
+        Self::remove(cluster)?;
+        let (plain, secure) = (
+            format!("image: {REGISTRY}/"),
+            format!("image: {SECURE_REGISTRY}/"),
+        );
+        apply(cluster, &replaced(&manifest(&[])?, &plain, &secure)?)?;
+        Self::wait(cluster)
+    }
+
     /// The same, each replica with a volume of its own at `/data`.
     pub(crate) fn deploy_with_volume(cluster: &Cluster, arguments: &[&str]) -> Result<()> {
-        Self::clear(cluster)?;
+        Self::remove(cluster)?;
         apply(cluster, &with_volume(&manifest(arguments)?)?)?;
         Self::wait(cluster)
     }
 
     /// The same with so many replicas, started one after the other.
     pub(crate) fn deploy_ordered(cluster: &Cluster, replicas: u32) -> Result<()> {
-        Self::clear(cluster)?;
+        Self::remove(cluster)?;
         let ordered = replaced(
             &manifest(&[])?,
             "podManagementPolicy: Parallel",
@@ -51,13 +60,13 @@ impl Sample {
 
     /// Takes the replicas away, and the control queue of the third, which no later test has.
     pub(crate) fn remove_ordered(cluster: &Cluster) -> Result<()> {
-        Self::clear(cluster)?;
+        Self::remove(cluster)?;
         broker_api(cluster, "DELETE", "queues/%2F/ms2m.control.orders-2").map(drop)
     }
 
     /// Takes the replicas, their claims and the volumes away.
     pub(crate) fn remove_volumes(cluster: &Cluster) -> Result<()> {
-        Self::clear(cluster)?;
+        Self::remove(cluster)?;
         for kind in ["persistentvolumeclaim", "persistentvolume"] {
             for pod in ["orders-0", "orders-1"] {
                 let name = format!("data-{pod}");
@@ -69,11 +78,12 @@ impl Sample {
 
     /// Applies the manifests. A new incarnation each time, so that no run builds on the state of another.
     pub(crate) fn start(cluster: &Cluster, arguments: &[&str]) -> Result<()> {
-        Self::clear(cluster)?;
+        Self::remove(cluster)?;
         apply(cluster, &manifest(arguments)?)
     }
 
-    fn clear(cluster: &Cluster) -> Result<()> {
+    /// Takes both replicas away.
+    pub(crate) fn remove(cluster: &Cluster) -> Result<()> {
         capture(cluster.kubectl([
             "delete",
             "statefulset",

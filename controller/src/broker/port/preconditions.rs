@@ -222,6 +222,14 @@ impl Broker {
             Err(error @ BrokerError::CannotAdopt { .. }) => return Ok(Some(error.to_string())),
             looked => looked?,
         };
+        if !seen.branches.is_empty() {
+            return Err(BrokerError::LeftFenced {
+                queue: facts.name.clone(),
+                branches: seen.branches,
+                port: port.exchange,
+                side: port.side,
+            });
+        }
         let exchanges = self.exchanges_of(&seen).await?;
         if let Err(error) = facts.can_be_adopted(&seen, &exchanges) {
             return Ok(Some(error.to_string()));

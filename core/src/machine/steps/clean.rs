@@ -9,13 +9,15 @@ use crate::api::Reading;
 use crate::machine::observed::{PodSeen, QueueSeen, RuleSeen};
 use crate::machine::proof::{Emptied, Expendable};
 use crate::machine::steps::fenced::Reader;
-use crate::machine::steps::{blind, fenced, out_of_reach, single_active, wait};
+use crate::machine::steps::{blind, by_image, fenced, out_of_reach, single_active, wait};
 use crate::machine::{Action, Decision, End, KeySeen, Scene};
 
 /// Decides.
 pub fn next(scene: &Scene<'_>) -> Decision {
     led(scene)
+        .or_else(|| stand_in(scene))
         .or_else(|| remainder(scene))
+        .or_else(|| by_image::forsaken(scene).map(Decision::Run))
         .unwrap_or(Decision::Finish(End::Completed))
 }
 
@@ -28,21 +30,46 @@ fn led(scene: &Scene<'_>) -> Option<Decision> {
         seen: &scene.seen.to,
         control: scene.seen.to_control,
     };
-    disarm(scene).or_else(|| fenced::lead(scene, &reader, Reading::Backlog))
+    disarm(scene)
+        .or_else(|| by_image::forsaken(scene).map(Decision::Run))
+        .or_else(|| fenced::lead(scene, &reader, Reading::Backlog))
+}
+
+/// A stand-in that ended before it was dumped, and what it listened to.
+fn stand_in(scene: &Scene<'_>) -> Option<Decision> {
+    if scene.leg.number < 2 {
+        return None;
+    }
+    let pod = &scene.leg.from.pod;
+    match &scene.seen.from {
+        PodSeen::Unseen => return Some(wait(scene, format!("pod {pod} cannot be seen{}", blind(scene)))),
+        PodSeen::Present(view) if view.terminating && !out_of_reach(scene) => {
+            return Some(wait(scene, format!("pod {pod} goes")));
+        }
+        PodSeen::Present(view) if view.ended && !view.terminating => {
+            let ended = Expendable::ended(scene.leg, &scene.plan.source.namespace, view);
+            return ended.map(|proof| Decision::Run(Action::DeletePod(proof)));
+        }
+        PodSeen::Present(_) => return None,
+        PodSeen::Gone => {}
+    }
+    match scene.seen.from_control {
+        QueueSeen::Absent => None,
+        QueueSeen::Present { consumers: 0, .. } => {
+            Some(Decision::Run(Action::DropControl { pod: pod.clone() }))
+        }
+        QueueSeen::Present { .. } => Some(wait(scene, "the broker notices that the stand-in is gone")),
+        QueueSeen::Unseen => Some(wait(
+            scene,
+            format!("the control queue of pod {pod} cannot be read{}", blind(scene)),
+        )),
+    }
 }
 
 /// What is still to be removed, in an order in which every removal is safe. Shared with `abandon`.
 pub(super) fn remainder(scene: &Scene<'_>) -> Option<Decision> {
     if single_active::applies(scene) && scene.seen.link.holds() {
         return Some(Decision::Run(Action::DetachLink));
-    }
-    if let PodSeen::Present(view) = &scene.seen.from
-        && scene.leg.number > 1
-        && view.ended
-        && !view.terminating
-        && let Some(proof) = Expendable::ended(scene.leg, &scene.plan.source.namespace, view)
-    {
-        return Some(Decision::Run(Action::DeletePod(proof)));
     }
     for (name, seen) in &scene.seen.leftovers {
         match (*seen, Emptied::prove(name, *seen)) {

@@ -8,7 +8,7 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use crate::api::{Intent, Leg, MigrationStatus, Step};
 use crate::machine::observed::PodSeen;
-use crate::machine::steps::single_active;
+use crate::machine::steps::{rollout, single_active, wait};
 use crate::machine::{Cause, Decision, Next, Scene, limits};
 
 /// What has to be done instead of the present step's own decision, if anything.
@@ -103,6 +103,16 @@ fn shadow_guard(scene: &Scene<'_>) -> Option<Decision> {
         return None;
     }
     let lost = changed(scene.leg, &scene.seen.from)?;
+    if let PodSeen::Present(view) = &scene.seen.from
+        && view.terminating
+        && !view.ended
+    {
+        // It may still consume, and the pod under the old name must not do so beside it.
+        return Some(wait(scene, format!("pod {} goes", scene.leg.from.pod)));
+    }
+    if let Some(over) = rollout::over(scene) {
+        return Some(over);
+    }
     Some(Decision::Advance(Next::to(Step::Clean).note(lost.clone()).doubt(format!(
         "{lost}; it held the state after the first handoff, so the memory is lost as in any crash of the application, \
          and pod {} starts from its image. No message in the queue is lost",

@@ -46,14 +46,19 @@ fn parked(scene: &Scene<'_>) -> Next {
             scene.leg.from.pod
         ))
         .change(Change::Parked);
-    match &scene.seen.connection {
-        ConnectionSeen::Lost(how) => next.doubt(format!(
+    let lost = match &scene.seen.connection {
+        ConnectionSeen::Lost(how) => Some(format!(
             "{how}; a message that was applied but not yet acknowledged then may have been delivered once more, as brokers \
              promise delivery at least once"
         )),
+        ConnectionSeen::Held | ConnectionSeen::Unseen => None,
+    };
+    let doubts: Vec<String> = scene.plan.queue.inexact.clone().into_iter().chain(lost).collect();
+    if doubts.is_empty() {
         // A controller that dies before the dump is recorded asks for the hold once more and finds it.
-        ConnectionSeen::Held | ConnectionSeen::Unseen => next.unrecorded(),
+        return next.unrecorded();
     }
+    next.doubt(doubts.join("; "))
 }
 
 /// The proof: one consumer on the fresh hold queue, none on the primary queue, nothing unacknowledged on it.

@@ -14,6 +14,7 @@ pub mod hold;
 pub mod release;
 pub mod restore;
 pub mod retire;
+pub mod rollout;
 pub mod single_active;
 pub mod stage;
 pub mod switch;

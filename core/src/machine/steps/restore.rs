@@ -7,13 +7,18 @@
 
 use crate::api::Step;
 use crate::machine::observed::{KeySeen, PodSeen, QueueSeen};
-use crate::machine::steps::{after, blind, by_image, fenced, guard, overdue, single_active, wait};
+use crate::machine::steps::{after, blind, by_image, fenced, guard, overdue, rollout, single_active, wait};
 use crate::machine::{Action, Cause, Change, Decision, Next, Route, Scene, limits};
 use crate::wire::Claim;
 
 /// Decides.
 pub fn next(scene: &Scene<'_>) -> Decision {
     if let Some(decision) = by_image::restore(scene) {
+        return decision;
+    }
+    if scene.route == Route::InPlace
+        && let Some(decision) = rollout::over(scene)
+    {
         return decision;
     }
     if let KeySeen::Known {

@@ -184,14 +184,18 @@ fn copy_leaves(scene: &Scene<'_>) -> Option<Decision> {
         return None;
     };
     let ours = view.key.as_deref() == Some(scene.leg.key.as_str());
-    if !may_run || !ours || scene.seen.copy_connected == Some(false) {
+    if !may_run || !ours || view.ended {
         return None;
     }
+    // One that is being restored is not on the queue yet; kubelet starts nothing in a pod that goes.
     if !view.terminating
         && let Some(proof) =
             Expendable::uncommitted_copy(scene.leg, &scene.plan.source.namespace, &scene.seen.to)
     {
         return Some(Decision::Run(Action::DeletePod(proof)));
+    }
+    if scene.seen.copy_connected == Some(false) {
+        return None;
     }
     Some(wait(
         scene,

@@ -10,7 +10,7 @@
 use crate::api::Step;
 use crate::machine::observed::{KeySeen, PodSeen, PodView, RuleSeen};
 use crate::machine::proof::Expendable;
-use crate::machine::steps::{after, blind, by_image, overdue, wait};
+use crate::machine::steps::{after, blind, by_image, overdue, rollout, wait};
 use crate::machine::{Action, Cause, Change, Decision, Route, Scene, limits};
 use crate::wire::Claim;
 
@@ -81,6 +81,9 @@ fn ruled(scene: &Scene<'_>) -> Option<Decision> {
 }
 
 fn second(scene: &Scene<'_>) -> Decision {
+    if let Some(decision) = rollout::replaces(scene) {
+        return decision;
+    }
     let key = scene.leg.key.as_str();
     match &scene.seen.to {
         PodSeen::Unseen => wait(scene, "the re-created pod cannot be seen"),

@@ -214,11 +214,19 @@ impl World {
         }
         if name == SHADOW && committed && self.pods.get(name).is_some_and(|p| !p.ended) {
             let second = status.legs.iter().any(|l| l.number == 2 && l.committed.is_some());
-            assert!(second, "the shadow was deleted while it was the truth");
-            // A copy that crashed starts anew when the migration is over.
-            let crashed = self.pods.get(SOURCE).is_some_and(|p| p.restarts > 0);
+            let outdated = self.rolled_out
+                && self
+                    .pods
+                    .get(SOURCE)
+                    .is_some_and(|p| p.revision.as_deref() == Some("new"));
             assert!(
-                crashed || self.pods.get(SOURCE).is_none_or(|p| self.listed.contains(&p.uid)),
+                second || outdated,
+                "the shadow was deleted while it was the truth"
+            );
+            // A copy that crashed starts anew when the migration is over.
+            let crashed = self.pods.get(SOURCE).is_some_and(|p| p.restarts > 0 || p.ended);
+            assert!(
+                outdated || crashed || self.pods.get(SOURCE).is_none_or(|p| self.listed.contains(&p.uid)),
                 "the shadow was deleted while Services knew nobody else"
             );
         }

@@ -46,6 +46,11 @@ impl World {
         if !self.pods.contains_key(name) {
             return self.owner_acts(saved);
         }
+        if name == SOURCE && self.pods[name].ended && self.route == Route::Twice {
+            // A StatefulSet makes a pod anew that has ended.
+            self.pods.remove(name);
+            return;
+        }
         let (control, keys, faults) = (&mut self.control, &mut self.keys, &mut self.faults);
         let stream = &self.stream;
         let Some(pod) = self.pods.get_mut(name) else {
@@ -55,6 +60,10 @@ impl World {
             (true, true) => return drop(self.pods.remove(name)),
             (true, false) => pod.stopping = true,
             (false, _) => {}
+        }
+        if pod.terminating && pod.process.is_none() {
+            // Kubelet starts nothing in it any more.
+            return;
         }
         if let Some(process) = &mut pod.process {
             let messages = control.entry(name.clone()).or_default();
@@ -127,8 +136,17 @@ impl World {
     fn recreate(&mut self, saved: &MigrationStatus) {
         let committed = saved.legs.iter().any(|l| l.committed.is_some());
         let announced = self.route.key_of_recreated(saved, UID).unwrap();
-        let key = announced.filter(|_| self.rule && committed);
+        let anew = self.rolled_out && self.route == Route::InPlace;
+        let key = announced.filter(|_| self.rule && committed && !anew);
+        let by_image = self.restore == RestoreBackend::Image && key.is_some();
+        let restored = |leg: &Leg| Some(&leg.key) == key.as_ref() && leg.committed.is_some();
+        if by_image && saved.legs.iter().any(restored) {
+            // The webhook refuses it: it must not be set back.
+            return;
+        }
         let mut pod = self.born(key.clone());
+        pod.never_restarts = by_image;
+        pod.revision = Some(if self.rolled_out { "new" } else { "old" }.to_owned());
         if key.is_none() {
             pod.process = Some(Process::fresh());
         }

@@ -135,6 +135,7 @@ impl World {
                 alone: true,
                 claims: false,
                 owner: pod.owner.clone(),
+                revision: pod.revision.clone(),
                 hashed: pod.hashed,
                 restarts: pod.restarts,
                 unschedulable: false,

@@ -21,6 +21,7 @@ const LOAD: Load = Load {
 };
 const WARM_UP: Duration = Duration::from_secs(3);
 const SOON: Duration = Duration::from_secs(60);
+const SET_POD: &str = "orders-0";
 
 /// Nobody starts another when it ends. Moved once more in the ordinary way, it has its own fields again.
 pub(super) fn of_a_lone_pod(bench: &Bench) -> Result<()> {
@@ -71,6 +72,88 @@ pub(super) fn of_a_deployment(bench: &Bench) -> Result<()> {
         own_fields(cluster, name)?
     );
     single.remove(cluster)
+}
+
+/// It is restored twice: as its stand-in, and under its own name. Its StatefulSet starts another from the template when it
+/// ends. Moved again before that, its image below is still known.
+pub(super) fn of_a_stateful_set(bench: &Bench) -> Result<()> {
+    let cluster = &bench.cluster;
+    Sample::deploy_over_https(cluster)?;
+    let own = own_fields(cluster, SET_POD)?;
+    let bystander = Sample::incarnation(cluster, "orders-1")?;
+    for _ in 0..2 {
+        let arguments = ["--by-image", "--checkpoint-repository", REPOSITORY];
+        let moved = by_command(bench, SET_POD, SET_POD, &arguments)?;
+        let legs = moved.object["status"]["legs"].as_array().map_or(0, Vec::len);
+        ensure!(legs == 2, "it took {legs} handoffs");
+        restored_by_image(cluster, SET_POD)?;
+    }
+    let (before, _) = Sample::incarnation(cluster, SET_POD)?;
+    crash(cluster, SET_POD)?;
+    wait_for("its StatefulSet to start another", SOON, || {
+        let pod = get(
+            cluster,
+            &["pods", "--selector=statefulset.kubernetes.io/pod-name=orders-0"],
+        )?;
+        let pod = &pod["items"][0];
+        let another = pod["metadata"]["uid"] != before.as_str() && pod["status"]["phase"] == "Running";
+        Ok(another.then_some(()))
+    })?;
+    ensure!(
+        own_fields(cluster, SET_POD)? == own,
+        "it is not made from the template: {}",
+        own_fields(cluster, SET_POD)?
+    );
+    ensure!(
+        Sample::incarnation(cluster, "orders-1")? == bystander,
+        "orders-1 was restarted or replaced"
+    );
+    Sample::remove(cluster)
+}
+
+/// Nodes without the runtime handler: the way is chosen by what they can do, and what cannot be done is said.
+pub(super) fn without_a_handler(bench: &Bench) -> Result<()> {
+    let cluster = &bench.cluster;
+    Sample::remove(cluster)?;
+    let single = Single::Deployment;
+    single.remove(cluster)?;
+    bench.product.install_with(cluster, &["--no-runtime-handler"])?;
+    let outcome = chosen_by_the_nodes(bench, single);
+    single.remove(cluster)?;
+    bench.product.install(cluster)?;
+    outcome
+}
+
+fn chosen_by_the_nodes(bench: &Bench, single: Single) -> Result<()> {
+    let cluster = &bench.cluster;
+    for node in Cluster::node_names() {
+        let mut list = cluster.run_on_node(node, "find")?;
+        list.args(["/etc/containerd", "-name", "*shadow*"]);
+        let found = capture(list)?;
+        ensure!(found.is_empty(), "{node} has a runtime handler: {found}");
+    }
+    single.deploy_over_https(cluster)?;
+    let source = single.pod(cluster)?;
+    let target = Sample::other_node(cluster, &source)?;
+    let refused = stage::migrate_with(cluster, &bench.product, &source, target, &[])?;
+    ensure!(
+        refused.code != 0 && refused.said.contains("spec.checkpointImageRepository"),
+        "without a repository it was answered: {}",
+        refused.said
+    );
+    let moved = by_command(
+        bench,
+        &source,
+        single.stream(),
+        &["--checkpoint-repository", REPOSITORY],
+    )?;
+    let plan = &moved.object["status"]["plan"];
+    let because = plan["because"].as_str().unwrap_or_default();
+    ensure!(
+        plan["restore"] == "Image" && because.contains("no runtime handler"),
+        "the plan is {plan:#}"
+    );
+    restored_by_image(cluster, &single.pod(cluster)?)
 }
 
 /// containerd 2.1 fetches the image below the checkpoint by HTTPS, whatever its settings say: it cannot be restored, and
@@ -124,15 +207,40 @@ fn moved(bench: &Bench, single: Single) -> Result<String> {
     exact_messages(&report)?;
     nothing_left(cluster)?;
     let copy = single.pod(cluster)?;
-    let fields = own_fields(cluster, &copy)?;
+    restored_by_image(cluster, &copy)?;
+    Ok(copy)
+}
+
+/// Moves a pod under load, as a user would; the messages of `stream` are exact.
+fn by_command(bench: &Bench, pod: &str, stream: &str, arguments: &[&str]) -> Result<stage::Move> {
+    let cluster = &bench.cluster;
+    let oracle = Oracle::start(cluster, &bench.product, stream, LOAD)?;
+    oracle.run_for(WARM_UP);
+    let target = Sample::other_node(cluster, pod)?;
+    let moved = stage::migrate_with(cluster, &bench.product, pod, target, arguments)?;
+    ensure!(moved.phase() == "Completed", "it ended {}", moved.why());
+    println!(
+        "     {pod} to {target} by image: pause {}",
+        moved.object["status"]["pause"].as_str().unwrap_or("?")
+    );
+    let report = oracle.finish()?;
+    println!("     {}", stage::summary(&report));
+    exact_messages(&report)?;
+    nothing_left(cluster)?;
+    Ok(moved)
+}
+
+/// The pod names its checkpoint image, which is not there any more, and never restarts.
+fn restored_by_image(cluster: &Cluster, copy: &str) -> Result<()> {
+    let fields = own_fields(cluster, copy)?;
     let image = fields["image"].as_str().unwrap_or_default();
     ensure!(
         image.starts_with(&format!("{REPOSITORY}@sha256:")) && fields["restartPolicy"] == "Never",
         "the copy was not restored by image: {fields}"
     );
     gone(cluster, image)?;
-    ensure!(restarts(cluster, &copy)? == 0, "the copy was restarted");
-    Ok(copy)
+    ensure!(restarts(cluster, copy)? == 0, "the copy was restarted");
+    Ok(())
 }
 
 /// Asks for a move by image and waits for its end, whatever it is.

@@ -7,6 +7,7 @@ mod cancel;
 mod concurrency;
 mod failures;
 mod faults;
+mod inexact;
 mod kills;
 mod live;
 mod polling;
@@ -59,6 +60,10 @@ const TESTS: &[(&str, Test)] = &[
         by_image::of_a_deployment,
     ),
     (
+        "a pod of a StatefulSet is restored by image, exactly, and never again",
+        by_image::of_a_stateful_set,
+    ),
+    (
         "a pod that cannot be restored by image goes on",
         by_image::of_an_image_in_plain_http,
     ),
@@ -97,6 +102,10 @@ const TESTS: &[(&str, Test)] = &[
     (
         "what cannot be dumped is refused before anything is touched",
         faults::undumpable::all,
+    ),
+    (
+        "what is not exact takes a policy, and says so",
+        inexact::with_a_policy,
     ),
     ("several pods move at once", concurrency::different_pods),
     ("of many moves of one pod one is made", concurrency::one_pod),
@@ -143,6 +152,10 @@ const TESTS: &[(&str, Test)] = &[
     (
         "a controller killed on any other route loses nothing",
         kills::other_routes,
+    ),
+    (
+        "nodes without a runtime handler restore by image",
+        by_image::without_a_handler,
     ),
     // The last one: it takes the product away.
     ("uninstall leaves the nodes as they were", removal::uninstall),

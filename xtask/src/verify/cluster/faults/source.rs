@@ -5,7 +5,7 @@ use anyhow::{Result, ensure};
 use super::super::Bench;
 use super::{POD, Trial, evict, reached_second_handoff};
 use crate::cluster::{Cluster, wait_for};
-use crate::stage::{Sample, broker_api, capture, get};
+use crate::stage::{self, Sample, broker_api, capture, get};
 
 pub(in super::super) fn all(bench: &Bench) -> Result<()> {
     let trial = Trial::begin(bench)?;
@@ -14,6 +14,7 @@ pub(in super::super) fn all(bench: &Bench) -> Result<()> {
     let trial = Trial::begin(bench)?;
     evicted(&trial)?;
     rolled_out(&trial)?;
+    rolled_out_after_the_commit(&trial)?;
     trial.worked_off()
 }
 
@@ -79,6 +80,34 @@ fn rolled_out(trial: &Trial<'_>) -> Result<()> {
     source_agent.go_on();
     let object = trial.ended(&ordered, "rolled out")?;
     changed(&object, "rollout")?;
+    scale(cluster, 2)?;
+    capture(cluster.kubectl(["rollout", "status", "statefulset/orders", "--timeout=60s"]))?;
+    Sample::wait(cluster)
+}
+
+/// The pod that is made anew is of another revision, so the memory goes with the old one, as in any rollout. Its stand-in goes
+/// before it starts.
+fn rolled_out_after_the_commit(trial: &Trial<'_>) -> Result<()> {
+    let cluster = trial.cluster();
+    scale(cluster, 1)?;
+    replicas_left(cluster, 1)?;
+    let ordered = trial.order()?;
+    wait_for("the first commit", super::SOON, || {
+        let committed = &stage::migration(cluster, POD)?["status"]["legs"][0]["committed"];
+        Ok((!committed.is_null()).then_some(()))
+    })?;
+    let template = r#"{"spec":{"template":{"metadata":{"annotations":{"test":"another"}}}}}"#;
+    capture(cluster.kubectl(["patch", "statefulset", "orders", "--patch", template]))?;
+    let object = trial.ended(&ordered, "rolled out after the commit")?;
+    let (phase, verdict) = (&object["status"]["phase"], &object["status"]["verdict"]);
+    let because = verdict["because"].as_str().unwrap_or_default();
+    ensure!(
+        phase == "Completed" && verdict["exact"] == false && because.contains("rolled out"),
+        "it ended {phase}: {verdict}"
+    );
+    capture(cluster.kubectl(["rollout", "status", "statefulset/orders", "--timeout=60s"]))?;
+    let annotations = &get(cluster, &["pod", POD])?["metadata"]["annotations"];
+    ensure!(annotations["test"] == "another", "{POD} has {annotations}");
     scale(cluster, 2)?;
     capture(cluster.kubectl(["rollout", "status", "statefulset/orders", "--timeout=60s"]))?;
     Sample::wait(cluster)

@@ -1,0 +1,219 @@
+//! Makes the plan, once, before anything is touched. Whatever would make the move fail is looked for here, so that a
+//! refusal costs nothing: the cluster and the broker are left exactly as they were.
+
+mod stream;
+
+use k8s_openapi::api::apps::v1::{ReplicaSet, StatefulSet};
+use k8s_openapi::api::core::v1::{Node, PersistentVolume, PersistentVolumeClaim, Pod};
+use kube::api::ListParams;
+use kube::{Api, ResourceExt};
+use shadow_core::api::{
+    Handoff, HoldKind, MigrationStrategy, Owner, OwnerKind, Plan, QueuePlan, RestoreBackend,
+    StatefulMigration, TransferMode,
+};
+use shadow_core::image_origin;
+use shadow_core::machine::Cause;
+use shadow_core::restore_choice::{self, Chosen};
+use shadow_core::settings::{self, Settings};
+use shadow_core::strategy::{self, Choice};
+use shadow_core::validate::{self, Facts};
+use shadow_core::wire::PodRef;
+use shadow_core::workload::{self, Workload};
+
+use crate::context::Context;
+use crate::error::ControllerError;
+use crate::{fitness, observe};
+
+/// A plan and the restarts of the source's container at that time, or why there is none.
+pub enum Prepared {
+    /// Go.
+    Planned(Box<Plan>, i32),
+    /// Nothing was touched.
+    Refused(Cause),
+}
+
+/// Makes the plan.
+pub async fn prepare(ctx: &Context, migration: &StatefulMigration) -> Result<Prepared, ControllerError> {
+    let facts = gather(ctx, migration).await?;
+    let namespace = migration.namespace().unwrap_or_default();
+    let report = validate::check(&migration.name_any(), &namespace, &migration.spec, &facts);
+    if !report.is_ok() {
+        return Ok(refused("Refused", report.reasons()));
+    }
+    let Some(pod) = &facts.pod else {
+        return Ok(refused("Refused", "spec.sourcePod: the pod is gone"));
+    };
+    let choice = match strategy::choose(migration.spec.migration_strategy, pod, &facts.claims) {
+        Ok(choice) => choice,
+        Err(impossible) => return Ok(refused("Refused", impossible.to_string())),
+    };
+    if is_live(migration) && choice.strategy == MigrationStrategy::Sequential {
+        return Ok(refused(
+            "Refused",
+            format!(
+                "spec.handoff: a source cannot go on when it ends before its copy starts, and the strategy is Sequential ({}); \
+                 leave Live out",
+                choice.because
+            ),
+        ));
+    }
+    let settings = settings::resolve(&migration.spec, pod, facts.owner.as_ref());
+    let queue = match stream::plan(ctx, migration, pod, &settings).await {
+        Ok(Ok(queue)) => queue,
+        Ok(Err(cause)) => return Ok(Prepared::Refused(cause)),
+        // A broker that cannot be reached is an answer, too: nothing was touched, and the user waits.
+        Err(ControllerError::Api(error)) => return Err(error.into()),
+        Err(error) => return Ok(refused(&error.reason(), error.to_string())),
+    };
+    let named = |node: &&Node| node.metadata.name == migration.spec.target_node;
+    let Some(target) = facts.nodes.iter().find(named) else {
+        return Ok(refused("Refused", "spec.targetNode: the node is gone"));
+    };
+    let restore = match restore_choice::choose(&migration.spec, target) {
+        Ok(chosen) => chosen,
+        Err(why) => return Ok(refused("Refused", format!("spec.restoreBackend: {why}"))),
+    };
+    fit(ctx, plan(migration, pod, choice, restore, settings, queue)).await
+}
+
+/// The plan, unless a node says that it would fail. A node that does not answer is an answer, too.
+async fn fit(ctx: &Context, prepared: Prepared) -> Result<Prepared, ControllerError> {
+    let Prepared::Planned(plan, restarts) = prepared else {
+        return Ok(prepared);
+    };
+    match fitness::unfit(ctx, &plan).await {
+        Ok(None) => Ok(Prepared::Planned(plan, restarts)),
+        Ok(Some(cause)) => Ok(Prepared::Refused(cause)),
+        Err(ControllerError::Api(error)) => Err(error.into()),
+        Err(error) => Ok(refused(&error.reason(), error.to_string())),
+    }
+}
+
+fn refused(reason: &str, message: impl Into<String>) -> Prepared {
+    Prepared::Refused(Cause::new(reason, message))
+}
+
+fn plan(
+    migration: &StatefulMigration,
+    pod: &Pod,
+    choice: Choice,
+    chosen: Chosen,
+    settings: Settings,
+    queue: QueuePlan,
+) -> Prepared {
+    let spec = &migration.spec;
+    let (Some(container), Some(target_node)) = (settings.container, spec.target_node.clone()) else {
+        return refused("Refused", "spec.targetNode and spec.containerName must be known");
+    };
+    let view = observe::pod_view(pod, &container);
+    let restore = chosen.backend;
+    let because = because(&choice, &queue, &chosen);
+    let plan = Plan {
+        strategy: choice.strategy,
+        because,
+        source: PodRef {
+            namespace: pod.namespace().unwrap_or_default(),
+            name: pod.name_any(),
+            uid: pod.uid().unwrap_or_default(),
+        },
+        source_node: view.node.clone().unwrap_or_default(),
+        target_node,
+        owner: workload::owner_of(pod).map(|(kind, owner)| Owner {
+            kind,
+            name: owner.name.clone(),
+            uid: owner.uid.clone(),
+        }),
+        queue,
+        checkpoint_backend: spec.checkpoint_backend.unwrap_or_default(),
+        transfer: match restore {
+            RestoreBackend::Image => TransferMode::Registry,
+            RestoreBackend::RuntimeClass => spec.transfer_mode.unwrap_or_default(),
+        },
+        revision: workload::revision_of(pod),
+        origin: match restore {
+            RestoreBackend::Image => image_origin::origin(pod, &container),
+            RestoreBackend::RuntimeClass => None,
+        },
+        restore,
+        container,
+    };
+    Prepared::Planned(Box::new(plan), view.restarts)
+}
+
+/// Why it is done so, for people.
+fn because(choice: &Choice, queue: &QueuePlan, restore: &Chosen) -> String {
+    let hold = match (queue.hold, queue.quorum) {
+        (HoldKind::SingleActive, _) => {
+            "a quorum queue with single active consumer, which stops while a consumer of ours is the active one"
+        }
+        (HoldKind::Exchange, _) => {
+            "a classic queue, and the source goes on with a copy of the stream, as asked (spec.handoff: Live)"
+        }
+        (HoldKind::Park, true) => "a quorum queue, and the application is parked by control messages",
+        (HoldKind::Park, false) => "a classic queue, and the application is parked by control messages",
+    };
+    let image = match restore.backend {
+        RestoreBackend::Image => {
+            "; the container runtime restores the copy from a checkpoint image, which its spec goes on naming, and the copy never \
+             restarts"
+        }
+        RestoreBackend::RuntimeClass => "",
+    };
+    let why = restore.because.as_ref().map(|why| format!(" ({why})"));
+    let (why, queue) = (why.unwrap_or_default(), &queue.queue);
+    format!("{}; queue {queue} is {hold}{image}{why}", choice.because)
+}
+
+async fn gather(ctx: &Context, migration: &StatefulMigration) -> Result<Facts, ControllerError> {
+    let namespace = migration.namespace().unwrap_or_default();
+    let pods: Api<Pod> = Api::namespaced(ctx.client.clone(), &namespace);
+    let claims: Api<PersistentVolumeClaim> = Api::namespaced(ctx.client.clone(), &namespace);
+    let volumes: Api<PersistentVolume> = Api::all(ctx.client.clone());
+    let nodes: Api<Node> = Api::all(ctx.client.clone());
+    let others: Api<StatefulMigration> = Api::namespaced(ctx.client.clone(), &namespace);
+    let pod = pods.get_opt(&migration.spec.source_pod).await?;
+    let mut facts = Facts {
+        nodes: nodes.list(&ListParams::default()).await?.items,
+        migrations: others.list(&ListParams::default()).await?.items,
+        ..Facts::default()
+    };
+    if let Some(pod) = &pod {
+        facts.owner = owner(ctx, &namespace, pod).await?;
+        let spec_volumes = pod.spec.iter().flat_map(|s| s.volumes.iter().flatten());
+        for source in spec_volumes.filter_map(|v| v.persistent_volume_claim.as_ref()) {
+            let Some(claim) = claims.get_opt(&source.claim_name).await? else {
+                continue;
+            };
+            if let Some(volume) = claim.spec.as_ref().and_then(|spec| spec.volume_name.as_deref()) {
+                facts.volumes.extend(volumes.get_opt(volume).await?);
+            }
+            facts.claims.push(claim);
+        }
+    }
+    facts.pod = pod;
+    Ok(facts)
+}
+
+async fn owner(ctx: &Context, namespace: &str, pod: &Pod) -> Result<Option<Workload>, kube::Error> {
+    let Some((kind, reference)) = workload::owner_of(pod) else {
+        return Ok(None);
+    };
+    let name = reference.name.as_str();
+    Ok(match kind {
+        OwnerKind::StatefulSet => {
+            let api: Api<StatefulSet> = Api::namespaced(ctx.client.clone(), namespace);
+            api.get_opt(name).await?.map(Workload::from)
+        }
+        OwnerKind::ReplicaSet => {
+            let api: Api<ReplicaSet> = Api::namespaced(ctx.client.clone(), namespace);
+            api.get_opt(name).await?.map(Workload::from)
+        }
+    })
+}
+
+fn is_live(migration: &StatefulMigration) -> bool {
+    match migration.spec.handoff {
+        Some(Handoff::Live) => true,
+        Some(Handoff::Hold) | None => false,
+    }
+}

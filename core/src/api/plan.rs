@@ -1,0 +1,122 @@
+//! The plan of a move: what its status says of it from the start, resolved once.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::migration::{MigrationStrategy, RestoreBackend, TransferMode};
+use crate::wire::{CheckpointBackend, PodRef};
+
+/// The resolved plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Plan {
+    /// Strategy in force.
+    pub strategy: MigrationStrategy,
+    /// Why this strategy and this hold.
+    pub because: String,
+    /// The pod as it was found.
+    pub source: PodRef,
+    /// Container that is moved.
+    pub container: String,
+    /// Node it moves from.
+    pub source_node: String,
+    /// Node it moves to.
+    pub target_node: String,
+    /// What owns the pod; absent for a pod that nobody owns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<Owner>,
+    /// The stream.
+    pub queue: QueuePlan,
+    /// How the process is dumped.
+    pub checkpoint_backend: CheckpointBackend,
+    /// How the archive gets to the target.
+    #[serde(default)]
+    pub transfer: TransferMode,
+    /// How the process is restored.
+    #[serde(default)]
+    pub restore: RestoreBackend,
+    /// Revision of its StatefulSet that the pod was made from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
+    /// Image that the container runs from, where a checkpoint image is restored upon it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<ImageOrigin>,
+}
+
+/// Image of a container, so that any node finds it again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ImageOrigin {
+    /// As its pod names it.
+    pub image: String,
+    /// The same by digest.
+    pub image_ref: String,
+}
+
+/// What owns a pod that can be moved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Owner {
+    /// What it is.
+    pub kind: OwnerKind,
+    /// Name.
+    pub name: String,
+    /// UID.
+    pub uid: String,
+}
+
+/// Owners whose pods can be moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum OwnerKind {
+    /// Gives its pods names, and re-creates them under these.
+    StatefulSet,
+    /// Of a Deployment: counts its pods, whatever their names.
+    ReplicaSet,
+}
+
+impl fmt::Display for OwnerKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// The stream, resolved.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct QueuePlan {
+    /// Primary queue.
+    pub queue: String,
+    /// Whether it is a quorum queue.
+    pub quorum: bool,
+    /// How deliveries are stopped.
+    #[serde(default)]
+    pub hold: HoldKind,
+    /// Why no port can be put before the queue, so that an application that reads control messages only when it has
+    /// nothing else to do cannot be helped; absent: one can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unfenced: Option<String>,
+    /// Why a handoff is not known to be exact, and which policy allows it; absent: it is exact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inexact: Option<String>,
+    /// Broker, virtual host and queue: what no other migration may touch meanwhile.
+    #[serde(default)]
+    pub stream: String,
+    /// Secret with the broker's addresses and credentials, when there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
+}
+
+/// How deliveries to the present instance are stopped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum HoldKind {
+    /// Control messages ask the application to wait on another queue.
+    #[default]
+    Park,
+    /// A consumer of ours with the highest priority, which takes no message, makes a single-active queue stop. The
+    /// application knows nothing of it.
+    SingleActive,
+    /// As `Park`, but for the time of the dump only: the source goes on with a copy of the stream (`handoff: Live`).
+    Exchange,
+}

@@ -1,0 +1,40 @@
+//! `MigrationPolicy`, as the owner of a namespace writes it: what may be done to its pods beyond what is safe without
+//! asking.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use kube::CustomResource;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What the moves of these pods may cost. Without a policy, whatever is not exact is refused.
+#[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[kube(
+    group = "migration.ms2m.io",
+    version = "v1alpha1",
+    kind = "MigrationPolicy",
+    plural = "migrationpolicies",
+    shortname = "smpol",
+    namespaced,
+    printcolumn = r#"{"name":"Inexact","type":"string","jsonPath":".spec.inexactHandoff"}"#,
+    printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#
+)]
+#[serde(rename_all = "camelCase")]
+pub struct MigrationPolicySpec {
+    /// Pods of this namespace that it speaks of; all of them when left out. Where several policies speak of a pod, the
+    /// strictest counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod_selector: Option<LabelSelector>,
+    /// What becomes of a move whose handoff is not known to be exact.
+    #[serde(default)]
+    pub inexact_handoff: InexactHandoff,
+}
+
+/// What becomes of a move whose handoff is not known to be exact: messages may be applied out of order, or again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum InexactHandoff {
+    /// It is refused before anything is touched.
+    #[default]
+    Refuse,
+    /// It takes place, and its verdict says that it was not exact and why.
+    Allow,
+}

@@ -1,0 +1,48 @@
+//! A StatefulSet that is rolled out while its pod is moved, after the first commit: the pod that it makes anew is of
+//! another revision, in which the process that was dumped may find other files, settings and programs.
+//!
+//! The rollout counts, as it would have without us: the memory goes with the old revision, and the new one starts from its
+//! template. Nobody consumes beside it: the stand-in goes first.
+
+use crate::api::Step;
+use crate::machine::observed::{PodSeen, PodView};
+use crate::machine::proof::Expendable;
+use crate::machine::steps::wait;
+use crate::machine::{Action, Decision, Next, Scene};
+
+/// Revision of the re-created pod, if it is another one than that which was moved.
+fn another<'a>(scene: &'a Scene<'_>) -> Option<(&'a PodView, &'a str)> {
+    let PodSeen::Present(view) = &scene.seen.to else {
+        return None;
+    };
+    let (moved, made) = (scene.plan.revision.as_ref()?, view.revision.as_ref()?);
+    let recreated = scene.route.is_recreated(scene.leg.number);
+    (recreated && moved != made).then_some((view, made.as_str()))
+}
+
+/// Second handoff, before the dump: the stand-in goes, as the old pod of a rollout does. What comes then is
+/// [`over`].
+pub fn replaces(scene: &Scene<'_>) -> Option<Decision> {
+    another(scene)?;
+    let proof = Expendable::outdated(scene.leg, scene.plan, &scene.seen.to)?;
+    Some(match &scene.seen.from {
+        PodSeen::Present(view) if !view.terminating => Decision::Run(Action::DeletePod(proof)),
+        PodSeen::Present(_) | PodSeen::Gone | PodSeen::Unseen => wait(
+            scene,
+            format!("pod {} of the old revision goes", scene.leg.from.pod),
+        ),
+    })
+}
+
+/// The end of a move that a rollout overtook; nobody of the old revision is left.
+pub fn over(scene: &Scene<'_>) -> Option<Decision> {
+    let (_, revision) = another(scene)?;
+    let lost = format!(
+        "the StatefulSet was rolled out while its pod was moved (revision {revision}), so the memory went with the old revision, as \
+         in any rollout; pod {} starts from the new template. No message in the queue is lost",
+        scene.leg.to.pod
+    );
+    Some(Decision::Advance(
+        Next::to(Step::Clean).note(lost.clone()).doubt(lost),
+    ))
+}

@@ -1,0 +1,161 @@
+//! How the copy is restored: by the runtime handler `shadow` of its node, or, where there is none, by the container
+//! runtime itself, from a checkpoint image. Pure.
+
+use k8s_openapi::api::core::v1::Node;
+
+use crate::api::{RestoreBackend, StatefulMigrationSpec};
+use crate::compat;
+
+/// What is used, and why if nobody asked for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chosen {
+    /// Back-end.
+    pub backend: RestoreBackend,
+    /// Why this one; absent if it was asked for or is the ordinary one.
+    pub because: Option<String>,
+}
+
+/// How a node gets the handler.
+pub(crate) const INSTALL: &str = "run kubectl shadow install without --no-runtime-handler";
+
+/// Chooses for a move to `target`. The error says what is in the way, and the way out.
+pub fn choose(spec: &StatefulMigrationSpec, target: &Node) -> Result<Chosen, String> {
+    let name = target.metadata.name.as_deref().unwrap_or_default();
+    let none = format!("the container runtime of node {name:?} has no runtime handler shadow");
+    let asked = |backend| Chosen {
+        backend,
+        because: None,
+    };
+    match spec.restore_backend {
+        Some(RestoreBackend::Image) => match unable(target) {
+            None => Ok(asked(RestoreBackend::Image)),
+            Some(why) => Err(format!("{why}; leave restoreBackend out or use RuntimeClass")),
+        },
+        Some(RestoreBackend::RuntimeClass) if has_handler(target) => Ok(asked(RestoreBackend::RuntimeClass)),
+        Some(RestoreBackend::RuntimeClass) => Err(format!("{none}; {INSTALL}, or leave restoreBackend out")),
+        None if has_handler(target) => Ok(asked(RestoreBackend::RuntimeClass)),
+        None => match (unable(target), &spec.checkpoint_image_repository) {
+            (Some(why), _) => Err(format!("{none}, and {why}; {INSTALL}")),
+            (None, None) => Err(format!(
+                "{none}; {INSTALL}, or name a registry in spec.checkpointImageRepository, from which the runtime restores \
+                 checkpoint images"
+            )),
+            (None, Some(_)) => Ok(Chosen {
+                backend: RestoreBackend::Image,
+                because: Some(format!("{none}, but restores checkpoint images")),
+            }),
+        },
+    }
+}
+
+/// Whether the node's agent says that the handler is there. One whose facts are not known is refused for that.
+fn has_handler(node: &Node) -> bool {
+    compat::facts_of(node).map_or(true, |facts| facts.handler)
+}
+
+/// Why the container runtime of this node restores no checkpoint image.
+fn unable(node: &Node) -> Option<String> {
+    let info = node.status.as_ref().and_then(|status| status.node_info.as_ref());
+    let runtime = info.map_or("", |info| info.container_runtime_version.as_str());
+    let name = node.metadata.name.as_deref().unwrap_or_default();
+    let Some(version) = runtime.strip_prefix("containerd://") else {
+        return Some(format!(
+            "node {name:?} runs {runtime:?}; only containerd is known to restore checkpoint images"
+        ));
+    };
+    let numbers: Vec<u32> = version
+        .split(|c: char| !c.is_ascii_digit())
+        .map_while(|number| number.parse().ok())
+        .take(3)
+        .collect();
+    match numbers.as_slice() {
+        [2, 1, _] | [2, 2, 0..=6] | [2, 3, 0..=3] => None,
+        [2, 2 | 3, _] => Some(format!(
+            "containerd {version} of node {name:?} restores no image unless enable_experimental_restore_via_create is set, which \
+             nobody can see from here"
+        )),
+        _ => Some(format!(
+            "containerd {version} of node {name:?} restores no checkpoint image, versions 2.1 to 2.3 do"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::names;
+
+    fn node(runtime: &str, handler: bool) -> Node {
+        let facts = json!({"agent": "0.1.0", "architecture": "x86_64", "kernel": "6.18.5", "criu": "4.2.1",
+            "runtime": "runc 1.3.6", "cpuFeatures": "ab", "handler": handler});
+        let node = json!({
+            "metadata": {"name": "n", "annotations": {names::NODE_FACTS: facts.to_string()}},
+            "status": {"nodeInfo": {
+                "architecture": "", "bootID": "", "containerRuntimeVersion": runtime, "kernelVersion": "",
+                "kubeProxyVersion": "", "kubeletVersion": "", "machineID": "", "operatingSystem": "", "osImage": "",
+                "systemUUID": ""}}});
+        serde_json::from_value(node).unwrap()
+    }
+
+    fn spec(asked: Option<RestoreBackend>, repository: bool) -> StatefulMigrationSpec {
+        StatefulMigrationSpec {
+            restore_backend: asked,
+            checkpoint_image_repository: repository.then(|| "r.example.org/checkpoints".to_owned()),
+            ..StatefulMigrationSpec::default()
+        }
+    }
+
+    #[test]
+    fn runtimes_that_restore_images_are_known_by_their_version() {
+        let answer = |runtime: &str| unable(&node(runtime, true));
+        for able in ["2.1.0", "2.1.9", "2.1.9+ds1", "2.2.6", "2.3.3", "2.3.0-rc.1"] {
+            assert_eq!(answer(&format!("containerd://{able}")), None, "{able}");
+        }
+        for (unable, why) in [
+            ("containerd://2.2.7", "enable_experimental"),
+            ("containerd://2.3.4", "enable_experimental"),
+            ("containerd://2.4.0", "2.1 to 2.3"),
+            ("containerd://2.0.5", "2.1 to 2.3"),
+            ("containerd://1.7.24", "2.1 to 2.3"),
+            ("containerd://", "2.1 to 2.3"),
+            ("cri-o://1.33.0", "only containerd"),
+            ("", "only containerd"),
+        ] {
+            let said = answer(unable).unwrap();
+            assert!(said.contains(why), "{unable}: {said}");
+        }
+    }
+
+    #[test]
+    fn an_image_is_restored_when_asked_for_or_when_nothing_else_can_be() {
+        use RestoreBackend::{Image, RuntimeClass};
+        let (able, old) = ("containerd://2.1.9", "containerd://1.7.24");
+        let cases = [
+            (None, true, able, true, Ok(RuntimeClass)),
+            (None, true, old, false, Ok(RuntimeClass)),
+            (None, false, able, true, Ok(Image)),
+            (None, false, able, false, Err("checkpointImageRepository")),
+            (None, false, old, true, Err("2.1 to 2.3")),
+            (Some(Image), true, able, true, Ok(Image)),
+            (Some(Image), true, old, true, Err("2.1 to 2.3")),
+            (Some(RuntimeClass), true, able, true, Ok(RuntimeClass)),
+            (Some(RuntimeClass), false, able, true, Err("no runtime handler")),
+        ];
+        for (asked, handler, runtime, repository, wanted) in cases {
+            let chosen = choose(&spec(asked, repository), &node(runtime, handler));
+            let case =
+                format!("{asked:?}, handler {handler}, {runtime}, repository {repository}: {chosen:?}");
+            match wanted {
+                Ok(backend) => {
+                    let chosen = chosen.unwrap();
+                    assert_eq!(chosen.backend, backend, "{case}");
+                    let told = asked.is_none() && backend == Image;
+                    assert_eq!(chosen.because.is_some(), told, "{case}");
+                }
+                Err(part) => assert!(chosen.unwrap_err().contains(part), "{case}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Every kind of move that the simulated world drives.
+
+use shadow_core::api::{
+    HoldKind, MigrationStrategy, Owner, OwnerKind, Plan, QueuePlan, RestoreBackend, TransferMode,
+};
+use shadow_core::wire::{CheckpointBackend, PodRef};
+
+use crate::world::{Faults, OWNER, SOURCE};
+
+/// What is moved, and how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Mover {
+    #[default]
+    StatefulSet,
+    Sequential,
+    Deployment,
+    Bare,
+    /// Its queue is a single-active one, and it knows no control messages.
+    SingleActive,
+    SingleActiveSequential,
+    SingleActiveDeployment,
+    /// The source goes on with a copy of the stream.
+    Live,
+    LiveDeployment,
+    LiveBare,
+    /// It reads control messages only when it has nothing else to do, and always has.
+    Polling,
+    PollingSequential,
+    PollingDeployment,
+    LivePolling,
+    /// The container runtime restores it from an image.
+    StatefulSetByImage,
+    SingleActiveByImage,
+    DeploymentByImage,
+    BareByImage,
+    SingleActiveDeploymentByImage,
+}
+
+pub(crate) const ALL: [Mover; 19] = [
+    Mover::StatefulSet,
+    Mover::Sequential,
+    Mover::Deployment,
+    Mover::Bare,
+    Mover::SingleActive,
+    Mover::SingleActiveSequential,
+    Mover::SingleActiveDeployment,
+    Mover::Live,
+    Mover::LiveDeployment,
+    Mover::LiveBare,
+    Mover::Polling,
+    Mover::PollingSequential,
+    Mover::PollingDeployment,
+    Mover::LivePolling,
+    Mover::StatefulSetByImage,
+    Mover::SingleActiveByImage,
+    Mover::DeploymentByImage,
+    Mover::BareByImage,
+    Mover::SingleActiveDeploymentByImage,
+];
+
+impl Mover {
+    pub(crate) fn hold(self) -> HoldKind {
+        match self {
+            Self::SingleActive
+            | Self::SingleActiveSequential
+            | Self::SingleActiveDeployment
+            | Self::SingleActiveByImage
+            | Self::SingleActiveDeploymentByImage => HoldKind::SingleActive,
+            Self::Live | Self::LiveDeployment | Self::LiveBare | Self::LivePolling => HoldKind::Exchange,
+            Self::StatefulSet
+            | Self::Sequential
+            | Self::Deployment
+            | Self::Bare
+            | Self::Polling
+            | Self::PollingSequential
+            | Self::PollingDeployment
+            | Self::StatefulSetByImage
+            | Self::DeploymentByImage
+            | Self::BareByImage => HoldKind::Park,
+        }
+    }
+
+    fn restore(self) -> RestoreBackend {
+        match self {
+            Self::StatefulSetByImage
+            | Self::SingleActiveByImage
+            | Self::DeploymentByImage
+            | Self::BareByImage
+            | Self::SingleActiveDeploymentByImage => RestoreBackend::Image,
+            Self::Live
+            | Self::LiveDeployment
+            | Self::LiveBare
+            | Self::LivePolling
+            | Self::Polling
+            | Self::PollingSequential
+            | Self::PollingDeployment
+            | Self::StatefulSet
+            | Self::Sequential
+            | Self::Deployment
+            | Self::Bare
+            | Self::SingleActive
+            | Self::SingleActiveSequential
+            | Self::SingleActiveDeployment => RestoreBackend::RuntimeClass,
+        }
+    }
+
+    /// An application that polls is always busy.
+    pub(crate) fn faults(self, others: Faults) -> Faults {
+        match self {
+            Self::Polling | Self::PollingSequential | Self::PollingDeployment | Self::LivePolling => Faults {
+                polls: true,
+                slow: true,
+                waiting: 10,
+                ..others
+            },
+            Self::StatefulSet
+            | Self::Sequential
+            | Self::Deployment
+            | Self::Bare
+            | Self::SingleActive
+            | Self::SingleActiveSequential
+            | Self::SingleActiveDeployment
+            | Self::StatefulSetByImage
+            | Self::SingleActiveByImage
+            | Self::DeploymentByImage
+            | Self::BareByImage
+            | Self::SingleActiveDeploymentByImage
+            | Self::Live
+            | Self::LiveDeployment
+            | Self::LiveBare => others,
+        }
+    }
+
+    fn strategy(self) -> MigrationStrategy {
+        match self {
+            Self::Sequential | Self::SingleActiveSequential | Self::PollingSequential => {
+                MigrationStrategy::Sequential
+            }
+            Self::StatefulSet
+            | Self::Deployment
+            | Self::Bare
+            | Self::SingleActive
+            | Self::SingleActiveDeployment
+            | Self::StatefulSetByImage
+            | Self::SingleActiveByImage
+            | Self::DeploymentByImage
+            | Self::BareByImage
+            | Self::SingleActiveDeploymentByImage
+            | Self::Live
+            | Self::LiveDeployment
+            | Self::LiveBare
+            | Self::Polling
+            | Self::PollingDeployment
+            | Self::LivePolling => MigrationStrategy::ShadowPod,
+        }
+    }
+
+    pub(crate) fn owner(self) -> Option<Owner> {
+        let kind = match self {
+            Self::StatefulSet
+            | Self::Sequential
+            | Self::SingleActive
+            | Self::SingleActiveSequential
+            | Self::Live
+            | Self::Polling
+            | Self::PollingSequential
+            | Self::StatefulSetByImage
+            | Self::SingleActiveByImage
+            | Self::LivePolling => OwnerKind::StatefulSet,
+            Self::Deployment
+            | Self::SingleActiveDeployment
+            | Self::LiveDeployment
+            | Self::DeploymentByImage
+            | Self::SingleActiveDeploymentByImage
+            | Self::PollingDeployment => OwnerKind::ReplicaSet,
+            Self::Bare | Self::LiveBare | Self::BareByImage => return None,
+        };
+        Some(Owner {
+            kind,
+            name: "orders".into(),
+            uid: OWNER.into(),
+        })
+    }
+
+    /// The plan of its move.
+    pub(crate) fn plan(self) -> Plan {
+        Plan {
+            strategy: self.strategy(),
+            because: "test".into(),
+            source: PodRef {
+                namespace: "default".into(),
+                name: SOURCE.into(),
+                uid: "source".into(),
+            },
+            container: "orders".into(),
+            source_node: "node-a".into(),
+            target_node: "node-b".into(),
+            owner: self.owner(),
+            queue: QueuePlan {
+                queue: "orders.orders-0".into(),
+                quorum: false,
+                hold: self.hold(),
+                unfenced: None,
+                inexact: None,
+                stream: "broker/%2F/orders.orders-0".into(),
+                secret: None,
+            },
+            checkpoint_backend: CheckpointBackend::Runtime,
+            transfer: TransferMode::Direct,
+            restore: self.restore(),
+            revision: Some("old".into()),
+            origin: None,
+        }
+    }
+}
