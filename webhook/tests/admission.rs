@@ -232,7 +232,7 @@ async fn a_new_migration_gets_its_defaults() {
     let spec = patched(&review, &response)["spec"].clone();
     let expected = json!({"sourcePod": "orders-0", "targetNode": "node-b", "containerName": "orders",
         "handoff": "Hold", "transferMode": "Direct",
-        "checkpointBackend": "Runtime", "restoreBackend": "RuntimeClass", "deadlineSeconds": 120});
+        "checkpointBackend": "Runtime", "deadlineSeconds": 120});
     assert_eq!(spec, expected);
 }
 

@@ -56,7 +56,8 @@ pub struct StatefulMigrationSpec {
     /// How the process is dumped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoint_backend: Option<CheckpointBackend>,
-    /// How the process is restored.
+    /// How the process is restored; when left out, by the runtime handler of the target node, or from a checkpoint image
+    /// where it has none and its runtime restores those.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restore_backend: Option<RestoreBackend>,
     /// The move is undone when it has not committed after this many seconds (default 120).

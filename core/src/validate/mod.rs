@@ -143,11 +143,10 @@ pub fn default_spec(spec: &mut StatefulMigrationSpec, pod: Option<&Pod>) {
         (Some(RestoreBackend::Image), _) => {
             spec.transfer_mode.get_or_insert(TransferMode::Registry);
         }
-        // The target may have no runtime handler: what it can do decides.
+        // The target may have no runtime handler: what it can do decides, also about the way there.
         (None, Some(_)) => {}
         (Some(RestoreBackend::RuntimeClass), _) | (None, None) => {
             spec.transfer_mode.get_or_insert(TransferMode::Direct);
-            spec.restore_backend = Some(RestoreBackend::RuntimeClass);
         }
     }
     spec.checkpoint_backend.get_or_insert(CheckpointBackend::Runtime);

@@ -318,7 +318,7 @@ fn defaults_are_filled_in_and_nothing_said_is_overruled() {
     let expected = json!({
         "sourcePod": "orders-0", "targetNode": "node-b", "containerName": "orders", "handoff": "Hold",
         "transferMode": "Direct", "checkpointBackend": "Runtime",
-        "restoreBackend": "RuntimeClass", "deadlineSeconds": 120
+        "deadlineSeconds": 120
     });
     assert_eq!(serde_json::to_value(&spec).unwrap(), expected);
     let again = spec.clone();
