@@ -118,10 +118,26 @@ pub(super) fn without_a_handler(bench: &Bench) -> Result<()> {
     let single = Single::Deployment;
     single.remove(cluster)?;
     bench.product.install_with(cluster, &["--no-runtime-handler"])?;
-    let outcome = chosen_by_the_nodes(bench, single);
+    let outcome = known(cluster, false).and_then(|()| chosen_by_the_nodes(bench, single));
     single.remove(cluster)?;
     bench.product.install(cluster)?;
+    known(cluster, true)?;
     outcome
+}
+
+/// The agents were replaced, and the nodes say so.
+fn known(cluster: &Cluster, handler: bool) -> Result<()> {
+    wait_for("the nodes to say whether they have a handler", SOON, || {
+        let nodes = get(cluster, &["nodes", "--selector=migration.ms2m.io/ready=true"])?;
+        let says_so = |node: &Value| {
+            let facts = node["metadata"]["annotations"]["migration.ms2m.io/node-facts"].as_str()?;
+            let facts: Value = serde_json::from_str(facts).ok()?;
+            Some(facts["handler"] == handler)
+        };
+        let nodes = nodes["items"].as_array().cloned().unwrap_or_default();
+        let all = nodes.len() == Cluster::node_names().len();
+        Ok((all && nodes.iter().all(|node| says_so(node) == Some(true))).then_some(()))
+    })
 }
 
 fn chosen_by_the_nodes(bench: &Bench, single: Single) -> Result<()> {
