@@ -58,12 +58,6 @@ impl Sample {
         Self::wait(cluster)
     }
 
-    /// Takes the replicas away, and the control queue of the third, which no later test has.
-    pub(crate) fn remove_ordered(cluster: &Cluster) -> Result<()> {
-        Self::remove(cluster)?;
-        broker_api(cluster, "DELETE", "queues/%2F/ms2m.control.orders-2").map(drop)
-    }
-
     /// Takes the replicas, their claims and the volumes away.
     pub(crate) fn remove_volumes(cluster: &Cluster) -> Result<()> {
         Self::remove(cluster)?;
@@ -82,23 +76,24 @@ impl Sample {
         apply(cluster, &manifest(arguments)?)
     }
 
-    /// Takes both replicas away.
+    /// Takes the replicas away, and their control queues: they are the application's own, which does not take them along.
     pub(crate) fn remove(cluster: &Cluster) -> Result<()> {
-        capture(cluster.kubectl([
-            "delete",
-            "statefulset",
-            "orders",
-            "--ignore-not-found",
-            "--wait=true",
-        ]))?;
-        capture(cluster.kubectl([
-            "delete",
-            "pods",
-            "--selector=app=orders",
-            "--ignore-not-found",
-            "--wait=true",
-        ]))
-        .map(drop)
+        for kind in ["statefulsets", "pods"] {
+            let arguments = [
+                "delete",
+                kind,
+                "--selector=app=orders",
+                "--ignore-not-found",
+                "--wait=true",
+            ];
+            capture(cluster.kubectl(arguments))?;
+        }
+        for queue in broker_queues(cluster)? {
+            if queue.starts_with("ms2m.control.orders-") {
+                broker_api(cluster, "DELETE", &format!("queues/%2F/{queue}"))?;
+            }
+        }
+        Ok(())
     }
 
     /// Waits until both replicas consume.

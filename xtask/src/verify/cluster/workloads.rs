@@ -184,7 +184,7 @@ pub(super) fn of_an_ordered_set(bench: &Bench) -> Result<()> {
         );
     }
     nothing_left(cluster)?;
-    Sample::remove_ordered(cluster)
+    Sample::remove(cluster)
 }
 
 /// Moves a pod to the other node, which has to work.

@@ -1,0 +1,196 @@
+//! One run of the machine through the simulated world, with what must hold at any time and at the end.
+
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use shadow_core::api::{MigrationStatus, Phase, StatefulMigrationSpec, Step};
+use shadow_core::machine::{Change, Decision, End, Next, next_step, record};
+
+use crate::mover::Mover;
+use crate::world::{Faults, Memory, SOURCE, UID, World};
+
+/// Events from outside, each at one point of the run.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Script {
+    /// Which thing of the world moves next, over and over.
+    pub(crate) choices: Vec<usize>,
+    /// Rounds after which the controller is killed, its memory lost.
+    pub(crate) kills: Vec<usize>,
+    /// So many rounds nobody controls after a kill.
+    pub(crate) outage: usize,
+    /// Round in which a container crashes.
+    pub(crate) crash: Option<usize>,
+    /// The pod whose container does; the source if not named.
+    pub(crate) crashing: Option<&'static str>,
+    /// Round in which the StatefulSet gets another template.
+    pub(crate) rollout: Option<usize>,
+    /// Round in which the user cancels.
+    pub(crate) cancel: Option<usize>,
+    /// How the application's connection is lost while it parks.
+    pub(crate) lost: Option<String>,
+    pub(crate) faults: Faults,
+    /// What is moved, and how.
+    pub(crate) mover: Mover,
+}
+
+pub(crate) struct Ended {
+    pub(crate) world: World,
+    pub(crate) status: MigrationStatus,
+}
+
+/// From one round to the next.
+const BEAT: SignedDuration = SignedDuration::from_millis(200);
+
+/// Drives the machine to its end. Every effect is done twice.
+pub(crate) fn drive(script: &Script) -> Ended {
+    let plan = script.mover.plan();
+    let mut world = World::new(script.mover.faults(script.faults), &plan);
+    world.lost.clone_from(&script.lost);
+    let spec = StatefulMigrationSpec {
+        source_pod: SOURCE.into(),
+        ..Default::default()
+    };
+    let mut now = Timestamp::from_second(1_700_000_000).unwrap();
+    let mut saved = MigrationStatus::default();
+    record::begin(&mut saved, plan, UID, 0, now).unwrap();
+    let mut status = saved.clone();
+    for round in 0..4000 {
+        now += BEAT;
+        world.cancel |= script.cancel == Some(round);
+        world.rolled_out |= script.rollout == Some(round);
+        if script.crash == Some(round) {
+            world.crash(script.crashing.unwrap_or(SOURCE));
+        }
+        if script.kills.contains(&round) {
+            world.forget_memory();
+            status = saved.clone();
+            // The world goes on meanwhile.
+            (0..script.outage).for_each(|n| world.tick(chosen(script, round + n), &saved));
+            now += BEAT * i32::try_from(script.outage).unwrap();
+        }
+        world.tick(chosen(script, round), &saved);
+        world.deliver(chosen(script, round));
+        world.overlapped |= overlaps(&world, &saved);
+        let decision = next_step(&spec, &status, &world.look(&status), now);
+        show(round, &decision);
+        match decision {
+            Decision::Wait { .. } => {}
+            Decision::Run(action) => {
+                world.perform(&action, &status);
+                let outcome = world.perform(&action, &status);
+                record::absorb(&mut status, outcome, now);
+            }
+            Decision::Advance(next) => {
+                check_commit(&world, &status, &next);
+                record::advance(&mut status, &next, UID, now).unwrap();
+                if next.recorded {
+                    saved = status.clone();
+                }
+            }
+            Decision::RollBack(cause) => {
+                record::roll_back(&mut status, &cause, cause.reason == "Cancelled", now);
+                saved = status.clone();
+            }
+            Decision::Finish(end) => {
+                record::finish(&mut status, end, now);
+                check_end(&world, &status, end);
+                if script.crash.is_none() && script.rollout.is_none() {
+                    check_state(&world, &status);
+                }
+                return Ended { world, status };
+            }
+            Decision::Stuck(cause) => panic!("stuck: {cause:?}"),
+        }
+    }
+    no_end(&world, &status)
+}
+
+/// `SHOW_DECISIONS=1 cargo test -p shadow-core --test machine NAME -- --nocapture`
+fn show(round: usize, decision: &Decision) {
+    if std::env::var_os("SHOW_DECISIONS").is_some() {
+        eprintln!("{round} {decision:?}");
+    }
+}
+
+fn no_end(world: &World, status: &MigrationStatus) -> ! {
+    let steps: Vec<(Step, u8)> = status
+        .steps
+        .iter()
+        .map(|record| (record.step, record.leg))
+        .collect();
+    panic!("no end: {steps:?} {:?}\n{:?}", status.rollback, world.pods)
+}
+
+/// What is committed is never set back to its checkpoint.
+fn check_commit(world: &World, status: &MigrationStatus, next: &Next) {
+    let key = status.legs.last().map(|leg| &leg.key);
+    let offered = key.is_some_and(|key| world.offers_image(key));
+    assert!(
+        next.change != Change::Committed || !offered,
+        "committed, and could be set back to its checkpoint"
+    );
+}
+
+/// Nothing is left behind, and the verdict says what was seen.
+fn check_end(world: &World, status: &MigrationStatus, end: End) {
+    assert!(
+        world.leftovers().is_empty(),
+        "left behind: {:?}",
+        world.leftovers()
+    );
+    assert_eq!(end == End::Completed, status.phase == Phase::Completed);
+    let exact = status.verdict.as_ref().is_some_and(|verdict| verdict.exact);
+    assert!(
+        !(world.overlapped && exact),
+        "somebody else consumed, and the verdict does not say so"
+    );
+}
+
+/// Whoever has the stream has applied every message before those that wait, once and in order.
+fn check_state(world: &World, status: &MigrationStatus) {
+    let exact = status.verdict.as_ref().is_some_and(|verdict| verdict.exact);
+    let last = status.legs.iter().rfind(|leg| leg.committed.is_some());
+    let holder = last.map_or(SOURCE, |leg| leg.to.pod.as_str());
+    let process = world.pods[holder].process.as_ref();
+    let process = process.expect("the holder of the stream does not run");
+    let expected = world.stream.applied();
+    assert!(
+        !exact || process.in_order && process.applied == expected,
+        "{holder} should have applied {expected} messages, and the verdict says exact: {process:?}"
+    );
+}
+
+/// After the commit, somebody else than the lineage that holds the moved memory is on the primary queue.
+fn overlaps(world: &World, saved: &MigrationStatus) -> bool {
+    let mut committed = saved.legs.iter().filter(|leg| leg.committed.is_some());
+    committed.any(|leg| world.consumers(None) > 1 || world.consumes_afresh(leg.from.uid.as_deref()))
+}
+
+/// Any order, but nothing starves: every other event is the next one in turn.
+fn chosen(script: &Script, round: usize) -> usize {
+    if round.is_multiple_of(2) {
+        script.choices[(round / 2) % script.choices.len()]
+    } else {
+        round / 2
+    }
+}
+
+pub(crate) fn in_turn() -> Script {
+    Script {
+        choices: (0..8).collect(),
+        ..Script::default()
+    }
+}
+
+pub(crate) fn serving(world: &World, pod: &str) -> Option<Memory> {
+    let process = world.pods.get(pod)?.process.as_ref()?;
+    process.reads.is_none().then_some(process.memory)
+}
+
+/// Name of the pod that has the stream after a move, and after one that was undone.
+pub(crate) fn holder(ended: &Ended) -> String {
+    let kept = ended.world.pods.contains_key(SOURCE);
+    if kept {
+        SOURCE.to_owned()
+    } else {
+        ended.world.target.clone()
+    }
+}

@@ -1,0 +1,10 @@
+//! The routes as the API server calls them, over a cluster held in memory.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "in a test, a failed step is the verdict"
+)]
+
+mod migrations;
+mod pods;
+mod stage;

@@ -1,0 +1,160 @@
+//! StatefulMigrations as users submit them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use shadow_webhook::router;
+
+use crate::stage::{Fake, Trouble, cluster, message, patched, post, review, send, under_way, wanted};
+
+#[tokio::test]
+async fn a_new_migration_gets_its_defaults() {
+    let review = review("CREATE", &wanted());
+    let response = post(cluster(), "/mutate/migrations", &review).await;
+    let spec = patched(&review, &response)["spec"].clone();
+    let expected = json!({"sourcePod": "orders-0", "targetNode": "node-b", "containerName": "orders",
+        "handoff": "Hold", "transferMode": "Direct",
+        "checkpointBackend": "Runtime", "deadlineSeconds": 120});
+    assert_eq!(spec, expected);
+}
+
+#[tokio::test]
+async fn defaults_do_not_depend_on_the_look_up() {
+    for trouble in [Trouble::Broken, Trouble::Stuck] {
+        let review = review("CREATE", &wanted());
+        let response = post(Fake { trouble, ..cluster() }, "/mutate/migrations", &review).await;
+        assert_eq!(patched(&review, &response)["spec"]["handoff"], "Hold");
+    }
+}
+
+#[tokio::test]
+async fn an_update_gets_no_defaults() {
+    let response = post(cluster(), "/mutate/migrations", &review("UPDATE", &wanted())).await;
+    assert_eq!(
+        (&response["allowed"], response.get("patch")),
+        (&json!(true), None)
+    );
+}
+
+#[tokio::test]
+async fn a_good_migration_is_admitted() {
+    let response = post(cluster(), "/validate/migrations", &review("CREATE", &wanted())).await;
+    assert_eq!(
+        (&response["allowed"], response.get("warnings")),
+        (&json!(true), None),
+        "{response}"
+    );
+}
+
+#[tokio::test]
+async fn a_refusal_names_field_and_way_out() {
+    let mut unfit = wanted();
+    unfit["spec"]["targetNode"] = "x".into();
+    let response = post(cluster(), "/validate/migrations", &review("CREATE", &unfit)).await;
+    assert_eq!(
+        message(&response),
+        "spec.targetNode: node \"x\" does not exist; pick node-b"
+    );
+}
+
+#[tokio::test]
+async fn warnings_reach_the_user() {
+    let mut old_style = wanted();
+    old_style["spec"]["replayCutoffSeconds"] = 60.into();
+    let response = post(cluster(), "/validate/migrations", &review("CREATE", &old_style)).await;
+    assert!(
+        response["warnings"][0]
+            .as_str()
+            .unwrap()
+            .starts_with("spec.replayCutoffSeconds"),
+        "{response}"
+    );
+}
+
+#[tokio::test]
+async fn who_may_not_delete_pods_may_not_migrate() {
+    let fake = Fake {
+        may: vec!["create"],
+        ..cluster()
+    };
+    let response = post(fake, "/validate/migrations", &review("CREATE", &wanted())).await;
+    assert!(
+        message(&response).contains("user \"alice\" may not delete pods"),
+        "{response}"
+    );
+}
+
+#[tokio::test]
+async fn a_second_migration_of_the_pod_is_refused() {
+    let fake = Fake {
+        migrations: vec![under_way("first", "Restoring", json!([]))],
+        ..cluster()
+    };
+    let response = post(fake, "/validate/migrations", &review("CREATE", &wanted())).await;
+    assert!(
+        message(&response).contains("\"first\" is already moving this pod"),
+        "{response}"
+    );
+}
+
+#[tokio::test]
+async fn a_migration_is_not_admitted_on_what_could_not_be_looked_up() {
+    for (trouble, word) in [(Trouble::Broken, "API server gone"), (Trouble::Stuck, "too long")] {
+        let fake = Fake { trouble, ..cluster() };
+        let review = review("CREATE", &wanted());
+        let answer = post(fake, "/validate/migrations", &review);
+        let response = tokio::time::timeout(Duration::from_secs(10), answer)
+            .await
+            .unwrap();
+        assert!(message(&response).contains(word), "{response}");
+    }
+}
+
+#[tokio::test]
+async fn an_update_may_cancel_and_nothing_else() {
+    let mut cancel = review("UPDATE", &wanted());
+    cancel["request"]["oldObject"] = wanted();
+    cancel["request"]["object"]["spec"]["cancel"] = true.into();
+    assert_eq!(
+        post(cluster(), "/validate/migrations", &cancel).await["allowed"],
+        true
+    );
+    cancel["request"]["object"]["spec"]["targetNode"] = "node-c".into();
+    let response = post(cluster(), "/validate/migrations", &cancel).await;
+    assert!(
+        message(&response).starts_with("spec: it is immutable but for cancel"),
+        "{response}"
+    );
+}
+
+#[tokio::test]
+async fn what_does_not_parse_is_left_to_the_schema_then_refused_with_a_reason() {
+    let mut odd = wanted();
+    odd["spec"]["handoff"] = "Sideways".into();
+    let review = review("CREATE", &odd);
+    let response = post(cluster(), "/mutate/migrations", &review).await;
+    assert_eq!(
+        (&response["allowed"], &response["uid"], response.get("patch")),
+        (&json!(true), &json!("r1"), None)
+    );
+    let response = post(cluster(), "/validate/migrations", &review).await;
+    assert!(message(&response).contains("Sideways"), "{response}");
+}
+
+#[tokio::test]
+async fn many_reviews_at_once_are_answered() {
+    let app = router::app(cluster());
+    let review = Arc::new(review("CREATE", &wanted()));
+    let mut calls = tokio::task::JoinSet::new();
+    for _ in 0..100 {
+        let (app, review) = (app.clone(), review.clone());
+        calls.spawn(async move { send(app, "/validate/migrations", &review).await });
+    }
+    let mut admitted = 0;
+    while let Some(response) = calls.join_next().await {
+        assert_eq!(response.unwrap()["allowed"], true);
+        admitted += 1;
+    }
+    assert_eq!(admitted, 100);
+}
