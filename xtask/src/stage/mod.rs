@@ -58,6 +58,19 @@ pub(crate) fn delete(cluster: &Cluster, kind: &str, name: &str) -> Result<()> {
     capture(cluster.kubectl(["delete", kind, name, "--ignore-not-found", "--wait=true"])).map(drop)
 }
 
+/// Takes the workloads and pods with this label `app` away and waits until they are gone. Nobody needs the seconds for which
+/// the sample goes on answering after SIGTERM.
+pub(crate) fn delete_app(cluster: &Cluster, app: &str) -> Result<()> {
+    let selector = format!("--selector=app={app}");
+    let gone = ["--ignore-not-found", "--wait=true"];
+    let mut owners = cluster.kubectl(["delete", "deployments,replicasets,statefulsets", &selector]);
+    owners.arg("--cascade=orphan").args(gone);
+    capture(owners)?;
+    let mut pods = cluster.kubectl(["delete", "pods", &selector, "--grace-period=1"]);
+    pods.args(gone);
+    capture(pods).map(drop)
+}
+
 /// Server-side apply of one manifest.
 pub(crate) fn apply(cluster: &Cluster, manifest: &str) -> Result<()> {
     let mut kubectl = cluster.kubectl(["apply", "--server-side", "--filename", "-"]);

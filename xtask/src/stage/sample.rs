@@ -78,16 +78,7 @@ impl Sample {
 
     /// Takes the replicas away, and their control queues: they are the application's own, which does not take them along.
     pub(crate) fn remove(cluster: &Cluster) -> Result<()> {
-        for kind in ["statefulsets", "pods"] {
-            let arguments = [
-                "delete",
-                kind,
-                "--selector=app=orders",
-                "--ignore-not-found",
-                "--wait=true",
-            ];
-            capture(cluster.kubectl(arguments))?;
-        }
+        super::delete_app(cluster, "orders")?;
         for queue in broker_queues(cluster)? {
             if queue.starts_with("ms2m.control.orders-") {
                 broker_api(cluster, "DELETE", &format!("queues/%2F/{queue}"))?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use super::sample::{broker_api, broker_queues, consumes, replaced, with_arguments};
-use super::{apply, capture, get};
+use super::{apply, get};
 use crate::cluster::{Cluster, REGISTRY, SECURE_REGISTRY, step, wait_for};
 
 const MANIFESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/orders/deploy");
@@ -86,10 +86,7 @@ impl Single {
 
     /// Takes it away.
     pub(crate) fn remove(self, cluster: &Cluster) -> Result<()> {
-        let selector = format!("--selector=app={}", self.name());
-        for kind in ["deployments", "statefulsets", "pods"] {
-            capture(cluster.kubectl(["delete", kind, &selector, "--ignore-not-found", "--wait=true"]))?;
-        }
+        super::delete_app(cluster, self.name())?;
         // It was the application's own, which does not take it along.
         for queue in broker_queues(cluster)? {
             if queue.starts_with(&format!("ms2m.control.{}", self.name())) {
