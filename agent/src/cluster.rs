@@ -87,7 +87,11 @@ impl Cluster {
         let Some(found_container) = statuses.into_iter().find(|status| status.name == container) else {
             return unfit(format!("pod {full} has no container {container:?} with a status"));
         };
-        let origin = image_origin::origin(&found, container).unwrap_or_default();
+        let Some(origin) = image_origin::origin(&found, container) else {
+            return unfit(format!(
+                "pod {full} does not say from which image its container {container:?} runs"
+            ));
+        };
         let running = found_container.state.is_some_and(|state| state.running.is_some());
         let id = found_container
             .container_id

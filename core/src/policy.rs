@@ -17,7 +17,7 @@ pub enum OnInexact {
     Allowed(String),
 }
 
-/// A selector that selects nothing and everything, as far as anybody can tell.
+/// A policy whose selector cannot be read: it may speak of the pod or not.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "MigrationPolicy {policy}: spec.podSelector cannot be read ({reason}), so it is not known whether it speaks of the pod; \

@@ -72,7 +72,8 @@ fn rewritten(response: AdmissionResponse, pod: &Pod, found: &Announcement) -> Ad
 fn unknown(mut response: AdmissionResponse, namespace: &str, name: &str, why: &str) -> Answer {
     warn!(namespace, name, why, "pod refused");
     response.result.code = 503;
-    let text =
-        format!("a migration re-creates this pod and its state is unknown: {why}; it will be tried again");
+    let text = format!(
+        "a migration may have announced this pod, so it is not created now: {why}; its owner tries again"
+    );
     answer(response.deny(text))
 }

@@ -54,11 +54,7 @@ pub(crate) fn drive(script: &Script) -> Ended {
     let mut status = saved.clone();
     for round in 0..4000 {
         now += BEAT;
-        world.cancel |= script.cancel == Some(round);
-        world.rolled_out |= script.rollout == Some(round);
-        if script.crash == Some(round) {
-            world.crash(script.crashing.unwrap_or(SOURCE));
-        }
+        disturb(&mut world, script, round);
         if script.kills.contains(&round) {
             world.forget_memory();
             status = saved.clone();
@@ -101,6 +97,15 @@ pub(crate) fn drive(script: &Script) -> Ended {
         }
     }
     no_end(&world, &status)
+}
+
+/// What happens from outside in this round, but for the death of the controller.
+fn disturb(world: &mut World, script: &Script, round: usize) {
+    world.cancel |= script.cancel == Some(round);
+    world.rolled_out |= script.rollout == Some(round);
+    if script.crash == Some(round) {
+        world.crash(script.crashing.unwrap_or(SOURCE));
+    }
 }
 
 /// `SHOW_DECISIONS=1 cargo test -p shadow-core --test machine NAME -- --nocapture`

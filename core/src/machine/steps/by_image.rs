@@ -80,12 +80,14 @@ pub fn restored(scene: &Scene<'_>) -> Option<(String, u64)> {
 
 /// Clean: a re-created pod whose checkpoint image never comes, since the memory was lost before it was dumped for it. Its
 /// StatefulSet makes another from its template, which nobody rewrites any more.
-pub fn forsaken(scene: &Scene<'_>) -> Option<Action> {
+pub fn forsaken(scene: &Scene<'_>) -> Option<Decision> {
     let PodSeen::Present(view) = &scene.seen.to else {
         return None;
     };
     let ours = view.key.as_deref() == Some(scene.leg.key.as_str()) && !view.terminating;
     let waits = applies(scene) && scene.route.is_recreated(scene.leg.number) && ours;
     let proof = Expendable::uncommitted_copy(scene.leg, &scene.plan.source.namespace, &scene.seen.to);
-    proof.filter(|_| waits).map(Action::DeletePod)
+    proof
+        .filter(|_| waits)
+        .map(|proof| Decision::Run(Action::DeletePod(proof)))
 }

@@ -17,7 +17,7 @@ pub fn next(scene: &Scene<'_>) -> Decision {
     led(scene)
         .or_else(|| stand_in(scene))
         .or_else(|| remainder(scene))
-        .or_else(|| by_image::forsaken(scene).map(Decision::Run))
+        .or_else(|| by_image::forsaken(scene))
         .unwrap_or(Decision::Finish(End::Completed))
 }
 
@@ -31,7 +31,7 @@ fn led(scene: &Scene<'_>) -> Option<Decision> {
         control: scene.seen.to_control,
     };
     disarm(scene)
-        .or_else(|| by_image::forsaken(scene).map(Decision::Run))
+        .or_else(|| by_image::forsaken(scene))
         .or_else(|| fenced::lead(scene, &reader, Reading::Backlog))
 }
 

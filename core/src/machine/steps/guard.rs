@@ -8,7 +8,7 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use crate::api::{Intent, Leg, MigrationStatus, Step};
 use crate::machine::observed::PodSeen;
-use crate::machine::steps::{rollout, single_active, wait};
+use crate::machine::steps::{overdue, rollout, single_active, wait};
 use crate::machine::{Cause, Decision, Next, Scene, limits};
 
 /// What has to be done instead of the present step's own decision, if anything.
@@ -98,6 +98,19 @@ pub fn changed(leg: &Leg, seen: &PodSeen) -> Option<String> {
     }
 }
 
+/// A pod on a node that is gone stays in deletion until a person decides.
+fn goes(scene: &Scene<'_>) -> String {
+    let pod = &scene.leg.from.pod;
+    if !overdue(scene, limits::SILENCE) {
+        return format!("pod {pod} goes");
+    }
+    format!(
+        "pod {pod} is being deleted and does not end; see kubectl describe pod {pod} and its node {}. If that node is gone for good: \
+         kubectl delete pod {pod} --force",
+        scene.leg.from.node
+    )
+}
+
 fn shadow_guard(scene: &Scene<'_>) -> Option<Decision> {
     if scene.leg.checkpoint.is_some() {
         return None;
@@ -108,7 +121,7 @@ fn shadow_guard(scene: &Scene<'_>) -> Option<Decision> {
         && !view.ended
     {
         // It may still consume, and the pod under the old name must not do so beside it.
-        return Some(wait(scene, format!("pod {} goes", scene.leg.from.pod)));
+        return Some(wait(scene, goes(scene)));
     }
     if let Some(over) = rollout::over(scene) {
         return Some(over);

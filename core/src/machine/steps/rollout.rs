@@ -7,7 +7,7 @@
 use crate::api::Step;
 use crate::machine::observed::{PodSeen, PodView};
 use crate::machine::proof::Expendable;
-use crate::machine::steps::wait;
+use crate::machine::steps::{blind, wait};
 use crate::machine::{Action, Decision, Next, Scene};
 
 /// Revision of the re-created pod, if it is another one than that which was moved.
@@ -20,16 +20,20 @@ fn another<'a>(scene: &'a Scene<'_>) -> Option<(&'a PodView, &'a str)> {
     (recreated && moved != made).then_some((view, made.as_str()))
 }
 
-/// Second handoff, before the dump: the stand-in goes, as the old pod of a rollout does. What comes then is
-/// [`over`].
+/// Second handoff, before the dump: the stand-in goes, as the old pod of a rollout does. The guard waits until it has gone,
+/// and then it is [`over`].
 pub fn replaces(scene: &Scene<'_>) -> Option<Decision> {
     another(scene)?;
     let proof = Expendable::outdated(scene.leg, scene.plan, &scene.seen.to)?;
     Some(match &scene.seen.from {
-        PodSeen::Present(view) if !view.terminating => Decision::Run(Action::DeletePod(proof)),
-        PodSeen::Present(_) | PodSeen::Gone | PodSeen::Unseen => wait(
+        PodSeen::Present(_) | PodSeen::Gone => Decision::Run(Action::DeletePod(proof)),
+        PodSeen::Unseen => wait(
             scene,
-            format!("pod {} of the old revision goes", scene.leg.from.pod),
+            format!(
+                "the StatefulSet was rolled out, and pod {} of the old revision cannot be seen{}",
+                scene.leg.from.pod,
+                blind(scene)
+            ),
         ),
     })
 }
