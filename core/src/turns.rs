@@ -68,10 +68,15 @@ pub fn turn(limits: Limits, wish: &Wish<'_>, all: &[StatefulMigration]) -> Turn 
     Turn::Begin
 }
 
+/// Whether it has a plan and has not ended. Those that have not begun are nobody's rivals yet: if each gave way to
+/// the others, none would begin. Which of them does is decided by [`turn`].
+pub fn has_begun(migration: &StatefulMigration) -> bool {
+    let status = migration.status.as_ref();
+    status.is_some_and(|status| status.plan.is_some() && !status.phase.is_terminal())
+}
+
 fn is_under_way(other: &StatefulMigration, wish: &Wish<'_>) -> bool {
-    let status = other.status.as_ref();
-    let begun = status.is_some_and(|status| status.plan.is_some() && !status.phase.is_terminal());
-    begun && other.metadata.uid.as_deref() != Some(wish.uid)
+    has_begun(other) && other.metadata.uid.as_deref() != Some(wish.uid)
 }
 
 fn same_thing(other: &StatefulMigration, wish: &Wish<'_>) -> Option<&'static str> {
@@ -154,6 +159,19 @@ mod tests {
                 panic!("not refused")
             };
             assert!(why.contains("shop/other") && why.contains(says), "{why}");
+        }
+    }
+
+    #[test]
+    fn who_has_not_begun_is_nobodys_rival() {
+        let begun = other("1", "Restoring", "node-x", "node-y");
+        let mut waiting = other("1", "Pending", "node-x", "node-y");
+        waiting.status.as_mut().unwrap().plan = None;
+        let mut new = waiting.clone();
+        new.status = None;
+        let ended = other("1", "Failed", "node-x", "node-y");
+        for (migration, has) in [(begun, true), (waiting, false), (new, false), (ended, false)] {
+            assert_eq!(has_begun(&migration), has, "{:?}", migration.status);
         }
     }
 

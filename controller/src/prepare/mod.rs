@@ -16,6 +16,7 @@ use shadow_core::machine::Cause;
 use shadow_core::restore_choice::{self, Chosen};
 use shadow_core::settings::{self, Settings};
 use shadow_core::strategy::{self, Choice};
+use shadow_core::turns;
 use shadow_core::validate::{self, Facts};
 use shadow_core::wire::PodRef;
 use shadow_core::workload::{self, Workload};
@@ -174,7 +175,7 @@ async fn gather(ctx: &Context, migration: &StatefulMigration) -> Result<Facts, C
     let pod = pods.get_opt(&migration.spec.source_pod).await?;
     let mut facts = Facts {
         nodes: nodes.list(&ListParams::default()).await?.items,
-        migrations: others.list(&ListParams::default()).await?.items,
+        migrations: begun(others.list(&ListParams::default()).await?.items),
         ..Facts::default()
     };
     if let Some(pod) = &pod {
@@ -192,6 +193,11 @@ async fn gather(ctx: &Context, migration: &StatefulMigration) -> Result<Facts, C
     }
     facts.pod = pod;
     Ok(facts)
+}
+
+fn begun(mut migrations: Vec<StatefulMigration>) -> Vec<StatefulMigration> {
+    migrations.retain(turns::has_begun);
+    migrations
 }
 
 async fn owner(ctx: &Context, namespace: &str, pod: &Pod) -> Result<Option<Workload>, kube::Error> {

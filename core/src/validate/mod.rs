@@ -35,7 +35,7 @@ pub struct Facts {
     pub claims: Vec<PersistentVolumeClaim>,
     /// Volumes that these claims are bound to.
     pub volumes: Vec<PersistentVolume>,
-    /// Migrations in the same namespace.
+    /// Migrations in the same namespace: at admission all of them; at its own beginning those that have begun.
     pub migrations: Vec<StatefulMigration>,
     /// Who asks, and what they may do; absent where that was settled at admission.
     pub requester: Option<Requester>,

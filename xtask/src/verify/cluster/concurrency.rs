@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
+use super::failures::scale_part;
 use super::{Bench, exact_messages, nothing_left};
 use crate::cluster::{Cluster, wait_for};
 use crate::stage::{self, Load, Oracle, Sample, Single, capture, get};
@@ -70,13 +71,15 @@ fn started(bench: &Bench, pod: &str) -> Result<Child> {
         .context("start kubectl-shadow")
 }
 
-/// All are written past admission at the same moment; one moves the pod, the others say why they do not.
+/// All that get past admission at the same moment are looked at at the same moment, too, by a controller that was away;
+/// one moves the pod, the others say why they do not.
 pub(super) fn one_pod(bench: &Bench) -> Result<()> {
     let cluster = &bench.cluster;
     Sample::deploy(cluster, &[])?;
     let oracle = Oracle::start(cluster, &bench.product, "orders-0", LOAD)?;
     oracle.run_for(Duration::from_secs(2));
     let target = Sample::other_node(cluster, "orders-0")?;
+    scale_part(cluster, "controller", "--replicas=0")?;
     let rivals: Vec<Value> = (1..=RIVALS).map(|n| rival(n, target)).collect();
     let creating = rivals
         .iter()
@@ -94,6 +97,7 @@ pub(super) fn one_pod(bench: &Bench) -> Result<()> {
             refused += 1;
         }
     }
+    scale_part(cluster, "controller", "--replicas=1")?;
     let all = wait_for("all of them to end", LIMIT, || {
         let ours = get(cluster, &["statefulmigrations", "--selector=test=rivals"])?;
         let ours = ours["items"].as_array().cloned().unwrap_or_default();
@@ -105,7 +109,7 @@ pub(super) fn one_pod(bench: &Bench) -> Result<()> {
         .filter(|one| one["status"]["phase"] == "Completed")
         .count();
     println!("     of {RIVALS}: {refused} refused at admission, {moved} moved the pod");
-    ensure!(moved == 1, "{moved} of {RIVALS} moved the pod");
+    ensure!(moved == 1, "{moved} of {RIVALS} moved the pod: {}", ends(&all));
     for loser in all.iter().filter(|one| one["status"]["phase"] == "Failed") {
         let rollback = &loser["status"]["rollback"];
         let reason = rollback["reason"].as_str().unwrap_or_default();
@@ -127,6 +131,15 @@ pub(super) fn one_pod(bench: &Bench) -> Result<()> {
         "--wait=true",
     ]))?;
     nothing_left(cluster)
+}
+
+/// How each ended, for whoever reads the failure.
+fn ends(all: &[Value]) -> String {
+    let end = |one: &Value| {
+        let (name, status) = (&one["metadata"]["name"], &one["status"]);
+        format!("{name} {} {}", status["phase"], status["rollback"])
+    };
+    all.iter().map(end).collect::<Vec<_>>().join("; ")
 }
 
 fn rival(n: u32, target: &str) -> Value {

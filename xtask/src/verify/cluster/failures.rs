@@ -173,9 +173,9 @@ fn at_least_once(object: &Value, report: &Value) -> Result<()> {
 pub(super) fn webhook_is_down(bench: &Bench) -> Result<()> {
     let (object, report) = damaged(bench, "Stage", |bench| {
         let cluster = &bench.cluster;
-        scale_webhook(cluster, "--replicas=0")?;
+        scale_part(cluster, "webhook", "--replicas=0")?;
         let bystander = super::bystanders::plain_pod(cluster, "while-the-webhook-is-down");
-        scale_webhook(cluster, "--replicas=2")?;
+        scale_part(cluster, "webhook", "--replicas=2")?;
         bystander
     })?;
     let phase = object["status"]["phase"].as_str().unwrap_or("");
@@ -184,8 +184,9 @@ pub(super) fn webhook_is_down(bench: &Bench) -> Result<()> {
     nothing_left(&bench.cluster)
 }
 
-fn scale_webhook(cluster: &Cluster, replicas: &str) -> Result<()> {
-    let deployment = "deployment/shadow-webhook";
+/// Scales the webhook or the controller, and waits for it.
+pub(super) fn scale_part(cluster: &Cluster, part: &str, replicas: &str) -> Result<()> {
+    let deployment = &format!("deployment/shadow-{part}");
     capture(cluster.kubectl(["scale", deployment, "--namespace=shadow-system", replicas]))?;
     let rollout = [
         "rollout",
