@@ -25,8 +25,7 @@ pub async fn occupy(
     migration: &StatefulMigration,
     plan: &Plan,
 ) -> Result<Turn, ControllerError> {
-    let all: Api<StatefulMigration> = Api::all(ctx.client.clone());
-    let all = all.list(&ListParams::default()).await?.items;
+    let all = everyone(ctx).await?;
     let uid = migration.uid().unwrap_or_default();
     let wish = Wish {
         uid: &uid,
@@ -40,16 +39,21 @@ pub async fn occupy(
         other @ (Turn::Wait(_) | Turn::Refuse(_)) => return Ok(other),
     }
     for name in leases(plan) {
-        if let Some(holder) = take(ctx, &name, &uid, &all).await? {
+        if let Some(holder) = take(ctx, &name, &uid).await? {
             vacate(ctx, migration, plan).await?;
             return Ok(Turn::Refuse(format!(
-                "StatefulMigration with UID {holder} is moving the same pod or the consumer of the same queue already \
+                "StatefulMigration {holder} is moving the same pod or the consumer of the same queue already \
                  (Lease {}/{name})",
                 names::SYSTEM_NAMESPACE
             )));
         }
     }
     Ok(Turn::Begin)
+}
+
+async fn everyone(ctx: &Context) -> Result<Vec<StatefulMigration>, kube::Error> {
+    let all: Api<StatefulMigration> = Api::all(ctx.client.clone());
+    Ok(all.list(&ListParams::default()).await?.items)
 }
 
 /// Gives up what it occupied.
@@ -83,13 +87,8 @@ pub async fn vacate(
     Ok(())
 }
 
-/// `Some`: who has it. A Lease of a migration that has ended or is gone is taken over.
-async fn take(
-    ctx: &Context,
-    name: &str,
-    uid: &str,
-    all: &[StatefulMigration],
-) -> Result<Option<String>, ControllerError> {
+/// `Some`: namespace and name of who has it. A Lease of a migration that has ended or is gone is taken over.
+async fn take(ctx: &Context, name: &str, uid: &str) -> Result<Option<String>, ControllerError> {
     let api = api(ctx);
     match api.create(&PostParams::default(), &lease(name, uid)).await {
         Ok(_) => return Ok(None),
@@ -105,6 +104,7 @@ async fn take(
     if other == uid {
         return Ok(None);
     }
+    // Asked after the Lease was read: a list from before may not know its holder yet.
     let lives = |migration: &StatefulMigration| {
         let ended = migration
             .status
@@ -112,8 +112,9 @@ async fn take(
             .is_some_and(|status| status.phase.is_terminal());
         migration.uid().as_deref() == Some(other.as_str()) && !ended
     };
-    if all.iter().any(lives) {
-        return Ok(Some(other));
+    if let Some(holder) = everyone(ctx).await?.iter().find(|one| lives(one)) {
+        let namespace = holder.namespace().unwrap_or_default();
+        return Ok(Some(format!("{namespace}/{}", holder.name_any())));
     }
     // The resource version that was read makes sure that nobody else takes it over at the same time.
     present.spec = lease(name, uid).spec;

@@ -2,13 +2,14 @@
 //! the time, and compares at the end. It runs in a node's network, so that Services work as for any client.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::io::Read;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
+use nix::sched::{CloneFlags, setns};
 use serde_json::Value;
 
 use super::{Product, get};
@@ -16,6 +17,9 @@ use crate::cluster::Cluster;
 
 /// Size of a message where it does not matter, bytes.
 pub(crate) const MESSAGE_BYTES: u32 = 256;
+
+/// Seconds for which a node remembers such requests. A connection to the oracle's Services takes a few milliseconds.
+const UNANSWERED: &str = "/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_syn_sent";
 
 /// What is published.
 #[derive(Clone, Copy)]
@@ -54,7 +58,9 @@ impl Oracle {
             "amqp://shadow:shadow@{}:5672/%2f",
             service("rabbitmq", "rabbitmq")?
         );
-        let node = cluster.node_pid(Cluster::node_names()[0])?.to_string();
+        let node = cluster.node_pid(Cluster::node_names()[0])?;
+        forget_unanswered(node)?;
+        let node = node.to_string();
         let mut command = Command::new("nsenter");
         command
             .args(["--target", &node, "--net", "--"])
@@ -123,6 +129,18 @@ impl Drop for Oracle {
             }
         }
     }
+}
+
+/// A node remembers for two minutes where it sent a request that nobody answered, and sends what comes from the same port
+/// there again, whatever has become of the Service. The oracle uses all ports once in about two minutes: without this,
+/// requests that failed in one run would make others fail in the next one.
+fn forget_unanswered(node: i32) -> Result<()> {
+    let network = File::open(format!("/proc/{node}/ns/net")).context("open the network of the node")?;
+    let thread = std::thread::spawn(move || {
+        setns(network, CloneFlags::CLONE_NEWNET).context("enter the network of the node")?;
+        fs::write(UNANSWERED, "1").with_context(|| format!("write {UNANSWERED}"))
+    });
+    thread.join().map_err(|_| anyhow!("the thread ended by itself"))?
 }
 
 /// A report in one line.

@@ -83,12 +83,15 @@ impl<'a> Trial<'a> {
     }
 
     /// The same; returns when the application waits on its hold queue. The source's agent stands still before the dump,
-    /// until it is let go.
+    /// until it is let go; the target's kubelet stands still meanwhile, so that there is nothing to dump for.
     pub(super) fn order_and_hold(&self) -> Result<(Ordered, Stopped)> {
         let cluster = self.cluster();
+        nodes_ready(cluster)?;
+        let kubelet = Stopped::kubelet(cluster, Sample::other_node(cluster, POD)?)?;
         let ordered = self.order()?;
         reached(cluster, "Stage")?;
         let agent = Stopped::agent(cluster, &ordered.source)?;
+        kubelet.go_on();
         wait_for("the application to wait on its hold queue", SOON, || {
             let queue = stage::consumed_queue(cluster, POD)?;
             Ok(queue.filter(|queue| *queue != format!("orders.{POD}")))

@@ -12,6 +12,8 @@ use super::super::failures::agent_on;
 use crate::cluster::{Cluster, wait_for};
 use crate::stage;
 
+const KUBELET: &str = "/opt/kubernetes/kubelet";
+
 /// Goes on when this is dropped, so that a test that fails leaves nothing standing still.
 pub(in super::super) struct Stopped(Vec<i32>);
 
@@ -35,6 +37,11 @@ impl Stopped {
         )?])
     }
 
+    /// The kubelet of a node: what is created there meanwhile does not start.
+    pub(in super::super) fn kubelet(cluster: &Cluster, node: &str) -> Result<Self> {
+        Self::these(vec![cluster.process_on_node(node, KUBELET)?])
+    }
+
     /// The process that waits for the archive of a container, of which there is one.
     pub(in super::super) fn waiting_restore() -> Result<Self> {
         let pid = wait_for("a container that waits for its archive", super::SOON, || {
@@ -53,7 +60,7 @@ impl Stopped {
     pub(in super::super) fn node(cluster: &Cluster, node: &str) -> Result<Self> {
         let pod = agent_on(cluster, node)?;
         let mut pids = vec![
-            cluster.process_on_node(node, "/opt/kubernetes/kubelet")?,
+            cluster.process_on_node(node, KUBELET)?,
             cluster.process_on_node(node, "/usr/bin/containerd")?,
         ];
         for container in ["agent", "helper"] {
