@@ -18,6 +18,7 @@ pub mod pausing_criu;
 pub mod preflight;
 pub mod quiet;
 pub mod runc;
+pub mod within;
 
 pub use container::ContainerId;
 pub use error::NodeError;

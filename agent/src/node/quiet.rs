@@ -14,6 +14,8 @@ use super::{ContainerId, NodeError};
 use crate::layout;
 
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
+/// Between two looks no more than this counts as silence: where the machine stood still, so did whoever would have sent.
+const COUNTS: Duration = Duration::from_millis(20);
 
 /// What was observed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,20 +36,41 @@ pub fn wait(id: &ContainerId, window: Duration, patience: Duration) -> Result<Qu
     };
     let counters = format!("/proc/{process}/net/snmp");
     let begun = Instant::now();
-    let (mut seen, mut since) = (None, begun);
-    while since.elapsed() < window {
+    let mut silence = Silence::default();
+    let mut looked = begun;
+    loop {
         if begun.elapsed() > patience {
             return Ok(Quiet::InUse);
         }
-        let Some(now) = if_there(arrivals(Path::new(&counters)))? else {
+        let Some(arrived) = if_there(arrivals(Path::new(&counters)))? else {
             return Ok(Quiet::Ended);
         };
-        if seen.replace(now) != Some(now) {
-            since = Instant::now();
+        let now = Instant::now();
+        if silence.after(arrived, now - looked) >= window {
+            return Ok(Quiet::Silent);
         }
+        looked = now;
         thread::sleep(LOOK_AGAIN);
     }
-    Ok(Quiet::Silent)
+}
+
+/// For how long nothing has come in, as far as it was watched.
+#[derive(Default)]
+struct Silence {
+    arrived: Option<u64>,
+    lasts: Duration,
+}
+
+impl Silence {
+    /// One look, so long after the one before.
+    fn after(&mut self, arrived: u64, since: Duration) -> Duration {
+        if self.arrived.replace(arrived) == Some(arrived) {
+            self.lasts += since.min(COUNTS);
+        } else {
+            self.lasts = Duration::ZERO;
+        }
+        self.lasts
+    }
 }
 
 /// A file of a container that has ended is gone, which is no error.
@@ -90,6 +113,22 @@ fn segments_and_datagrams(snmp: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn silence_is_what_was_watched_since_the_last_arrival() {
+        let mut silence = Silence::default();
+        let mut after = |arrived, millis| silence.after(arrived, Duration::from_millis(millis)).as_millis();
+        assert_eq!(after(7, 0), 0, "the first look knows no difference");
+        assert_eq!(after(7, 11), 11);
+        assert_eq!(after(7, 10), 21);
+        assert_eq!(
+            after(7, 400),
+            41,
+            "the machine stood still, and so did the clients"
+        );
+        assert_eq!(after(8, 10), 0, "somebody came");
+        assert_eq!(after(8, 10), 10);
+    }
 
     #[test]
     fn counts_segments_and_datagrams_only() {

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -14,10 +14,14 @@ use super::{Next, RestoreError, compare, pod_files};
 use crate::archive::{IMAGES, LAYER, SPEC, apply};
 use crate::claim::{Answer, ClaimRequest, RestoreOutcome};
 use crate::node::dump::criu_errors;
-use crate::node::{NodeError, runc};
+use crate::node::{NodeError, runc, within};
 
 /// In the runtime's folder of a restored container, which goes with the container.
 const MARK: &str = "shadow-restored";
+
+/// A restore that hangs keeps its pod from going away. The controller gives it up after 20 s
+/// (`shadow_core::machine::limits::RESTORE`).
+const ENDS_WITHIN: Duration = Duration::from_secs(30);
 
 /// Whether `start` has nothing to do.
 pub fn was_restored(call: &Invocation, id: &str) -> bool {
@@ -119,10 +123,14 @@ fn run_restore(call: &Invocation, images: &Path, work: &Path, id: &str) -> Resul
         .args(&call.options)
         .arg(id);
     // Standard input, output and error are the container's.
-    let status = command.status().map_err(NodeError::at("start", &program))?;
-    if status.success() {
+    let ended = within::run(&mut command, ENDS_WITHIN).map_err(NodeError::at("run", &program))?;
+    if ended.is_some_and(|status| status.success()) {
         return Ok(());
     }
+    let status = ended.map_or_else(
+        || format!("not ready after {} s, killed", ENDS_WITHIN.as_secs()),
+        |status| status.to_string(),
+    );
     let said = call.log.as_deref().and_then(runc::last_error).unwrap_or_default();
     let criu = criu_errors(&work.join("restore.log"));
     let hint = hint(&said, &criu);

@@ -10,6 +10,7 @@ mod faults;
 mod inexact;
 mod kills;
 mod live;
+mod moments;
 mod polling;
 mod reference;
 mod refusals;

@@ -28,8 +28,7 @@ const LOAD: Load = Load {
 /// Everything that a test waits for comes sooner; the end of a move has `END`.
 const SOON: Duration = Duration::from_secs(30);
 const END: Duration = Duration::from_secs(90);
-/// How long the stream may stand still because of a fault, ms: a restore is given up after 20 s, and CRIU needs 18 s to find
-/// a file cut short.
+/// How long the stream may stand still because of a fault, ms: a restore is given up after 20 s.
 const LONGEST_PAUSE: u64 = 25_000;
 
 /// The sample under load, watched by the oracle.

@@ -23,6 +23,9 @@ const ENOUGH: &str = "size=64m";
 const TINY: &str = "size=128k";
 /// The memory of a dumped process.
 const MEMORY: &str = "archive/images/pages-1.img";
+/// Its registers and the like, which CRIU reads first. That memory was cut short it finds out so late that the restore may
+/// have been given up before.
+const STATE: &str = "core-1.img";
 
 pub(in super::super) fn all(bench: &Bench) -> Result<()> {
     let trial = Trial::begin(bench)?;
@@ -109,10 +112,10 @@ fn damaged_on_the_target(trial: &Trial<'_>) -> Result<()> {
     let (ordered, source_agent) = trial.order_and_hold()?;
     let restore = Stopped::waiting_restore()?;
     source_agent.go_on();
-    let memory = arrived(cluster, ordered.target)?;
-    let file = OpenOptions::new().write(true).open(&memory);
-    file.and_then(|file| file.set_len(4096))
-        .with_context(|| format!("truncate {}", memory.display()))?;
+    let state = arrived(cluster, ordered.target)?.with_file_name(STATE);
+    let file = OpenOptions::new().write(true).open(&state);
+    file.and_then(|file| file.set_len(16))
+        .with_context(|| format!("truncate {}", state.display()))?;
     restore.go_on();
     let expected = Undone {
         fault: "archive cut short on the target",
