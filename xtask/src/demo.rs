@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
-use crate::addons;
-use crate::cluster::{Addons, Cluster, step};
-use crate::stage::{self, Load, Oracle, Product, Sample};
+use crate::cluster::{Cluster, step};
+use crate::stage::{self, Load, Oracle, Sample};
 
 /// Load before the move.
 const LOAD_BEFORE: Duration = Duration::from_secs(2);
@@ -38,12 +37,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
 
 fn show(args: &Args) -> Result<()> {
     println!("local cluster");
-    let cluster = Cluster::up(Addons::Started)?;
-    let product = Product::build(&cluster)?;
-    // The sample starts beside what it needs, as in a cluster that is in use when we are installed.
-    Sample::start(&cluster, &[])?;
-    addons::wait(&cluster)?;
-    Sample::wait(&cluster)?;
+    let (cluster, product) = stage::with_sample()?;
     println!("kubectl-shadow");
     product.install(&cluster)?;
     let pod = "orders-0";

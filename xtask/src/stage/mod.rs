@@ -22,7 +22,8 @@ use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::cluster::Cluster;
+use crate::addons;
+use crate::cluster::{Addons, Cluster};
 
 /// Runs a command and returns what it printed, or an error with everything it said.
 pub(crate) fn capture(mut command: Command) -> Result<String> {
@@ -58,17 +59,29 @@ pub(crate) fn delete(cluster: &Cluster, kind: &str, name: &str) -> Result<()> {
     capture(cluster.kubectl(["delete", kind, name, "--ignore-not-found", "--wait=true"])).map(drop)
 }
 
+/// A cluster in which the sample runs, and the product, which is not installed yet. The sample starts beside what it needs,
+/// as in a cluster that is in use when we are installed.
+pub(crate) fn with_sample() -> Result<(Cluster, Product)> {
+    let cluster = Cluster::up(Addons::Started)?;
+    let product = Product::build(&cluster)?;
+    Sample::start(&cluster, &[])?;
+    addons::wait(&cluster)?;
+    Sample::wait(&cluster)?;
+    Ok((cluster, product))
+}
+
 /// Takes the workloads and pods with this label `app` away and waits until they are gone. Nobody needs the seconds for which
-/// the sample goes on answering after SIGTERM.
-pub(crate) fn delete_app(cluster: &Cluster, app: &str) -> Result<()> {
+/// the sample goes on answering after SIGTERM. Says whether there were any.
+pub(crate) fn delete_app(cluster: &Cluster, app: &str) -> Result<bool> {
     let selector = format!("--selector=app={app}");
     let gone = ["--ignore-not-found", "--wait=true"];
     let mut owners = cluster.kubectl(["delete", "deployments,replicasets,statefulsets", &selector]);
     owners.arg("--cascade=orphan").args(gone);
-    capture(owners)?;
+    let owners = capture(owners)?;
     let mut pods = cluster.kubectl(["delete", "pods", &selector, "--grace-period=1"]);
     pods.args(gone);
-    capture(pods).map(drop)
+    let pods = capture(pods)?;
+    Ok([owners, pods].iter().any(|said| said.contains("deleted")))
 }
 
 /// Server-side apply of one manifest.

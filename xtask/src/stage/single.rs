@@ -86,7 +86,9 @@ impl Single {
 
     /// Takes it away.
     pub(crate) fn remove(self, cluster: &Cluster) -> Result<()> {
-        super::delete_app(cluster, self.name())?;
+        if !super::delete_app(cluster, self.name())? {
+            return Ok(());
+        }
         // It was the application's own, which does not take it along.
         for queue in broker_queues(cluster)? {
             if queue.starts_with(&format!("ms2m.control.{}", self.name())) {

@@ -23,7 +23,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use super::tally::Tally;
-use crate::cluster::{Addons, Cluster, wait_for};
+use crate::cluster::{Cluster, wait_for};
 use crate::stage::{self, Product};
 
 /// What every test gets.
@@ -179,8 +179,7 @@ pub(crate) fn run(tally: &mut Tally, only: Option<&str>) {
 }
 
 fn prepare() -> Result<Bench> {
-    let cluster = Cluster::up(Addons::Ready)?;
-    let product = Product::build(&cluster)?;
+    let (cluster, product) = stage::with_sample()?;
     product.install(&cluster)?;
     Ok(Bench { cluster, product })
 }
