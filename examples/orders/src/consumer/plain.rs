@@ -35,6 +35,9 @@ pub struct PlainSettings {
     /// Time spent on each message.
     #[arg(long, env = "ORDERS_WORK", default_value = "2ms", value_parser = duration::parse)]
     pub work: Duration,
+    /// How that time is spent.
+    #[arg(long, env = "ORDERS_WORK_KIND", value_enum, default_value_t)]
+    pub work_kind: WorkKind,
     /// File that tells the pod's name, read once.
     #[arg(long, env = "ORDERS_HOSTNAME_FILE", default_value = "/etc/hostname")]
     pub hostname_file: PathBuf,
@@ -55,7 +58,7 @@ impl PlainSettings {
             queue_type: QueueType::SingleActive,
             prefetch: self.prefetch,
             work: self.work,
-            work_kind: WorkKind::Sleep,
+            work_kind: self.work_kind,
             heartbeat: HEARTBEAT,
             hostname_file: self.hostname_file,
             pod_name: Some(pod),

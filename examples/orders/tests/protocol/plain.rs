@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use orders::consumer::PlainSettings;
+use orders::consumer::{PlainSettings, WorkKind};
 use orders::oracle::Verdict;
 use orders::topology::{QueueType, control_queue};
 
@@ -20,6 +20,7 @@ async fn set() -> Stage {
         queue: stage.settings.queue.clone(),
         prefetch: 50,
         work: Duration::from_millis(2),
+        work_kind: WorkKind::Sleep,
         hostname_file: stage.settings.hostname_file.clone(),
     };
     stage.settings = plain.settings().unwrap();
