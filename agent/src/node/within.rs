@@ -41,25 +41,33 @@ fn family(first: u32) -> io::Result<Vec<u32>> {
     Ok(all)
 }
 
-/// None of a process that has ended meanwhile.
+/// None of a process that has ended meanwhile. A kernel that can restore lists them (`CONFIG_CHECKPOINT_RESTORE` selects
+/// `CONFIG_PROC_CHILDREN`).
 fn children(process: u32) -> io::Result<Vec<u32>> {
     let mut all = Vec::new();
-    let tasks = match fs::read_dir(format!("/proc/{process}/task")) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(all),
-        tasks => tasks?,
+    let Some(tasks) = unless_ended(fs::read_dir(format!("/proc/{process}/task")))? else {
+        return Ok(all);
     };
     for task in tasks {
-        // A thread may end while its process is looked at.
-        let Ok(listed) = fs::read_to_string(task?.path().join("children")) else {
+        let task = task?.path();
+        let Some(listed) = unless_ended(fs::read_to_string(task.join("children")))? else {
             continue;
         };
-        all.extend(
-            listed
-                .split_whitespace()
-                .filter_map(|pid| pid.parse::<u32>().ok()),
-        );
+        for pid in listed.split_whitespace() {
+            all.push(pid.parse().map_err(io::Error::other)?);
+        }
     }
     Ok(all)
+}
+
+/// What was read of a process or thread; `None` if it has ended meanwhile.
+fn unless_ended<T>(read: io::Result<T>) -> io::Result<Option<T>> {
+    match read {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) if error.raw_os_error() == Some(nix::libc::ESRCH) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 #[cfg(test)]

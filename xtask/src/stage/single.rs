@@ -86,6 +86,7 @@ impl Single {
 
     /// Takes it away.
     pub(crate) fn remove(self, cluster: &Cluster) -> Result<()> {
+        // As for the sample: a new cluster's broker may not answer yet.
         if !super::delete_app(cluster, self.name())? {
             return Ok(());
         }

@@ -1,6 +1,6 @@
 //! In which step of which move something happened: what a failed run is asked first.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde_json::Value;
 
 /// Lines for at most as many failed requests.
@@ -14,7 +14,10 @@ impl Timeline {
     /// Adds a move that has ended.
     pub(super) fn add(&mut self, n: u32, object: &Value) -> Result<()> {
         for step in object["status"]["steps"].as_array().into_iter().flatten() {
-            let time: jiff::Timestamp = step["started"].as_str().unwrap_or_default().parse()?;
+            let started = step["started"]
+                .as_str()
+                .context("a step does not say when it began")?;
+            let time: jiff::Timestamp = started.parse()?;
             let (name, leg) = (step["step"].as_str().unwrap_or("?"), &step["leg"]);
             self.0
                 .push((time.as_millisecond(), format!("{name} {leg} of move {n}")));
