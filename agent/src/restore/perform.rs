@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use shadow_core::machine::limits;
 
 use super::agent::AgentLink;
 use super::args::Invocation;
@@ -19,9 +20,10 @@ use crate::node::{NodeError, runc, within};
 /// In the runtime's folder of a restored container, which goes with the container.
 const MARK: &str = "shadow-restored";
 
-/// A restore that hangs keeps its pod from going away. The controller gives it up after 20 s
-/// (`shadow_core::machine::limits::RESTORE`).
-const ENDS_WITHIN: Duration = Duration::from_secs(30);
+/// A restore that hangs keeps its pod from going away. So long after the controller has given it up it is killed.
+const ENDS_WITHIN: Duration = limits::RESTORE
+    .unsigned_abs()
+    .saturating_add(Duration::from_secs(10));
 
 /// Whether `start` has nothing to do.
 pub fn was_restored(call: &Invocation, id: &str) -> bool {
