@@ -15,6 +15,7 @@ use crate::agents::Agents;
 use crate::broker::{Broker, BrokerAddress};
 use crate::error::ControllerError;
 use crate::holds::Holds;
+use crate::leadership::Leadership;
 use crate::observe::Stopping;
 
 /// A Secret is read again after this time: a look at the broker every few milliseconds must not read it each time.
@@ -38,6 +39,8 @@ pub struct Context {
     pub beginning: tokio::sync::Mutex<()>,
     /// Single-active queues that this process holds.
     pub holds: Holds,
+    /// Asked before anything is done.
+    pub leadership: Arc<Leadership>,
     brokers: Mutex<HashMap<BrokerAddress, Arc<Broker>>>,
     addresses: Mutex<HashMap<(String, String), (Instant, BrokerAddress)>>,
     proven_rules: Mutex<HashSet<String>>,
@@ -59,6 +62,7 @@ impl Context {
             limits,
             beginning: tokio::sync::Mutex::default(),
             holds: Holds::default(),
+            leadership: Leadership::begun(),
             brokers: Mutex::default(),
             addresses: Mutex::default(),
             proven_rules: Mutex::default(),

@@ -80,6 +80,11 @@ pub enum ControllerError {
         "a dry-run copy of the pod did not come back rewritten; the API server may not have seen the rule yet"
     )]
     RuleNotInForce,
+    /// Another controller may have taken over.
+    #[error(
+        "this controller has not seen its leadership lease for as long as it lasts, so another one may lead; nothing was done"
+    )]
+    NotLeading,
     /// Something cannot be watched at the moment.
     #[error("{0}")]
     Blind(String),
@@ -111,7 +116,11 @@ impl ControllerError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Api(kube::Error::Api(status)) => !matches!(status.code, 400 | 403 | 404 | 422),
-            Self::Api(_) | Self::AgentUnreachable { .. } | Self::RuleNotInForce | Self::Blind(_) => true,
+            Self::Api(_)
+            | Self::AgentUnreachable { .. }
+            | Self::RuleNotInForce
+            | Self::NotLeading
+            | Self::Blind(_) => true,
             Self::Broker(error) => error.is_transient(),
             Self::Agent { transient, .. } => *transient,
             Self::Secret { .. }
@@ -126,7 +135,8 @@ impl ControllerError {
     /// Short, stable, CamelCase; for conditions.
     pub fn reason(&self) -> String {
         match self {
-            Self::Api(_) | Self::Blind(_) => "ApiServer".to_owned(),
+            Self::Api(_) if !self.is_transient() => "ApiServerRefused".to_owned(),
+            Self::Api(_) | Self::NotLeading | Self::Blind(_) => "ApiServer".to_owned(),
             Self::Broker(error) if error.is_transient() => "BrokerUnreachable".to_owned(),
             Self::Broker(BrokerError::LeftFenced { .. }) => "LeftFenced".to_owned(),
             Self::Broker(_) => "BrokerRefused".to_owned(),

@@ -9,6 +9,7 @@ pub mod error;
 mod fitness;
 pub mod holds;
 mod inexact;
+pub mod leadership;
 pub mod nodes;
 pub mod observe;
 pub mod occupancy;

@@ -12,7 +12,7 @@ use kube::{Api, Client};
 use kube_lease_manager::LeaseManagerBuilder;
 use shadow_controller::context::Context;
 use shadow_controller::error::ControllerError;
-use shadow_controller::{nodes, reconcile, signer};
+use shadow_controller::{holds, leadership, nodes, reconcile, signer};
 use shadow_core::api::StatefulMigration;
 use shadow_core::names;
 use shadow_core::turns::Limits;
@@ -64,6 +64,11 @@ async fn main() -> anyhow::Result<()> {
         () = signer::serve(client.clone(), authority.clone()) => {}
         () = signer::inject_ca_bundle(client.clone(), authority) => {}
         () = nodes::publish(&ctx) => {}
+        () = holds::let_go_of_orphans(&ctx) => {}
+        why = ctx.leadership.ended(client.clone(), &args.identity) => {
+            tracing::error!(why, "no longer the leader; ending, so that what is held is let go and the next leader finds nothing half-done by us");
+            std::process::exit(1);
+        }
         () = migrations(client, Arc::clone(&ctx), args.concurrency) => {}
     }
     Ok(())
@@ -86,10 +91,10 @@ async fn client() -> anyhow::Result<Client> {
 
 /// Waits until this process is the leader; the process ends when it is no longer.
 async fn lead(client: &Client, identity: &str) -> anyhow::Result<()> {
-    let manager = LeaseManagerBuilder::new(client.clone(), "shadow-controller")
+    let manager = LeaseManagerBuilder::new(client.clone(), leadership::LEASE)
         .with_namespace(names::SYSTEM_NAMESPACE)
         .with_identity(identity)
-        .with_duration(8)
+        .with_duration(leadership::SECONDS)
         .with_grace(2)
         .build()
         .await

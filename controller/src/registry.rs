@@ -11,6 +11,7 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client};
 use serde::Deserialize;
+use shadow_core::api::StatefulMigration;
 use shadow_core::repository::Repository;
 use shadow_core::wire::{Login, RegistryAccess};
 
@@ -36,8 +37,30 @@ struct Auth {
     auth: Option<String>,
 }
 
+/// Where checkpoint images of a migration go, and how.
+pub(crate) async fn of(
+    client: &Client,
+    migration: &StatefulMigration,
+    namespace: &str,
+) -> Result<(Repository, RegistryAccess), ControllerError> {
+    let repository = repository(migration)?;
+    let secret = migration.spec.checkpoint_image_secret_ref.as_deref();
+    let access = access(client, namespace, secret, &repository).await?;
+    Ok((repository, access))
+}
+
+/// Where they go.
+pub(crate) fn repository(migration: &StatefulMigration) -> Result<Repository, ControllerError> {
+    let text = migration
+        .spec
+        .checkpoint_image_repository
+        .as_deref()
+        .unwrap_or_default();
+    Repository::parse(text).map_err(|error| ControllerError::Repository(error.to_string()))
+}
+
 /// Reads the Secret that a migration names.
-pub(crate) async fn access(
+async fn access(
     client: &Client,
     namespace: &str,
     secret: Option<&str>,

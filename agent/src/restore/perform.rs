@@ -1,10 +1,10 @@
 //! Claim, compare, restore files, restore processes, report.
 
 use std::fs::{self, File};
-use std::io::BufReader;
+use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::Value;
 use shadow_core::machine::limits;
@@ -19,11 +19,6 @@ use crate::node::{NodeError, runc, within};
 
 /// In the runtime's folder of a restored container, which goes with the container.
 const MARK: &str = "shadow-restored";
-
-/// A restore that hangs keeps its pod from going away. So long after the controller has given it up it is killed.
-const ENDS_WITHIN: Duration = limits::RESTORE
-    .unsigned_abs()
-    .saturating_add(Duration::from_secs(10));
 
 /// Whether `start` has nothing to do.
 pub fn was_restored(call: &Invocation, id: &str) -> bool {
@@ -124,18 +119,20 @@ fn run_restore(call: &Invocation, images: &Path, work: &Path, id: &str) -> Resul
         .args(runc::criu_args(images, work))
         .args(&call.options)
         .arg(id);
+    // One that hangs keeps its pod from going away.
+    let limit = limits::restore(size(images)?).unsigned_abs();
     // Standard input, output and error are the container's.
-    let ended = within::run(&mut command, ENDS_WITHIN).map_err(NodeError::at("run", &program))?;
+    let ended = within::run(&mut command, limit).map_err(NodeError::at("run", &program))?;
     if ended.is_some_and(|status| status.success()) {
         return Ok(());
     }
     let status = ended.map_or_else(
-        || format!("not ready after {} s, killed", ENDS_WITHIN.as_secs()),
+        || format!("not ready after {} s, so it was ended", limit.as_secs()),
         |status| status.to_string(),
     );
     let said = call.log.as_deref().and_then(runc::last_error).unwrap_or_default();
     let criu = criu_errors(&work.join("restore.log"));
-    let hint = hint(&said, &criu);
+    let hint = hint(ended.is_none(), &said, &criu);
     let message = format!("{status} ({said}); CRIU says: {criu}{hint}");
     Err(NodeError::Program {
         program: "runc restore".to_owned(),
@@ -144,8 +141,18 @@ fn run_restore(call: &Invocation, images: &Path, work: &Path, id: &str) -> Resul
     .into())
 }
 
-/// What usually is behind it when something was killed: CRIU itself only sees that it happened.
-fn hint(said: &str, criu: &str) -> &'static str {
+/// Bytes of all files in a folder of CRIU's, which has no folders.
+fn size(images: &Path) -> Result<u64, NodeError> {
+    let files = fs::read_dir(images).map_err(NodeError::at("read folder", images))?;
+    files
+        .map(|file| file.and_then(|file| file.metadata()).map(|facts| facts.len()))
+        .sum::<io::Result<u64>>()
+        .map_err(NodeError::at("read folder", images))
+}
+
+/// What usually is behind a restore that was killed or hung: CRIU itself only sees that it happened. The kernel kills
+/// who gets too little memory, or now and then lets them wait for it for ever.
+fn hint(hung: bool, said: &str, criu: &str) -> &'static str {
     let killed = [said, criu].iter().any(|text| {
         text.contains("killed by signal 9")
             || text.contains("signal: killed")
@@ -153,8 +160,8 @@ fn hint(said: &str, criu: &str) -> &'static str {
             // CRIU ended without a word to runc.
             || (text.contains("unixpacket") && text.contains("EOF"))
     });
-    if killed {
-        "; it was killed: the pod's memory limit may be too small for what was dumped"
+    if killed || hung {
+        "; the pod's memory limit may be too small for what was dumped"
     } else {
         ""
     }

@@ -92,7 +92,7 @@ pub(super) async fn withdraw(ctx: &Context, subject: Subject<'_>) -> Result<Outc
 
 /// Lets `target` wait for its checkpoint image, which [`offer`] is going to name.
 pub(super) fn await_image(target: &mut Pod, subject: Subject<'_>) -> Result<(), ControllerError> {
-    let awaited = names::awaited_image(&repository(subject)?, &subject.leg.key);
+    let awaited = names::awaited_image(&crate::registry::repository(subject.migration)?, &subject.leg.key);
     let secret = subject.migration.spec.checkpoint_image_secret_ref.as_deref();
     let awaited = Awaited {
         container: &subject.plan.container,
@@ -158,15 +158,5 @@ async fn registry(
     ctx: &Context,
     subject: Subject<'_>,
 ) -> Result<(Repository, RegistryAccess), ControllerError> {
-    let repository = repository(subject)?;
-    let namespace = &subject.plan.source.namespace;
-    let secret = subject.migration.spec.checkpoint_image_secret_ref.as_deref();
-    let access = crate::registry::access(&ctx.client, namespace, secret, &repository).await?;
-    Ok((repository, access))
-}
-
-fn repository(subject: Subject<'_>) -> Result<Repository, ControllerError> {
-    let spec = &subject.migration.spec;
-    let text = spec.checkpoint_image_repository.as_deref().unwrap_or_default();
-    Repository::parse(text).map_err(|error| ControllerError::Repository(error.to_string()))
+    crate::registry::of(&ctx.client, subject.migration, &subject.plan.source.namespace).await
 }

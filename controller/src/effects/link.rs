@@ -19,6 +19,7 @@ pub(super) async fn attach(
     let witness = match known {
         Some(witness) => witness,
         None => {
+            let_go_of_unwitnessed(ctx, subject).await?;
             let like = broker
                 .describe_with_consumers(&queue.queue)
                 .await?
@@ -41,6 +42,21 @@ pub(super) async fn attach(
         ctx.holds.keep(&subject.leg.key, hold);
     }
     Ok(Outcome::ParkSent(witness))
+}
+
+/// A hold whose witness could not be written down: nobody could tell later whether the source has gone.
+async fn let_go_of_unwitnessed(ctx: &Context, subject: Subject<'_>) -> Result<(), ControllerError> {
+    if ctx.holds.get(&subject.leg.key).is_none() {
+        return Ok(());
+    }
+    detach(ctx, subject).await?;
+    if ctx.holds.is_held(&subject.leg.key) {
+        return Err(ControllerError::Blind(format!(
+            "the hold on queue {} was looked at while it was to be attached anew",
+            subject.plan.queue.queue
+        )));
+    }
+    Ok(())
 }
 
 /// Detaches in order. One that was lost before is no error: the queue is let go, which is what was wanted.

@@ -10,7 +10,7 @@ mod rule;
 mod stream;
 
 use kube::ResourceExt;
-use shadow_core::api::{Leg, Plan, StatefulMigration};
+use shadow_core::api::{Leg, Plan, StatefulMigration, TransferMode};
 use shadow_core::machine::{Action, Outcome};
 
 use crate::context::Context;
@@ -34,11 +34,16 @@ impl Subject<'_> {
 }
 
 /// Performs one action.
+///
+/// # Errors
+/// [`ControllerError::NotLeading`] by a process that was stopped for so long that another one may have acted since it
+/// decided; else what the outside system says.
 pub async fn perform(
     ctx: &Context,
     subject: Subject<'_>,
     action: Action,
 ) -> Result<Outcome, ControllerError> {
+    ctx.leadership.check()?;
     let done = |()| Outcome::Done;
     match action {
         Action::Announce { key, pod } => node::announce(ctx, subject, &key, &pod).await.map(done),
@@ -68,5 +73,19 @@ pub async fn perform(
             .map(|()| Outcome::RestoreRetried),
         Action::AbortKey { reason } => node::abort(ctx, subject, reason).await.map(done),
         Action::ForgetKeys => node::forget(ctx, subject).await.map(done),
+    }
+}
+
+/// Images of a move that ends which are still in the registry, for people. Deletes those that its agents did not delete, since
+/// the target's was gone when the keys were forgotten.
+pub async fn images_kept(
+    ctx: &Context,
+    migration: &StatefulMigration,
+    plan: &Plan,
+) -> Result<Vec<String>, ControllerError> {
+    let leg = migration.status.as_ref().and_then(|status| status.legs.last());
+    match (plan.transfer, leg) {
+        (TransferMode::Registry, Some(leg)) => image::kept(ctx, Subject { migration, plan, leg }).await,
+        (TransferMode::Registry, None) | (TransferMode::Direct, _) => Ok(Vec::new()),
     }
 }

@@ -69,8 +69,12 @@ fn state(ctx: &Context, leg: &Leg) -> LinkSeen {
 }
 
 async fn proof(ctx: &Context, broker: &Broker, leg: &Leg) -> Result<LinkSeen, ControllerError> {
-    let (Some(hold), Some(witness)) = (ctx.holds.get(&leg.key), &leg.witness) else {
-        return Ok(state(ctx, leg));
+    let Some(hold) = ctx.holds.get(&leg.key) else {
+        return Ok(LinkSeen::Absent);
+    };
+    // Attached, and the note of who was served then was not written down: nothing could be proven. It is attached anew.
+    let Some(witness) = &leg.witness else {
+        return Ok(LinkSeen::Absent);
     };
     Ok(match broker.prove_settled(&hold, witness).await? {
         HoldProof::NotYet(what) => LinkSeen::Waiting(what),
@@ -81,7 +85,8 @@ async fn proof(ctx: &Context, broker: &Broker, leg: &Leg) -> Result<LinkSeen, Co
 }
 
 /// Whether the pod that takes over has a connection to the broker. Its node knows that at once; the broker lists it up
-/// to 5 s later, and is asked in case the application reaches it at another port than we do.
+/// to 5 s later, and is asked in case the application reaches it at another port than we do, or its node is silent. `None`:
+/// the node is silent, and the broker does not list it (yet).
 async fn copy(
     ctx: &Context,
     broker: &Broker,
@@ -102,9 +107,16 @@ async fn copy(
         .as_ref()
         .is_none_or(|uid| pod.metadata.uid.as_ref() == Some(uid));
     let another = pod.metadata.uid == leg.from.uid;
-    match pod.status.and_then(|status| status.pod_ip) {
-        Some(_) if named && !another && connections? > 0 => Ok(Some(true)),
-        Some(address) if named && !another => Ok(Some(broker.is_connected_from(&address).await?)),
-        Some(_) | None => Ok(Some(false)),
-    }
+    let address = pod.status.and_then(|status| status.pod_ip);
+    let Some(address) = address.filter(|_| named && !another) else {
+        return Ok(Some(false));
+    };
+    Ok(match connections {
+        Ok(open) if open > 0 => Some(true),
+        Ok(_) => Some(broker.is_connected_from(&address).await?),
+        Err(silent) => {
+            tracing::debug!(node = leg.to.node, error = %silent, "the broker alone is asked for the copy's connection");
+            broker.is_connected_from(&address).await?.then_some(true)
+        }
+    })
 }

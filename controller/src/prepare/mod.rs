@@ -23,7 +23,7 @@ use shadow_core::workload::{self, Workload};
 
 use crate::context::Context;
 use crate::error::ControllerError;
-use crate::{fitness, observe};
+use crate::{fitness, observe, registry};
 
 /// A plan and the restarts of the source's container at that time, or why there is none.
 pub enum Prepared {
@@ -74,20 +74,40 @@ pub async fn prepare(ctx: &Context, migration: &StatefulMigration) -> Result<Pre
         Ok(chosen) => chosen,
         Err(why) => return Ok(refused("Refused", format!("spec.restoreBackend: {why}"))),
     };
-    fit(ctx, plan(migration, pod, choice, restore, settings, queue)).await
+    fit(
+        ctx,
+        migration,
+        plan(migration, pod, choice, restore, settings, queue),
+    )
+    .await
 }
 
-/// The plan, unless a node says that it would fail. A node that does not answer is an answer, too.
-async fn fit(ctx: &Context, prepared: Prepared) -> Result<Prepared, ControllerError> {
+/// The plan, unless a node says that it would fail, or its registry's Secret. A node that does not answer is an answer, too.
+async fn fit(
+    ctx: &Context,
+    migration: &StatefulMigration,
+    prepared: Prepared,
+) -> Result<Prepared, ControllerError> {
     let Prepared::Planned(plan, restarts) = prepared else {
         return Ok(prepared);
     };
-    match fitness::unfit(ctx, &plan).await {
+    match obstacle(ctx, migration, &plan).await {
         Ok(None) => Ok(Prepared::Planned(plan, restarts)),
         Ok(Some(cause)) => Ok(Prepared::Refused(cause)),
         Err(ControllerError::Api(error)) => Err(error.into()),
         Err(error) => Ok(refused(&error.reason(), error.to_string())),
     }
+}
+
+async fn obstacle(
+    ctx: &Context,
+    migration: &StatefulMigration,
+    plan: &Plan,
+) -> Result<Option<Cause>, ControllerError> {
+    if plan.transfer == TransferMode::Registry {
+        registry::of(&ctx.client, migration, &plan.source.namespace).await?;
+    }
+    fitness::unfit(ctx, plan).await
 }
 
 fn refused(reason: &str, message: impl Into<String>) -> Prepared {

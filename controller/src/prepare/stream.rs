@@ -10,7 +10,7 @@ use shadow_core::settings::Settings;
 use crate::broker::{Broker, Needs, QueueFacts, QueueKind, QueueSeen, Sufficiency};
 use crate::context::Context;
 use crate::error::ControllerError;
-use crate::inexact;
+use crate::inexact::{self, Doubt};
 
 /// The stream and how it is held, or why it cannot be handed over.
 pub(super) async fn plan(
@@ -26,7 +26,8 @@ pub(super) async fn plan(
         return Ok(Err(Cause::new(
             "QueueUnknown",
             format!(
-                "spec.messageQueueConfig.queueName: queue {queue:?} does not exist on the broker; name the queue that the pod consumes"
+                "spec.messageQueueConfig.queueName: queue {queue:?} does not exist on the broker; name the queue that the pod \
+                 consumes, or wait until the pod has declared it"
             ),
         )));
     };
@@ -37,7 +38,7 @@ pub(super) async fn plan(
     };
     let inexact = match fit {
         Ok(Fit::Exact) => None,
-        Ok(Fit::Inexact(why)) => match inexact::tolerated(ctx, pod, &why).await? {
+        Ok(Fit::Inexact(doubt)) => match inexact::tolerated(ctx, pod, &doubt).await? {
             Ok(allowed) => Some(allowed),
             Err(cause) => return Ok(Err(cause)),
         },
@@ -79,16 +80,22 @@ fn hold_kind(facts: &QueueFacts, live: bool) -> HoldKind {
 enum Fit {
     Exact,
     /// It can be handed over, and this may happen to messages.
-    Inexact(String),
+    Inexact(Doubt),
+}
+
+impl Fit {
+    fn unless(doubt: Option<Doubt>) -> Self {
+        doubt.map_or(Self::Exact, Self::Inexact)
+    }
 }
 
 /// Whether a consumer of ours can hold the queue; it is rehearsed as the last in line, which disturbs nobody.
 async fn rehearsed(broker: &Broker, queue: &str) -> Result<Result<Fit, Cause>, ControllerError> {
-    if broker.describe_for_single_active(queue).await?.is_none() {
+    let Some(facts) = broker.describe_for_single_active(queue).await? else {
         return Ok(Err(deleted(queue)));
-    }
+    };
     broker.rehearse_hold(queue).await?;
-    Ok(Ok(Fit::Exact))
+    Ok(Ok(Fit::unless(inexact::while_waiting(&facts))))
 }
 
 fn deleted(queue: &str) -> Cause {
@@ -123,7 +130,7 @@ async fn parkable(
     if let Some(cause) = missing_permissions(broker, migration).await? {
         return Ok(Err(cause));
     }
-    Ok(Ok(inexact::by_park(&facts).map_or(Fit::Exact, Fit::Inexact)))
+    Ok(Ok(Fit::unless(inexact::by_park(&facts))))
 }
 
 /// Exactly one consumer, which acknowledges by hand. The count is current; what is known of each consumer was waited for.

@@ -36,8 +36,7 @@ fn settings(scene: &Scene, pod: String) -> Settings {
 }
 
 /// Up to the commit: the copy waits on the hold queue, the source reads the mirror.
-async fn mirrored(scene: &Scene, waiting: u64, rate: u32) -> Mirrored<'_> {
-    let feeding = Feeding::direct(scene);
+async fn mirrored<'a>(scene: &'a Scene, feeding: Feeding, waiting: u64, rate: u32) -> Mirrored<'a> {
     feeding.declare(&scene.primary()).await;
     let load = Load::start(&feeding, PUBLISHERS, waiting / u64::from(PUBLISHERS), rate);
     let source = Application::start(settings(scene, scene.pod())).await;
@@ -94,7 +93,7 @@ async fn ends_exact(load: Load, last: Application) {
     assert_exact(&last.kill().await, &sent);
 }
 
-async fn a_live_move_is_exact(waiting: u64, rate: u32) {
+async fn a_live_move_is_exact(of: impl Fn(&Scene) -> Feeding, waiting: u64, rate: u32) {
     let scene = Scene::classic().await;
     let Mirrored {
         mut driver,
@@ -102,7 +101,7 @@ async fn a_live_move_is_exact(waiting: u64, rate: u32) {
         source,
         target,
         load,
-    } = mirrored(&scene, waiting, rate).await;
+    } = mirrored(&scene, of(&scene), waiting, rate).await;
     let copied = target.applied();
     source.kill().await;
     scene.consumers_become(&mirror, 0).await;
@@ -116,12 +115,32 @@ async fn a_live_move_is_exact(waiting: u64, rate: u32) {
 
 #[tokio::test]
 async fn a_live_move_is_exact_at_80_a_second() {
-    a_live_move_is_exact(90, 80).await;
+    a_live_move_is_exact(Feeding::direct, 90, 80).await;
 }
 
 #[tokio::test]
 async fn a_live_move_is_exact_at_120_a_second_which_neither_side_can_serve() {
-    a_live_move_is_exact(150, 120).await;
+    a_live_move_is_exact(Feeding::direct, 150, 120).await;
+}
+
+#[tokio::test]
+async fn a_live_move_behind_a_fanout_exchange_is_exact() {
+    a_live_move_is_exact(Feeding::fanout, 30, 80).await;
+}
+
+#[tokio::test]
+async fn a_live_move_behind_a_topic_exchange_with_overlapping_patterns_is_exact() {
+    a_live_move_is_exact(Feeding::topic, 30, 80).await;
+}
+
+#[tokio::test]
+async fn a_live_move_behind_a_headers_exchange_is_exact() {
+    a_live_move_is_exact(Feeding::headers, 30, 80).await;
+}
+
+#[tokio::test]
+async fn a_live_move_behind_several_exchanges_of_all_types_is_exact() {
+    a_live_move_is_exact(Feeding::several, 30, 80).await;
 }
 
 #[tokio::test]
@@ -133,7 +152,7 @@ async fn an_abandoned_live_move_leaves_the_source_exact() {
         source,
         target,
         load,
-    } = mirrored(&scene, 90, 80).await;
+    } = mirrored(&scene, Feeding::direct(&scene), 90, 80).await;
     target.kill().await;
     scene.consumers_become(&driver.hold(), 0).await;
     // To the source, the mirror is what the backlog is to the copy.

@@ -37,16 +37,13 @@ async fn an_application_that_dies_with_messages_in_hand_is_noticed_and_named() {
 
     // What would happen, and how a person is told what it is.
     hold.release().await.unwrap();
-    let Some(finding) = scene.broker.blocked_by_dead(&scene.queue).await.unwrap() else {
-        panic!("the dead consumer was not noticed");
-    };
-    assert!(
-        finding.contains(&scene.queue) && finding.contains("transfer_leadership"),
-        "{finding}"
-    );
+    until("the next move is refused, and what is dead is named", || async {
+        let refused = scene.facts().await.can_be_held_single_active().err()?;
+        let why = refused.to_string();
+        (why.contains("dead") && why.contains("transfer_leadership")).then_some(())
+    })
+    .await;
     assert_eq!(restarted.applied(), 0, "the dead consumer has the queue");
-    let refused = scene.facts().await.can_be_held_single_active().unwrap_err();
-    assert!(refused.to_string().contains("dead"), "{refused}");
 }
 
 /// After the proof there is nothing in hand, and a death does no harm: this is how every move ends.
@@ -69,7 +66,9 @@ async fn an_application_that_dies_after_the_proof_leaves_nothing_behind() {
     assert!(matches!(looked, HoldProof::Trapped(_)), "{looked:?}");
     hold.release().await.unwrap();
     source.has_applied(10).await;
-    assert_eq!(scene.broker.blocked_by_dead(&scene.queue).await.unwrap(), None);
-    scene.facts().await.can_be_held_single_active().unwrap();
+    until("the next move is not refused", || async {
+        scene.facts().await.can_be_held_single_active().ok()
+    })
+    .await;
     source.kill().await;
 }

@@ -27,8 +27,12 @@ pub const PATIENCE: SignedDuration = SignedDuration::from_secs(8);
 pub const SILENCE: SignedDuration = SignedDuration::from_secs(15);
 /// A target pod for which there is no room by then is given up; somebody may have to make room first.
 pub const UNSCHEDULABLE: SignedDuration = SignedDuration::from_secs(10);
-/// Restore until the copy is on the hold queue.
+/// Who was told to connect to another queue has done so by then.
 pub const RESTORE: SignedDuration = SignedDuration::from_secs(20);
+/// The rest of the time for a copy to be on the hold queue: its agent has said by then if its restore was ended.
+const CONNECT: SignedDuration = SignedDuration::from_secs(5);
+/// Restores run at about ten times this speed, bytes per second.
+const SLOWEST_RESTORE: u64 = 100_000_000;
 /// A control message that had no effect is sent again after this time; reading it twice does nothing. The broker keeps
 /// it until the application has read it, so this is for an application that read it and lost it.
 pub const RESEND: SignedDuration = SignedDuration::from_secs(2);
@@ -42,7 +46,20 @@ pub const DEADLINE_SECONDS: u32 = 120;
 pub const FIRST_LEG_ATTEMPTS: u32 = 5;
 /// Attempts of the second handoff before a person is asked; the shadow goes on in any case.
 pub const SECOND_LEG_ATTEMPTS: u32 = 5;
+/// After those, a person who deletes the pod gets one more, but no sooner than this after the last.
+pub const ONE_MORE: SignedDuration = SignedDuration::from_secs(60);
 /// Times that a restore is asked for once more when the source has gone already; then a person is asked.
 pub const RESTORES: u32 = 3;
 /// How far in the future "look again" lies when a watch will tell earlier.
 pub const IDLE: SignedDuration = SignedDuration::from_secs(5);
+
+/// A restore of that many bytes that has not ended by then hangs, and is ended.
+pub fn restore(bytes: u64) -> SignedDuration {
+    let reading = i64::try_from(bytes / SLOWEST_RESTORE).unwrap_or(i64::MAX);
+    SignedDuration::from_secs(reading.saturating_add(15))
+}
+
+/// Until a copy of that many bytes is on the hold queue.
+pub fn connected(bytes: u64) -> SignedDuration {
+    restore(bytes).saturating_add(CONNECT)
+}

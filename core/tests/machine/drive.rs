@@ -34,6 +34,8 @@ pub(crate) struct Script {
 pub(crate) struct Ended {
     pub(crate) world: World,
     pub(crate) status: MigrationStatus,
+    /// How many rounds it took.
+    pub(crate) rounds: usize,
 }
 
 /// From one round to the next.
@@ -91,7 +93,12 @@ pub(crate) fn drive(script: &Script) -> Ended {
                 if script.crash.is_none() && script.rollout.is_none() {
                     check_state(&world, &status);
                 }
-                return Ended { world, status };
+                let rounds = round;
+                return Ended {
+                    world,
+                    status,
+                    rounds,
+                };
             }
             Decision::Stuck(cause) => panic!("stuck: {cause:?}"),
         }

@@ -26,7 +26,7 @@ fn movers() -> impl Strategy<Value = Mover> {
 
 #[test]
 fn an_undisturbed_move_ends_with_the_memory_under_the_old_name() {
-    let Ended { world, status } = drive(&in_turn());
+    let Ended { world, status, .. } = drive(&in_turn());
     assert_eq!(status.phase, Phase::Completed);
     assert_eq!(serving(&world, SOURCE), Some(Memory::Moved));
     assert_ne!(world.pods[SOURCE].uid, "source");
@@ -105,7 +105,7 @@ fn a_failed_first_restore_leaves_the_source_as_it_was() {
         failing_restores: 1,
         ..Faults::default()
     };
-    let Ended { world, status } = drive(&Script { faults, ..in_turn() });
+    let Ended { world, status, .. } = drive(&Script { faults, ..in_turn() });
     assert_eq!(status.phase, Phase::Failed);
     assert_eq!(status.rollback.unwrap().reason, "RestoreFailed");
     assert_eq!(serving(&world, SOURCE), Some(Memory::Moved));
@@ -125,7 +125,7 @@ fn a_registry_that_keeps_the_image_undoes_the_move() {
             keeps_images: true,
             ..Faults::default()
         };
-        let Ended { world, status } = drive(&Script {
+        let Ended { world, status, .. } = drive(&Script {
             faults,
             mover,
             ..in_turn()
@@ -146,7 +146,9 @@ fn a_rollout_after_the_first_commit_counts() {
     let (mut new, mut old) = (0, 0);
     for mover in ALL.into_iter().filter(sets) {
         for round in 0..200 {
-            let Ended { mut world, status } = drive(&Script {
+            let Ended {
+                mut world, status, ..
+            } = drive(&Script {
                 mover,
                 rollout: Some(round),
                 ..in_turn()
@@ -176,7 +178,9 @@ fn a_rollout_after_the_first_commit_counts() {
 fn whatever_crashes_a_set_moved_by_image_has_its_pod_in_the_end() {
     for mover in [Mover::StatefulSetByImage, Mover::SingleActiveByImage] {
         for (round, pod) in (0..200).flat_map(|round| [(round, SOURCE), (round, SHADOW)]) {
-            let Ended { mut world, status } = drive(&Script {
+            let Ended {
+                mut world, status, ..
+            } = drive(&Script {
                 mover,
                 crash: Some(round),
                 crashing: Some(pod),
@@ -200,7 +204,7 @@ fn a_failed_restore_by_image_leaves_the_source_as_it_was() {
         ..Faults::default()
     };
     let mover = Mover::BareByImage;
-    let Ended { world, status } = drive(&Script {
+    let Ended { world, status, .. } = drive(&Script {
         faults,
         mover,
         ..in_turn()
@@ -216,9 +220,41 @@ fn a_deaf_application_is_named_and_left_alone() {
         deaf: true,
         ..Faults::default()
     };
-    let Ended { world, status } = drive(&Script { faults, ..in_turn() });
+    let Ended { world, status, .. } = drive(&Script { faults, ..in_turn() });
     assert_eq!(status.rollback.unwrap().reason, "ControlUnread");
     assert_eq!(serving(&world, SOURCE), Some(Memory::Moved));
+}
+
+/// What it was told, and has not obeyed when it is called off, must not stop it later.
+#[test]
+fn a_busy_application_is_told_to_go_on_before_it_waits() {
+    for mover in [
+        Mover::StatefulSet,
+        Mover::Sequential,
+        Mover::Deployment,
+        Mover::Bare,
+    ] {
+        for (cancel, killed) in (0..60).flat_map(|round| [(round, false), (round, true)]) {
+            let faults = Faults {
+                slow_to_obey: 25,
+                ..Faults::default()
+            };
+            let mut ended = drive(&Script {
+                faults,
+                mover,
+                cancel: Some(cancel),
+                kills: if killed { vec![cancel] } else { Vec::new() },
+                ..in_turn()
+            });
+            (0..600).for_each(|n| ended.world.tick(n, &ended.status));
+            assert_eq!(
+                serving(&ended.world, &holder(&ended)),
+                Some(Memory::Moved),
+                "{mover:?} cancelled in round {cancel}, and the controller killed: {killed}: {:?}",
+                ended.world.pods
+            );
+        }
+    }
 }
 
 #[test]
@@ -291,32 +327,41 @@ proptest! {
     }
 }
 
-/// What is due by the clock alone would be given up by the next controller before it was tried.
+/// In every round of every move, until the move ends before that round; the next controller comes at once, or so late that
+/// what is due by the clock alone would be given up before it was tried.
 #[test]
-fn a_long_time_without_a_controller_loses_nothing() {
-    for (mover, round) in ALL
+fn a_controller_that_is_killed_in_any_round_loses_nothing() {
+    for (mover, outage) in ALL
         .into_iter()
-        .flat_map(|mover| (0..120).map(move |round| (mover, round)))
+        .flat_map(|mover| [0, 125].map(|outage| (mover, outage)))
     {
-        let ended = drive(&Script {
-            kills: vec![round],
-            outage: 125,
-            mover,
-            ..in_turn()
-        });
-        assert_eq!(
-            serving(&ended.world, &holder(&ended)),
-            Some(Memory::Moved),
-            "{mover:?} killed in round {round}"
-        );
-        let verdict = ended.status.verdict.unwrap();
-        let said =
-            mover.hold() == HoldKind::SingleActive && verdict.because.contains("hold on the queue was lost");
-        assert!(
-            verdict.exact || said,
-            "{mover:?} killed in round {round}: {verdict:?}"
-        );
+        let mut round = 0;
+        while killed_in(round, outage, mover) >= round {
+            round += 1;
+        }
+        assert!(round > 20, "{mover:?} ended in round {round}");
     }
+}
+
+/// Returns the round in which the move ended.
+fn killed_in(round: usize, outage: usize, mover: Mover) -> usize {
+    let ended = drive(&Script {
+        kills: vec![round],
+        outage,
+        mover,
+        ..in_turn()
+    });
+    let case = format!("{mover:?} killed in round {round}, back after {outage}");
+    assert_eq!(
+        serving(&ended.world, &holder(&ended)),
+        Some(Memory::Moved),
+        "{case}"
+    );
+    let verdict = ended.status.verdict.unwrap();
+    let said =
+        mover.hold() == HoldKind::SingleActive && verdict.because.contains("hold on the queue was lost");
+    assert!(verdict.exact || said, "{case}: {verdict:?}");
+    ended.rounds
 }
 
 /// What an application had applied without acknowledging comes again when its connection breaks.

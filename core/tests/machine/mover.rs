@@ -19,6 +19,7 @@ pub(crate) enum Mover {
     SingleActive,
     SingleActiveSequential,
     SingleActiveDeployment,
+    SingleActiveBare,
     /// The source goes on with a copy of the stream.
     Live,
     LiveDeployment,
@@ -36,7 +37,7 @@ pub(crate) enum Mover {
     SingleActiveDeploymentByImage,
 }
 
-pub(crate) const ALL: [Mover; 19] = [
+pub(crate) const ALL: [Mover; 20] = [
     Mover::StatefulSet,
     Mover::Sequential,
     Mover::Deployment,
@@ -44,6 +45,7 @@ pub(crate) const ALL: [Mover; 19] = [
     Mover::SingleActive,
     Mover::SingleActiveSequential,
     Mover::SingleActiveDeployment,
+    Mover::SingleActiveBare,
     Mover::Live,
     Mover::LiveDeployment,
     Mover::LiveBare,
@@ -64,6 +66,7 @@ impl Mover {
             Self::SingleActive
             | Self::SingleActiveSequential
             | Self::SingleActiveDeployment
+            | Self::SingleActiveBare
             | Self::SingleActiveByImage
             | Self::SingleActiveDeploymentByImage => HoldKind::SingleActive,
             Self::Live | Self::LiveDeployment | Self::LiveBare | Self::LivePolling => HoldKind::Exchange,
@@ -100,6 +103,7 @@ impl Mover {
             | Self::Bare
             | Self::SingleActive
             | Self::SingleActiveSequential
+            | Self::SingleActiveBare
             | Self::SingleActiveDeployment => RestoreBackend::RuntimeClass,
         }
     }
@@ -120,6 +124,7 @@ impl Mover {
             | Self::SingleActive
             | Self::SingleActiveSequential
             | Self::SingleActiveDeployment
+            | Self::SingleActiveBare
             | Self::StatefulSetByImage
             | Self::SingleActiveByImage
             | Self::DeploymentByImage
@@ -141,6 +146,7 @@ impl Mover {
             | Self::Bare
             | Self::SingleActive
             | Self::SingleActiveDeployment
+            | Self::SingleActiveBare
             | Self::StatefulSetByImage
             | Self::SingleActiveByImage
             | Self::DeploymentByImage
@@ -173,7 +179,7 @@ impl Mover {
             | Self::DeploymentByImage
             | Self::SingleActiveDeploymentByImage
             | Self::PollingDeployment => OwnerKind::ReplicaSet,
-            Self::Bare | Self::LiveBare | Self::BareByImage => return None,
+            Self::Bare | Self::LiveBare | Self::BareByImage | Self::SingleActiveBare => return None,
         };
         Some(Owner {
             kind,

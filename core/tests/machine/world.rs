@@ -44,6 +44,10 @@ pub(crate) struct Process {
     /// The queue that it consumes: `None` is the primary one.
     pub reads: Option<String>,
     pub memory: Memory,
+    /// What it was told and has not obeyed yet.
+    hand: VecDeque<Option<String>>,
+    /// How long it is busy with something else before it obeys.
+    busy: u32,
     /// The last message in its memory.
     pub applied: u64,
     /// Whether it applied each once and none too early.
@@ -91,6 +95,8 @@ pub(crate) struct Faults {
     pub deaf: bool,
     /// It reads its control queue only when it has nothing else to do.
     pub polls: bool,
+    /// So many of its moves pass until it obeys what it has read.
+    pub slow_to_obey: u32,
     /// It serves no more than is published.
     pub slow: bool,
     /// Messages that wait for it at the beginning.

@@ -1,11 +1,17 @@
 //! The command lines of the control plane; paths are below the box's root.
 
-use super::layout::{BRIDGE, REGISTRY, SECURE_REGISTRY, SERVICE_RANGE};
+use super::layout::{BRIDGE, GUARDED_REGISTRY, REGISTRY, SECURE_REGISTRY, SERVICE_RANGE};
 
 /// Where the registry finds its configuration.
 pub(crate) const REGISTRY_CONFIG: &str = "/etc/registry.yml";
 /// Where its twin that speaks HTTPS finds its own.
 pub(crate) const SECURE_REGISTRY_CONFIG: &str = "/etc/registry-secure.yml";
+/// And the one that asks for a password.
+pub(crate) const GUARDED_REGISTRY_CONFIG: &str = "/etc/registry-guarded.yml";
+/// Its users.
+pub(crate) const REGISTRY_USERS: &str = "/etc/registry-users";
+/// `robot` with the password `topsecret`, which bcrypt was given 32 rounds to hide.
+pub(crate) const ROBOT: &str = "robot:$2b$05$abcdefghijklmnopqrstuudks0cx3ry4eykejzEdjJRiLcs8hlf/a\n";
 
 fn program(name: &str, arguments: &[&str]) -> Vec<String> {
     std::iter::once(name)
@@ -100,6 +106,11 @@ pub(crate) fn secure_registry() -> Vec<String> {
     program("/usr/bin/docker-registry", &["serve", SECURE_REGISTRY_CONFIG])
 }
 
+/// The same for those who have a password.
+pub(crate) fn guarded_registry() -> Vec<String> {
+    program("/usr/bin/docker-registry", &["serve", GUARDED_REGISTRY_CONFIG])
+}
+
 /// The registry's configuration file.
 pub(crate) fn registry_config() -> String {
     format!("{REGISTRY_STORAGE}http: {{addr: \"{REGISTRY}\"}}\n")
@@ -107,8 +118,18 @@ pub(crate) fn registry_config() -> String {
 
 /// The configuration file of its twin.
 pub(crate) fn secure_registry_config() -> String {
+    over_https(SECURE_REGISTRY)
+}
+
+/// The configuration file of the one that asks for a password.
+pub(crate) fn guarded_registry_config() -> String {
+    let config = over_https(GUARDED_REGISTRY);
+    format!("{config}auth: {{htpasswd: {{realm: cluster, path: {REGISTRY_USERS}}}}}\n")
+}
+
+fn over_https(address: &str) -> String {
     format!(
-        "{REGISTRY_STORAGE}http:\n  addr: \"{SECURE_REGISTRY}\"\n  \
+        "{REGISTRY_STORAGE}http:\n  addr: \"{address}\"\n  \
          tls: {{certificate: /etc/kubernetes/registry.crt, key: /etc/kubernetes/registry.key}}\n"
     )
 }

@@ -31,6 +31,11 @@ pub(crate) fn run(layout: &Layout) -> anyhow::Result<()> {
             components::SECURE_REGISTRY_CONFIG,
             components::secure_registry_config(),
         ),
+        (
+            components::GUARDED_REGISTRY_CONFIG,
+            components::guarded_registry_config(),
+        ),
+        (components::REGISTRY_USERS, components::ROBOT.to_owned()),
     ] {
         rootfs::write(&root.join(path.trim_start_matches('/')), &config)?;
     }
@@ -39,6 +44,7 @@ pub(crate) fn run(layout: &Layout) -> anyhow::Result<()> {
     for (name, arguments) in [
         ("registry", components::registry()),
         ("registry-secure", components::secure_registry()),
+        ("registry-guarded", components::guarded_registry()),
         ("etcd", components::etcd()),
     ] {
         start(&mut services, layout, &root, name, arguments)?;

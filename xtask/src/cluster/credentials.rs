@@ -23,11 +23,54 @@ struct Identity<'a> {
     addresses: &'a [&'a str],
 }
 
+impl<'a> Identity<'a> {
+    const fn of(name: &'a str) -> Self {
+        Self {
+            name,
+            group: None,
+            addresses: &[],
+        }
+    }
+
+    const fn in_group(self, group: &'a str) -> Self {
+        Self {
+            group: Some(group),
+            ..self
+        }
+    }
+
+    const fn at(self, addresses: &'a [&'a str]) -> Self {
+        Self { addresses, ..self }
+    }
+}
+
+/// Where the API server is asked for.
+const API_SERVER_NAMES: [&str; 7] = [
+    "kubernetes",
+    "kubernetes.default",
+    "kubernetes.default.svc",
+    "localhost",
+    "127.0.0.1",
+    BRIDGE,
+    SERVICE_OF_API,
+];
+
+/// Who talks to the API server, by the name of their files.
+const CLIENTS: [(&str, Identity<'static>); 5] = [
+    (
+        "kubelet-client",
+        Identity::of("kube-apiserver-kubelet-client").in_group("system:masters"),
+    ),
+    ("admin", Identity::of("admin").in_group("system:masters")),
+    (
+        "controller-manager",
+        Identity::of("system:kube-controller-manager"),
+    ),
+    ("scheduler", Identity::of("system:kube-scheduler")),
+    ("kube-proxy", Identity::of("system:kube-proxy")),
+];
+
 /// Makes the authority, the certificate of every component and their kubeconfigs.
-#[allow(
-    clippy::too_many_lines,
-    reason = "a list: one certificate and kubeconfig after the other"
-)]
 pub(crate) fn create(layout: &Layout) -> anyhow::Result<()> {
     let folder = layout.credentials();
     fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
@@ -37,84 +80,40 @@ pub(crate) fn create(layout: &Layout) -> anyhow::Result<()> {
     let tokens = KeyPair::generate().context("making the key that signs service account tokens")?;
     secret(&folder.join("service-accounts.key"), &tokens.serialize_pem())?;
     secret(&folder.join("service-accounts.pub"), &tokens.public_key_pem())?;
-    let names = [
-        "kubernetes",
-        "kubernetes.default",
-        "kubernetes.default.svc",
-        "localhost",
-        "127.0.0.1",
-        BRIDGE,
-        SERVICE_OF_API,
-    ];
-    issue(
-        &folder,
-        &authority,
-        "apiserver",
-        &Identity {
-            name: "kube-apiserver",
-            group: None,
-            addresses: &names,
-        },
-    )?;
+    let api_server = Identity::of("kube-apiserver").at(&API_SERVER_NAMES);
+    issue(&folder, &authority, "apiserver", &api_server)?;
     issue(
         &folder,
         &authority,
         "registry",
-        &Identity {
-            name: "registry",
-            group: None,
-            addresses: &[BRIDGE],
-        },
+        &Identity::of("registry").at(&[BRIDGE]),
     )?;
-    for (file, name, group) in [
-        (
-            "kubelet-client",
-            "kube-apiserver-kubelet-client",
-            Some("system:masters"),
-        ),
-        ("admin", "admin", Some("system:masters")),
-        ("controller-manager", "system:kube-controller-manager", None),
-        ("scheduler", "system:kube-scheduler", None),
-        ("kube-proxy", "system:kube-proxy", None),
-    ] {
-        issue(
-            &folder,
-            &authority,
-            file,
-            &Identity {
-                name,
-                group,
-                addresses: &[],
-            },
-        )?;
-        write_kubeconfig(
-            layout,
-            file,
-            API_SERVER,
-            &folder.join(format!("{file}.kubeconfig")),
-        )?;
+    for (file, client) in &CLIENTS {
+        issue_with_kubeconfig(layout, &authority, file, client)?;
     }
     for node in NODES {
         let name = format!("system:node:{}", node.name);
         let addresses = [node.name, node.address];
-        issue(
-            &folder,
-            &authority,
-            node.name,
-            &Identity {
-                name: &name,
-                group: Some("system:nodes"),
-                addresses: &addresses,
-            },
-        )?;
-        write_kubeconfig(
-            layout,
-            node.name,
-            API_SERVER,
-            &folder.join(format!("{}.kubeconfig", node.name)),
-        )?;
+        let kubelet = Identity::of(&name).in_group("system:nodes").at(&addresses);
+        issue_with_kubeconfig(layout, &authority, node.name, &kubelet)?;
     }
     Ok(())
+}
+
+fn issue_with_kubeconfig(
+    layout: &Layout,
+    authority: &Authority,
+    file: &str,
+    identity: &Identity<'_>,
+) -> anyhow::Result<()> {
+    let folder = layout.credentials();
+    issue(&folder, authority, file, identity)?;
+    write_kubeconfig(
+        layout,
+        file,
+        API_SERVER,
+        &folder.join(format!("{file}.kubeconfig")),
+    )
 }
 
 /// Writes a kubeconfig with the credentials of `user` in it for the API server at `server`.

@@ -97,6 +97,12 @@ impl Cluster {
         command
     }
 
+    /// The certificate of the cluster's authority, PEM: it vouches for the registries that are met by HTTPS, too.
+    pub(crate) fn authority(&self) -> anyhow::Result<String> {
+        let path = self.layout.credentials().join("ca.crt");
+        std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))
+    }
+
     /// The registry's address on the host (plain HTTP); inside the cluster it is 10.100.0.1:5000.
     pub(crate) fn registry(&self) -> anyhow::Result<String> {
         let file = self.layout.forwarded("registry");

@@ -15,6 +15,8 @@ pub(crate) const REGISTRY: &str = "10.100.0.1:5000";
 /// The same images over HTTPS, as registries outside of a test are met. Container runtimes that restore by image fetch
 /// the image below without looking at their settings for a registry, so plain HTTP would not do.
 pub(crate) const SECURE_REGISTRY: &str = "10.100.0.1:5443";
+/// The same over HTTPS, for user `robot` with password `topsecret` alone.
+pub(crate) const GUARDED_REGISTRY: &str = "10.100.0.1:5444";
 /// All pods.
 pub(crate) const POD_RANGE: &str = "10.244.0.0/16";
 /// All Services.

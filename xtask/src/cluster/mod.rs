@@ -32,7 +32,7 @@ use clap::Subcommand;
 
 pub(crate) use deadline::wait_for;
 pub(crate) use handle::{Addons, Cluster};
-pub(crate) use layout::{Layout, REGISTRY, SECURE_REGISTRY};
+pub(crate) use layout::{GUARDED_REGISTRY, Layout, REGISTRY, SECURE_REGISTRY};
 pub(crate) use progress::{size, step};
 
 /// Arguments of `cargo xtask cluster`.

@@ -10,14 +10,11 @@
 //! seconds the management API then lists it, active and without a channel, and later not at all: what stays is a queue
 //! that counts an active consumer while no living one is active.
 
-use std::time::Instant;
-
 use shadow_core::api::Witness;
 
 use super::{LAST, PRIORITY};
-use crate::broker::facts::{LOOK_AGAIN, STATISTICS};
 use crate::broker::witness::connection_of;
-use crate::broker::{Broker, BrokerError, ConsumerFacts, QueueSeen};
+use crate::broker::{Broker, BrokerError, ConsumerFacts};
 
 /// What removes a dead consumer: tried by restarting a queue's only member, and by a transfer in a cluster.
 pub(super) const CURE: &str = "a new leader forgets it: `rabbitmq-queues transfer_leadership --vhost VHOST QUEUE NODE` in a \
@@ -37,11 +34,6 @@ impl ConsumerFacts {
     /// Whether it is a hold of ours or the rehearsal of one, of this controller or another.
     pub fn is_hold(&self) -> bool {
         [PRIORITY, LAST].map(i64::from).contains(&self.priority)
-    }
-
-    /// Whether it lives and is the one that gets messages.
-    fn is_served(&self) -> bool {
-        self.active && (self.is_hold() || !self.channel.is_empty())
     }
 
     /// Whether it consumes over this connection.
@@ -83,33 +75,6 @@ impl Broker {
             return Ok(false);
         }
         Ok(!self.connection_lives(connection).await?)
-    }
-
-    /// Whether a dead consumer has the queue, in words for a person; to be asked after a release. Watches for one
-    /// statistics interval (6 s) before it says so, since the list is late to show who is active; returns at once when
-    /// it shows a living one. Consumers over AMQP 1.0 other than holds cannot be told from dead ones.
-    ///
-    /// # Errors
-    /// As [`single_active_consumers`](Self::single_active_consumers).
-    pub async fn blocked_by_dead(&self, queue: &str) -> Result<Option<String>, BrokerError> {
-        let deadline = Instant::now() + STATISTICS;
-        loop {
-            let counted = match self.queue(queue).await? {
-                QueueSeen::Present { consumers, .. } => consumers,
-                QueueSeen::Absent => 0,
-            };
-            let listed = self.consumers(queue).await?;
-            if counted == 0 || listed.iter().any(ConsumerFacts::is_served) {
-                return Ok(None);
-            }
-            if Instant::now() >= deadline {
-                return Ok(Some(format!(
-                    "queue {queue} delivers to a dead consumer and to nobody else: it has an active consumer, and none of \
-                     those that live is it. The application's connection broke while the queue was held; {CURE}"
-                )));
-            }
-            tokio::time::sleep(LOOK_AGAIN).await;
-        }
     }
 }
 

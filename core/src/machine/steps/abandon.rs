@@ -9,7 +9,7 @@ use crate::api::Step;
 use crate::machine::observed::{KeySeen, PodSeen, QueueSeen};
 use crate::machine::proof::Expendable;
 use crate::machine::steps::fenced::Resumed;
-use crate::machine::steps::{blind, clean, fenced, out_of_reach, overdue, single_active, wait};
+use crate::machine::steps::{blind, clean, fenced, guard, out_of_reach, overdue, single_active, wait};
 use crate::machine::{Action, Cause, Decision, End, Next, Route, Scene, limits};
 use crate::names;
 use crate::wire::Claim;
@@ -48,27 +48,33 @@ fn release_holder(scene: &Scene<'_>) -> Option<Decision> {
     }
     let seen = scene.seen;
     let pod = &scene.leg.from.pod;
-    let unread = seen.from_control.ready().unwrap_or(0) > 0;
+    let unread = seen.from_control.ready().unwrap_or(0);
     let withdraw = || Decision::Run(Action::WithdrawControl { pod: pod.clone() });
     if scene.leg.park_sent.is_none() && seen.hold == QueueSeen::Absent {
         return None;
     }
     match &seen.from {
         PodSeen::Unseen => return Some(wait(scene, format!("pod {pod} cannot be seen{}", blind(scene)))),
-        PodSeen::Gone => return unread.then(withdraw),
+        PodSeen::Gone => return (unread > 0).then(withdraw),
         PodSeen::Present(view) if view.ended => return None,
         PodSeen::Present(view) if view.terminating => return Some(wait(scene, format!("pod {pod} goes"))),
         PodSeen::Present(_) => {}
     }
     let serves = seen.primary.consumers().is_some_and(|n| n > 0);
-    if serves && !unread {
+    let told = scene.leg.unpark_sent.as_ref().map(|t| t.0);
+    // Until it is told to go on, it may have read START_REPLAY and obey when it has done what it does now.
+    if serves && unread == 0 && told.is_some() {
         return None;
     }
-    if serves && overdue(scene, limits::CONTROL_UNREAD) {
-        return Some(withdraw());
+    if serves && unread > 0 && overdue(scene, limits::CONTROL_UNREAD) {
+        // END_REPLAY alone stays: what came before it was read, and may not be obeyed yet.
+        return if told.is_some() && unread == 1 {
+            None
+        } else {
+            Some(withdraw())
+        };
     }
-    let sent = scene.leg.unpark_sent.as_ref().map(|t| t.0);
-    if sent.is_none_or(|at| scene.now.duration_since(at) > limits::RESEND && !unread) {
+    if told.is_none_or(|at| scene.now.duration_since(at) > limits::RESEND && unread == 0) {
         return Some(Decision::Run(Action::Unpark { pod: pod.clone() }));
     }
     Some(wait(
@@ -133,36 +139,59 @@ fn forget(scene: &Scene<'_>) -> Decision {
         .as_ref()
         .is_some_and(|rollback| rollback.again);
     if again && scene.leg.attempt + 1 < limits::FIRST_LEG_ATTEMPTS {
-        return match &scene.seen.key {
+        match &scene.seen.key {
             // Nobody would remember this attempt's key later.
-            KeySeen::Known { .. } => Decision::Run(Action::ForgetKeys),
-            KeySeen::Unseen => wait(
-                scene,
-                format!("the target node's agent does not answer{}", blind(scene)),
-            ),
-            KeySeen::Unknown => Decision::Advance(Next::to(Step::Stage).begin(1, scene.leg.attempt + 1)),
-        };
+            KeySeen::Known { .. } => return Decision::Run(Action::ForgetKeys),
+            // No attempt succeeds there now.
+            KeySeen::Unseen if out_of_reach(scene) => {}
+            KeySeen::Unseen => {
+                return wait(
+                    scene,
+                    format!("the target node's agent does not answer{}", blind(scene)),
+                );
+            }
+            KeySeen::Unknown => {
+                return Decision::Advance(Next::to(Step::Stage).begin(1, scene.leg.attempt + 1));
+            }
+        }
     }
     clean::remainder(scene).unwrap_or(Decision::Finish(End::Undone))
 }
 
+/// After so many attempts a person decides when there is another one. Until then the stand-in serves.
 fn try_again(scene: &Scene<'_>) -> Decision {
     let attempt = scene.leg.attempt + 1;
-    if attempt >= limits::SECOND_LEG_ATTEMPTS {
-        let why = scene
-            .status
-            .rollback
-            .as_ref()
-            .map_or("unknown", |r| r.message.as_str());
-        return Decision::Stuck(Cause::new(
-            "SecondHandoffFails",
-            format!(
-                "pod {} holds the state and serves; moving it to its old name failed {attempt} times, last because: {why}. \
-                 Mend that and delete pod {} to try once more",
-                names::shadow_pod(&scene.plan.source.name),
-                scene.plan.source.name
-            ),
-        ));
+    let one_more = is_asked_for_another(scene) && overdue(scene, limits::ONE_MORE);
+    if attempt < limits::SECOND_LEG_ATTEMPTS || one_more {
+        return Decision::Advance(Next::to(Step::Stage).begin(2, attempt));
     }
-    Decision::Advance(Next::to(Step::Stage).begin(2, attempt))
+    if let Some(decision) = guard::stand_in_is_lost(scene) {
+        return decision;
+    }
+    let why = scene
+        .status
+        .rollback
+        .as_ref()
+        .map_or("unknown", |r| r.message.as_str());
+    Decision::Stuck(Cause::new(
+        "SecondHandoffFails",
+        format!(
+            "pod {} holds the state and serves; moving it to its old name failed {attempt} times, last because: {why}. \
+             Mend that and delete pod {} to try once more",
+            names::shadow_pod(&scene.plan.source.name),
+            scene.plan.source.name
+        ),
+    ))
+}
+
+/// The pod that was to take over was deleted.
+fn is_asked_for_another(scene: &Scene<'_>) -> bool {
+    match &scene.seen.to {
+        PodSeen::Gone => true,
+        PodSeen::Present(view) => {
+            let another = scene.leg.to.uid.as_ref().is_some_and(|uid| *uid != view.uid);
+            view.terminating || another
+        }
+        PodSeen::Unseen => false,
+    }
 }

@@ -101,10 +101,11 @@ fn patience(scene: &Scene<'_>) -> SignedDuration {
     }
 }
 
-/// Hold of a stream that was fenced: how long it may take to park.
+/// Hold of a stream that was fenced: how long it may take to park. One that reads nothing at this moment is on its way from
+/// one queue to the next, however long ago it began with the first.
 pub(super) fn until_parked(scene: &Scene<'_>) -> SignedDuration {
     match seen(scene, Reading::Backlog) {
-        Some(seen) if seen.reads_the_rest() => patience(scene),
+        Some(seen) if seen.reads_the_rest() || seen.is_unread() => patience(scene),
         Some(_) | None => limits::PARK,
     }
 }

@@ -6,9 +6,9 @@
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
-use crate::api::{Intent, Leg, MigrationStatus, Step};
+use crate::api::{Intent, Leg, MigrationStatus, StatefulMigrationSpec, Step};
 use crate::machine::observed::PodSeen;
-use crate::machine::steps::{overdue, rollout, single_active, wait};
+use crate::machine::steps::{later, overdue, rollout, single_active, wait};
 use crate::machine::{Cause, Decision, Next, Scene, limits};
 
 /// What has to be done instead of the present step's own decision, if anything.
@@ -62,15 +62,29 @@ fn source_guard(scene: &Scene<'_>) -> Option<Cause> {
     if let Some(change) = changed(scene.leg, &scene.seen.from) {
         return Some(Cause::new("SourceChanged", change));
     }
-    let seconds = scene.spec.deadline_seconds.unwrap_or(limits::DEADLINE_SECONDS);
-    let started = scene.status.start_time.as_ref().map_or(scene.since, |t| t.0);
-    let late = scene.now.duration_since(started) > SignedDuration::from_secs(i64::from(seconds));
+    let late = deadline(scene.spec, scene.status).is_some_and(|deadline| scene.now > deadline);
     late.then(|| {
         Cause::new(
             "DeadlineExceeded",
-            format!("not committed within spec.deadlineSeconds ({seconds} s); the step that took too long is the last one in status.steps"),
+            format!(
+                "not committed within spec.deadlineSeconds ({} s); the step that took too long is the last one in status.steps",
+                allowed_seconds(scene.spec)
+            ),
         )
     })
+}
+
+/// A move that is not committed by then is undone. `None` before it has begun.
+pub fn deadline(spec: &StatefulMigrationSpec, status: &MigrationStatus) -> Option<Timestamp> {
+    let begun = status.start_time.as_ref()?.0;
+    Some(later(
+        begun,
+        SignedDuration::from_secs(i64::from(allowed_seconds(spec))),
+    ))
+}
+
+fn allowed_seconds(spec: &StatefulMigrationSpec) -> u32 {
+    spec.deadline_seconds.unwrap_or(limits::DEADLINE_SECONDS)
 }
 
 /// How the instance that holds the stream is not what it was when the handoff began.
@@ -115,6 +129,11 @@ fn shadow_guard(scene: &Scene<'_>) -> Option<Decision> {
     if scene.leg.checkpoint.is_some() {
         return None;
     }
+    stand_in_is_lost(scene)
+}
+
+/// The stand-in has ended or goes, and nobody has its memory.
+pub(super) fn stand_in_is_lost(scene: &Scene<'_>) -> Option<Decision> {
     let lost = changed(scene.leg, &scene.seen.from)?;
     if let PodSeen::Present(view) = &scene.seen.from
         && view.terminating

@@ -19,6 +19,7 @@ pub mod single_active;
 pub mod stage;
 pub mod switch;
 pub mod transfer;
+mod unrestored;
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 

@@ -5,9 +5,13 @@
 //! Failure: the copy is removed and the instance is released. On the route on which the source has gone already, the
 //! restore is tried again from the same archive; then a person is asked, and the archive is kept until they decide.
 
+use k8s_openapi::jiff::SignedDuration;
+
 use crate::api::Step;
 use crate::machine::observed::{KeySeen, PodSeen, QueueSeen};
-use crate::machine::steps::{after, blind, by_image, fenced, guard, overdue, rollout, single_active, wait};
+use crate::machine::steps::{
+    after, blind, by_image, fenced, guard, overdue, rollout, single_active, unrestored, wait,
+};
 use crate::machine::{Action, Cause, Change, Decision, Next, Route, Scene, limits};
 use crate::wire::Claim;
 
@@ -28,19 +32,30 @@ pub fn next(scene: &Scene<'_>) -> Decision {
     {
         return failed(scene, reason);
     }
+    if let Some(decision) = unrestored::next(scene) {
+        return decision;
+    }
     if let Some(cause) = copy_is_lost(scene) {
         return Decision::RollBack(cause);
     }
     match restored(scene) {
         Some((uid, micros)) if copy_is_connected(scene) => Decision::Advance(onwards(scene, uid, micros)),
-        Some(_) | None if overdue(scene, limits::RESTORE) && scene.leg.committed.is_none() => {
+        Some(_) | None if overdue(scene, limit(scene)) && scene.leg.committed.is_none() => {
             Decision::RollBack(Cause::new(
                 "RestoreTimeout",
-                format!("after {} s: {}", limits::RESTORE.as_secs(), progress(scene)),
+                format!("after {} s: {}", limit(scene).as_secs(), progress(scene)),
             ))
         }
-        Some(_) | None => wait(scene, progress(scene)),
+        Some(_) | None => wait(
+            scene,
+            format!("{}{}", progress(scene), unrestored::way_out(scene)),
+        ),
     }
+}
+
+/// How long it may take, by the size of the archive.
+pub(super) fn limit(scene: &Scene<'_>) -> SignedDuration {
+    limits::connected(scene.leg.checkpoint.as_ref().map_or(0, |dumped| dumped.bytes))
 }
 
 fn onwards(scene: &Scene<'_>, uid: String, micros: u64) -> Next {
@@ -145,11 +160,9 @@ fn wanted(scene: &Scene<'_>) -> u64 {
 }
 
 fn progress(scene: &Scene<'_>) -> String {
+    let restore = how_far(scene);
     if single_active::applies(scene) {
-        return format!(
-            "the copy is being restored and connects to the broker{}",
-            blind(scene)
-        );
+        return format!("{restore}; it has to connect to the broker{}", blind(scene));
     }
     let consumers = match scene.seen.hold {
         QueueSeen::Present { consumers, .. } => consumers.to_string(),
@@ -160,9 +173,25 @@ fn progress(scene: &Scene<'_>) -> String {
         PodSeen::Unseen | PodSeen::Gone => None,
     };
     format!(
-        "the copy is being restored; consumers on the hold queue: {consumers} ({} wanted){}{}",
+        "{restore}; consumers on the hold queue: {consumers} ({} wanted){}{}",
         wanted(scene),
         trouble.unwrap_or_default(),
         blind(scene)
     )
+}
+
+/// Tells who reads it where to look when it goes no further.
+fn how_far(scene: &Scene<'_>) -> String {
+    let KeySeen::Known { claim, .. } = &scene.seen.key else {
+        return "the copy is being restored".to_owned();
+    };
+    let (pod, node) = (&scene.leg.to.pod, &scene.leg.to.node);
+    match claim {
+        Claim::None => format!("the container of pod {pod} is not yet being created by kubelet on {node}"),
+        Claim::Waiting { .. } => format!("the container of pod {pod} waits for the archive on {node}"),
+        Claim::Taken { .. } => format!("the restore of pod {pod} runs on {node}"),
+        Claim::Restored { .. } => format!("pod {pod} was restored on {node}; what it meets is in its log"),
+        Claim::Failed { reason, .. } => format!("the restore of pod {pod} failed on {node}: {reason}"),
+        Claim::Aborted => format!("the restore of pod {pod} on {node} was called off"),
+    }
 }

@@ -8,7 +8,7 @@
 use crate::api::{HoldKind, Step};
 use crate::machine::observed::{KeySeen, LinkSeen, PodSeen, QueueSeen};
 use crate::machine::proof::Expendable;
-use crate::machine::steps::{abandon, after, blind, by_image, overdue, release, wait};
+use crate::machine::steps::{abandon, after, blind, by_image, out_of_reach, overdue, release, wait};
 use crate::machine::{Action, Cause, Change, Decision, Route, Scene, limits};
 use crate::wire::Claim;
 
@@ -194,8 +194,11 @@ fn copy_leaves(scene: &Scene<'_>) -> Option<Decision> {
     {
         return Some(Decision::Run(Action::DeletePod(proof)));
     }
-    if scene.seen.copy_connected == Some(false) {
-        return None;
+    match scene.seen.copy_connected {
+        Some(false) => return None,
+        // Neither its node nor the broker knows of a connection, and the node is given up.
+        None if out_of_reach(scene) => return None,
+        Some(true) | None => {}
     }
     Some(wait(
         scene,

@@ -68,11 +68,8 @@ impl World {
         if let Some(process) = &mut pod.process {
             let messages = control.entry(name.clone()).or_default();
             let busy = faults.polls && stream.waiting(process.reads.as_deref()) > 0;
-            if !faults.deaf
-                && !busy
-                && let Some(message) = messages.pop_front()
-            {
-                process.reads = message;
+            if !faults.deaf && !busy {
+                process.listen(messages, faults.slow_to_obey);
             }
         } else if self.restore == RestoreBackend::Image && pod.key.is_some() {
             restore_by_image(pod, keys, faults);
@@ -152,6 +149,21 @@ impl World {
         }
         self.pods.insert(SOURCE.into(), pod);
         self.control.entry(SOURCE.into()).or_default();
+    }
+}
+
+impl Process {
+    /// Reads all that it is told, and obeys when it is not busy any more.
+    fn listen(&mut self, messages: &mut VecDeque<Option<String>>, busy: u32) {
+        if self.hand.is_empty() {
+            self.busy = busy;
+        }
+        self.hand.append(messages);
+        if self.busy > 0 {
+            self.busy -= u32::from(!self.hand.is_empty());
+        } else if let Some(told) = self.hand.pop_front() {
+            self.reads = told;
+        }
     }
 }
 

@@ -201,6 +201,8 @@ impl Process {
         Self {
             reads: None,
             memory: Memory::Fresh,
+            hand: VecDeque::new(),
+            busy: 0,
             applied: 0,
             in_order: true,
         }

@@ -127,6 +127,27 @@ fn a_move_that_was_undone_is_named_with_its_reason_and_the_plain_way_is_not_blam
 }
 
 #[test]
+fn what_could_not_be_measured_is_named_and_neither_kept_nor_missed() {
+    let mut rows = rows();
+    let moves = rows
+        .iter()
+        .filter(|row| way::Way::named(&row.way).is_none_or(way::Way::moves))
+        .count();
+    rows[4] = rows[4].clone().failed(&anyhow::anyhow!("no consumer"));
+    let page = page_of(&rows);
+    let promise = format!(
+        "| every move exact | all that move memory | {0} of {0} | kept by all that were measured; 1 could not be, see the end |",
+        moves - 1
+    );
+    assert!(page.contains(&promise), "{page}");
+    let told = page.split("## Moves that were undone").nth(1).unwrap();
+    assert!(
+        told.contains("| Error |") && told.contains("no consumer"),
+        "{told}"
+    );
+}
+
+#[test]
 fn a_page_is_written_checked_and_found_stale() {
     let folder = tempfile::tempdir().unwrap();
     let (measured, docs) = (folder.path().join("measured"), folder.path().join("docs"));

@@ -13,6 +13,8 @@ use crate::stage::{self, Load, Oracle, Sample, capture, get};
 const POD: &str = "orders-0";
 /// An undisturbed move commits after about 2 s.
 const MOMENTS: [u64; 6] = [0, 400, 800, 1_200, 1_600, 2_200];
+/// The same for a deletion, which takes the same way.
+const DELETIONS: [u64; 4] = [0, 700, 1_300, 2_200];
 /// How long the source may be kept waiting after the move was called off, ms.
 const GOES_ON: i64 = 1_000;
 const LOAD: Load = Load {
@@ -61,7 +63,7 @@ pub(super) fn by_deletion(bench: &Bench) -> Result<()> {
     Sample::deploy(cluster, &[])?;
     let oracle = Oracle::start(cluster, &bench.product, POD, LOAD)?;
     oracle.run_for(Duration::from_secs(2));
-    for moment in MOMENTS {
+    for moment in DELETIONS {
         let before = place(cluster)?;
         let target = begun(bench, moment)?;
         let at = step(cluster)?;

@@ -52,6 +52,7 @@ pub(super) fn different_pods(bench: &Bench) -> Result<()> {
         ensure!(output.status.success(), "the move of {pod} failed: {said}");
         println!("     {}", said.lines().rev().nth(1).unwrap_or_default());
     }
+    at_most_two(cluster, pods.len())?;
     for oracle in watched {
         let report = oracle.finish()?;
         println!("     {}", stage::summary(&report));
@@ -60,6 +61,38 @@ pub(super) fn different_pods(bench: &Bench) -> Result<()> {
     nothing_left(cluster)?;
     Single::Deployment.remove(cluster)?;
     Single::Pod.remove(cluster)
+}
+
+/// Every move is from one node to the other, so two at a time are what the controller allows for a node.
+fn at_most_two(cluster: &Cluster, moves: usize) -> Result<()> {
+    let all = get(cluster, &["statefulmigrations"])?;
+    let span = |one: &Value| {
+        let steps = one["status"]["steps"].as_array()?;
+        let begun = steps.iter().find(|step| step["step"] == "Stage")?["started"].as_str()?;
+        let ended = one["status"]["completionTime"].as_str()?;
+        Some((begun.parse().ok()?, ended.parse().ok()?))
+    };
+    let mut spans: Vec<(jiff::Timestamp, jiff::Timestamp)> = all["items"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(span)
+        .collect();
+    spans.sort();
+    ensure!(
+        spans.len() >= moves,
+        "only {} moves say when they were made",
+        spans.len()
+    );
+    let last = spans.split_off(spans.len() - moves);
+    let during = |at: jiff::Timestamp| last.iter().filter(|(from, to)| *from <= at && at < *to).count();
+    let most = last.iter().map(|(begun, _)| during(*begun)).max();
+    println!("     at most {most:?} of {moves} at a time");
+    ensure!(
+        most == Some(2),
+        "{most:?} of {moves} moves were made at a time: {last:?}"
+    );
+    Ok(())
 }
 
 fn started(bench: &Bench, pod: &str) -> Result<Child> {

@@ -169,21 +169,6 @@ fn at_least_once(object: &Value, report: &Value) -> Result<()> {
     Ok(())
 }
 
-/// While it is down other pods are created as ever; the announced pod waits for it, and the stand-in serves.
-pub(super) fn webhook_is_down(bench: &Bench) -> Result<()> {
-    let (object, report) = damaged(bench, "Stage", |bench| {
-        let cluster = &bench.cluster;
-        scale_part(cluster, "webhook", "--replicas=0")?;
-        let bystander = super::bystanders::plain_pod(cluster, "while-the-webhook-is-down");
-        scale_part(cluster, "webhook", "--replicas=2")?;
-        bystander
-    })?;
-    let phase = object["status"]["phase"].as_str().unwrap_or("");
-    ensure!(matches!(phase, "Completed" | "Failed"), "it ended {phase}");
-    exact_messages(&report)?;
-    nothing_left(&bench.cluster)
-}
-
 /// Scales the webhook or the controller, and waits for it.
 pub(super) fn scale_part(cluster: &Cluster, part: &str, replicas: &str) -> Result<()> {
     let deployment = &format!("deployment/shadow-{part}");

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use super::{Bench, nothing_left};
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, wait_for};
 use crate::stage::{self, Load, Oracle, Sample};
 
 const LOAD: Load = Load {
@@ -17,6 +17,8 @@ const LOAD: Load = Load {
     size: stage::MESSAGE_BYTES,
 };
 const WARM_UP: Duration = Duration::from_secs(3);
+const SOON: Duration = Duration::from_secs(30);
+const BROKER_POLICY: &str = "policies/%2F/limited";
 const POLICY: &str = "replays-are-fine";
 
 /// A quorum queue puts what an application returns behind newer messages, and this one returns what it had prefetched.
@@ -28,6 +30,20 @@ pub(super) fn with_a_policy(bench: &Bench) -> Result<()> {
     let migrate = || stage::migrate_with(cluster, &bench.product, "orders-0", target, &[]);
 
     refused(&migrate()?, &["InexactHandoff", "prefetch 50", "MigrationPolicy"])?;
+    let limited =
+        json!({"pattern": "^orders\\.", "apply-to": "queues", "definition": {"max-length": 100_000}});
+    stage::broker_call(cluster, "PUT", BROKER_POLICY, &limited)?;
+    wait_for("the broker's policy to apply", SOON, || {
+        let queue = stage::broker_api(cluster, "GET", "queues/%2F/orders.orders-0")?;
+        let queue: Value = serde_json::from_str(&queue).context("the broker printed no JSON")?;
+        Ok((queue["effective_policy_definition"]["max-length"] == 100_000).then_some(()))
+    })?;
+    let overflows = refused(
+        &migrate()?,
+        &["InexactHandoff", "max-length 100000", "prefetch 50"],
+    );
+    stage::broker_api(cluster, "DELETE", BROKER_POLICY)?;
+    overflows?;
     policy(cluster, "billing", "Allow")?;
     refused(&migrate()?, &["InexactHandoff"])?;
     policy(cluster, "orders", "Refuse")?;

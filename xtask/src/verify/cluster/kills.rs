@@ -1,5 +1,5 @@
-//! The controller is killed (SIGKILL) at a random moment of each of five moves. Each ends Completed, or is undone with
-//! the source serving; the oracle sees no difference.
+//! The controller is killed (SIGKILL) at a random moment of each of five moves, and so are the parts on both nodes. Each move
+//! ends Completed, or is undone with the source serving; the oracle sees no difference.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
@@ -8,6 +8,8 @@ use anyhow::{Context, Result, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use super::failures::agent_on;
+use super::faults::nodes_ready;
 use super::{Bench, ended, exact_messages, nothing_left};
 use crate::cluster::{Cluster, wait_for};
 use crate::stage::{self, Load, Oracle, Sample, Single, capture, get};
@@ -144,6 +146,57 @@ fn killed_once(bench: &Bench, singles: &[Single], round: u64) -> Result<Vec<Stri
         }
     }
     Ok(doubted)
+}
+
+/// Who is killed, and whether on the source's node: in this order each of the four processes once.
+const ON_NODES: [(&str, bool); 4] = [
+    ("agent", true),
+    ("helper", true),
+    ("agent", false),
+    ("helper", false),
+];
+
+/// Agent and helper of the source's node and of the target's, each at a random moment of a move.
+pub(super) fn on_nodes(bench: &Bench) -> Result<()> {
+    let cluster = &bench.cluster;
+    Sample::deploy(cluster, &[])?;
+    let load = Load {
+        rate: 50,
+        publishers: 2,
+        tail: 3,
+        size: stage::MESSAGE_BYTES,
+    };
+    let oracle = Oracle::start(cluster, &bench.product, POD, load)?;
+    oracle.run_for(Duration::from_secs(2));
+    for (part, of_source) in ON_NODES {
+        nodes_ready(cluster)?;
+        let (before, source) = (Sample::incarnation(cluster, POD)?, Sample::node(cluster, POD)?);
+        let target = Sample::other_node(cluster, POD)?;
+        let node = if of_source { source.as_str() } else { target };
+        let agent = agent_on(cluster, node)?;
+        let pid = stage::container_pid(cluster, "shadow-system", &agent, part)?;
+        let moment = RandomState::new().hash_one(node) % MOMENTS;
+        let mut plugin = stage::migrate_command(cluster, &bench.product, POD, target)?;
+        plugin.arg("--no-wait");
+        capture(plugin)?;
+        // A moment in the life of the move, not the wait for an event.
+        std::thread::sleep(Duration::from_millis(moment));
+        kill(Pid::from_raw(pid), Signal::SIGKILL).with_context(|| format!("kill the {part}"))?;
+        let object = ended(cluster, POD, Duration::from_secs(120))?;
+        let (phase, rollback) = (&object["status"]["phase"], &object["status"]["rollback"]);
+        println!("     {part} of {node} killed after {moment} ms: {phase} {rollback}");
+        let stayed = Sample::incarnation(cluster, POD)? == before;
+        let moved = Sample::node(cluster, POD)? == target;
+        ensure!(
+            (phase == "Completed" && moved) || (phase == "Failed" && stayed),
+            "it ended {phase} because of {rollback}; the pod stayed: {stayed}, it is on {target}: {moved}"
+        );
+    }
+    nodes_ready(cluster)?;
+    let report = oracle.finish()?;
+    println!("     {}", stage::summary(&report));
+    exact_messages(&report)?;
+    nothing_left(cluster)
 }
 
 /// Kills the process, and removes its pod so that the next one starts without kubelet's growing back-off.

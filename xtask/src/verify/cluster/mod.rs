@@ -9,6 +9,7 @@ mod failures;
 mod faults;
 mod inexact;
 mod kills;
+mod leases;
 mod live;
 mod moments;
 mod polling;
@@ -51,6 +52,10 @@ const TESTS: &[(&str, Test)] = &[
     (
         "an archive through a registry moves exactly",
         backends::through_a_registry,
+    ),
+    (
+        "a registry that asks for a password gets the one of the Secret",
+        backends::with_a_password,
     ),
     (
         "a pod that nobody owns is restored by image, exactly, and never again",
@@ -110,7 +115,15 @@ const TESTS: &[(&str, Test)] = &[
     ),
     ("several pods move at once", concurrency::different_pods),
     ("of many moves of one pod one is made", concurrency::one_pod),
+    (
+        "who comes late leaves a pod to the holder of its Lease",
+        leases::held_and_left,
+    ),
     ("a cancelled move is undone or finishes", cancel::by_command),
+    (
+        "a move that is called off while it holds lets go at once",
+        faults::called_off::while_held,
+    ),
     ("a deleted move never stops its pod", cancel::by_deletion),
     (
         "a source that crashes is left to Kubernetes",
@@ -129,8 +142,8 @@ const TESTS: &[(&str, Test)] = &[
         failures::broker_dies,
     ),
     (
-        "a webhook that is down stops the move and no other pod",
-        failures::webhook_is_down,
+        "a webhook that is away stops no other pod, and the move waits for it",
+        faults::webhook::is_away,
     ),
     (
         "pods without a migration are never touched",
@@ -153,6 +166,10 @@ const TESTS: &[(&str, Test)] = &[
     (
         "a controller killed on any other route loses nothing",
         kills::other_routes,
+    ),
+    (
+        "agents and helpers killed at random moments lose nothing",
+        kills::on_nodes,
     ),
     (
         "nodes without a runtime handler restore by image",

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
+use super::backends::REPOSITORY;
 use super::{Bench, ended, exact_messages, nothing_left};
 use crate::cluster::Cluster;
 use crate::stage::{self, Load, Oracle, Sample};
@@ -20,20 +21,33 @@ struct Manifest {
     says: &'static [(&'static str, &'static str)],
     warns: &'static [&'static str],
     strategy: &'static str,
+    transfer: &'static str,
 }
 
-const MANIFESTS: [Manifest; 4] = [
+const MANIFESTS: [Manifest; 5] = [
     Manifest {
         name: "shadow-pod",
         says: &[("migrationStrategy", "ShadowPod"), ("transferMode", "Direct")],
         warns: &["brokerUrl", "replayCutoffSeconds"],
         strategy: "ShadowPod",
+        transfer: "Direct",
     },
     Manifest {
         name: "sequential",
         says: &[("migrationStrategy", "Sequential")],
         warns: &["brokerUrl", "replayCutoffSeconds"],
         strategy: "Sequential",
+        transfer: "Direct",
+    },
+    Manifest {
+        name: "registry",
+        says: &[
+            ("transferMode", "Registry"),
+            ("checkpointImageRepository", REPOSITORY),
+        ],
+        warns: &["brokerUrl", "replayCutoffSeconds"],
+        strategy: "ShadowPod",
+        transfer: "Registry",
     },
     Manifest {
         name: "exchange-fence",
@@ -44,12 +58,14 @@ const MANIFESTS: [Manifest; 4] = [
         ],
         warns: &["identitySwapMode", "replayMode"],
         strategy: "ShadowPod",
+        transfer: "Direct",
     },
     Manifest {
         name: "cutover",
         says: &[("identitySwapMode", "Cutover"), ("replayMode", "Cutoff")],
         warns: &["identitySwapMode", "replayMode"],
         strategy: "ShadowPod",
+        transfer: "Direct",
     },
 ];
 
@@ -108,6 +124,12 @@ fn applied(cluster: &Cluster, manifest: &Manifest) -> Result<()> {
         status["plan"]["strategy"] == manifest.strategy,
         "the strategy was {}",
         status["plan"]["strategy"]
+    );
+    ensure!(
+        status["plan"]["transfer"] == manifest.transfer && status["verdict"]["exact"] == true,
+        "the archive went {}, and the verdict is {}",
+        status["plan"]["transfer"],
+        status["verdict"]
     );
     ensure!(Sample::node(cluster, POD)? == target, "{POD} is not on {target}");
     println!("     {}: total {} ms", manifest.name, total(status));

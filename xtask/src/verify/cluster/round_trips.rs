@@ -126,8 +126,10 @@ fn exact(bench: &Bench, trip: &Trip<'_>) -> Result<()> {
 
 /// A small process on a quiet machine stands still for less, ms.
 const QUIET_FREEZE: i64 = 150;
-/// No machine is as slow as that, ms.
-const LONGEST_FREEZE: i64 = 500;
+/// No machine is always as slow as that, ms.
+const LONG_FREEZE: i64 = 500;
+/// Nor ever as slow as that: one dump of ten on a cluster that had just started took 582 ms.
+const LONGEST_FREEZE: i64 = 2_000;
 /// A request that waits as long has failed, ms.
 const PROBE_TIMEOUT: i64 = 200;
 
@@ -157,7 +159,8 @@ fn late_for_the_machine(report: &serde_json::Value, dumps: &[Dump]) -> bool {
         .into_iter()
         .flatten()
         .filter(|answer| !answer["failure"].is_null());
-    let explained = dumps.iter().all(|dump| dump.frozen_ms < LONGEST_FREEZE);
+    let longer_than = |limit| dumps.iter().filter(|dump| dump.frozen_ms >= limit).count();
+    let explained = longer_than(LONG_FREEZE) <= 1 && longer_than(LONGEST_FREEZE) == 0;
     report["probes"]["failed"] != 0 && explained && failed.all(excused)
 }
 
@@ -239,9 +242,13 @@ mod tests {
             !late_for_the_machine(&report("timeout", 20_900), &slow),
             "the switch after it"
         );
-        assert!(
-            !late_for_the_machine(&report("timeout", 20_100), &dumps(&[60, 210, 700])),
-            "too long for any machine"
-        );
+        let once = dumps(&[60, 700, 70]);
+        assert!(late_for_the_machine(&report("timeout", 20_100), &once));
+        for (frozen, why) in [([60, 700, 700], "too often"), ([60, 2_100, 70], "for ever")] {
+            assert!(
+                !late_for_the_machine(&report("timeout", 20_100), &dumps(&frozen)),
+                "too long for any machine: {why}"
+            );
+        }
     }
 }

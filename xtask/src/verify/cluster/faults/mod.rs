@@ -1,12 +1,14 @@
 //! What can break on either side while a pod is moved, several faults under one load. Each time the source goes on with
 //! its memory and its place in the stream, or the move ends exactly; and the message names the cause.
 
+pub(super) mod called_off;
 pub(super) mod node;
 pub(super) mod source;
 pub(super) mod stopped;
 pub(super) mod storage;
 pub(super) mod target;
 pub(super) mod undumpable;
+pub(super) mod webhook;
 
 use std::time::{Duration, Instant};
 
@@ -65,8 +67,17 @@ impl<'a> Trial<'a> {
         &self.bench.cluster
     }
 
+    pub(super) fn product(&self) -> &stage::Product {
+        &self.bench.product
+    }
+
     /// Orders a move to the other node and does not wait for it.
     pub(super) fn order(&self) -> Result<Ordered> {
+        self.order_with(&json!({}))
+    }
+
+    /// The same with these fields in the spec.
+    fn order_with(&self, fields: &Value) -> Result<Ordered> {
         let cluster = self.cluster();
         nodes_ready(cluster)?;
         let ordered = Ordered {
@@ -75,19 +86,28 @@ impl<'a> Trial<'a> {
             incarnation: Sample::incarnation(cluster, POD)?,
             since: Instant::now(),
         };
-        let mut plugin = stage::migrate_command(cluster, &self.bench.product, POD, ordered.target)?;
-        plugin.arg("--no-wait");
-        capture(plugin)?;
+        if fields.as_object().is_none_or(serde_json::Map::is_empty) {
+            let mut plugin = stage::migrate_command(cluster, &self.bench.product, POD, ordered.target)?;
+            plugin.arg("--no-wait");
+            capture(plugin)?;
+        } else {
+            stage::apply(cluster, &manifest(ordered.target, fields))?;
+        }
         Ok(ordered)
     }
 
     /// The same; returns when the application waits on its hold queue. The source's agent stands still before the dump,
     /// until it is let go; the target's kubelet stands still meanwhile, so that there is nothing to dump for.
     pub(super) fn order_and_hold(&self) -> Result<(Ordered, Stopped)> {
+        self.order_and_hold_with(&json!({}))
+    }
+
+    /// The same with these fields in the spec.
+    pub(super) fn order_and_hold_with(&self, fields: &Value) -> Result<(Ordered, Stopped)> {
         let cluster = self.cluster();
         nodes_ready(cluster)?;
         let kubelet = Stopped::kubelet(cluster, Sample::other_node(cluster, POD)?)?;
-        let ordered = self.order()?;
+        let ordered = self.order_with(fields)?;
         reached(cluster, "Stage")?;
         let agent = Stopped::agent(cluster, &ordered.source)?;
         kubelet.go_on();
@@ -159,6 +179,19 @@ impl<'a> Trial<'a> {
     }
 }
 
+fn manifest(target: &str, fields: &Value) -> String {
+    let mut spec = json!({"sourcePod": POD, "targetNode": target});
+    for (field, value) in fields.as_object().into_iter().flatten() {
+        spec[field] = value.clone();
+    }
+    json!({
+        "apiVersion": "migration.ms2m.io/v1alpha1", "kind": "StatefulMigration",
+        "metadata": {"name": format!("{POD}-by-manifest"), "namespace": "default"},
+        "spec": spec,
+    })
+    .to_string()
+}
+
 /// Waits until the latest move of the pod has come to this step.
 pub(super) fn reached(cluster: &Cluster, step: &str) -> Result<()> {
     wait_for(&format!("the step {step}"), SOON, || {
@@ -179,7 +212,7 @@ pub(super) fn reached_second_handoff(cluster: &Cluster) -> Result<()> {
 }
 
 /// An agent that stood still a moment ago is a target again when the controller has heard from it.
-fn nodes_ready(cluster: &Cluster) -> Result<()> {
+pub(super) fn nodes_ready(cluster: &Cluster) -> Result<()> {
     wait_for("both nodes to be ready for restores", SOON, || {
         let nodes = get(cluster, &["nodes", "--selector=migration.ms2m.io/ready=true"])?;
         let ready = nodes["items"].as_array().map_or(0, Vec::len);

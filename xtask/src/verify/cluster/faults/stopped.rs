@@ -42,6 +42,18 @@ impl Stopped {
         Self::these(vec![cluster.process_on_node(node, KUBELET)?])
     }
 
+    /// Every replica of the admission webhook.
+    pub(in super::super) fn webhook(cluster: &Cluster) -> Result<Self> {
+        let selector = "--selector=app.kubernetes.io/name=shadow-webhook";
+        let pods = stage::get(cluster, &["pods", "--namespace=shadow-system", selector])?;
+        let names = pods["items"].as_array().into_iter().flatten();
+        let pids = names
+            .filter_map(|pod| pod["metadata"]["name"].as_str())
+            .map(|name| stage::container_pid(cluster, "shadow-system", name, "webhook"))
+            .collect::<Result<Vec<_>>>()?;
+        Self::these(pids)
+    }
+
     /// The process that waits for the archive of a container, of which there is one.
     pub(in super::super) fn waiting_restore() -> Result<Self> {
         let pid = wait_for("a container that waits for its archive", super::SOON, || {

@@ -1,4 +1,4 @@
-//! The copy has no room, is evicted, or does not get the memory that it needs.
+//! The copy has no quota, no room, is evicted, or does not get the memory that it needs.
 
 use std::fs;
 use std::path::Path;
@@ -17,15 +17,42 @@ const COPY: &str = "orders-0-shadow";
 const HOG: &str = "hog";
 /// Less than a replica of the sample asks for, thousandths of a processor.
 const LEFT: u64 = 10;
+const QUOTA: &str = "no-more-pods";
 /// What the copy gets beyond what its pod uses before the restore, bytes.
 const TOO_LITTLE: u64 = 512 * 1024;
 
 pub(in super::super) fn all(bench: &Bench) -> Result<()> {
     let trial = Trial::begin(bench)?;
+    no_quota(&trial)?;
     no_room(&trial)?;
     evicted(&trial)?;
     out_of_memory(&trial)?;
     trial.exact()
+}
+
+/// The namespace may have no more pods than it has.
+fn no_quota(trial: &Trial<'_>) -> Result<()> {
+    let cluster = trial.cluster();
+    let pods = get(cluster, &["pods"])?["items"].as_array().map_or(0, Vec::len);
+    let limit = pods.to_string();
+    let quota = json!({
+        "apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": QUOTA, "namespace": "default"},
+        "spec": {"hard": {"pods": limit}},
+    });
+    stage::apply(cluster, &quota.to_string())?;
+    wait_for("the quota to be counted", SOON, || {
+        let used = &get(cluster, &["resourcequota", QUOTA])?["status"]["used"]["pods"];
+        Ok((used.as_str() == Some(limit.as_str())).then_some(()))
+    })?;
+    let ordered = trial.order()?;
+    let expected = Undone {
+        fault: "no quota for the copy",
+        reason: "ApiServerRefused",
+        says: &["exceeded quota", QUOTA],
+    };
+    let outcome = trial.undone(&ordered, &expected);
+    stage::delete(cluster, "resourcequota", QUOTA)?;
+    outcome
 }
 
 fn no_room(trial: &Trial<'_>) -> Result<()> {
@@ -104,20 +131,13 @@ fn out_of_memory(trial: &Trial<'_>) -> Result<()> {
     let sandbox = cgroup(pause, "memory")?;
     starve(sandbox.parent().context("the sandbox has no cgroup above it")?)?;
     source_agent.go_on();
-    let killed = Undone {
+    // Killed by the kernel, or by us where the kernel lets it wait for memory.
+    let expected = Undone {
         fault: "copy without the memory it needs",
         reason: "RestoreFailed",
-        says: &["memory"],
+        says: &["memory limit"],
     };
-    // Now and then the kernel lets CRIU wait for memory instead of killing it.
-    let hangs = Undone {
-        reason: "RestoreTimeout",
-        says: &["the copy is being restored"],
-        ..killed
-    };
-    trial
-        .undone(&ordered, &killed)
-        .or_else(|not_killed| trial.undone(&ordered, &hangs).context(not_killed))
+    trial.undone(&ordered, &expected)
 }
 
 /// Version 1 and version 2 name the two files differently.

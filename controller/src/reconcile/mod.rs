@@ -12,10 +12,15 @@ use shadow_core::machine::{self, Cause, Decision, End, Next, Outcome, record};
 use shadow_core::turns::Turn;
 
 use crate::context::Context;
-use crate::effects::{self, Subject};
 use crate::error::ControllerError;
 use crate::prepare::{self, Prepared};
 use crate::{observe, occupancy, report, store};
+
+mod acting;
+mod telling;
+
+use acting::{Acted, act, is_final};
+use telling::{end, goes_on, remark, stuck};
 
 /// While somebody is paused every millisecond counts; the looks are cheap.
 const PAUSED_LOOK: Duration = Duration::from_millis(5);
@@ -25,6 +30,8 @@ const CALM_LOOK: Duration = Duration::from_millis(50);
 const QUEUED_LOOK: Duration = Duration::from_millis(500);
 /// After an error that may pass.
 const AFTER_ERROR: Duration = Duration::from_millis(200);
+/// A doubt that cannot be saved is tried again so often before its cause is forgotten.
+const DOUBT_TRIES: u32 = 25;
 /// After this many looks without a change the object itself is read again: the user may have cancelled.
 const LOOKS_BEFORE_REREAD: u32 = 20;
 
@@ -56,6 +63,11 @@ async fn begin(ctx: &Context, migration: &StatefulMigration) -> Result<Requeue, 
     let mut status = migration.status.clone().unwrap_or_default();
     status.observed_generation = migration.metadata.generation;
     record::enter(&mut status, Step::Prepare, Timestamp::now());
+    if migration.spec.cancel {
+        let cause = Cause::new("Cancelled", "cancelled as asked, before anything was touched");
+        record::roll_back(&mut status, &cause, true, Timestamp::now());
+        return end(ctx, migration, status, End::Undone).await;
+    }
     match prepare::prepare(ctx, migration).await? {
         Prepared::Planned(plan, restarts) => match start(ctx, migration, status, *plan, restarts).await? {
             Started::UnderWay(written) => drive(ctx, *written).await,
@@ -124,7 +136,7 @@ async fn drive(ctx: &Context, mut migration: StatefulMigration) -> Result<Requeu
     let mut unsaved = false;
     let mut last_action = None;
     loop {
-        let mut status = migration.status.clone().unwrap_or_default();
+        let status = migration.status.clone().unwrap_or_default();
         let decision = look_and_decide(ctx, &migration, &status).await;
         tracing::debug!(migration = migration.name_any(), ?decision, "decided");
         match decision {
@@ -145,12 +157,13 @@ async fn drive(ctx: &Context, mut migration: StatefulMigration) -> Result<Requeu
                 last_action = None;
                 continue;
             }
-            Decision::Run(action) => match run(ctx, &migration, action.clone()).await {
-                Ok(outcome) => {
-                    unsaved |= record::absorb(&mut status, outcome, Timestamp::now());
+            Decision::Run(action) => match act(ctx, &migration, action.clone()).await {
+                Ok(Acted::Done(outcome)) => {
                     migration.status = Some(status);
+                    (migration, unsaved) = absorb(ctx, migration, outcome, unsaved).await?;
                     last_action = Some(action);
                 }
+                Ok(Acted::CalledOff) => return Ok(Requeue::requeue(Duration::ZERO)),
                 Err(error) if !is_final(&error, &status) => {
                     tracing::warn!(migration = migration.name_any(), %error, "effect failed, will be tried again");
                     remark(ctx, &migration, &error.to_string(), unsaved).await?;
@@ -177,6 +190,47 @@ async fn drive(ctx: &Context, mut migration: StatefulMigration) -> Result<Requeu
     }
 }
 
+/// Takes in what an effect brought to light; with it whether there is something to save. A doubt is saved at once: it may be
+/// all that is left of its cause, while everything else can be seen again.
+async fn absorb(
+    ctx: &Context,
+    mut migration: StatefulMigration,
+    outcome: Outcome,
+    unsaved: bool,
+) -> Result<(StatefulMigration, bool), ControllerError> {
+    let mut status = migration.status.take().unwrap_or_default();
+    let verdict = status.verdict.clone();
+    let unsaved = record::absorb(&mut status, outcome.clone(), Timestamp::now()) || unsaved;
+    if status.verdict == verdict {
+        migration.status = Some(status);
+        return Ok((migration, unsaved));
+    }
+    let mut written = store::write(ctx, &migration, status).await;
+    for _ in 0..DOUBT_TRIES {
+        let Err(error) = &written else { break };
+        tracing::warn!(migration = migration.name_any(), %error, "a doubt was not saved, will be tried again");
+        tokio::time::sleep(AFTER_ERROR).await;
+        written = save_doubt(ctx, &migration, outcome.clone()).await;
+    }
+    Ok((written?, false))
+}
+
+/// Into the object as it is now: whoever has changed it meanwhile has not seen the cause.
+async fn save_doubt(
+    ctx: &Context,
+    migration: &StatefulMigration,
+    doubt: Outcome,
+) -> Result<StatefulMigration, ControllerError> {
+    let namespace = migration.namespace().unwrap_or_default();
+    let name = migration.name_any();
+    let now = store::read(ctx, &namespace, &name).await?;
+    let now =
+        now.ok_or_else(|| ControllerError::Blind(format!("StatefulMigration {namespace}/{name} is gone")))?;
+    let mut status = now.status.clone().unwrap_or_default();
+    record::absorb(&mut status, doubt, Timestamp::now());
+    store::write(ctx, &now, status).await
+}
+
 async fn look_and_decide(ctx: &Context, migration: &StatefulMigration, status: &MigrationStatus) -> Decision {
     let seen = match (&status.plan, status.legs.last(), &status.intent) {
         (Some(plan), Some(leg), Some(intent)) => {
@@ -188,22 +242,6 @@ async fn look_and_decide(ctx: &Context, migration: &StatefulMigration, status: &
     machine::next_step(&migration.spec, status, &seen, Timestamp::now())
 }
 
-async fn run(
-    ctx: &Context,
-    migration: &StatefulMigration,
-    action: machine::Action,
-) -> Result<Outcome, ControllerError> {
-    let status = migration.status.as_ref();
-    let (Some(plan), Some(leg)) = (
-        status.and_then(|s| s.plan.as_ref()),
-        status.and_then(|s| s.legs.last()),
-    ) else {
-        return Err(ControllerError::Malformed("the status has no plan".to_owned()));
-    };
-    tracing::info!(migration = migration.name_any(), ?action, "acting");
-    effects::perform(ctx, Subject { migration, plan, leg }, action).await
-}
-
 async fn advance(
     ctx: &Context,
     mut migration: StatefulMigration,
@@ -212,6 +250,7 @@ async fn advance(
 ) -> Result<StatefulMigration, ControllerError> {
     let uid = migration.uid().unwrap_or_default();
     record::advance(&mut status, next, &uid, Timestamp::now()).map_err(malformed)?;
+    goes_on(&mut status);
     tracing::info!(migration = migration.name_any(), step = %next.step, note = next.note, "step");
     if next.recorded {
         return store::write(ctx, &migration, status).await;
@@ -232,108 +271,11 @@ async fn undo(
         message = cause.message,
         "undoing the handoff"
     );
+    goes_on(&mut status);
     record::roll_back(&mut status, cause, cause.reason == "Cancelled", Timestamp::now());
     let written = store::write(ctx, migration, status).await?;
     report::announce(ctx, migration, false, &cause.reason, &cause.message).await;
     Ok(written)
-}
-
-async fn end(
-    ctx: &Context,
-    migration: &StatefulMigration,
-    mut status: MigrationStatus,
-    how: End,
-) -> Result<Requeue, ControllerError> {
-    record::finish(&mut status, how, Timestamp::now());
-    report::conclude(&mut status, Timestamp::now());
-    let phase = status.phase;
-    let message = status
-        .conditions
-        .last()
-        .map(|c| c.message.clone())
-        .unwrap_or_default();
-    if let Some(plan) = &status.plan {
-        occupancy::vacate(ctx, migration, plan).await?;
-    }
-    let written = store::write(ctx, migration, status).await?;
-    tracing::info!(migration = migration.name_any(), ?phase, message, "ended");
-    report::announce(
-        ctx,
-        migration,
-        how == End::Completed,
-        &format!("{phase:?}"),
-        &message,
-    )
-    .await;
-    store::release(ctx, &written).await?;
-    Ok(Requeue::await_change())
-}
-
-async fn stuck(
-    ctx: &Context,
-    migration: &StatefulMigration,
-    mut status: MigrationStatus,
-    cause: &Cause,
-) -> Result<Requeue, ControllerError> {
-    let known = status
-        .conditions
-        .iter()
-        .any(|c| c.type_ == "Stuck" && c.message == cause.message);
-    if !known {
-        report::set_condition(
-            &mut status,
-            "Stuck",
-            Some(true),
-            &cause.reason,
-            &cause.message,
-            Timestamp::now(),
-        );
-        store::write(ctx, migration, status).await?;
-        report::announce(ctx, migration, false, &cause.reason, &cause.message).await;
-    }
-    Ok(Requeue::requeue(Duration::from_secs(30)))
-}
-
-/// Says what is being waited for, once for each reason; saves what effects brought to light meanwhile.
-async fn remark(
-    ctx: &Context,
-    migration: &StatefulMigration,
-    reason: &str,
-    unsaved: bool,
-) -> Result<(), ControllerError> {
-    let mut status = migration.status.clone().unwrap_or_default();
-    if !unsaved
-        && status
-            .conditions
-            .iter()
-            .any(|c| c.type_ == "Progressing" && c.message == reason)
-    {
-        return Ok(());
-    }
-    report::set_condition(
-        &mut status,
-        "Progressing",
-        Some(true),
-        "Waiting",
-        reason,
-        Timestamp::now(),
-    );
-    store::write(ctx, migration, status).await.map(drop)
-}
-
-/// Whether the present handoff may still be undone.
-fn can_undo(status: &MigrationStatus) -> bool {
-    let before = status
-        .intent
-        .as_ref()
-        .is_some_and(|intent| machine::steps::guard::precedes_commit(intent.step));
-    before && status.legs.last().is_some_and(|leg| leg.committed.is_none())
-}
-
-/// Whether a failed effect ends the handoff: it cannot work later, or it kept failing while messages wait.
-fn is_final(error: &ControllerError, status: &MigrationStatus) -> bool {
-    let impatient = machine::steps::guard::is_out_of_patience(status, Timestamp::now());
-    can_undo(status) && (impatient || !error.is_transient())
 }
 
 fn pace(status: &MigrationStatus) -> Duration {

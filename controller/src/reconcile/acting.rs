@@ -1,0 +1,108 @@
+//! Carries out one effect. A dump or a transfer takes as long as there is memory; when the move is called off meanwhile, the
+//! source does not wait for that.
+
+use std::time::Duration;
+
+use k8s_openapi::jiff::Timestamp;
+use kube::ResourceExt;
+use shadow_core::api::{MigrationStatus, StatefulMigration};
+use shadow_core::machine::steps::guard;
+use shadow_core::machine::{Action, Outcome};
+
+use crate::context::Context;
+use crate::effects::{self, Subject};
+use crate::error::ControllerError;
+use crate::store;
+
+/// How often it is looked whether the user has cancelled during an effect.
+const LOOK: Duration = Duration::from_millis(300);
+
+/// What became of an effect.
+pub(super) enum Acted {
+    /// It is done.
+    Done(Outcome),
+    /// It was left as if this process had died during it: what is known is what was written.
+    CalledOff,
+}
+
+/// Carries it out.
+pub(super) async fn act(
+    ctx: &Context,
+    migration: &StatefulMigration,
+    action: Action,
+) -> Result<Acted, ControllerError> {
+    tracing::info!(migration = migration.name_any(), ?action, "acting");
+    let may_take_long = matches!(action, Action::Checkpoint { .. } | Action::Fetch { .. });
+    let performed = perform(ctx, migration, action);
+    if !may_take_long || !can_be_called_off(migration) {
+        return performed.await.map(Acted::Done);
+    }
+    tokio::select! {
+        outcome = performed => outcome.map(Acted::Done),
+        () = called_off(ctx, migration) => Ok(Acted::CalledOff),
+    }
+}
+
+async fn perform(
+    ctx: &Context,
+    migration: &StatefulMigration,
+    action: Action,
+) -> Result<Outcome, ControllerError> {
+    let status = migration.status.as_ref();
+    let (Some(plan), Some(leg)) = (
+        status.and_then(|s| s.plan.as_ref()),
+        status.and_then(|s| s.legs.last()),
+    ) else {
+        return Err(ControllerError::Malformed("the status has no plan".to_owned()));
+    };
+    effects::perform(ctx, Subject { migration, plan, leg }, action).await
+}
+
+/// In the second handoff it is too late, and what is called off already waits for nothing.
+fn can_be_called_off(migration: &StatefulMigration) -> bool {
+    let first = |status: &MigrationStatus| status.legs.last().is_some_and(|leg| leg.number == 1);
+    let status = migration.status.as_ref();
+    status.is_some_and(|status| first(status) && can_undo(status)) && !is_called_off(migration)
+}
+
+fn is_called_off(migration: &StatefulMigration) -> bool {
+    migration.spec.cancel || migration.metadata.deletion_timestamp.is_some()
+}
+
+/// Returns when the user has cancelled, has deleted the object, or has waited for as long as they allowed.
+async fn called_off(ctx: &Context, migration: &StatefulMigration) {
+    let namespace = migration.namespace().unwrap_or_default();
+    while !is_late(migration) {
+        tokio::time::sleep(LOOK).await;
+        match store::read(ctx, &namespace, &migration.name_any()).await {
+            Ok(Some(now)) if is_called_off(&now) => return,
+            Ok(Some(_) | None) => {}
+            Err(error) => {
+                tracing::debug!(migration = migration.name_any(), %error, "not known whether it is cancelled");
+            }
+        }
+    }
+}
+
+fn is_late(migration: &StatefulMigration) -> bool {
+    let deadline = migration
+        .status
+        .as_ref()
+        .and_then(|s| guard::deadline(&migration.spec, s));
+    deadline.is_some_and(|deadline| Timestamp::now() > deadline)
+}
+
+/// Whether the present handoff may still be undone.
+fn can_undo(status: &MigrationStatus) -> bool {
+    let before = status
+        .intent
+        .as_ref()
+        .is_some_and(|intent| guard::precedes_commit(intent.step));
+    before && status.legs.last().is_some_and(|leg| leg.committed.is_none())
+}
+
+/// Whether a failed effect ends the handoff: it cannot work later, or it kept failing while messages wait.
+pub(super) fn is_final(error: &ControllerError, status: &MigrationStatus) -> bool {
+    let impatient = guard::is_out_of_patience(status, Timestamp::now());
+    can_undo(status) && (impatient || !error.is_transient())
+}

@@ -1,0 +1,116 @@
+//! Ends of a migration, and what is said of one that waits.
+
+use std::time::Duration;
+
+use k8s_openapi::jiff::Timestamp;
+use kube::ResourceExt;
+use kube::runtime::controller::Action as Requeue;
+use shadow_core::api::{MigrationStatus, StatefulMigration};
+use shadow_core::machine::{Cause, End, record};
+
+use crate::context::Context;
+use crate::error::ControllerError;
+use crate::{effects, occupancy, report, store};
+
+/// Nothing safe can be decided without a person.
+const STUCK: &str = "Stuck";
+
+/// The last write.
+pub(super) async fn end(
+    ctx: &Context,
+    migration: &StatefulMigration,
+    mut status: MigrationStatus,
+    how: End,
+) -> Result<Requeue, ControllerError> {
+    record::finish(&mut status, how, Timestamp::now());
+    goes_on(&mut status);
+    report::conclude(&mut status, Timestamp::now());
+    let phase = status.phase;
+    let message = status
+        .conditions
+        .last()
+        .map(|c| c.message.clone())
+        .unwrap_or_default();
+    if let Some(plan) = &status.plan {
+        for note in effects::images_kept(ctx, migration, plan).await? {
+            report::announce(ctx, migration, false, "ImageKept", &note).await;
+        }
+        occupancy::vacate(ctx, migration, plan).await?;
+    }
+    let written = store::write(ctx, migration, status).await?;
+    tracing::info!(migration = migration.name_any(), ?phase, message, "ended");
+    report::announce(
+        ctx,
+        migration,
+        how == End::Completed,
+        &format!("{phase:?}"),
+        &message,
+    )
+    .await;
+    store::release(ctx, &written).await?;
+    Ok(Requeue::await_change())
+}
+
+pub(super) async fn stuck(
+    ctx: &Context,
+    migration: &StatefulMigration,
+    mut status: MigrationStatus,
+    cause: &Cause,
+) -> Result<Requeue, ControllerError> {
+    let known = status
+        .conditions
+        .iter()
+        .any(|c| c.type_ == STUCK && c.message == cause.message);
+    if !known {
+        report::set_condition(
+            &mut status,
+            STUCK,
+            Some(true),
+            &cause.reason,
+            &cause.message,
+            Timestamp::now(),
+        );
+        store::write(ctx, migration, status).await?;
+        report::announce(ctx, migration, false, &cause.reason, &cause.message).await;
+    }
+    Ok(Requeue::requeue(Duration::from_secs(30)))
+}
+
+/// Says what is being waited for, once for each reason; saves what effects brought to light meanwhile.
+pub(super) async fn remark(
+    ctx: &Context,
+    migration: &StatefulMigration,
+    reason: &str,
+    unsaved: bool,
+) -> Result<(), ControllerError> {
+    let mut status = migration.status.clone().unwrap_or_default();
+    if !unsaved
+        && status
+            .conditions
+            .iter()
+            .any(|c| c.type_ == "Progressing" && c.message == reason)
+    {
+        return Ok(());
+    }
+    report::set_condition(
+        &mut status,
+        "Progressing",
+        Some(true),
+        "Waiting",
+        reason,
+        Timestamp::now(),
+    );
+    store::write(ctx, migration, status).await.map(drop)
+}
+
+/// What was stuck is not so any more.
+pub(super) fn goes_on(status: &mut MigrationStatus) {
+    let is_stuck = status
+        .conditions
+        .iter()
+        .any(|condition| condition.type_ == STUCK && condition.status == "True");
+    if is_stuck {
+        let now = Timestamp::now();
+        report::set_condition(status, STUCK, Some(false), "GoesOn", "the move goes on", now);
+    }
+}
