@@ -23,6 +23,7 @@ impl Broker {
         };
         Ok(Witness {
             application,
+            queue: (facts.consumer_count > 0).then(|| facts.name.clone()),
             session: self.session(),
         })
     }
@@ -42,13 +43,16 @@ impl Broker {
         }))
     }
 
-    /// Whether no message of a classic queue came back when the application's connection ended, asked while nobody
-    /// consumes it: what comes back stands before what was never delivered, and is marked. So an application that closes
-    /// its connection when it has acknowledged everything is told from one that lost it. The message that is looked at goes
-    /// back to its place, marked from then on: to be asked once. After a broker's restart no mark can be trusted.
-    pub async fn nothing_came_back(&self, queue: &str, before: &Witness) -> Result<bool, BrokerError> {
+    /// How it shows, if it does, that a message of a classic queue came back when the application's connection ended; asked
+    /// while nobody consumes it: what comes back stands before what was never delivered, and is marked. So an application
+    /// that closes its connection when it has acknowledged everything is told from one that lost it. The message that is
+    /// looked at goes back to its place, marked from then on: to be asked once after each time that the queue was consumed.
+    /// After a broker's restart no mark can be trusted.
+    pub async fn came_back(&self, queue: &str, before: &Witness) -> Result<Option<String>, BrokerError> {
         if self.session() != before.session {
-            return Ok(false);
+            return Ok(Some(
+                "and ours too, so that nobody can tell what came back".to_owned(),
+            ));
         }
         let first = self
             .ask("look at the first message of", queue, |channel| async move {
@@ -64,8 +68,8 @@ impl Broker {
             })
             .await;
         match first {
-            Ok(marked) => Ok(marked != Some(true)),
-            Err(BrokerError::NoSuchQueue { .. }) => Ok(true),
+            Ok(Some(true)) => Ok(Some(format!("the first message of {queue} was delivered before"))),
+            Ok(Some(false) | None) | Err(BrokerError::NoSuchQueue { .. }) => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -137,28 +137,28 @@ async fn connection(
     found: &Queues,
 ) -> Result<ConnectionSeen, BrokerError> {
     let seen = broker.still(witness).await?;
-    let parked = hold::is_parked(found.hold, found.primary);
-    let lost = matches!(seen, ConnectionSeen::Lost(_));
-    if lost && parked && !queue.quorum && nothing_came_back(broker, &queue.queue, fence, witness).await? {
-        return Ok(ConnectionSeen::Held);
+    let ConnectionSeen::Lost(how) = seen else {
+        return Ok(seen);
+    };
+    if queue.quorum || !hold::is_parked(found.hold, found.primary) {
+        return Ok(ConnectionSeen::Lost(how));
     }
-    Ok(seen)
+    for read in read_since(&queue.queue, fence, witness) {
+        if let Some(what) = broker.came_back(&read, witness).await? {
+            return Ok(ConnectionSeen::Lost(format!("{how} ({what})")));
+        }
+    }
+    Ok(ConnectionSeen::Held)
 }
 
-/// Of a fenced stream the backlog may have been read.
-async fn nothing_came_back(
-    broker: &Broker,
-    primary: &str,
-    fence: Option<&Fence>,
-    witness: &Witness,
-) -> Result<bool, BrokerError> {
-    if !broker.nothing_came_back(primary, witness).await? {
-        return Ok(false);
+/// What the application may have read between START_REPLAY and its park: of a fenced stream perhaps the backlog. A queue
+/// that it did not read is not asked: the mark that a look leaves on its first message would be taken for one of now.
+fn read_since(primary: &str, fence: Option<&Fence>, witness: &Witness) -> Vec<String> {
+    if let Some(queue) = &witness.queue {
+        return vec![queue.clone()];
     }
-    match fence.map(port::names) {
-        Some([backlog, _]) => broker.nothing_came_back(&backlog, witness).await,
-        None => Ok(true),
-    }
+    let backlog = fence.map(port::names).map(|[backlog, _]| backlog);
+    std::iter::once(primary.to_owned()).chain(backlog).collect()
 }
 
 /// Backlog and mirror: for proofs, or who reads them.
@@ -179,5 +179,31 @@ async fn consumers(broker: &Broker, queue: &QueuePlan) -> Result<broker::QueueSe
         broker.queue_with_unacked(&queue.queue).await
     } else {
         broker.queue(&queue.queue).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shadow_core::api::{Fence, Witness};
+    use shadow_core::names::Key;
+
+    use super::read_since;
+
+    #[test]
+    fn only_what_may_have_been_read_is_asked_whether_something_came_back() {
+        let fence = Fence {
+            key: Key::parse("uid-1-0").unwrap(),
+            twins: false,
+        };
+        let read = |queue: Option<&str>| Witness {
+            queue: queue.map(str::to_owned),
+            ..Witness::default()
+        };
+        assert_eq!(
+            read_since("orders", Some(&fence), &read(Some("ms2m.backlog.x"))),
+            ["ms2m.backlog.x"]
+        );
+        assert_eq!(read_since("orders", None, &read(None)), ["orders"]);
+        assert_eq!(read_since("orders", Some(&fence), &read(None)).len(), 2);
     }
 }

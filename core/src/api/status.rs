@@ -277,6 +277,9 @@ pub struct Witness {
     /// That over which the application consumes, as the broker names it; absent when the broker did not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub application: Option<String>,
+    /// The queue that the application consumed; absent when it consumed none at that moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<String>,
     /// The controller's own.
     pub session: String,
 }

@@ -22,6 +22,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// So may the AMQP handshake; longer, since a broker that is just starting is slow.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// So may the farewell; a broker that does not answer it is left without one.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// Bytes of a frame. The client library sets 64 of them aside at each connect, and with the broker's
 /// 128 KB that is 8 MB to clear while the stream stands still, and to carry in every checkpoint.
 const FRAME_MAX: u32 = 8_192;
@@ -140,8 +143,11 @@ impl Link {
 
     /// Closes the connection in order.
     pub async fn close(self) {
-        if let Err(error) = self.connection.close(200, "done".into()).await {
-            tracing::debug!(%error, "broker connection did not close in order");
+        let closing = self.connection.close(200, "done".into());
+        match tokio::time::timeout(CLOSE_TIMEOUT, closing).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(%error, "broker connection did not close in order"),
+            Err(_) => tracing::warn!("the broker did not answer when its connection was closed"),
         }
     }
 

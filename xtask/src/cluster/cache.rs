@@ -11,13 +11,18 @@ use sha2::{Digest as _, Sha256};
 
 use super::layout::Layout;
 use super::progress::{size, step};
-use super::tools::{self, COREDNS, KUBERNETES, PACKAGES, SUITE};
+use super::tools::{self, COREDNS, COREDNS_SOURCE, KUBERNETES, PACKAGES, SUITE};
 
 /// The Debian tree below the root of every machine.
 pub(crate) fn debian_tree(layout: &Layout) -> PathBuf {
-    let list = Sha256::digest(PACKAGES.join(","));
-    let key: String = list.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    let key = key(&PACKAGES.join(","));
     layout.cache.join(format!("debian-{SUITE}-{key}"))
+}
+
+/// Changes with what a part is made from.
+fn key(source: &str) -> String {
+    let digest = Sha256::digest(source);
+    digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The folder of the Kubernetes programs, kubectl among them; they run on any machine.
@@ -27,7 +32,8 @@ pub(crate) fn kubernetes(layout: &Layout) -> PathBuf {
 
 /// The folder of the CoreDNS program.
 pub(crate) fn coredns(layout: &Layout) -> PathBuf {
-    layout.cache.join(format!("coredns-{COREDNS}"))
+    let key = key(&COREDNS_SOURCE.concat());
+    layout.cache.join(format!("coredns-{COREDNS}-{key}"))
 }
 
 /// Makes sure that everything is in the cache.
@@ -40,7 +46,7 @@ pub(crate) fn fill(layout: &Layout) -> anyhow::Result<()> {
         layout,
         &what,
         &kubernetes(layout),
-        "building, about 5 minutes on two cores",
+        "building, 5 to 9 minutes on two cores",
         tools::build_kubernetes,
     )?;
     let what = format!("coredns {COREDNS}");
@@ -48,7 +54,7 @@ pub(crate) fn fill(layout: &Layout) -> anyhow::Result<()> {
         layout,
         &what,
         &coredns(layout),
-        "building, about 2 minutes on two cores",
+        "building, about 1 minute on two cores",
         tools::build_coredns,
     )?;
     fill_debian(layout)

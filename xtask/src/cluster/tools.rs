@@ -12,7 +12,7 @@ use super::services::{logged, open_log};
 
 /// Must be the version the Go modules beside name.
 pub(crate) const KUBERNETES: &str = "v1.36.3";
-/// The cluster's DNS server.
+/// The cluster's DNS server; must be the version its Go module names.
 pub(crate) const COREDNS: &str = "v1.14.7";
 /// Debian's rolling release: an older CRIU does not run on new kernels.
 pub(crate) const SUITE: &str = "sid";
@@ -61,15 +61,17 @@ pub(crate) fn build_kubernetes(layout: &Layout, into: &Path) -> anyhow::Result<(
     run(layout, "kubernetes-build", command)
 }
 
+/// What CoreDNS is built from: its own modules, with the plugins that are used.
+pub(crate) const COREDNS_SOURCE: [&str; 2] = [
+    include_str!("../../coredns/main.go"),
+    include_str!("../../coredns/go.mod"),
+];
+
 /// Builds CoreDNS into a folder.
 pub(crate) fn build_coredns(layout: &Layout, into: &Path) -> anyhow::Result<()> {
     let mut command = go(layout, into)?;
-    command.args([
-        "install",
-        "-trimpath",
-        "-ldflags=-s -w",
-        &format!("github.com/coredns/coredns@{COREDNS}"),
-    ]);
+    command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/coredns"));
+    command.args(["install", "-trimpath", "-mod=readonly", "-ldflags=-s -w", "."]);
     run(layout, "coredns-build", command)
 }
 

@@ -54,9 +54,15 @@ pub(crate) fn get(cluster: &Cluster, arguments: &[&str]) -> Result<serde_json::V
     serde_json::from_str(&capture(cluster.kubectl(all))?).context("kubectl printed no JSON")
 }
 
+/// How long an object may take to go; kubectl itself would wait for a week.
+const GONE_WITHIN: &str = "--timeout=2m";
+
 /// Deletes one object of the default namespace and waits until it is gone.
 pub(crate) fn delete(cluster: &Cluster, kind: &str, name: &str) -> Result<()> {
-    capture(cluster.kubectl(["delete", kind, name, "--ignore-not-found", "--wait=true"])).map(drop)
+    let gone = ["--ignore-not-found", "--wait=true", GONE_WITHIN];
+    let mut kubectl = cluster.kubectl(["delete", kind, name]);
+    kubectl.args(gone);
+    capture(kubectl).map(drop)
 }
 
 /// A cluster in which the sample runs, and the product, which is not installed yet. The sample starts beside what it needs,
@@ -74,7 +80,7 @@ pub(crate) fn with_sample() -> Result<(Cluster, Product)> {
 /// the sample goes on answering after SIGTERM. Says whether there were any.
 pub(crate) fn delete_app(cluster: &Cluster, app: &str) -> Result<bool> {
     let selector = format!("--selector=app={app}");
-    let gone = ["--ignore-not-found", "--wait=true"];
+    let gone = ["--ignore-not-found", "--wait=true", GONE_WITHIN];
     let mut owners = cluster.kubectl(["delete", "deployments,replicasets,statefulsets", &selector]);
     owners.arg("--cascade=orphan").args(gone);
     let owners = capture(owners)?;

@@ -63,8 +63,7 @@ impl Sample {
         Self::remove(cluster)?;
         for kind in ["persistentvolumeclaim", "persistentvolume"] {
             for pod in ["orders-0", "orders-1"] {
-                let name = format!("data-{pod}");
-                capture(cluster.kubectl(["delete", kind, &name, "--ignore-not-found", "--wait=true"]))?;
+                super::delete(cluster, kind, &format!("data-{pod}"))?;
             }
         }
         Ok(())

@@ -3,6 +3,7 @@
 mod cluster;
 mod code;
 mod tally;
+mod watchdog;
 
 use anyhow::{Result, bail};
 

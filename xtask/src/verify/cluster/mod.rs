@@ -17,6 +17,7 @@ mod reference;
 mod refusals;
 mod removal;
 mod round_trips;
+mod situation;
 mod workloads;
 
 use std::time::Duration;
@@ -24,6 +25,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use super::tally::Tally;
+use super::watchdog::watched;
 use crate::cluster::{Cluster, wait_for};
 use crate::stage::{self, Product};
 
@@ -34,6 +36,9 @@ pub(crate) struct Bench {
 }
 
 type Test = fn(&Bench) -> Result<()>;
+
+/// More than twice what the longest test needs.
+const LONGEST: Duration = Duration::from_secs(600);
 
 const TESTS: &[(&str, Test)] = &[
     ("ten moves at 100 msg/s are exact", round_trips::at_100_a_second),
@@ -191,7 +196,9 @@ pub(crate) fn run(tally: &mut Tally, only: Option<&str>) {
     };
     tally.note("the cluster is up and the product installed", Ok(()));
     for (name, test) in chosen {
-        tally.test(name, || test(&bench));
+        tally.test(name, || {
+            watched(LONGEST, || situation::told(&bench.cluster), || test(&bench))
+        });
     }
 }
 
