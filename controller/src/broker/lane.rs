@@ -14,12 +14,18 @@ use super::{Broker, BrokerError, refusal};
 /// Limit for a connection, TLS and login included.
 const CONNECT: Duration = Duration::from_secs(3);
 
+/// Channels after which a connection is replaced. A question about what is not there costs one, which the client library does
+/// not use again, and brokers allow 2,047.
+const CHANNELS: u32 = 1_500;
+
 /// One connection with one channel.
 pub(super) struct Lane {
     purpose: &'static str,
     confirms: bool,
     connection: Option<Connection>,
     channel: Option<Channel>,
+    /// Channels that were opened on this connection.
+    opened: u32,
 }
 
 impl Lane {
@@ -29,6 +35,7 @@ impl Lane {
             confirms,
             connection: None,
             channel: None,
+            opened: 0,
         }
     }
 
@@ -61,17 +68,8 @@ impl Lane {
         if let Some(channel) = self.channel.as_ref().filter(|c| c.status().connected()) {
             return Ok(channel.clone());
         }
-        let stale = self.connection.take().filter(|c| c.status().connected());
-        let connection = match stale {
-            Some(connection) => connection,
-            None => {
-                let opened = broker.open(self.purpose).await?;
-                if !self.confirms {
-                    broker.sessions.fetch_add(1, Ordering::Relaxed);
-                }
-                opened
-            }
-        };
+        let connection = self.connection(broker).await?;
+        self.opened += 1;
         let opening = async {
             let channel = connection.create_channel().await?;
             if self.confirms {
@@ -96,6 +94,25 @@ impl Lane {
         self.connection = Some(connection);
         self.channel = Some(channel.clone());
         Ok(channel)
+    }
+
+    /// The connection, opened if it is gone, which counts as a loss, or if its channels are used up, which does not.
+    async fn connection(&mut self, broker: &Broker) -> Result<Connection, BrokerError> {
+        let standing = self.connection.take().filter(|c| c.status().connected());
+        let lost = match standing {
+            Some(connection) if self.opened < CHANNELS => return Ok(connection),
+            Some(used_up) => {
+                self.connection = Some(used_up);
+                false
+            }
+            None => true,
+        };
+        let opened = broker.open(self.purpose).await?;
+        if lost && !self.confirms {
+            broker.sessions.fetch_add(1, Ordering::Relaxed);
+        }
+        self.opened = 0;
+        Ok(opened)
     }
 }
 

@@ -17,12 +17,25 @@ pub(super) async fn look(broker: &Broker, plan: &Plan, fence: &Fence) -> Result<
 }
 
 /// Backlog and mirror, for proofs.
-pub(super) async fn beside(broker: &Broker, fence: &Fence) -> Result<[QueueSeen; 2], BrokerError> {
+pub(super) async fn beside(
+    broker: &Broker,
+    plan: &Plan,
+    fence: &Fence,
+) -> Result<[QueueSeen; 2], BrokerError> {
     let [backlog, mirror] = names(fence);
     Ok([
         broker.queue_with_unacked(&backlog).await?.into(),
-        broker.queue_with_unacked(&mirror).await?.into(),
+        if wants_mirror(plan) {
+            broker.queue_with_unacked(&mirror).await?.into()
+        } else {
+            QueueSeen::Absent
+        },
     ])
+}
+
+/// Without, it is never made; and a broker writes a line into its log for each question about what is not there.
+pub(super) fn wants_mirror(plan: &Plan) -> bool {
+    plan.queue.hold == HoldKind::Exchange
 }
 
 /// Names of backlog and mirror.
@@ -42,11 +55,10 @@ fn flow(state: &PortState) -> Flow {
 
 fn branched(seen: &Topology, plan: &Plan, fence: &Fence) -> Branched {
     let [backlog, mirror] = names(fence).map(|name| seen.branches.contains(&name));
-    let wants_mirror = plan.queue.hold == HoldKind::Exchange;
     match (backlog, mirror) {
         (false, false) => Branched::No,
         (true, true) => Branched::Fully,
-        (true, false) if !wants_mirror => Branched::Fully,
+        (true, false) if !wants_mirror(plan) => Branched::Fully,
         (true, false) | (false, true) => Branched::Partly,
     }
 }

@@ -1,7 +1,7 @@
 //! One look at the queues of a migration.
 
 use kube::ResourceExt;
-use shadow_core::api::{Fence, Leg, QueuePlan, StatefulMigration, Witness};
+use shadow_core::api::{Fence, Leg, Plan, QueuePlan, StatefulMigration, Witness};
 use shadow_core::machine::steps::hold;
 use shadow_core::machine::{ConnectionSeen, Observed, PortSeen, QueueSeen};
 use shadow_core::names;
@@ -99,7 +99,7 @@ pub(super) async fn look(
         found.primary = consumers(&broker, &plan.queue).await?.into();
     }
     if let Some(fence) = fence {
-        beside(&broker, fence, needs, &mut found).await?;
+        beside(&broker, plan, fence, needs, &mut found).await?;
     }
     told_and_left(&broker, migration, leg, needs, &mut found).await?;
     Ok(found)
@@ -162,13 +162,23 @@ fn read_since(primary: &str, fence: Option<&Fence>, witness: &Witness) -> Vec<St
 }
 
 /// Backlog and mirror: for proofs, or who reads them.
-async fn beside(broker: &Broker, fence: &Fence, needs: Needs, found: &mut Queues) -> Result<(), BrokerError> {
+async fn beside(
+    broker: &Broker,
+    plan: &Plan,
+    fence: &Fence,
+    needs: Needs,
+    found: &mut Queues,
+) -> Result<(), BrokerError> {
     if needs.has(Look::Port) {
-        [found.backlog, found.mirror] = port::beside(broker, fence).await?;
+        [found.backlog, found.mirror] = port::beside(broker, plan, fence).await?;
     } else if needs.has(Look::Beside) {
         let [backlog, mirror] = port::names(fence);
         found.backlog = broker.queue(&backlog).await?.into();
-        found.mirror = broker.queue(&mirror).await?.into();
+        found.mirror = if port::wants_mirror(plan) {
+            broker.queue(&mirror).await?.into()
+        } else {
+            QueueSeen::Absent
+        };
     }
     Ok(())
 }

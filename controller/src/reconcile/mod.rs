@@ -281,8 +281,7 @@ async fn undo(
 fn pace(status: &MigrationStatus) -> Duration {
     match status.intent.as_ref().map(|intent| intent.step) {
         Some(
-            Step::Fence
-            | Step::Hold
+            Step::Hold
             | Step::Checkpoint
             | Step::Follow
             | Step::Transfer
@@ -291,7 +290,15 @@ fn pace(status: &MigrationStatus) -> Duration {
             | Step::Exclude
             | Step::Release,
         ) => PAUSED_LOOK,
-        Some(Step::Prepare | Step::Stage | Step::Switch | Step::Retire | Step::Clean | Step::Abandon)
+        Some(
+            Step::Prepare
+            | Step::Stage
+            | Step::Fence
+            | Step::Switch
+            | Step::Retire
+            | Step::Clean
+            | Step::Abandon,
+        )
         | None => CALM_LOOK,
     }
 }

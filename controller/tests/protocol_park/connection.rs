@@ -232,3 +232,18 @@ async fn missing_permissions_are_named_and_asking_for_them_changes_nothing() {
     assert!(scene.is_absent(&hold).await);
     assert!(scene.is_absent(&format!("ms2m.control.{pod}")).await);
 }
+
+/// Each refusal costs a channel, and a connection has 2,047. The broker has lost nothing when they are used up.
+#[tokio::test]
+async fn a_queue_that_is_not_there_can_be_asked_for_any_number_of_times() {
+    let scene = Scene::classic().await;
+    let witness = scene.broker.witness(&scene.facts().await, None).await.unwrap();
+    for _ in 0..2_200 {
+        assert!(scene.is_absent("no-such-queue").await);
+    }
+    assert_eq!(scene.broker.still(&witness).await.unwrap(), ConnectionSeen::Held);
+    assert_eq!(
+        scene.broker.came_back(&scene.primary(), &witness).await.unwrap(),
+        None
+    );
+}

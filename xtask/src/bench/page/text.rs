@@ -268,14 +268,14 @@ fn not_as_it_should(page: &mut String, rows: &[Row]) -> Result<()> {
     writeln!(
         page,
         "Missing, duplicate and reordered are of the whole run of which the move is a part.\n\n\
-         | scenario | move | phase | verdict exact | missing, duplicate, reordered | state equal | why |\n\
-         |---|---|---|---|---|---|---|"
+         | scenario | move | phase | verdict exact | missing, duplicate, reordered | state equal | build | why |\n\
+         |---|---|---|---|---|---|---|---|"
     )?;
     for row in bad {
         let why = row.error.replace('|', "\\|");
         writeln!(
             page,
-            "| {} | {} | {} | {} | {}, {}, {} | {} | {why} |",
+            "| {} | {} | {} | {} | {}, {}, {} | {} | {} | {why} |",
             row.shape(),
             row.n,
             row.phase,
@@ -284,6 +284,7 @@ fn not_as_it_should(page: &mut String, rows: &[Row]) -> Result<()> {
             one(row.duplicate),
             one(row.reordered),
             said(row.state_equal),
+            row.commit,
         )?;
     }
     Ok(())
