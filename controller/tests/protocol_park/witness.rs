@@ -111,11 +111,10 @@ async fn what_came_back_is_told_with_its_queue() {
         .unwrap()
         .unwrap();
     assert!(told.contains(&scene.primary()), "{told}");
-    assert_eq!(
-        scene.counts(&scene.primary()).await.0,
-        2,
-        "a look took a message away"
-    );
+    until("the message that was looked at is back", || async {
+        (scene.counts(&scene.primary()).await.0 == 2).then_some(())
+    })
+    .await;
 }
 
 /// So a queue that was not read since is not to be asked: see `read_since`.
