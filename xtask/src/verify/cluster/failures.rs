@@ -17,9 +17,16 @@ const POD: &str = "orders-0";
 /// allows, and takes two seconds to park: time enough to do damage meanwhile.
 const WORK: &str = "40ms";
 const RATE: u32 = 50;
+/// It keeps up with this: whoever breaks it before the hold need not wait for what it could not serve.
+const EASY_RATE: u32 = 20;
 
-/// Deploys, loads, orders a move, does the damage as soon as the move is in `step`, and returns both ends.
-fn damaged(bench: &Bench, step: &str, damage: impl FnOnce(&Bench) -> Result<()>) -> Result<(Value, Value)> {
+/// Deploys, loads with `rate`, orders a move, does the damage as soon as the move is in `step`, and returns both ends.
+fn damaged(
+    bench: &Bench,
+    rate: u32,
+    step: &str,
+    damage: impl FnOnce(&Bench) -> Result<()>,
+) -> Result<(Value, Value)> {
     let cluster = &bench.cluster;
     Sample::deploy(cluster, &["--work", WORK])?;
     let oracle = Oracle::start(
@@ -27,7 +34,7 @@ fn damaged(bench: &Bench, step: &str, damage: impl FnOnce(&Bench) -> Result<()>)
         &bench.product,
         POD,
         Load {
-            rate: RATE,
+            rate,
             publishers: 3,
             tail: 5,
             size: stage::MESSAGE_BYTES,
@@ -63,7 +70,7 @@ fn damaged(bench: &Bench, step: &str, damage: impl FnOnce(&Bench) -> Result<()>)
 
 /// Kubernetes restarts the container as it would have without us; memory is lost as ever, and the move is undone.
 pub(super) fn source_crashes(bench: &Bench) -> Result<()> {
-    let (object, report) = damaged(bench, "Stage", |bench| {
+    let (object, report) = damaged(bench, EASY_RATE, "Stage", |bench| {
         let pid = stage::container_pid(&bench.cluster, "default", POD, "orders")?;
         kill(Pid::from_raw(pid), Signal::SIGKILL).context("kill the source")
     })?;
@@ -106,7 +113,7 @@ pub(super) fn agent_on(cluster: &Cluster, node: &str) -> Result<String> {
 }
 
 pub(super) fn agent_dies(bench: &Bench) -> Result<()> {
-    let (object, report) = damaged(bench, "Hold", |bench| {
+    let (object, report) = damaged(bench, RATE, "Hold", |bench| {
         let node = Sample::node(&bench.cluster, POD)?;
         let agent = agent_on(&bench.cluster, &node)?;
         let pid = stage::container_pid(&bench.cluster, "shadow-system", &agent, "agent")?;
@@ -120,7 +127,7 @@ pub(super) fn agent_dies(bench: &Bench) -> Result<()> {
 
 /// All of the controller's connections are closed by the broker.
 pub(super) fn broker_connection_is_cut(bench: &Bench) -> Result<()> {
-    let (object, report) = damaged(bench, "Hold", |bench| {
+    let (object, report) = damaged(bench, RATE, "Hold", |bench| {
         stage::broker_api(&bench.cluster, "DELETE", "connections/username/shadow").map(drop)
     })?;
     at_least_once(&object, &report)?;
@@ -130,7 +137,7 @@ pub(super) fn broker_connection_is_cut(bench: &Bench) -> Result<()> {
 /// The broker itself is killed while the application finishes what it holds, and comes back with what it had stored.
 pub(super) fn broker_dies(bench: &Bench) -> Result<()> {
     let mut killed = jiff::Timestamp::MAX;
-    let (object, report) = damaged(bench, "Hold", |bench| {
+    let (object, report) = damaged(bench, RATE, "Hold", |bench| {
         let pid = stage::container_pid(&bench.cluster, "rabbitmq", "rabbitmq-0", "rabbitmq")?;
         kill(Pid::from_raw(pid), Signal::SIGKILL).context("kill the broker")?;
         killed = jiff::Timestamp::now();

@@ -40,7 +40,7 @@ pub(super) fn beyond_capacity(bench: &Bench) -> Result<()> {
         &Trip {
             arguments: &["--work", "10ms"],
             rate: 150,
-            moves: 6,
+            moves: 4,
             tail: 10,
         },
     )
