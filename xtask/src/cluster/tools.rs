@@ -42,6 +42,11 @@ pub(crate) const PACKAGES: &[&str] = &[
     "util-linux",
 ];
 
+/// The linker leaves debug information out (`-s -w`), so that the compiler need not make it.
+const NO_DWARF: &str = "-gcflags=all=-dwarf=false";
+/// A compiler that tidies up less often takes more memory and a sixth less time.
+const GARBAGE_PERCENT: &str = "400";
+
 /// Builds the Kubernetes programs into a folder.
 pub(crate) fn build_kubernetes(layout: &Layout, into: &Path) -> anyhow::Result<()> {
     let version = "k8s.io/component-base/version";
@@ -55,6 +60,7 @@ pub(crate) fn build_kubernetes(layout: &Layout, into: &Path) -> anyhow::Result<(
         "install",
         "-trimpath",
         "-mod=readonly",
+        NO_DWARF,
         &format!("-ldflags={flags}"),
         "tool",
     ]);
@@ -71,7 +77,14 @@ pub(crate) const COREDNS_SOURCE: [&str; 2] = [
 pub(crate) fn build_coredns(layout: &Layout, into: &Path) -> anyhow::Result<()> {
     let mut command = go(layout, into)?;
     command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/coredns"));
-    command.args(["install", "-trimpath", "-mod=readonly", "-ldflags=-s -w", "."]);
+    command.args([
+        "install",
+        "-trimpath",
+        "-mod=readonly",
+        NO_DWARF,
+        "-ldflags=-s -w",
+        ".",
+    ]);
     run(layout, "coredns-build", command)
 }
 
@@ -85,6 +98,7 @@ fn go(layout: &Layout, into: &Path) -> anyhow::Result<Command> {
     command
         .current_dir(&layout.cache)
         .env("CGO_ENABLED", "0")
+        .env("GOGC", GARBAGE_PERCENT)
         .env("GOBIN", into);
     // Inside the staging folder, so that what a killed build leaves goes away with it.
     let scratch = into.join(".scratch");
