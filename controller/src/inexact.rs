@@ -115,19 +115,9 @@ mod tests {
     use super::*;
 
     fn queue(kind: QueueKind, arguments: &Value, policy: &Value) -> QueueFacts {
-        let object = |value: &Value| value.as_object().cloned().unwrap_or_default();
         QueueFacts {
-            name: "orders.orders-0".to_owned(),
-            kind,
-            durable: true,
-            auto_delete: false,
-            exclusive: false,
-            arguments: object(arguments),
-            policy: None,
-            policy_definition: object(policy),
-            bindings: Vec::new(),
-            consumer_count: 0,
-            consumers: Vec::new(),
+            policy_definition: policy.as_object().cloned().unwrap_or_default(),
+            ..QueueFacts::of_a_test(kind, arguments)
         }
     }
 

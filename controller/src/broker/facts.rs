@@ -50,6 +50,26 @@ pub struct QueueFacts {
     pub consumers: Vec<ConsumerFacts>,
 }
 
+#[cfg(test)]
+impl QueueFacts {
+    /// A durable queue of the sample's name that nobody consumes, declared with these arguments.
+    pub(crate) fn of_a_test(kind: QueueKind, arguments: &Value) -> Self {
+        Self {
+            name: "orders.orders-0".to_owned(),
+            kind,
+            durable: true,
+            auto_delete: false,
+            exclusive: false,
+            arguments: arguments.as_object().cloned().unwrap_or_default(),
+            policy: None,
+            policy_definition: Map::new(),
+            bindings: Vec::new(),
+            consumer_count: 0,
+            consumers: Vec::new(),
+        }
+    }
+}
+
 /// A binding from an exchange.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Binding {

@@ -122,22 +122,10 @@ impl Broker {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::{Map, json};
+    use serde_json::json;
 
     fn facts(kind: QueueKind, arguments: Value) -> QueueFacts {
-        QueueFacts {
-            name: "orders.orders-0".to_owned(),
-            kind,
-            durable: true,
-            auto_delete: false,
-            exclusive: false,
-            arguments: arguments.as_object().unwrap().clone(),
-            policy: None,
-            policy_definition: Map::new(),
-            bindings: Vec::new(),
-            consumer_count: 0,
-            consumers: Vec::new(),
-        }
+        QueueFacts::of_a_test(kind, &arguments)
     }
 
     #[test]

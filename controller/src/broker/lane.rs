@@ -14,8 +14,8 @@ use super::{Broker, BrokerError, refusal};
 /// Limit for a connection, TLS and login included.
 const CONNECT: Duration = Duration::from_secs(3);
 
-/// Channels after which a connection is replaced. A question about what is not there costs one, which the client library does
-/// not use again, and brokers allow 2,047.
+/// Channels after which a connection is replaced. A question about what is not there costs one, and brokers allow 2,047. The
+/// client library then uses the first numbers again, and answers with the error that ended their former channels.
 const CHANNELS: u32 = 1_500;
 
 /// One connection with one channel.
@@ -79,9 +79,12 @@ impl Lane {
         };
         let operation = "open a channel";
         let channel = match timeout(CONNECT, opening).await {
-            Ok(opened) => {
-                opened.map_err(|error| refusal::of_call(&broker.endpoint, operation, "", &error))?
-            }
+            // Never about a queue, whatever the error says.
+            Ok(opened) => opened.map_err(|error: lapin::Error| BrokerError::Lost {
+                host: broker.endpoint.host.clone(),
+                operation,
+                reason: error.to_string(),
+            })?,
             Err(_) => {
                 let host = broker.endpoint.host.clone();
                 return Err(BrokerError::TimedOut {
@@ -111,6 +114,8 @@ impl Lane {
         if lost && !self.confirms {
             broker.sessions.fetch_add(1, Ordering::Relaxed);
         }
+        // Whatever becomes of the new one, nobody goes back to one whose channels are used up.
+        self.connection = None;
         self.opened = 0;
         Ok(opened)
     }

@@ -51,7 +51,7 @@ impl Broker {
     pub async fn came_back(&self, queue: &str, before: &Witness) -> Result<Option<String>, BrokerError> {
         if self.session() != before.session {
             return Ok(Some(
-                "and ours too, so that nobody can tell what came back".to_owned(),
+                "the controller's own was opened anew meanwhile, so nobody can tell whether a message came back".to_owned(),
             ));
         }
         let first = self

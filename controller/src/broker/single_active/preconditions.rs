@@ -161,17 +161,9 @@ mod tests {
 
     fn facts(kind: QueueKind, arguments: Value, consumers: Vec<ConsumerFacts>) -> QueueFacts {
         QueueFacts {
-            name: "orders.orders-0".to_owned(),
-            kind,
-            durable: true,
-            auto_delete: false,
-            exclusive: false,
-            arguments: arguments.as_object().unwrap().clone(),
-            policy: None,
-            policy_definition: serde_json::Map::new(),
-            bindings: Vec::new(),
             consumer_count: 1,
             consumers,
+            ..QueueFacts::of_a_test(kind, &arguments)
         }
     }
 

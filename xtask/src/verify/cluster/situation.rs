@@ -19,6 +19,7 @@ const LOOKS: &[&[&str]] = &[
         "logs",
         "--namespace=shadow-system",
         "--selector=app.kubernetes.io/name=shadow-agent",
+        "--all-containers",
         "--tail=30",
         "--prefix",
     ],
