@@ -16,8 +16,8 @@ use tracing::{info, warn};
 
 use crate::archive::{ArchiveError, Manifest};
 use crate::cluster::{Cluster, ClusterError, RunningContainer};
-use crate::helper::HelperClient;
 use crate::helper::client::HelperError;
+use crate::helper::{Failure, HelperClient};
 use crate::keys::{KeysError, Origin, Slot};
 use crate::layout::KeyFolder;
 use crate::node::dump::Dumped;
@@ -98,10 +98,10 @@ impl Checkpointer {
         made
     }
 
-    /// A dump that failed is tried once more: a process may just have been in a state that passes.
+    /// A dump that failed is tried once more, unless for a full disk: a process may just have been in a state that passes.
     async fn dump(&self, slot: &Slot, container: &RunningContainer) -> Result<Dumped, HelperError> {
         match self.helper.dump(&slot.key, &container.id).await {
-            Err(HelperError::Failed(why)) => {
+            Err(HelperError::Failed(Failure::Other(why))) => {
                 warn!(key = %slot.key, why, "dump failed, tried once more");
                 self.helper.dump(&slot.key, &container.id).await
             }

@@ -12,7 +12,7 @@ use tokio::net::UnixStream;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use super::{Answer, Ask};
+use super::{Answer, Ask, Failure};
 use crate::layout;
 use crate::node::ContainerId;
 use crate::node::dump::Dumped;
@@ -38,7 +38,7 @@ pub enum HelperError {
     },
     /// It tried and failed.
     #[error("{0}")]
-    Failed(String),
+    Failed(#[from] Failure),
 }
 
 /// Calls the helper of the same pod.
@@ -183,8 +183,8 @@ fn unexpected(answer: Answer) -> HelperError {
         | Answer::InUse
         | Answer::Connected(_)
         | Answer::Looked(_)
-        | Answer::Node(_) => HelperError::Failed(format!(
+        | Answer::Node(_) => HelperError::Failed(Failure::Other(format!(
             "node helper answered something else: {answer:?}; versions differ?"
-        )),
+        ))),
     }
 }

@@ -9,4 +9,4 @@ pub mod server;
 pub mod worker;
 
 pub use client::HelperClient;
-pub use protocol::{Answer, Ask};
+pub use protocol::{Answer, Ask, Failure};

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use shadow_core::names::Key;
 use shadow_core::wire::{NodeFacts, Preflight};
 
-use crate::node::ContainerId;
 use crate::node::dump::Dumped;
+use crate::node::{ContainerId, NodeError};
 
 /// A request.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -63,5 +63,34 @@ pub enum Answer {
     /// To [`Ask::Inspect`].
     Node(NodeFacts),
     /// It did not work; why.
-    Failed(String),
+    Failed(Failure),
+}
+
+/// Why something did not work.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "camelCase", tag = "because", content = "why")]
+pub enum Failure {
+    /// The disk that archives are kept on is full: only a person can make room.
+    #[error("{0}")]
+    DiskFull(String),
+    /// Anything else.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl From<NodeError> for Failure {
+    fn from(error: NodeError) -> Self {
+        match error {
+            NodeError::DiskFull(_) => Self::DiskFull(error.to_string()),
+            NodeError::Io { .. } | NodeError::Program { .. } | NodeError::Unfit(_) | NodeError::Layer(_) => {
+                Self::Other(error.to_string())
+            }
+        }
+    }
+}
+
+impl From<String> for Failure {
+    fn from(why: String) -> Self {
+        Self::Other(why)
+    }
 }

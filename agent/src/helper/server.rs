@@ -38,10 +38,8 @@ pub fn serve(socket: &Path) -> io::Result<()> {
             let answered = if busy < AT_ONCE {
                 answer(&stream)
             } else {
-                send(
-                    &stream,
-                    &Answer::Failed("node helper is busy; try again".to_owned()),
-                )
+                let busy = "node helper is busy; try again".to_owned();
+                send(&stream, &Answer::Failed(busy.into()))
             };
             if let Err(error) = answered {
                 warn!(%error, "request to the node helper broke off");
@@ -55,17 +53,15 @@ pub fn serve(socket: &Path) -> io::Result<()> {
 fn answer(stream: &UnixStream) -> io::Result<()> {
     let peer = getsockopt(&stream.as_fd(), PeerCredentials)?;
     if peer.uid() != 0 {
-        return send(
-            stream,
-            &Answer::Failed(format!("user {} may not ask the node helper", peer.uid())),
-        );
+        let who = format!("user {} may not ask the node helper", peer.uid());
+        return send(stream, &Answer::Failed(who.into()));
     }
     stream.set_read_timeout(Some(READ_WITHIN))?;
     let mut line = String::new();
     BufReader::new(stream.take(MAX_ASK)).read_line(&mut line)?;
     let answer = match serde_json::from_str::<Ask>(&line) {
         Ok(ask) => worker::perform(&ask),
-        Err(error) => Answer::Failed(format!("request is not understood: {error}")),
+        Err(error) => Answer::Failed(format!("request is not understood: {error}").into()),
     };
     send(stream, &answer)
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tracing::{debug, error, info, warn};
 
-use super::{Answer, Ask};
+use super::{Answer, Ask, Failure};
 use crate::node::quiet::{self, Quiet};
 use crate::node::{ContainerId, NodeError, connections, dump, ended, enter, facts, note, preflight, runc};
 
@@ -38,7 +38,7 @@ pub fn perform(ask: &Ask) -> Answer {
     let micros = begun.elapsed().as_micros();
     match (&answer, ask) {
         (Answer::Failed(why), Ask::Dump { key, container_id }) => {
-            warn!(?ask, why, micros, "dump failed");
+            warn!(?ask, %why, micros, "dump failed");
             // The note is gone if the dump thawed the container itself, and another's if that one is under way.
             if note::names(container_id, key) {
                 thaw(container_id);
@@ -52,7 +52,7 @@ pub fn perform(ask: &Ask) -> Answer {
             | Ask::Preflight { .. }
             | Ask::Inspect,
         ) => {
-            warn!(?ask, why, micros, "request failed");
+            warn!(?ask, %why, micros, "request failed");
         }
         (Answer::Node(_), _) => debug!(micros, "read the node's facts"),
         (Answer::Looked(found), _) => debug!(micros, ?found, "looked for what cannot be dumped"),
@@ -69,7 +69,7 @@ fn thaw(id: &ContainerId) {
         container_id: id.clone(),
     };
     if let Err(why) | Ok(Answer::Failed(why)) = in_child(&ask, OTHERS_WITHIN) {
-        error!(container = %id, why, "container could not be thawed; run runc resume on the node");
+        error!(container = %id, %why, "container could not be thawed; run runc resume on the node");
     }
 }
 
@@ -78,12 +78,12 @@ pub fn thaw_leftovers() -> Answer {
     in_child_with(&["thaw-all"], OTHERS_WITHIN).unwrap_or_else(Answer::Failed)
 }
 
-fn in_child(ask: &Ask, within: Duration) -> Result<Answer, String> {
+fn in_child(ask: &Ask, within: Duration) -> Result<Answer, Failure> {
     let json = serde_json::to_string(ask).map_err(|error| error.to_string())?;
     in_child_with(&["ask", &json], within)
 }
 
-fn in_child_with(args: &[&str], within: Duration) -> Result<Answer, String> {
+fn in_child_with(args: &[&str], within: Duration) -> Result<Answer, Failure> {
     let mut child = Command::new("/proc/self/exe")
         .arg(IN_NODE)
         .args(args)
@@ -93,7 +93,7 @@ fn in_child_with(args: &[&str], within: Duration) -> Result<Answer, String> {
         .spawn()
         .map_err(|error| format!("could not start a child of the helper: {error}"))?;
     let Some(mut stdout) = child.stdout.take() else {
-        return Err("child of the helper has no output".to_owned());
+        return Err(Failure::Other("child of the helper has no output".to_owned()));
     };
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
@@ -105,17 +105,17 @@ fn in_child_with(args: &[&str], within: Duration) -> Result<Answer, String> {
     let outcome = receiver.recv_timeout(within);
     if outcome.is_err() {
         end(&mut child);
-        return Err(format!("not done within {within:?}; given up"));
+        return Err(format!("not done within {within:?}; given up").into());
     }
     let status = child
         .wait()
         .map_err(|error| format!("child of the helper was lost: {error}"))?;
     match outcome {
         Ok(Ok(text)) => {
-            serde_json::from_str(&text).map_err(|error| format!("child ended with {status}: {error}"))
+            serde_json::from_str(&text).map_err(|error| format!("child ended with {status}: {error}").into())
         }
-        Ok(Err(error)) => Err(format!("child ended with {status}: {error}")),
-        Err(error) => Err(error.to_string()),
+        Ok(Err(error)) => Err(format!("child ended with {status}: {error}").into()),
+        Err(error) => Err(error.to_string().into()),
     }
 }
 
@@ -128,20 +128,20 @@ fn end(child: &mut Child) {
 /// The child's side: joins the node and answers on standard output. Called before any thread exists.
 pub fn in_node(args: &[String]) -> Answer {
     let done = enter::enter_node()
-        .map_err(|error| error.to_string())
+        .map_err(Failure::from)
         .and_then(|()| match args {
             [word, json] if word == "ask" => {
                 let ask: Ask = serde_json::from_str(json).map_err(|error| error.to_string())?;
-                act(&ask).map_err(|error| error.to_string())
+                act(&ask).map_err(Failure::from)
             }
             [word] if word == "thaw-all" => {
-                let thawed = note::thaw_orphans().map_err(|error| error.to_string())?;
+                let thawed = note::thaw_orphans()?;
                 if !thawed.is_empty() {
                     warn!(?thawed, "thawed containers that a dead dump left paused");
                 }
                 Ok(Answer::Done)
             }
-            _ => Err(format!("unknown operation {args:?}")),
+            _ => Err(format!("unknown operation {args:?}").into()),
         });
     done.unwrap_or_else(Answer::Failed)
 }

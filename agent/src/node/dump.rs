@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use shadow_core::names::Key;
 
 use super::freezer::Freezer;
-use super::{ContainerId, NodeError, note, overlay, pausing_criu, runc};
+use super::{ContainerId, NodeError, full_disk, note, overlay, pausing_criu, runc};
 use crate::archive::{IMAGES, LAYER, SPEC, layer};
 use crate::layout::{self, KeyFolder, Layout};
 
@@ -35,8 +35,12 @@ pub struct Dumped {
 
 /// Dumps `id` into the folder of `key`. Runs in the node's namespaces.
 pub fn dump(key: &Key, id: &ContainerId) -> Result<Dumped, NodeError> {
+    let layout = Layout::node();
+    dump_into(&layout.key(key), key, id).map_err(|error| full_disk::or(error, &layout.keys()))
+}
+
+fn dump_into(folder: &KeyFolder, key: &Key, id: &ContainerId) -> Result<Dumped, NodeError> {
     let begun = Instant::now();
-    let folder = Layout::node().key(key);
     let partial = folder.partial();
     make_fresh(&partial)?;
     make_fresh(&folder.work())?;
@@ -48,7 +52,7 @@ pub fn dump(key: &Key, id: &ContainerId) -> Result<Dumped, NodeError> {
     note::write(id, key)?;
 
     let stamp = folder.work().join("paused-at");
-    let dumped = dump_paused(&folder, id, &upper, &freezer, &stamp);
+    let dumped = dump_paused(folder, id, &upper, &freezer, &stamp);
     let paused = pausing_criu::paused_at(&stamp);
     note::thaw(id)?;
     let frozen = paused.and_then(|at| at.elapsed().ok()).unwrap_or_default();
@@ -129,7 +133,7 @@ pub fn explain(error: NodeError, log: &Path) -> NodeError {
                 message: format!("{message}; CRIU says: {tail}"),
             }
         }
-        NodeError::Io { .. } | NodeError::Unfit(_) | NodeError::Layer(_) => error,
+        NodeError::Io { .. } | NodeError::Unfit(_) | NodeError::DiskFull(_) | NodeError::Layer(_) => error,
     }
 }
 
@@ -139,12 +143,17 @@ pub fn criu_errors(log: &Path) -> String {
         return format!("nothing ({} is missing)", log.display());
     };
     let text = String::from_utf8_lossy(&text);
-    let mut lines: Vec<&str> = text.lines().filter(|line| line.contains("Error")).collect();
+    let mut lines: Vec<&str> = text.lines().filter(|line| tells_something(line)).collect();
     if lines.is_empty() {
         lines = text.lines().collect();
     }
     let from = lines.len().saturating_sub(4);
     lines[from..].join(" | ")
+}
+
+/// CRIU tries to raise a limit of its own, may not in many a container, and goes on.
+fn tells_something(line: &str) -> bool {
+    line.contains("Error") && !line.contains("Can't setup RLIMIT_NOFILE for self")
 }
 
 fn make_fresh(dir: &Path) -> Result<(), NodeError> {

@@ -27,6 +27,9 @@ pub enum NodeError {
     /// The node is not as it has to be.
     #[error("{0}")]
     Unfit(String),
+    /// The disk that archives are kept on is full.
+    #[error("{0}")]
+    DiskFull(String),
     /// The rw layer could not be saved.
     #[error("could not save the container's files: {0}")]
     Layer(#[from] ArchiveError),

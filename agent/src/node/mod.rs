@@ -11,6 +11,7 @@ pub mod enter;
 pub mod error;
 pub mod facts;
 pub mod freezer;
+pub mod full_disk;
 pub mod note;
 pub mod orphans;
 pub mod overlay;

@@ -11,11 +11,13 @@ use crate::archive::ArchiveError;
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::kubelet::KubeletError;
 use crate::cluster::ClusterError;
+use crate::helper::Failure;
 use crate::helper::client::HelperError;
 use crate::image::ImageError;
 use crate::image::registry::RegistryError;
 use crate::keys::KeysError;
 use crate::layout;
+use crate::node::full_disk;
 use crate::transfer::TransferError;
 
 /// A refused request.
@@ -56,21 +58,16 @@ impl Refusal {
 
     /// A disk that takes nothing more: only a person can make room.
     fn disk(kind: io::ErrorKind, error: &impl ToString) -> Option<Self> {
-        let full = matches!(
-            kind,
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::ReadOnlyFilesystem
+        full_disk::takes_nothing(kind).then(|| Self::full_disk(error, " or choose another node"))
+    }
+
+    fn full_disk(error: &impl ToString, or_else: &str) -> Self {
+        let message = format!(
+            "{}; archives are kept in {} of the node: make room there (it is memory on most nodes){or_else}",
+            error.to_string(),
+            layout::RUN
         );
-        full.then(|| {
-            Self::unfit(
-                "DiskFull",
-                format!(
-                    "{}; archives are kept in {} of the node: make room there (it is memory on most nodes) or choose \
-                     another node",
-                    error.to_string(),
-                    layout::RUN
-                ),
-            )
-        })
+        Self::unfit("DiskFull", message)
     }
 
     /// The agent's own trouble.
@@ -140,7 +137,11 @@ impl From<CheckpointError> for Refusal {
             }
             CheckpointError::Archive(_) | CheckpointError::Kubelet(_) => failed(&error),
             // It was tried twice: each time the process stood still, and messages wait.
-            CheckpointError::Dump(HelperError::Failed(_)) => Self::unfit("DumpFailed", error),
+            CheckpointError::Dump(HelperError::Failed(Failure::Other(_))) => Self::unfit("DumpFailed", error),
+            CheckpointError::Dump(HelperError::Failed(Failure::DiskFull(_))) => {
+                // Its own node is the only one that can dump a pod.
+                Self::full_disk(&error, "")
+            }
         }
     }
 }

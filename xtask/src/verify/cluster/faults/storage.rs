@@ -80,8 +80,8 @@ fn source_fills_up(trial: &Trial<'_>) -> Result<()> {
     source_agent.go_on();
     let expected = Undone {
         fault: "disk of the source full",
-        reason: "DumpFailed",
-        says: &["No space left", &source],
+        reason: "DiskFull",
+        says: &["the container goes on", "/run/shadow", &source],
     };
     trial.undone(&ordered, &expected)
 }
