@@ -4,7 +4,7 @@
 //! Guarantees: a tree that [`ensure`] returns is complete (it is built under another name and
 //! renamed), and two callers never build at once.
 
-use crate::cluster::Layout;
+use crate::cluster::{Layout, install_debootstrap};
 use anyhow::{Context, Result, bail};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -63,7 +63,8 @@ const EMPTIED: [&str; 6] = ["dev", "run", "tmp", "var/cache", "var/log", "var/li
 
 /// The trimmed tree, built if it is not in the cache yet.
 pub(crate) fn ensure() -> Result<PathBuf> {
-    let folder = Layout::from_env()?.cache.join(RECIPE);
+    let layout = Layout::from_env()?;
+    let folder = layout.cache.join(RECIPE);
     let tree = folder.join("tree");
     fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
     let lock = File::create(folder.join("lock")).with_context(|| format!("lock {}", folder.display()))?;
@@ -76,6 +77,7 @@ pub(crate) fn ensure() -> Result<PathBuf> {
     eprintln!("rabbitmq: unpacking it from Debian packages, once, about two minutes");
     let building = folder.join("building");
     remove(&building)?;
+    install_debootstrap(&layout)?;
     debootstrap(&building, &folder.join("debootstrap.log"))?;
     trim(&building)?;
     name_localhost(&building)?;
@@ -144,10 +146,7 @@ fn debootstrap(tree: &Path, log: &Path) -> Result<()> {
         .status()
         .context("run unshare: util-linux must be installed, and this must run as root")?;
     if !status.success() {
-        bail!(
-            "debootstrap ended with {status}, see {} (is debootstrap installed?)",
-            log.display()
-        );
+        bail!("debootstrap ended with {status}, see {}", log.display());
     }
     Ok(())
 }

@@ -1,8 +1,9 @@
 //! The slow parts: fetched or built once, kept in the cache under a name that changes with what is in them.
 //!
-//! A part appears under its name only when it is complete; what an interrupted run left is removed first.
+//! A part appears under its name only when it is complete; what an interrupted run left is removed first. Two callers
+//! never make the same part at once.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -40,7 +41,7 @@ pub(crate) fn coredns(layout: &Layout) -> PathBuf {
 pub(crate) fn fill(layout: &Layout) -> anyhow::Result<()> {
     fs::create_dir_all(layout.registry_data())
         .with_context(|| format!("creating {}", layout.cache.display()))?;
-    remove_unfinished(layout)?;
+    fill_debian(layout)?;
     let what = format!("kubernetes {KUBERNETES}");
     part(
         layout,
@@ -56,8 +57,7 @@ pub(crate) fn fill(layout: &Layout) -> anyhow::Result<()> {
         &coredns(layout),
         "building, about 1 minute on two cores",
         tools::build_coredns,
-    )?;
-    fill_debian(layout)
+    )
 }
 
 /// Makes sure that the Debian tree is in the cache.
@@ -95,10 +95,7 @@ pub(crate) fn unfinished(layout: &Layout) -> anyhow::Result<Vec<PathBuf>> {
 
 /// Removes what interrupted runs left in the cache.
 pub(crate) fn remove_unfinished(layout: &Layout) -> anyhow::Result<()> {
-    for part in unfinished(layout)? {
-        fs::remove_dir_all(&part).with_context(|| format!("removing the unfinished {}", part.display()))?;
-    }
-    Ok(())
+    unfinished(layout)?.iter().try_for_each(|part| remove(part))
 }
 
 /// The size of everything below a folder.
@@ -125,8 +122,12 @@ pub(crate) fn size_of(folder: &Path) -> anyhow::Result<u64> {
 }
 
 fn staging(part: &Path) -> PathBuf {
+    beside(part, ".part")
+}
+
+fn beside(part: &Path, suffix: &str) -> PathBuf {
     let mut name = part.as_os_str().to_owned();
-    name.push(".part");
+    name.push(suffix);
     PathBuf::from(name)
 }
 
@@ -138,17 +139,38 @@ fn part(
     make: fn(&Layout, &Path) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let step = step(what);
+    let _only_we_make_it = lock(&beside(at, ".lock"))?;
     if at.exists() {
         step.done("cached");
         return Ok(());
     }
     step.doing(cost);
     let staging = staging(at);
+    remove(&staging)?;
     fs::create_dir_all(&staging).with_context(|| format!("creating {}", staging.display()))?;
     make(layout, &staging)?;
     fs::rename(&staging, at).with_context(|| format!("finishing {}", at.display()))?;
     step.done(size(size_of(at)?));
     Ok(())
+}
+
+/// Waits until nobody else has this lock of the cache; it ends with the file.
+pub(crate) fn lock(path: &Path) -> anyhow::Result<File> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+    }
+    let file = File::create(path).with_context(|| format!("creating {}", path.display()))?;
+    file.lock()
+        .with_context(|| format!("locking {}", path.display()))?;
+    Ok(file)
+}
+
+fn remove(staging: &Path) -> anyhow::Result<()> {
+    match fs::remove_dir_all(staging) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error).with_context(|| format!("removing the unfinished {}", staging.display())),
+    }
 }
 
 /// The end of a log.

@@ -34,6 +34,8 @@ pub(crate) use deadline::wait_for;
 pub(crate) use handle::{Addons, Cluster};
 pub(crate) use layout::{GUARDED_REGISTRY, Layout, REGISTRY, SECURE_REGISTRY};
 pub(crate) use progress::{size, step};
+pub(crate) use startup::OWN_PROGRAM;
+pub(crate) use tools::{install_debootstrap, patient};
 
 /// Arguments of `cargo xtask cluster`.
 #[derive(clap::Args)]
@@ -50,6 +52,8 @@ enum Action {
         #[arg(long)]
         bare: bool,
     },
+    /// Fetch and build what a cluster needs, if it is not in the cache yet, and start nothing.
+    Fetch,
     /// End the cluster, whole or half-started, and remove everything of it but the cache.
     Down,
     /// Say what runs.
@@ -86,6 +90,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
             let addons = if bare { Addons::Omitted } else { Addons::Ready };
             Cluster::up(addons).map(drop)
         }
+        Action::Fetch => cache::fill(&layout),
         Action::Down => Cluster::down(),
         Action::Status => status::print(&layout),
         Action::Shell { command } => shell::run(&Cluster::open()?, &command),

@@ -1,12 +1,13 @@
 //! How the parts of the cache are made: Kubernetes and CoreDNS from Go modules, the rest from Debian packages.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
 
-use super::cache::last_lines;
+use super::cache::{last_lines, lock};
 use super::layout::Layout;
 use super::services::{logged, open_log};
 
@@ -94,7 +95,7 @@ fn go(layout: &Layout, into: &Path) -> anyhow::Result<Command> {
             "the Go toolchain (1.26 or later) is needed to build Kubernetes; install it and put `go` on PATH"
         );
     }
-    let mut command = Command::new("go");
+    let mut command = patient("go");
     command
         .current_dir(&layout.cache)
         .env("CGO_ENABLED", "0")
@@ -107,20 +108,35 @@ fn go(layout: &Layout, into: &Path) -> anyhow::Result<Command> {
     Ok(command)
 }
 
+/// A program that works for minutes, at the lowest priority: the tests that run meanwhile, and whoever else uses the
+/// machine, come first.
+pub(crate) fn patient(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new("nice");
+    command.args(["-n", "19"]).arg(program);
+    command
+}
+
+/// Makes sure that debootstrap is there.
+pub(crate) fn install_debootstrap(layout: &Layout) -> anyhow::Result<()> {
+    let _one_at_a_time = lock(&layout.cache.join("debootstrap.lock"))?;
+    if answers("debootstrap", "--version") {
+        return Ok(());
+    }
+    let mut install = Command::new("apt-get");
+    install
+        .args(["install", "--yes", "--quiet", "debootstrap"])
+        .env("DEBIAN_FRONTEND", "noninteractive");
+    let mut update = Command::new("apt-get");
+    update.args(["update", "--quiet"]);
+    run(layout, "debootstrap-install", update)?;
+    run(layout, "debootstrap-install", install)
+}
+
 /// Fetches the Debian tree into a folder.
 ///
 /// debootstrap mounts things; in a namespace of its own they end with it, however it ends.
 pub(crate) fn fetch_debian(layout: &Layout, into: &Path) -> anyhow::Result<()> {
-    if !answers("debootstrap", "--version") {
-        let mut install = Command::new("apt-get");
-        install
-            .args(["install", "--yes", "--quiet", "debootstrap"])
-            .env("DEBIAN_FRONTEND", "noninteractive");
-        let mut update = Command::new("apt-get");
-        update.args(["update", "--quiet"]);
-        run(layout, "debootstrap-install", update)?;
-        run(layout, "debootstrap-install", install)?;
-    }
+    install_debootstrap(layout)?;
     let mut command = Command::new("unshare");
     command.args([
         "--fork",

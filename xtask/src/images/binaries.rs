@@ -4,9 +4,12 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use crate::cluster::patient;
 
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 const STATIC: &str = "-C target-feature=+crt-static";
@@ -42,7 +45,8 @@ const SHIPPED: [&str; 5] = [
 pub(crate) fn build(packages: &[&str]) -> Result<BTreeMap<String, PathBuf>> {
     let metadata = metadata()?;
     let programs = programs(&metadata, packages)?;
-    let mut command = cargo();
+    let mut command = patient(cargo_program());
+    command.current_dir(workspace());
     command.args(["build", "--release", "--quiet", "--bins", "--target", TARGET]);
     for package in SHIPPED {
         command.args(["--package", package]);
@@ -92,14 +96,13 @@ pub(crate) fn workspace() -> &'static Path {
     xtask.parent().unwrap_or(xtask)
 }
 
-fn cargo() -> Command {
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(workspace());
-    command
+fn cargo_program() -> OsString {
+    env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
 fn metadata() -> Result<Metadata> {
-    let output = cargo()
+    let output = Command::new(cargo_program())
+        .current_dir(workspace())
         .args(["metadata", "--no-deps", "--format-version=1"])
         .output()
         .context("run cargo")?;

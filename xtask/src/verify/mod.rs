@@ -1,5 +1,6 @@
 //! `cargo xtask test`: everything that has to hold, and a last line that says how much of it did.
 
+mod ahead;
 mod cluster;
 mod code;
 mod tally;
@@ -8,6 +9,7 @@ mod watchdog;
 use anyhow::{Result, bail};
 
 use crate::cluster::Cluster;
+use ahead::Ahead;
 use tally::Tally;
 
 /// Arguments of the tests.
@@ -28,7 +30,15 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args) -> Result<()> {
     let mut tally = Tally::default();
     if args.only.is_none() {
+        let ahead = if args.no_cluster {
+            None
+        } else {
+            Some(Ahead::begin()?)
+        };
         code::run(&mut tally);
+        if let Some(ahead) = ahead {
+            ahead.finish(&mut tally);
+        }
     }
     if !args.no_cluster && args.only.is_none() {
         tally.test("half a cluster leaves nothing behind", Cluster::check);
