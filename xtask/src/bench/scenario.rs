@@ -53,16 +53,20 @@ impl Scenario {
         }
         all.extend(["--ballast-mb".to_owned(), self.heap_mb.to_string()]);
         all.extend(["--prefetch".to_owned(), self.prefetch.to_string()]);
+        all.extend(self.way.held.iter().map(|&word| word.to_owned()));
         all
     }
 }
 
 /// Ways that are measured at every rate.
-const AT_EVERY_RATE: [&Way; 6] = [
+const AT_EVERY_RATE: [&Way; 9] = [
     &way::SHADOW_POD,
+    &way::RETURNING,
     &way::SEQUENTIAL,
     &way::DEPLOYMENT,
+    &way::RETURNING_DEPLOYMENT,
     &way::BARE,
+    &way::RETURNING_BARE,
     &way::SINGLE_ACTIVE,
     &way::SINGLE_ACTIVE_SEQUENTIAL,
 ];
@@ -75,16 +79,16 @@ const HEAPS_MB: [u32; 3] = [10, 100, 500];
 /// A few minutes: each way once, below and beyond what the consumer can serve, and a larger heap.
 pub(crate) fn quick() -> Vec<Scenario> {
     let ways = [
-        &way::SHADOW_POD,
+        &way::RETURNING,
         &way::SEQUENTIAL,
-        &way::DEPLOYMENT,
-        &way::BARE,
+        &way::RETURNING_DEPLOYMENT,
+        &way::RETURNING_BARE,
         &way::SINGLE_ACTIVE,
         &way::LIVE,
     ];
     let mut all: Vec<Scenario> = ways.map(|way| Scenario::of(way, 80)).to_vec();
-    all.push(Scenario::of(&way::SHADOW_POD, 10));
-    all.push(Scenario::of(&way::SHADOW_POD, 120));
+    all.push(Scenario::of(&way::RETURNING, 10));
+    all.push(Scenario::of(&way::RETURNING, 120));
     all.push(Scenario {
         heap_mb: 100,
         ..Scenario::of(&way::SHADOW_POD, 40)

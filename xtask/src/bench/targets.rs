@@ -48,6 +48,12 @@ pub(crate) const DOWNTIME_MS: i64 = 2_000;
 pub(crate) const PAUSE_MS: i64 = 300;
 pub(crate) const FREEZE_MS: i64 = 1_500;
 const MEMORY_MB: i64 = 64;
+const OF_OTHERS: [&Way; 4] = [
+    &way::DEPLOYMENT,
+    &way::RETURNING_DEPLOYMENT,
+    &way::BARE,
+    &way::RETURNING_BARE,
+];
 
 fn all(steps: Vec<StepTime>) -> Vec<StepTime> {
     steps
@@ -69,7 +75,7 @@ pub(crate) static ALL: [Target; 6] = [
         unit: "ms",
         of: Of::Median,
         pick: |row| row.total_ms,
-        applies: |shape| is_plain(shape, &[&way::SHADOW_POD]),
+        applies: |shape| is_plain(shape, &[&way::SHADOW_POD, &way::RETURNING]),
         explained: Some(all),
     },
     Target {
@@ -78,7 +84,7 @@ pub(crate) static ALL: [Target; 6] = [
         unit: "ms",
         of: Of::Median,
         pick: |row| row.total_ms,
-        applies: |shape| is_plain(shape, &[&way::DEPLOYMENT, &way::BARE]),
+        applies: |shape| is_plain(shape, &OF_OTHERS),
         explained: Some(all),
     },
     Target {

@@ -10,6 +10,8 @@ pub(crate) struct Way {
     /// The sample that is moved; none: the StatefulSet `orders`.
     pub(crate) sample: Option<Single>,
     pub(crate) how: How,
+    /// What tells its consumer what becomes of messages that it was given and has not begun.
+    pub(crate) held: &'static [&'static str],
     /// Whether requests may find nobody for a while.
     pub(crate) serving: Serving,
 }
@@ -35,11 +37,17 @@ pub(crate) enum Serving {
     Interrupted,
 }
 
+/// They are worked off before the pod can be moved.
+const FINISHED: &[&str] = &["--held", "finish"];
+/// The queue gets them back: the sample's own way on a classic queue.
+const RETURNED: &[&str] = &["--held", "return"];
+
 /// A StatefulSet pod by way of a stand-in.
 pub(crate) const SHADOW_POD: Way = Way {
     name: "StatefulSet ShadowPod",
     sample: None,
     how: How::Moved(&[]),
+    held: FINISHED,
     serving: Serving::Always,
 };
 /// A StatefulSet pod that goes before its copy starts.
@@ -47,6 +55,7 @@ pub(crate) const SEQUENTIAL: Way = Way {
     name: "StatefulSet Sequential",
     sample: None,
     how: How::Moved(&["--strategy", "sequential"]),
+    held: FINISHED,
     serving: Serving::Interrupted,
 };
 /// A pod of a Deployment.
@@ -54,6 +63,7 @@ pub(crate) const DEPLOYMENT: Way = Way {
     name: "Deployment ShadowPod",
     sample: Some(Single::Deployment),
     how: How::Moved(&[]),
+    held: FINISHED,
     serving: Serving::Always,
 };
 /// A pod that nobody owns.
@@ -61,13 +71,33 @@ pub(crate) const BARE: Way = Way {
     name: "bare pod ShadowPod",
     sample: Some(Single::Pod),
     how: How::Moved(&[]),
+    held: FINISHED,
     serving: Serving::Always,
+};
+/// The same three, with a consumer that returns what it has not begun.
+pub(crate) const RETURNING: Way = Way {
+    name: "StatefulSet ShadowPod returning",
+    held: RETURNED,
+    ..SHADOW_POD
+};
+/// See [`RETURNING`].
+pub(crate) const RETURNING_DEPLOYMENT: Way = Way {
+    name: "Deployment ShadowPod returning",
+    held: RETURNED,
+    ..DEPLOYMENT
+};
+/// See [`RETURNING`].
+pub(crate) const RETURNING_BARE: Way = Way {
+    name: "bare pod ShadowPod returning",
+    held: RETURNED,
+    ..BARE
 };
 /// A StatefulSet pod on a single-active queue that speaks no protocol.
 pub(crate) const SINGLE_ACTIVE: Way = Way {
     name: "StatefulSet SingleActive",
     sample: Some(Single::Plain),
     how: How::Moved(&[]),
+    held: &[],
     serving: Serving::Always,
 };
 /// The same, the source first.
@@ -75,6 +105,7 @@ pub(crate) const SINGLE_ACTIVE_SEQUENTIAL: Way = Way {
     name: "StatefulSet SingleActive Sequential",
     sample: Some(Single::Plain),
     how: How::Moved(&["--strategy", "sequential"]),
+    held: &[],
     serving: Serving::Interrupted,
 };
 /// The source goes on with a copy of the stream while its own copy is made.
@@ -82,6 +113,7 @@ pub(crate) const LIVE: Way = Way {
     name: "StatefulSet Live",
     sample: None,
     how: How::Moved(&["--live"]),
+    held: FINISHED,
     serving: Serving::Always,
 };
 /// The same for a pod of a Deployment.
@@ -89,6 +121,7 @@ pub(crate) const LIVE_DEPLOYMENT: Way = Way {
     name: "Deployment Live",
     sample: Some(Single::Deployment),
     how: How::Moved(&["--live"]),
+    held: FINISHED,
     serving: Serving::Always,
 };
 /// An application that looks for control messages only when idle and sleeps 3 s between two connections.
@@ -96,6 +129,7 @@ pub(crate) const POLLING: Way = Way {
     name: "StatefulSet polling",
     sample: Some(Single::Polling),
     how: How::Moved(&[]),
+    held: &[],
     serving: Serving::Always,
 };
 /// What a drain does today.
@@ -103,6 +137,7 @@ pub(crate) const DELETED: Way = Way {
     name: "baseline: delete the pod",
     sample: None,
     how: How::Deleted,
+    held: FINISHED,
     serving: Serving::Interrupted,
 };
 
@@ -111,15 +146,19 @@ pub(crate) const REPLAYED: Way = Way {
     name: "baseline: classical replay",
     sample: Some(Single::Pod),
     how: How::Replayed(Single::Pod),
+    held: FINISHED,
     serving: Serving::Always,
 };
 
 /// All of them, in the order in which they are told.
 pub(crate) const ALL: &[&Way] = &[
     &SHADOW_POD,
+    &RETURNING,
     &SEQUENTIAL,
     &DEPLOYMENT,
+    &RETURNING_DEPLOYMENT,
     &BARE,
+    &RETURNING_BARE,
     &SINGLE_ACTIVE,
     &SINGLE_ACTIVE_SEQUENTIAL,
     &LIVE,

@@ -2,7 +2,7 @@
 //!
 //! Guarantees: a message is acknowledged only after it was applied; nothing of a connection that is
 //! over is applied; a control message takes effect only when everything delivered before it is
-//! applied and acknowledged; after a restore the process reads the queue it was told to, never
+//! applied and acknowledged, or returned; after a restore the process reads the queue it was told to, never
 //! another one first.
 
 mod control;
@@ -14,6 +14,7 @@ mod requests;
 mod session;
 mod settings;
 mod shared;
+mod turning;
 mod watchdog;
 mod work;
 
@@ -31,7 +32,7 @@ use identity::PodName;
 pub use identity::{Identity, IdentityError};
 pub use plain::PlainSettings;
 use session::{Ending, Session};
-pub use settings::{Settings, WorkKind};
+pub use settings::{Held, Settings, WorkKind};
 pub use shared::{Brief, Report, Shared, Standing};
 pub use watchdog::{Loss, Watchdog};
 pub use work::Ballast;

@@ -64,6 +64,7 @@ impl PlainSettings {
             pod_name: Some(pod),
             no_control: true,
             control_poll: None,
+            held: None,
             reconnect_sleep: Duration::ZERO,
         })
     }

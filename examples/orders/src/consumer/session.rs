@@ -5,7 +5,7 @@
 
 use futures::StreamExt;
 use lapin::message::Delivery;
-use lapin::options::{BasicAckOptions, BasicCancelOptions};
+use lapin::options::BasicAckOptions;
 use lapin::uri::AMQPUri;
 use lapin::{Channel, Consumer};
 use thiserror::Error;
@@ -41,15 +41,15 @@ pub(super) enum Ending {
 }
 
 pub(super) struct Session<'a> {
-    settings: &'a Settings,
-    memory: &'a mut Memory,
+    pub(super) settings: &'a Settings,
+    pub(super) memory: &'a mut Memory,
     shared: &'a Shared,
-    watchdog: Watchdog,
+    pub(super) watchdog: Watchdog,
     control: Control,
-    data: Channel,
-    consumer: Consumer,
+    pub(super) data: Channel,
+    pub(super) consumer: Consumer,
     // Last, so that it outlives what uses it: dropping it severs the connection.
-    link: Link,
+    pub(super) link: Link,
 }
 
 impl<'a> Session<'a> {
@@ -143,13 +143,13 @@ impl<'a> Session<'a> {
         Ok(false)
     }
 
-    fn normal(&self, next: Assignment) -> Assignment {
+    pub(super) fn normal(&self, next: Assignment) -> Assignment {
         next.normal(&self.memory.identity.primary_queue)
     }
 
     /// Works on a message, applies it, acknowledges it. If the connection ends during the work, the
     /// message is not applied: it will be delivered again.
-    async fn take(&mut self, delivery: Delivery) -> Result<(), Loss> {
+    pub(super) async fn take(&mut self, delivery: Delivery) -> Result<(), Loss> {
         tokio::select! {
             biased;
             loss = self.watchdog.lost() => return Err(loss),
@@ -186,66 +186,7 @@ impl<'a> Session<'a> {
         self.acknowledge(delivery).await
     }
 
-    /// Finishes what was delivered, then reads the queue of `next`. Nothing to do if it is read already.
-    ///
-    /// Memory changes before the broker is asked: once the new queue has its consumer, a checkpoint may
-    /// be taken at any instant, and the copy must wake up on that queue.
-    async fn turn_to(&mut self, next: Assignment) -> Result<(), Loss> {
-        let next = self.normal(next);
-        if next == self.memory.assignment {
-            return Ok(());
-        }
-        self.settle().await?;
-        let before = std::mem::replace(&mut self.memory.assignment, next);
-        match consume(self.settings, &self.watchdog, &self.data, self.memory.queue()).await {
-            Ok(consumer) => {
-                self.consumer = consumer;
-                self.note_queue();
-                Ok(())
-            }
-            // Refused (the queue exists with other arguments, say): nothing is held, so go on as before.
-            Err(loss) if self.link.alive() => {
-                tracing::error!(queue = self.memory.queue(), %loss, "queue cannot be consumed, staying");
-                self.memory.assignment = before;
-                self.stay().await
-            }
-            Err(loss) => Err(loss),
-        }
-    }
-
-    /// Consumes the present queue again, on a new channel since a refusal has closed the old one.
-    async fn stay(&mut self) -> Result<(), Loss> {
-        self.data = answered(
-            &self.watchdog,
-            "basic.qos",
-            self.link.channel(self.settings.prefetch),
-        )
-        .await?;
-        self.consumer = consume(self.settings, &self.watchdog, &self.data, self.memory.queue()).await?;
-        Ok(())
-    }
-
-    /// Cancels the consumer, then applies and acknowledges everything it had been given, in order.
-    async fn settle(&mut self) -> Result<(), Loss> {
-        let cancel = self
-            .data
-            .basic_cancel(self.consumer.tag(), BasicCancelOptions::default());
-        answered(&self.watchdog, "basic.cancel", cancel).await?;
-        loop {
-            let held = tokio::select! {
-                biased;
-                loss = self.watchdog.lost() => return Err(loss),
-                held = self.consumer.next() => held,
-            };
-            match held {
-                Some(Ok(delivery)) => self.take(delivery).await?,
-                Some(Err(error)) => return Err(Loss::Broken(error.to_string())),
-                None => return Ok(()),
-            }
-        }
-    }
-
-    fn note_queue(&self) {
+    pub(super) fn note_queue(&self) {
         let mut standing = self.shared.standing();
         standing.queue = Some(self.memory.queue().to_owned());
         standing.replaying = self.memory.assignment != Assignment::Primary;

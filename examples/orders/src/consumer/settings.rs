@@ -52,9 +52,32 @@ pub struct Settings {
     /// read another queue [default: read them at once, on the same connection].
     #[arg(long, env = "ORDERS_CONTROL_POLL", value_parser = duration::parse, conflicts_with = "no_control")]
     pub control_poll: Option<Duration>,
+    /// What becomes of messages that were delivered and not begun when another queue is to be read [default: a classic queue
+    /// gets them back, each in its place; those of any other are worked off first].
+    #[arg(long, env = "ORDERS_HELD", value_enum)]
+    pub held: Option<Held>,
     /// Sleep this long between two connections.
     #[arg(long, env = "ORDERS_RECONNECT_SLEEP", default_value = "0", value_parser = duration::parse)]
     pub reconnect_sleep: Duration,
+}
+
+impl Settings {
+    pub(super) fn held(&self) -> Held {
+        self.held.unwrap_or(match self.queue_type {
+            QueueType::Classic => Held::Return,
+            // These put what is returned behind newer messages.
+            QueueType::Quorum | QueueType::SingleActive => Held::Finish,
+        })
+    }
+}
+
+/// What becomes of messages that were delivered and not begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Held {
+    /// They are worked off first.
+    Finish,
+    /// The queue gets them back.
+    Return,
 }
 
 /// How the time per message is spent.

@@ -42,6 +42,7 @@ impl Control {
             hostname_file: PathBuf::new(),
             no_control: true,
             control_poll: None,
+            held: None,
             reconnect_sleep: Duration::ZERO,
         };
         let consumer = Consumer::new(settings)?;

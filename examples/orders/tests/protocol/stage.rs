@@ -72,6 +72,7 @@ impl Stage {
             pod_name: None,
             no_control: false,
             control_poll: None,
+            held: None,
             reconnect_sleep: Duration::ZERO,
         };
         let stage = Self {

@@ -36,7 +36,7 @@ pub(super) fn all(groups: &[Group<'_>]) -> Result<Vec<Chart>> {
 }
 
 /// Told apart also by those who see few colours.
-pub(super) const COLOURS: [RGBColor; 8] = [
+pub(super) const COLOURS: [RGBColor; 14] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
     RGBColor(0, 158, 115),
@@ -45,6 +45,12 @@ pub(super) const COLOURS: [RGBColor; 8] = [
     RGBColor(86, 180, 233),
     RGBColor(110, 110, 110),
     RGBColor(160, 140, 20),
+    RGBColor(90, 50, 140),
+    RGBColor(150, 75, 0),
+    RGBColor(0, 90, 80),
+    RGBColor(250, 120, 120),
+    RGBColor(120, 190, 40),
+    RGBColor(40, 40, 40),
 ];
 
 pub(super) fn colour(n: usize) -> RGBColor {

@@ -14,7 +14,7 @@ use crate::stage::{self, Load, Oracle, Sample, capture, get};
 const POD: &str = "orders-0";
 
 /// 25 messages a second are as many as the sample can serve. With twice that, it soon holds all that its prefetch of 50
-/// allows, and takes two seconds to park: time enough to do damage meanwhile.
+/// allows, and takes two seconds to park, as it works all of it off first: time enough to do damage meanwhile.
 const WORK: &str = "40ms";
 const RATE: u32 = 50;
 /// It keeps up with this: whoever breaks it before the hold need not wait for what it could not serve.
@@ -28,7 +28,7 @@ fn damaged(
     damage: impl FnOnce(&Bench) -> Result<()>,
 ) -> Result<(Value, Value)> {
     let cluster = &bench.cluster;
-    Sample::deploy(cluster, &["--work", WORK])?;
+    Sample::deploy(cluster, &["--work", WORK, "--held", "finish"])?;
     let oracle = Oracle::start(
         cluster,
         &bench.product,
