@@ -161,6 +161,14 @@ const TESTS: &[(&str, Test)] = &[
     ("a copy that cannot start costs nothing", faults::target::all),
     ("a node that falls silent costs nothing", faults::node::all),
     (
+        "nodes that do not reach each other cost nothing",
+        faults::cut_off::all,
+    ),
+    (
+        "a broker that takes nothing, or loses the hold queue, costs nothing",
+        faults::broker::all,
+    ),
+    (
         "a source whose owner changes is left to Kubernetes",
         faults::source::all,
     ),

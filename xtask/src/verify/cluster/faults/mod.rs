@@ -1,7 +1,9 @@
 //! What can break on either side while a pod is moved, several faults under one load. Each time the source goes on with
 //! its memory and its place in the stream, or the move ends exactly; and the message names the cause.
 
+pub(super) mod broker;
 pub(super) mod called_off;
+pub(super) mod cut_off;
 pub(super) mod node;
 pub(super) mod source;
 pub(super) mod stopped;

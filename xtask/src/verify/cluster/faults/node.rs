@@ -1,4 +1,5 @@
-//! What acts on a node goes away: the helper in the middle of a dump, or everything on the target.
+//! What acts on a node goes away: the helper in the middle of a dump, container runtime and kubelet, or everything on the
+//! target.
 
 use std::fs;
 use std::thread;
@@ -10,14 +11,15 @@ use nix::unistd::Pid;
 
 use super::super::Bench;
 use super::super::failures::agent_on;
-use super::stopped::{Stopped, cgroup};
+use super::stopped::{CONTAINERD, KUBELET, Stopped, cgroup};
 use super::{POD, SOON, Trial, Undone};
-use crate::cluster::wait_for;
+use crate::cluster::{Cluster, wait_for};
 use crate::stage;
 
 pub(in super::super) fn all(bench: &Bench) -> Result<()> {
     let trial = Trial::begin(bench)?;
     helper_is_killed(&trial)?;
+    runtimes_are_killed(&trial)?;
     target_is_gone(&trial)?;
     trial.exact()
 }
@@ -49,6 +51,23 @@ fn helper_is_killed(trial: &Trial<'_>) -> Result<()> {
         Ok((!frozen()).then_some(()))
     })?;
     let object = trial.ended(&ordered, "helper killed while the source was frozen")?;
+    let phase = object["status"]["phase"].as_str().unwrap_or_default();
+    ensure!(matches!(phase, "Completed" | "Failed"), "it ended {phase}");
+    Ok(())
+}
+
+/// Container runtime and kubelet of both nodes die when the dump begins, and come back: what runs does not notice.
+fn runtimes_are_killed(trial: &Trial<'_>) -> Result<()> {
+    let cluster = trial.cluster();
+    let (ordered, source_agent) = trial.order_and_hold()?;
+    source_agent.go_on();
+    for node in Cluster::node_names() {
+        for program in [CONTAINERD, KUBELET] {
+            let pid = cluster.process_on_node(node, program)?;
+            kill(Pid::from_raw(pid), Signal::SIGKILL).with_context(|| format!("kill {program} of {node}"))?;
+        }
+    }
+    let object = trial.ended(&ordered, "container runtime and kubelet of both nodes killed")?;
     let phase = object["status"]["phase"].as_str().unwrap_or_default();
     ensure!(matches!(phase, "Completed" | "Failed"), "it ended {phase}");
     Ok(())

@@ -12,7 +12,8 @@ use super::super::failures::agent_on;
 use crate::cluster::{Cluster, wait_for};
 use crate::stage;
 
-const KUBELET: &str = "/opt/kubernetes/kubelet";
+pub(super) const KUBELET: &str = "/opt/kubernetes/kubelet";
+pub(super) const CONTAINERD: &str = "/usr/bin/containerd";
 
 /// Goes on when this is dropped, so that a test that fails leaves nothing standing still.
 pub(in super::super) struct Stopped(Vec<i32>);
@@ -73,7 +74,7 @@ impl Stopped {
         let pod = agent_on(cluster, node)?;
         let mut pids = vec![
             cluster.process_on_node(node, KUBELET)?,
-            cluster.process_on_node(node, "/usr/bin/containerd")?,
+            cluster.process_on_node(node, CONTAINERD)?,
         ];
         for container in ["agent", "helper"] {
             pids.push(stage::container_pid(cluster, "shadow-system", &pod, container)?);
