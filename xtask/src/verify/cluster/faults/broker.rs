@@ -71,7 +71,19 @@ impl<'a> Alarm<'a> {
         let mut rabbitmqctl = self
             .0
             .kubectl(["exec", "--namespace=rabbitmq", "rabbitmq-0", "--"]);
-        rabbitmqctl.args(["rabbitmqctl", "set_vm_memory_high_watermark", share]);
+        // The packaged command would ask `su` to become the server's user, which takes more than the image has.
+        rabbitmqctl.args([
+            "setpriv",
+            "--reuid=rabbitmq",
+            "--regid=rabbitmq",
+            "--clear-groups",
+        ]);
+        rabbitmqctl.args([
+            "env",
+            "HOME=/var/lib/rabbitmq",
+            "/usr/lib/rabbitmq/bin/rabbitmqctl",
+        ]);
+        rabbitmqctl.args(["set_vm_memory_high_watermark", share]);
         capture(rabbitmqctl).map(drop)
     }
 }

@@ -196,12 +196,19 @@ fn manifest(target: &str, fields: &Value) -> String {
 
 /// Waits until the latest move of the pod has come to this step.
 pub(super) fn reached(cluster: &Cluster, step: &str) -> Result<()> {
-    wait_for(&format!("the step {step}"), SOON, || {
+    let reached = wait_for(&format!("the step {step}"), SOON, || {
         let status = &stage::migration(cluster, POD)?["status"];
         let steps = status["steps"].as_array();
         Ok(steps
             .is_some_and(|all| all.iter().any(|one| one["step"] == step))
             .then_some(()))
+    });
+    reached.with_context(|| match stage::migration(cluster, POD) {
+        Ok(object) => format!(
+            "{}: {}",
+            object["status"]["phase"], object["status"]["conditions"]
+        ),
+        Err(error) => format!("{error:#}"),
     })
 }
 
