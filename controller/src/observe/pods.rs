@@ -56,7 +56,12 @@ pub(crate) fn view(pod: &Pod, container: &str) -> PodView {
         owner: controller_of(pod).map(|owner| owner.uid.clone()),
         revision: revision_of(pod),
         hashed: pod.labels().keys().any(|label| names::is_template_hash(label)),
-        restarts: ours.map_or(0, |c| c.restart_count),
+        restarts: ours.map_or(0, |c| if never_restarts { 0 } else { c.restart_count }),
+        reran: ours.is_some_and(|c| {
+            c.last_state
+                .as_ref()
+                .is_some_and(|last| last.terminated.is_some())
+        }),
         unschedulable: condition(&status, "PodScheduled").is_some_and(|c| c == "False"),
         trouble: trouble(&status, ours),
     }
@@ -138,4 +143,41 @@ fn trouble(status: &PodStatus, ours: Option<&ContainerStatus>) -> Option<String>
         });
     let failed = status.message.clone().or_else(|| status.reason.clone());
     disrupted.or(unscheduled).or(waiting).or(ended).or(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn seen(policy: &str, last_state: serde_json::Value) -> PodView {
+        let pod = json!({
+            "metadata": {"uid": "u"},
+            "spec": {"restartPolicy": policy, "containers": [{"name": "orders"}]},
+            "status": {"phase": "Running", "containerStatuses": [{
+                "name": "orders", "image": "", "imageID": "", "ready": true, "restartCount": 1,
+                "state": {"running": {}}, "lastState": last_state,
+            }]},
+        });
+        view(&serde_json::from_value(pod).unwrap(), "orders")
+    }
+
+    /// As kubelet told it after it had been killed between the creation of the container and its start.
+    #[test]
+    fn a_container_that_was_created_twice_and_ran_once_was_not_restarted() {
+        let stand_in = seen("Never", json!({}));
+        assert_eq!(
+            (stand_in.restarts, stand_in.reran, stand_in.ended),
+            (0, false, false)
+        );
+        let copy = seen("Always", json!({}));
+        assert_eq!((copy.restarts, copy.reran), (1, false));
+    }
+
+    #[test]
+    fn a_container_that_ran_before_was_restarted() {
+        let crashed = seen("Always", json!({"terminated": {"exitCode": 1}}));
+        assert_eq!((crashed.restarts, crashed.reran), (1, true));
+    }
 }

@@ -90,8 +90,11 @@ pub struct PodView {
     pub revision: Option<String>,
     /// It bears the label by which a ReplicaSet knows its pods.
     pub hashed: bool,
-    /// Restarts of the moved container.
+    /// Restarts of the moved container; none of one that never restarts, since kubelet counts a container, too, that it
+    /// created and forgot before it ran.
     pub restarts: i32,
+    /// The moved container ran before, ended, and was started anew.
+    pub reran: bool,
     /// The scheduler finds no room for it on its node.
     pub unschedulable: bool,
     /// Why it does not start or has to go, when something says so (`FailedScheduling`, `ErrImagePull`, an eviction, …).

@@ -76,6 +76,20 @@ impl Expendable {
         })
     }
 
+    /// A stand-in whose process was started anew before its memory was dumped: it is not what was moved, and must not consume
+    /// beside the pod under the old name.
+    pub fn restarted(leg: &Leg, namespace: &str, view: &PodView) -> Option<Self> {
+        let ours = leg.from.uid.as_deref() == Some(view.uid.as_str());
+        let undecided = leg.number > 1 && leg.committed.is_none() && leg.checkpoint.is_none();
+        (ours && undecided && view.restarts != leg.from.restarts).then(|| Self {
+            pod: PodRef {
+                namespace: namespace.to_owned(),
+                name: leg.from.pod.clone(),
+                uid: view.uid.clone(),
+            },
+        })
+    }
+
     /// A stand-in whose process has ended by itself: there is nothing left in it to lose.
     pub fn ended(leg: &Leg, namespace: &str, view: &PodView) -> Option<Self> {
         let ours = leg.from.uid.as_deref() == Some(view.uid.as_str());

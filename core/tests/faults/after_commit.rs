@@ -73,7 +73,7 @@ fn a_process_that_ended_before_it_consumed_is_not_waited_for() {
     for (kind, mut case) in committed() {
         case.seen.key = restored(POD);
         assert!(matches!(case.after(1), Decision::Wait { .. }), "{kind:?}");
-        for change in [(|view| view.restarts = 1) as fn(&mut PodView), |view| {
+        for change in [(|view| view.reran = true) as fn(&mut PodView), |view| {
             view.ended = true
         }] {
             case.seen.to = re_created(&case, change);

@@ -1,7 +1,7 @@
 //! A second handoff that failed as often as it is tried without asking.
 
 use shadow_core::api::{OwnerKind, Step};
-use shadow_core::machine::{Decision, KeySeen, LinkSeen, PodSeen, PodView, QueueSeen, Route, limits};
+use shadow_core::machine::{Action, Decision, KeySeen, LinkSeen, PodSeen, PodView, QueueSeen, Route, limits};
 use shadow_core::wire::{Archive, Claim};
 
 use super::{Case, at, kinds, source};
@@ -78,7 +78,15 @@ fn a_stand_in_that_ends_meanwhile_is_noticed() {
             ended: true,
             ..source()
         };
-        for gone in [PodSeen::Gone, PodSeen::Present(ended)] {
+        let restarted = PodView {
+            restarts: 1,
+            ..source()
+        };
+        for gone in [
+            PodSeen::Gone,
+            PodSeen::Present(ended),
+            PodSeen::Present(restarted),
+        ] {
             case.seen.from = gone;
             let Decision::Advance(next) = soon(case) else {
                 panic!("{:?}", soon(case));
@@ -89,5 +97,22 @@ fn a_stand_in_that_ends_meanwhile_is_noticed() {
                 "{doubt}"
             );
         }
+    }
+}
+
+/// Two that consume at once would be worse than a lost memory.
+#[test]
+fn a_stand_in_that_was_started_anew_goes_before_the_move_ends() {
+    for case in &mut exhausted() {
+        case.status.intent.as_mut().unwrap().step = Step::Clean;
+        let restarted = PodView {
+            restarts: 1,
+            ..source()
+        };
+        case.seen.from = PodSeen::Present(restarted);
+        let Decision::Run(Action::DeletePod(stand_in)) = soon(case) else {
+            panic!("{:?}", soon(case));
+        };
+        assert_eq!(stand_in.pod().name, case.status.legs.last().unwrap().from.pod);
     }
 }

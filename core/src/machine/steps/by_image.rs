@@ -38,7 +38,7 @@ pub fn restore(scene: &Scene<'_>) -> Option<Decision> {
         return None;
     }
     if let PodSeen::Present(view) = &scene.seen.to
-        && (view.ended || view.restarts > 0)
+        && (view.ended || view.reran)
     {
         let why = view.trouble.as_deref().unwrap_or("the restored process ended");
         return Some(Decision::RollBack(Cause::new("RestoreFailed", why)));

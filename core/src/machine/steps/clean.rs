@@ -35,7 +35,7 @@ fn led(scene: &Scene<'_>) -> Option<Decision> {
         .or_else(|| fenced::lead(scene, &reader, Reading::Backlog))
 }
 
-/// A stand-in that ended before it was dumped, and what it listened to.
+/// A stand-in that ended or was started anew before it was dumped, and what it listened to.
 fn stand_in(scene: &Scene<'_>) -> Option<Decision> {
     if scene.leg.number < 2 {
         return None;
@@ -49,6 +49,10 @@ fn stand_in(scene: &Scene<'_>) -> Option<Decision> {
         PodSeen::Present(view) if view.ended && !view.terminating => {
             let ended = Expendable::ended(scene.leg, &scene.plan.source.namespace, view);
             return ended.map(|proof| Decision::Run(Action::DeletePod(proof)));
+        }
+        PodSeen::Present(view) if !view.terminating => {
+            let restarted = Expendable::restarted(scene.leg, &scene.plan.source.namespace, view);
+            return restarted.map(|proof| Decision::Run(Action::DeletePod(proof)));
         }
         PodSeen::Present(_) => return None,
         PodSeen::Gone => {}

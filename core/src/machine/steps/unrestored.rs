@@ -57,7 +57,7 @@ fn may_live(scene: &Scene<'_>) -> bool {
                 ..
             },
             PodSeen::Present(view),
-        ) => *pod_uid == view.uid && !view.ended && view.restarts == 0,
+        ) => *pod_uid == view.uid && !view.ended && !view.reran,
         (KeySeen::Unseen | KeySeen::Unknown, _) => connected,
         (KeySeen::Known { .. }, _) => false,
     }
@@ -68,7 +68,7 @@ fn ended(claim: &Claim, seen: &PodSeen) -> Option<&'static str> {
         return None;
     };
     match claim {
-        Claim::Restored { pod_uid, .. } if *pod_uid == view.uid => (view.ended || view.restarts > 0)
+        Claim::Restored { pod_uid, .. } if *pod_uid == view.uid => (view.ended || view.reran)
             .then_some("the restored process ended before it consumed; its own log says why"),
         Claim::Restored { pod_uid, .. } | Claim::Taken { pod_uid } => {
             (*pod_uid != view.uid && view.key.is_some() && !view.terminating)

@@ -138,6 +138,7 @@ impl World {
                 revision: pod.revision.clone(),
                 hashed: pod.hashed,
                 restarts: pod.restarts,
+                reran: pod.restarts > 0,
                 unschedulable: false,
                 trouble: None,
             })
