@@ -20,8 +20,8 @@ use crate::keys::{Keys, Slot};
 
 /// A claim waits at most this long: kubelet gives up a container creation after two minutes and asks again.
 const WAIT: Duration = Duration::from_secs(90);
-/// Kubelet's retry would come within seconds; the migration is not asked more often than this.
-const ASK_MIGRATION_EVERY: Duration = Duration::from_secs(2);
+/// Kubelet's retry would come within seconds; neither migration nor pod is asked for more often than this.
+const ASK_EVERY: Duration = Duration::from_secs(2);
 const MAX_LINE: u64 = 64 * 1024;
 
 /// Answers claims.
@@ -141,6 +141,7 @@ impl ClaimServer {
             };
         }
         let mut changes = slot.watch();
+        let mut waited = false;
         loop {
             changes.mark_unchanged();
             let admission = if slot.now().is_some() {
@@ -171,15 +172,26 @@ impl ClaimServer {
                     Ok(false) => {}
                     Err(error) => return refused(error.to_string()),
                 },
+                // Kubelet ends no pod while it creates a container in it, and its successor would wait as long.
+                Admission::Wait if waited && self.is_deleted(ask).await => {
+                    return refused(format!("pod {} is being deleted", ask.pod));
+                }
                 Admission::Wait => {}
             }
-            if tokio::time::timeout(ASK_MIGRATION_EVERY, changes.changed())
-                .await
-                .is_ok_and(|alive| alive.is_err())
-            {
-                return refused("the agent forgot this restore key".to_owned());
+            match tokio::time::timeout(ASK_EVERY, changes.changed()).await {
+                Ok(Err(_)) => return refused("the agent forgot this restore key".to_owned()),
+                Ok(Ok(())) => {}
+                Err(_) => waited = true,
             }
         }
+    }
+
+    /// Known to be deleted; what cannot be asked is waited for.
+    async fn is_deleted(&self, ask: &ClaimRequest) -> bool {
+        matches!(
+            self.cluster.is_kept(&ask.namespace, &ask.pod, &ask.pod_uid).await,
+            Ok(false)
+        )
     }
 
     /// The migration is over. A copy that is not wanted any more, and waited here while the agent was away, must not

@@ -81,6 +81,24 @@ fn an_abort_answers_a_waiting_claim_at_once() {
     node.claim_is(&Claim::Aborted);
 }
 
+/// Kubelet does not end a pod while it creates a container in it.
+#[test]
+fn a_waiting_claim_of_a_pod_that_is_deleted_frees_the_key() {
+    let node = Node::new(Some("Checkpointing"));
+    node.announce();
+    let mut runc = node.connect();
+    runc.claim("c1");
+    node.claim_is(&Claim::Waiting {
+        pod_uid: "pod".into(),
+    });
+    let mut deleting = kept();
+    deleting["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+    *node.pod.lock().unwrap() = deleting;
+    assert!(why(runc.hear()).contains("being deleted"));
+    drop(runc);
+    node.claim_is(&Claim::None);
+}
+
 #[test]
 fn a_container_that_goes_away_while_it_waits_frees_the_key() {
     let node = Node::new(Some("Checkpointing"));
