@@ -188,10 +188,13 @@ impl ClaimServer {
 
     /// Known to be deleted; what cannot be asked is waited for.
     async fn is_deleted(&self, ask: &ClaimRequest) -> bool {
-        matches!(
-            self.cluster.is_kept(&ask.namespace, &ask.pod, &ask.pod_uid).await,
-            Ok(false)
-        )
+        match self.cluster.is_kept(&ask.namespace, &ask.pod, &ask.pod_uid).await {
+            Ok(kept) => !kept,
+            Err(error) => {
+                warn!(pod = ask.pod, %error, "not known whether a pod that waits for its archive is being deleted");
+                false
+            }
+        }
     }
 
     /// The migration is over. A copy that is not wanted any more, and waited here while the agent was away, must not

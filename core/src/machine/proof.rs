@@ -76,24 +76,13 @@ impl Expendable {
         })
     }
 
-    /// A stand-in whose process was started anew before its memory was dumped: it is not what was moved, and must not consume
-    /// beside the pod under the old name.
-    pub fn restarted(leg: &Leg, namespace: &str, view: &PodView) -> Option<Self> {
+    /// A stand-in that has not the memory any more: its process ended by itself, or it was started anew before its memory was
+    /// dumped and must not consume beside the pod under the old name.
+    pub fn forgetful(leg: &Leg, namespace: &str, view: &PodView) -> Option<Self> {
         let ours = leg.from.uid.as_deref() == Some(view.uid.as_str());
         let undecided = leg.number > 1 && leg.committed.is_none() && leg.checkpoint.is_none();
-        (ours && undecided && view.restarts != leg.from.restarts).then(|| Self {
-            pod: PodRef {
-                namespace: namespace.to_owned(),
-                name: leg.from.pod.clone(),
-                uid: view.uid.clone(),
-            },
-        })
-    }
-
-    /// A stand-in whose process has ended by itself: there is nothing left in it to lose.
-    pub fn ended(leg: &Leg, namespace: &str, view: &PodView) -> Option<Self> {
-        let ours = leg.from.uid.as_deref() == Some(view.uid.as_str());
-        (ours && view.ended).then(|| Self {
+        let restarted = undecided && view.restarts != leg.from.restarts;
+        (ours && (view.ended || restarted)).then(|| Self {
             pod: PodRef {
                 namespace: namespace.to_owned(),
                 name: leg.from.pod.clone(),

@@ -4,7 +4,7 @@
 //! Guarantees: a tree that [`ensure`] returns is complete (it is built under another name and
 //! renamed), and two callers never build at once.
 
-use crate::cluster::{Layout, install_debootstrap};
+use crate::cluster::{Layout, install_debootstrap, lock};
 use anyhow::{Context, Result, bail};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -66,10 +66,7 @@ pub(crate) fn ensure() -> Result<PathBuf> {
     let layout = Layout::from_env()?;
     let folder = layout.cache.join(RECIPE);
     let tree = folder.join("tree");
-    fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
-    let lock = File::create(folder.join("lock")).with_context(|| format!("lock {}", folder.display()))?;
-    lock.lock()
-        .with_context(|| format!("lock {}", folder.display()))?;
+    let _one_at_a_time = lock(&folder.join("lock"))?;
     if tree.exists() {
         return Ok(tree);
     }

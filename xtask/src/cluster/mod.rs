@@ -30,6 +30,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
+pub(crate) use cache::lock;
 pub(crate) use deadline::wait_for;
 pub(crate) use handle::{Addons, Cluster};
 pub(crate) use layout::{GUARDED_REGISTRY, Layout, REGISTRY, SECURE_REGISTRY};

@@ -46,13 +46,9 @@ fn stand_in(scene: &Scene<'_>) -> Option<Decision> {
         PodSeen::Present(view) if view.terminating && !out_of_reach(scene) => {
             return Some(wait(scene, format!("pod {pod} goes")));
         }
-        PodSeen::Present(view) if view.ended && !view.terminating => {
-            let ended = Expendable::ended(scene.leg, &scene.plan.source.namespace, view);
-            return ended.map(|proof| Decision::Run(Action::DeletePod(proof)));
-        }
         PodSeen::Present(view) if !view.terminating => {
-            let restarted = Expendable::restarted(scene.leg, &scene.plan.source.namespace, view);
-            return restarted.map(|proof| Decision::Run(Action::DeletePod(proof)));
+            let forgetful = Expendable::forgetful(scene.leg, &scene.plan.source.namespace, view);
+            return forgetful.map(|proof| Decision::Run(Action::DeletePod(proof)));
         }
         PodSeen::Present(_) => return None,
         PodSeen::Gone => {}

@@ -8,8 +8,8 @@ use super::{Ordered, POD, Trial, Undone, reached_second_handoff};
 use crate::cluster::Cluster;
 use crate::stage::{Sample, capture, get};
 
-/// Run on the node itself, as nothing can be asked of it meanwhile: longer than the controller's lease, shorter than the
-/// broker waits for a heartbeat.
+/// Longer than the controller's lease, shorter than the broker waits for a heartbeat: how long the fault lasts, nothing waits
+/// for its end.
 const AWAY: &str = "for chain in INPUT FORWARD; do iptables --wait --insert $chain --in-interface eth0 --jump DROP; done; \
      sleep 12; for chain in INPUT FORWARD; do iptables --wait --delete $chain --in-interface eth0 --jump DROP; done";
 
