@@ -1,6 +1,6 @@
 //! The broker while the stream is held: it takes no messages for a while, or somebody deletes the hold queue.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
 use super::super::Bench;
 use super::{POD, SOON, Trial};
@@ -38,10 +38,7 @@ fn out_of_memory(trial: &Trial<'_>) -> Result<()> {
     });
     drop(alarm);
     println!("     {}", said?);
-    let object = trial.ended(&ordered, "memory alarm of the broker while held")?;
-    let phase = object["status"]["phase"].as_str().unwrap_or_default();
-    ensure!(matches!(phase, "Completed" | "Failed"), "it ended {phase}");
-    Ok(())
+    trial.done_or_undone(&ordered, "memory alarm of the broker while held")
 }
 
 /// The application is left without a queue; whether the move is undone or not, it finds its stream again.
@@ -51,10 +48,7 @@ fn hold_queue_deleted(trial: &Trial<'_>) -> Result<()> {
     let queue = stage::consumed_queue(cluster, POD)?.context("the application reads no queue")?;
     broker_api(cluster, "DELETE", &format!("queues/%2F/{queue}"))?;
     source_agent.go_on();
-    let object = trial.ended(&ordered, "hold queue deleted")?;
-    let phase = object["status"]["phase"].as_str().unwrap_or_default();
-    ensure!(matches!(phase, "Completed" | "Failed"), "it ended {phase}");
-    Ok(())
+    trial.done_or_undone(&ordered, "hold queue deleted")
 }
 
 /// A memory alarm; over when this is dropped.

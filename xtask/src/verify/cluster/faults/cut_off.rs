@@ -1,17 +1,20 @@
 //! Nodes that do not reach each other for a while, though nothing on them has ended.
 
-use anyhow::{Context, Result, ensure};
+use std::ffi::OsStr;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
 
 use super::super::Bench;
 use super::super::failures::agent_on;
-use super::{Ordered, POD, Trial, Undone, reached_second_handoff};
+use super::{POD, Trial, Undone, reached_second_handoff};
 use crate::cluster::Cluster;
 use crate::stage::{Sample, capture, get};
 
-/// Longer than the controller's lease, shorter than the broker waits for a heartbeat: how long the fault lasts, nothing waits
-/// for its end.
-const AWAY: &str = "for chain in INPUT FORWARD; do iptables --wait --insert $chain --in-interface eth0 --jump DROP; done; \
-     sleep 12; for chain in INPUT FORWARD; do iptables --wait --delete $chain --in-interface eth0 --jump DROP; done";
+/// How long the target is cut off, nothing waits for its end: longer than the controller's lease, shorter than the broker
+/// waits for a heartbeat.
+const AWAY: Duration = Duration::from_secs(12);
 
 pub(in super::super) fn all(bench: &Bench) -> Result<()> {
     let trial = Trial::begin(bench)?;
@@ -45,32 +48,16 @@ fn target_away(trial: &Trial<'_>) -> Result<()> {
     let cluster = trial.cluster();
     // Broker and oracle are on the first node, which stays.
     if Sample::node(cluster, POD)? != Cluster::node_names()[0] {
-        completed(trial, &trial.order()?, "moved beside the broker")?;
+        trial.completed(&trial.order()?, "moved beside the broker")?;
     }
     let ordered = trial.order()?;
     reached_second_handoff(cluster)?;
-    let mut away = cluster.run_on_node(ordered.target, "sh")?;
-    away.args(["-c", AWAY]);
-    capture(away).context("cut the target's node off")?;
-    completed(trial, &ordered, "target cut off after the first commit")
-}
-
-fn completed(trial: &Trial<'_>, ordered: &Ordered, fault: &str) -> Result<()> {
-    let object = trial.ended(ordered, fault)?;
-    let status = &object["status"];
-    ensure!(
-        status["phase"] == "Completed",
-        "{fault}: it ended {}: {}",
-        status["phase"],
-        status["rollback"]
-    );
-    let node = Sample::node(trial.cluster(), POD)?;
-    ensure!(
-        node == ordered.target,
-        "{fault}: {POD} is on {node}, not on {}",
-        ordered.target
-    );
-    Ok(())
+    let away = Dropped::all(cluster, ordered.target)?;
+    thread::sleep(AWAY);
+    drop(away);
+    trial
+        .completed(&ordered, "target cut off after the first commit")
+        .map(drop)
 }
 
 /// Where the agent of a node is.
@@ -83,37 +70,56 @@ fn address(cluster: &Cluster, node: &str) -> Result<String> {
         .with_context(|| format!("pod {name} has no address"))
 }
 
-/// Packets between two pods that are dropped on a node; no more when this is.
+/// Packets that are dropped on a node; no more when this is.
 struct Dropped<'a> {
     cluster: &'a Cluster,
     node: &'static str,
-    pods: [String; 2],
+    rules: Vec<Vec<String>>,
 }
 
 impl<'a> Dropped<'a> {
-    fn between(cluster: &'a Cluster, node: &'static str, pods: &[String; 2]) -> Result<Self> {
-        let dropped = Self {
+    /// Those between two pods.
+    fn between(cluster: &'a Cluster, node: &'static str, [one, other]: &[String; 2]) -> Result<Self> {
+        let rule = ["FORWARD", "--source", one, "--destination", other];
+        Self::begin(cluster, node, &[&rule])
+    }
+
+    /// Everything that comes from outside the node.
+    fn all(cluster: &'a Cluster, node: &'static str) -> Result<Self> {
+        let to_node = ["INPUT", "--in-interface", "eth0"];
+        let to_pods = ["FORWARD", "--in-interface", "eth0"];
+        Self::begin(cluster, node, &[&to_node, &to_pods])
+    }
+
+    fn begin(cluster: &'a Cluster, node: &'static str, rules: &[&[&str]]) -> Result<Self> {
+        let mut dropped = Self {
             cluster,
             node,
-            pods: pods.clone(),
+            rules: Vec::new(),
         };
-        dropped.rule("--insert")?;
+        for rule in rules {
+            dropped
+                .rules
+                .push(rule.iter().copied().map(str::to_owned).collect());
+            dropped.change("--insert", rule)?;
+        }
         Ok(dropped)
     }
 
-    fn rule(&self, verb: &str) -> Result<()> {
-        let [one, other] = &self.pods;
+    fn change<S: AsRef<OsStr>>(&self, verb: &str, rule: &[S]) -> Result<()> {
         let mut iptables = self.cluster.run_on_node(self.node, "iptables")?;
-        iptables.args(["--wait", verb, "FORWARD", "--source", one]);
-        iptables.args(["--destination", other, "--jump", "DROP"]);
+        iptables.args(["--wait", verb]).args(rule);
+        iptables.args(["--jump", "DROP"]);
         capture(iptables).map(drop)
     }
 }
 
 impl Drop for Dropped<'_> {
     fn drop(&mut self) {
-        if let Err(error) = self.rule("--delete") {
-            eprintln!("the agents stay cut off from each other: {error:#}");
+        for rule in &self.rules {
+            if let Err(error) = self.change("--delete", rule) {
+                eprintln!("{} stays cut off by {}: {error:#}", self.node, rule.join(" "));
+            }
         }
     }
 }

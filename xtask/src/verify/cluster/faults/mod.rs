@@ -14,7 +14,7 @@ pub(super) mod webhook;
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
 use super::{Bench, ended, exact_messages, nothing_left};
@@ -136,6 +136,49 @@ impl<'a> Trial<'a> {
                 "{fault}: the message does not say {word:?}: {message}"
             );
         }
+        self.stayed(ordered, fault)
+    }
+
+    /// The move is done, and the pod is on the target.
+    pub(super) fn completed(&self, ordered: &Ordered, fault: &str) -> Result<Value> {
+        let object = self.ended(ordered, fault)?;
+        let status = &object["status"];
+        ensure!(
+            status["phase"] == "Completed",
+            "{fault}: it ended {}: {}",
+            status["phase"],
+            status["rollback"]
+        );
+        self.moved(ordered, fault)?;
+        Ok(object)
+    }
+
+    /// The same, and the move vouches for every message.
+    pub(super) fn completed_exactly(&self, ordered: &Ordered, fault: &str) -> Result<()> {
+        let verdict = &self.completed(ordered, fault)?["status"]["verdict"];
+        ensure!(verdict["exact"] == true, "{fault}: the verdict is {verdict}");
+        Ok(())
+    }
+
+    /// The move is done or undone, whichever the fault left open, and the pod is where that says.
+    pub(super) fn done_or_undone(&self, ordered: &Ordered, fault: &str) -> Result<()> {
+        let object = self.ended(ordered, fault)?;
+        match object["status"]["phase"].as_str() {
+            Some("Completed") => self.moved(ordered, fault),
+            Some("Failed") => self.stayed(ordered, fault),
+            other => bail!("{fault}: it ended {other:?}"),
+        }
+    }
+
+    fn moved(&self, ordered: &Ordered, fault: &str) -> Result<()> {
+        let node = Sample::node(self.cluster(), POD)?;
+        let target = ordered.target;
+        ensure!(node == target, "{fault}: {POD} is on {node}, not on {target}");
+        Ok(())
+    }
+
+    /// The source is the very container of before.
+    fn stayed(&self, ordered: &Ordered, fault: &str) -> Result<()> {
         ensure!(
             Sample::incarnation(self.cluster(), POD)? == ordered.incarnation,
             "{fault}: the source was restarted or replaced"

@@ -50,10 +50,7 @@ fn helper_is_killed(trial: &Trial<'_>) -> Result<()> {
     wait_for("the source to go on", Duration::from_secs(15), || {
         Ok((!frozen()).then_some(()))
     })?;
-    let object = trial.ended(&ordered, "helper killed while the source was frozen")?;
-    let phase = object["status"]["phase"].as_str().unwrap_or_default();
-    ensure!(matches!(phase, "Completed" | "Failed"), "it ended {phase}");
-    Ok(())
+    trial.done_or_undone(&ordered, "helper killed while the source was frozen")
 }
 
 /// Container runtime and kubelet of both nodes die when the dump begins, and come back: what runs does not notice.
@@ -67,10 +64,7 @@ fn runtimes_are_killed(trial: &Trial<'_>) -> Result<()> {
             kill(Pid::from_raw(pid), Signal::SIGKILL).with_context(|| format!("kill {program} of {node}"))?;
         }
     }
-    let object = trial.ended(&ordered, "container runtime and kubelet of both nodes killed")?;
-    let phase = object["status"]["phase"].as_str().unwrap_or_default();
-    ensure!(matches!(phase, "Completed" | "Failed"), "it ended {phase}");
-    Ok(())
+    trial.done_or_undone(&ordered, "container runtime and kubelet of both nodes killed")
 }
 
 /// Nobody on the node answers any more: the source goes on, and the move ends all the same.

@@ -26,18 +26,7 @@ fn scaled_in_between(trial: &Trial<'_>) -> Result<()> {
     scale(cluster, 3)?;
     reached_second_handoff(cluster)?;
     scale(cluster, 2)?;
-    let object = trial.ended(&ordered, "scaled up and down")?;
-    ensure!(
-        object["status"]["phase"] == "Completed" && object["status"]["verdict"]["exact"] == true,
-        "it ended {}: {}",
-        object["status"]["phase"],
-        object["status"]["rollback"]
-    );
-    ensure!(
-        Sample::node(cluster, POD)? == ordered.target,
-        "{POD} is not on {}",
-        ordered.target
-    );
+    trial.completed_exactly(&ordered, "scaled up and down")?;
     replicas_left(cluster, 2)?;
     // It was the application's own, which does not take it along.
     broker_api(cluster, "DELETE", "queues/%2F/ms2m.control.orders-2").map(drop)

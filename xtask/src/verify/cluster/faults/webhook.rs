@@ -1,13 +1,13 @@
 //! The webhook does not answer when the StatefulSet makes the moved pod anew: no pod gets past it unchanged, the stand-in serves
 //! meanwhile, and the move goes on when it is back. Pods that are none of ours are not stopped.
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 
 use super::super::{Bench, bystanders};
 use super::stopped::Stopped;
 use super::{POD, SOON, Trial};
 use crate::cluster::{Cluster, wait_for};
-use crate::stage::{self, Sample, get};
+use crate::stage::{self, get};
 
 pub(in super::super) fn is_away(bench: &Bench) -> Result<()> {
     let trial = Trial::begin(bench)?;
@@ -19,19 +19,7 @@ pub(in super::super) fn is_away(bench: &Bench) -> Result<()> {
     println!("     {refused}");
     bystanders::plain_pod(cluster, "while-the-webhook-is-away")?;
     webhook.go_on();
-    let object = trial.ended(&ordered, "webhook away at the re-creation")?;
-    ensure!(
-        object["status"]["phase"] == "Completed" && object["status"]["verdict"]["exact"] == true,
-        "it ended {}: {}, {}",
-        object["status"]["phase"],
-        object["status"]["rollback"],
-        object["status"]["verdict"]
-    );
-    ensure!(
-        Sample::node(cluster, POD)? == ordered.target,
-        "{POD} is not on {}",
-        ordered.target
-    );
+    trial.completed_exactly(&ordered, "webhook away at the re-creation")?;
     trial.exact()
 }
 
