@@ -7,7 +7,7 @@ use shadow_core::machine::{self, Action, Decision, Outcome};
 use shadow_core::names;
 
 use super::Subject;
-use crate::broker::port::{Port, Poured, Turned, Twins};
+use crate::broker::port::{Port, Turned, Twins};
 use crate::broker::{Broker, ControlMessage, Drainedness};
 use crate::context::Context;
 use crate::error::ControllerError;
@@ -33,7 +33,11 @@ pub(super) async fn make(
         PortChange::Unbranch => unbranch(&broker, &port, fence).await?,
         PortChange::DeleteTwin => delete_twin(&broker, &port, fence, served).await?,
         PortChange::DeleteBacklog => delete_served(&broker, fence, served).await?,
-        PortChange::PourBack => return Ok(poured(broker.pour_back(&port, &name(fence, served)).await?)),
+        PortChange::PourBack => {
+            let poured = broker.pour_back(&port, &name(fence, served)).await?;
+            return Ok(turned(poured.turned));
+        }
+        PortChange::PourRest => drop(broker.pour_rest(&port, &name(fence, served)).await?),
         PortChange::GiveBack => broker.give_back(&port).await?,
     }
     Ok(Outcome::Done)
@@ -162,27 +166,6 @@ async fn delete_served(broker: &Broker, fence: &Fence, served: Reading) -> Resul
         }
     }
     Ok(())
-}
-
-fn poured(poured: Poured) -> Outcome {
-    if poured.late == 0 {
-        return turned(poured.turned);
-    }
-    let past = poured.turned.strays.iter().map(|route| route.exchange.as_str());
-    let past: Vec<&str> = past.collect();
-    let doubled = if past.is_empty() {
-        String::new()
-    } else {
-        format!(
-            "; the queue was bound to {} as well meanwhile, so messages may be applied twice",
-            past.join(", ")
-        )
-    };
-    Outcome::Doubted(format!(
-        "the application did not read what it was told, so {} messages were put back into its queue for it; {} of them may be \
-         behind newer ones{doubled}",
-        poured.all, poured.late
-    ))
 }
 
 fn turned(turned: Turned) -> Outcome {

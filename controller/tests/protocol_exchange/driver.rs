@@ -165,6 +165,7 @@ impl<'a> Driver<'a> {
             | Verb::Make(PortChange::DeleteTwin)
             | Verb::Make(PortChange::DeleteBacklog)
             | Verb::Make(PortChange::PourBack)
+            | Verb::Make(PortChange::PourRest)
             | Verb::Done => {
                 return self.act(pod, verb).await;
             }
@@ -205,6 +206,7 @@ impl<'a> Driver<'a> {
             Verb::Make(PortChange::DeleteTwin) => self.delete_twin().await,
             Verb::Make(PortChange::DeleteBacklog) => self.delete_served().await,
             Verb::Make(PortChange::PourBack) => drop(broker.pour_back(port, &self.waiting).await.unwrap()),
+            Verb::Make(PortChange::PourRest) => drop(broker.pour_rest(port, &self.waiting).await.unwrap()),
             Verb::Make(PortChange::GiveBack) => broker.give_back(port).await.unwrap(),
         }
     }

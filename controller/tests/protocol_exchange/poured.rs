@@ -41,16 +41,19 @@ async fn a_backlog_that_is_put_back_under_load_is_neither_lost_nor_doubled_and_k
     .await;
 
     let poured = broker.pour_back(&port, &backlog).await.unwrap();
-    assert!(poured.all > WAITING, "{poured:?}");
+    assert!(poured.messages > WAITING, "{poured:?}");
     assert_eq!(poured.turned.strays, []);
+    let again = broker.pour_back(&port, &backlog).await.unwrap();
+    assert_eq!(again.messages, 0, "poured behind newer messages unasked");
+    let late = broker.pour_rest(&port, &backlog).await.unwrap();
     assert_eq!(broker.port_state(&port).await.unwrap(), PortState::Adopted);
     broker.unbranch(&port, &backlog).await.unwrap();
     broker.give_back(&port).await.unwrap();
     let sent = load.stop().await;
     served_to_the_end(|| application.applied(), &sent).await;
     let memory = application.kill().await;
-    eprintln!("put back {}, of these {} after the flip", poured.all, poured.late);
-    if poured.late == 0 {
+    eprintln!("put back {}, and {late} after the flip", poured.messages);
+    if late == 0 {
         assert_exact(&memory, &sent);
     }
     for (publisher, count) in (0..).zip(&sent) {

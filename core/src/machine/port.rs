@@ -66,10 +66,12 @@ pub enum PortChange {
     DeleteTwin,
     /// Delete the queue that was worked off.
     DeleteBacklog,
-    /// Put what waits in the backlog at the end of the queue and turn every new message to the queue: for an instance
-    /// that does not read what it is told, or is not there. Messages that come at that very moment may be behind newer
-    /// ones then, which the verdict says.
+    /// Put what waits in the backlog at the end of the queue, then turn every new message to the queue: for an instance
+    /// that does not read what it is told, or is not there. What comes between the two stays in the backlog. Nothing is
+    /// poured where new messages go to the queue already.
     PourBack,
+    /// Put what is left in the backlog behind the newer messages in the queue, which the verdict has to say before.
+    PourRest,
     /// Take the port away.
     GiveBack,
 }

@@ -74,7 +74,12 @@ pub(crate) fn drive(script: &Script) -> Ended {
             Decision::Run(action) => {
                 world.perform(&action, &status);
                 let outcome = world.perform(&action, &status);
+                let verdict = status.verdict.clone();
                 record::absorb(&mut status, outcome, now);
+                if status.verdict != verdict {
+                    // A doubt is saved at once.
+                    saved = status.clone();
+                }
             }
             Decision::Advance(next) => {
                 check_commit(&world, &status, &next);

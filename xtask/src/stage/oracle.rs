@@ -44,6 +44,17 @@ pub(crate) struct Oracle {
 impl Oracle {
     /// Starts load, control and prober for `pod`; returns at once.
     pub(crate) fn start(cluster: &Cluster, product: &Product, pod: &str, load: Load) -> Result<Self> {
+        Self::start_beside(cluster, product, pod, None, load)
+    }
+
+    /// The same; a pod that stays where it is, which has a Service of its name, is asked as well.
+    pub(crate) fn start_beside(
+        cluster: &Cluster,
+        product: &Product,
+        pod: &str,
+        bystander: Option<&str>,
+        load: Load,
+    ) -> Result<Self> {
         let report =
             std::env::temp_dir().join(format!("kubectl-shadow-oracle-{}-{pod}.json", std::process::id()));
         let service = |namespace: &str, name: &str| -> Result<String> {
@@ -76,6 +87,10 @@ impl Oracle {
         ]);
         command.args(["--pod-url", &format!("http://{address}:8080")]);
         command.args(["--probe-url", &format!("http://{address}:8080/healthz")]);
+        if let Some(bystander) = bystander {
+            let reference = service("default", bystander)?;
+            command.args(["--reference-url", &format!("http://{reference}:8080/healthz")]);
+        }
         command.args(["--probe-tail", &format!("{}s", load.tail)]);
         command.arg("--report").arg(&report);
         command

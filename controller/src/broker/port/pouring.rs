@@ -5,15 +5,15 @@
 //! - nothing is lost or doubled by a connection that ends in the middle: each batch is published and acknowledged in one
 //!   transaction of a queue's own broker (a broker that dies within a commit may double a batch);
 //! - properties and headers stay as they were; the exchange and key that brought a message are not kept;
-//! - what is poured keeps its order, and is before everything that comes later, but for what came at the very moment of
-//!   the flip: [`Poured::late`] counts it.
+//! - what is poured keeps its order, and is before everything that comes later. What comes between the last batch and the
+//!   flip stays where it is until [`Broker::pour_rest`] puts it behind newer messages.
 
 use lapin::Channel;
 use lapin::message::BasicGetMessage;
 use lapin::options::{BasicAckOptions, BasicGetOptions, BasicPublishOptions};
 use tracing::info;
 
-use super::topology::Port;
+use super::topology::{Port, PortState};
 use super::verbs::Turned;
 use crate::broker::{Broker, BrokerError, refusal};
 
@@ -23,32 +23,38 @@ const BATCH: u64 = 100;
 
 /// What was put back.
 #[derive(Debug)]
-#[must_use = "messages that came late may be behind newer ones"]
+#[must_use = "bindings past the port may have doubled messages"]
 pub struct Poured {
-    /// Messages that were put back.
-    pub all: u64,
-    /// Of these, so many after new messages went to the queue again.
-    pub late: u64,
-    /// The flip between the two.
+    /// How many messages.
+    pub messages: u64,
+    /// The flip after them.
     pub turned: Turned,
 }
 
 impl Broker {
-    /// Puts what waits in `backlog` at the end of the primary queue, turns every new message to it, and puts the rest
-    /// after it.
+    /// Puts what waits in `backlog` at the end of the primary queue, if new messages do not go there yet, and turns every
+    /// new message to it.
     pub async fn pour_back(&self, port: &Port, backlog: &str) -> Result<Poured, BrokerError> {
-        let before = self.pour(backlog, &port.primary).await?;
+        let messages = match self.port_state(port).await? {
+            PortState::Fenced | PortState::Breached { .. } => self.pour(backlog, &port.primary).await?,
+            PortState::NotAdopted | PortState::HalfAdopted { .. } | PortState::Adopted => 0,
+        };
         let turned = self.flip_back(port).await?;
-        let late = self.pour(backlog, &port.primary).await?;
         info!(
             queue = port.primary,
-            before, late, "the backlog was put back into the queue"
+            messages, "the backlog was put back into the queue"
         );
-        Ok(Poured {
-            all: before + late,
-            late,
-            turned,
-        })
+        Ok(Poured { messages, turned })
+    }
+
+    /// Puts what is left in `backlog` behind the newer messages of the primary queue; returns how many messages.
+    pub async fn pour_rest(&self, port: &Port, backlog: &str) -> Result<u64, BrokerError> {
+        let messages = self.pour(backlog, &port.primary).await?;
+        info!(
+            queue = port.primary,
+            messages, "the rest of the backlog was put behind newer messages"
+        );
+        Ok(messages)
     }
 
     /// Moves messages from queue to queue until there are none.

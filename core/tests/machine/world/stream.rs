@@ -80,6 +80,12 @@ impl Stream {
         self.beside.keys().cloned().chain(port).collect()
     }
 
+    /// Puts what waits in a queue beside it at the end of the primary one.
+    fn pour(&mut self, queue: &str) {
+        let (poured, _) = self.beside.get_mut(queue).expect("nothing to pour");
+        self.primary.append(poured);
+    }
+
     fn delete(&mut self, queue: &str) {
         self.beside.remove(queue);
     }
@@ -130,10 +136,17 @@ impl World {
                 assert_eq!(self.stream.waiting(Some(served)), 0, "deleted unread");
                 self.stream.delete(served);
             }
+            PortChange::PourBack if self.stream.flow != Flow::Fenced => {}
             PortChange::PourBack => {
-                let (poured, _) = self.stream.beside.get_mut(served).expect("nothing to pour");
-                self.stream.primary.append(poured);
+                self.stream.pour(served);
+                // At the worst moment: behind the fence, too late to be poured.
+                self.stream.publish();
                 self.stream.flow = Flow::Ported;
+            }
+            PortChange::PourRest => {
+                assert_ne!(self.stream.flow, Flow::Fenced, "the rest is not finite");
+                self.stream.publish();
+                self.stream.pour(served);
             }
             PortChange::GiveBack => {
                 assert_ne!(self.stream.flow, Flow::Fenced, "given back behind a fence");

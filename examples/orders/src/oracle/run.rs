@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 use tokio::time::Instant;
+use url::Url;
 
 use super::plan::RunPlan;
 use super::rest::{Rest, RestError};
@@ -45,7 +46,7 @@ pub enum OracleError {
     #[error(transparent)]
     Pod(#[from] PodError),
     /// No probes.
-    #[error("--probe-url cannot be used: {0}")]
+    #[error("--probe-url or --reference-url cannot be used: {0}")]
     Probe(#[from] io::Error),
     /// The queues cannot be looked at.
     #[error(transparent)]
@@ -81,7 +82,8 @@ async fn judge(
     stop: Stop,
 ) -> Result<Report, OracleError> {
     wait_for_control(control).await?;
-    let prober = start_prober(plan).await?;
+    let prober = start_prober(plan, plan.probe_url.as_ref()).await?;
+    let reference = start_prober(plan, plan.reference_url.as_ref()).await?;
     let progress = Arc::new(LoadProgress::default());
     let status = StatusLine {
         progress: Arc::clone(&progress),
@@ -108,18 +110,24 @@ async fn judge(
         )
         .await;
     }
-    let probes = match prober {
-        Some(prober) => Some(prober.stop().await),
-        None => None,
+    let answers = Answers {
+        probes: stopped(prober).await,
+        reference: stopped(reference).await,
     };
-    Ok(report(comparison, ledger, last_word, probes, settled))
+    Ok(report(comparison, ledger, last_word, answers, settled))
+}
+
+/// What the two services answered, if they were asked.
+struct Answers {
+    probes: Option<ProbeReport>,
+    reference: Option<ProbeReport>,
 }
 
 fn report(
     comparison: Comparison,
     ledger: LoadLedger,
     pod: PodReport,
-    probes: Option<ProbeReport>,
+    Answers { probes, reference }: Answers,
     (caught_up, left_in_queue): (bool, u32),
 ) -> Report {
     let exact = comparison.is_exact() && caught_up && ledger.returned() == 0;
@@ -137,6 +145,7 @@ fn report(
         caught_up,
         pauses: pod.state.pauses,
         probes,
+        reference,
         pod: pod.standing.pod,
         redelivered: pod.state.redelivered,
     }
@@ -159,8 +168,8 @@ async fn wait_for_control(control: &Control) -> Result<(), OracleError> {
     Ok(())
 }
 
-async fn start_prober(plan: &RunPlan) -> Result<Option<Prober>, OracleError> {
-    let Some(url) = &plan.probe_url else {
+async fn start_prober(plan: &RunPlan, url: Option<&Url>) -> Result<Option<Prober>, OracleError> {
+    let Some(url) = url else {
         return Ok(None);
     };
     let settings = ProbeSettings {
@@ -169,6 +178,13 @@ async fn start_prober(plan: &RunPlan) -> Result<Option<Prober>, OracleError> {
         slow: plan.probe_slow,
     };
     Ok(Some(Prober::start(HttpGet::prepare("GET", url).await?, settings)))
+}
+
+async fn stopped(prober: Option<Prober>) -> Option<ProbeReport> {
+    match prober {
+        Some(prober) => Some(prober.stop().await),
+        None => None,
+    }
 }
 
 /// The pod's state at the end. A pod that was just moved may be unreachable for a moment.

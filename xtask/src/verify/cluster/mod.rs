@@ -18,6 +18,7 @@ mod refusals;
 mod removal;
 mod round_trips;
 mod situation;
+mod slow_machine;
 mod workloads;
 
 use std::time::Duration;

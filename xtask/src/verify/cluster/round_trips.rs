@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use super::moments::Timeline;
+use super::slow_machine::{QUIET_FREEZE, dumps_of, freeze, late_for_the_machine};
 use super::{Bench, exact_messages, kept_every_promise, nothing_left};
 use crate::stage::{self, Load, Oracle, Sample};
 
@@ -70,10 +71,11 @@ fn exact(bench: &Bench, trip: &Trip<'_>) -> Result<()> {
     let cluster = &bench.cluster;
     Sample::deploy(cluster, trip.arguments)?;
     let bystander = Sample::incarnation(cluster, "orders-1")?;
-    let oracle = Oracle::start(
+    let oracle = Oracle::start_beside(
         cluster,
         &bench.product,
         POD,
+        Some("orders-1"),
         Load {
             rate: trip.rate,
             publishers: 3,
@@ -111,7 +113,8 @@ fn exact(bench: &Bench, trip: &Trip<'_>) -> Result<()> {
     println!("     {}", stage::summary(&report));
     if late_for_the_machine(&report, &dumps) {
         println!(
-            "     NOT COUNTED: the requests that timed out while a dump took more than {QUIET_FREEZE} ms"
+            "     NOT COUNTED: requests that timed out while the machine was slow: in a dump of more than {QUIET_FREEZE} ms, or \
+             together with those to a pod that stays where it is"
         );
         exact_messages(&report)?;
     } else {
@@ -124,79 +127,12 @@ fn exact(bench: &Bench, trip: &Trip<'_>) -> Result<()> {
     nothing_left(cluster)
 }
 
-/// A small process on a quiet machine stands still for less, ms.
-const QUIET_FREEZE: i64 = 150;
-/// No machine is always as slow as that, ms.
-const LONG_FREEZE: i64 = 500;
-/// Nor ever as slow as that: one dump of ten on a cluster that had just started took 582 ms.
-const LONGEST_FREEZE: i64 = 2_000;
-/// A request that waits as long has failed, ms.
-const PROBE_TIMEOUT: i64 = 200;
-
-/// The step Checkpoint of one handoff, ms since 1970, and how long the process stood still.
-struct Dump {
-    began: i64,
-    ended: i64,
-    frozen_ms: i64,
-}
-
-/// Whether every failed request timed out in a dump for which the machine was slow. A request that failed at any other
-/// time, or otherwise, is never excused, nor is a dump that took longer than a slow machine explains.
-fn late_for_the_machine(report: &serde_json::Value, dumps: &[Dump]) -> bool {
-    let long: Vec<&Dump> = dumps
-        .iter()
-        .filter(|dump| dump.frozen_ms > QUIET_FREEZE)
-        .collect();
-    let excused = |answer: &serde_json::Value| {
-        let during = |at: i64| {
-            long.iter()
-                .any(|dump| (dump.began - PROBE_TIMEOUT..=dump.ended).contains(&at))
-        };
-        answer["failure"]["kind"] == "timeout" && answer["atMs"].as_i64().is_some_and(during)
-    };
-    let bad = report["probes"]["bad"].as_array();
-    let mut failed = bad
-        .into_iter()
-        .flatten()
-        .filter(|answer| !answer["failure"].is_null());
-    let longer_than = |limit| dumps.iter().filter(|dump| dump.frozen_ms >= limit).count();
-    let explained = longer_than(LONG_FREEZE) <= 1 && longer_than(LONGEST_FREEZE) == 0;
-    report["probes"]["failed"] != 0 && explained && failed.all(excused)
-}
-
-fn dumps_of(object: &serde_json::Value) -> Result<Vec<Dump>> {
-    let steps = object["status"]["steps"].as_array().cloned().unwrap_or_default();
-    let legs = object["status"]["legs"].as_array().cloned().unwrap_or_default();
-    let at = |time: &serde_json::Value| -> Result<i64> {
-        let time: jiff::Timestamp = time.as_str().context("a dump has no time")?.parse()?;
-        Ok(time.as_millisecond())
-    };
-    let dump = |leg: &serde_json::Value| {
-        let step = steps
-            .iter()
-            .find(|step| step["step"] == "Checkpoint" && step["leg"] == leg["number"])
-            .context("a handoff has no dump")?;
-        Ok(Dump {
-            began: at(&step["started"])?,
-            ended: at(&step["finished"])?,
-            frozen_ms: freeze(leg).context("a dump does not tell how long it froze")?,
-        })
-    };
-    legs.iter().map(dump).collect()
-}
-
 fn pauses(object: &serde_json::Value) -> String {
     list(object, |leg| stage::span(&leg["parkSent"], &leg["released"]))
 }
 
 pub(super) fn frozen(object: &serde_json::Value) -> String {
     list(object, freeze)
-}
-
-fn freeze(leg: &serde_json::Value) -> Option<i64> {
-    leg["checkpoint"]["frozenMicros"]
-        .as_i64()
-        .map(|micros| micros / 1000)
 }
 
 fn list(object: &serde_json::Value, of: impl Fn(&serde_json::Value) -> Option<i64>) -> String {
@@ -206,49 +142,4 @@ fn list(object: &serde_json::Value, of: impl Fn(&serde_json::Value) -> Option<i6
         .map(|leg| of(leg).map_or_else(|| "?".to_owned(), |ms| format!("{ms} ms")))
         .collect();
     all.join(" + ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// One slow answer, one failed one.
-    fn report(kind: &str, at: i64) -> serde_json::Value {
-        serde_json::json!({"probes": {"failed": 1, "bad": [
-            {"atMs": 1, "tookUs": 120_000, "failure": null},
-            {"atMs": at, "tookUs": 200_000, "failure": {"kind": kind}},
-        ]}})
-    }
-
-    fn dumps(frozen: &[i64]) -> Vec<Dump> {
-        let dump = |(n, frozen_ms): (i64, &i64)| Dump {
-            began: n * 10_000,
-            ended: n * 10_000 + 300,
-            frozen_ms: *frozen_ms,
-        };
-        (1..).zip(frozen).map(dump).collect()
-    }
-
-    #[test]
-    fn only_a_long_dump_excuses_and_only_what_timed_out_in_it() {
-        let slow = dumps(&[60, 210, 70]);
-        assert!(late_for_the_machine(&report("timeout", 20_100), &slow));
-        assert!(!late_for_the_machine(&report("broken", 20_100), &slow));
-        assert!(
-            !late_for_the_machine(&report("timeout", 10_100), &slow),
-            "a quick dump"
-        );
-        assert!(
-            !late_for_the_machine(&report("timeout", 20_900), &slow),
-            "the switch after it"
-        );
-        let once = dumps(&[60, 700, 70]);
-        assert!(late_for_the_machine(&report("timeout", 20_100), &once));
-        for (frozen, why) in [([60, 700, 700], "too often"), ([60, 2_100, 70], "for ever")] {
-            assert!(
-                !late_for_the_machine(&report("timeout", 20_100), &dumps(&frozen)),
-                "too long for any machine: {why}"
-            );
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! Who reads what of a stream that was fenced: oldest messages first, until everything is as it was before.
 
-use crate::api::{Reading, Step, Verdict};
+use crate::api::{Reading, Step};
 use crate::machine::observed::{PodSeen, QueueSeen};
 use crate::machine::port::{self, PortChange, Seen, Verb};
 use crate::machine::steps::fenced::{are_twins, make, progress, record_twins, seen, unread};
@@ -98,20 +98,20 @@ pub(in crate::machine::steps) fn lead(
     if let Some(recorded) = record_twins(scene, &seen) {
         return Some(recorded);
     }
-    if seen.is_overtaken() && !is_doubted(scene.status.verdict.as_ref()) {
-        return Some(Decision::Run(Action::Doubt(format!(
-            "somebody consumed new messages of {} while {OVERTAKEN}: an instance that crashed and started anew, or one \
-             that is not ours",
-            scene.plan.queue.queue
-        ))));
-    }
     let verb = match port::after_release(&seen) {
         Verb::TellPrimary if reader.is_gone() && !seen.flow.is_turned() => port::tidy(&seen),
         Verb::TellPrimary | Verb::TellBacklog if is_deaf(scene, reader, &seen) => {
-            Verb::Make(PortChange::PourBack)
+            Verb::Make(if seen.flow.is_turned() {
+                PortChange::PourBack
+            } else {
+                PortChange::PourRest
+            })
         }
         verb @ (Verb::Wait | Verb::Make(_) | Verb::TellPrimary | Verb::TellBacklog | Verb::Done) => verb,
     };
+    if let Some(doubt) = overtaken(scene, reader, &seen, verb) {
+        return Some(Decision::Run(Action::Doubt(doubt)));
+    }
     match verb {
         Verb::Done => None,
         Verb::Make(PortChange::Unbranch | PortChange::DeleteTwin | PortChange::DeleteBacklog)
@@ -123,6 +123,28 @@ pub(in crate::machine::steps) fn lead(
             Some(act(scene, verb, &seen, reader.pod, reader.control, served))
         }
     }
+}
+
+/// Older messages that come after newer ones, if that is not told yet. It is told before they do, as nothing shows it later.
+fn overtaken(scene: &Scene<'_>, reader: &Reader<'_>, seen: &Seen, verb: Verb) -> Option<String> {
+    let queue = &scene.plan.queue.queue;
+    let doubt = if verb == Verb::Make(PortChange::PourRest) {
+        format!(
+            "pod {} does not do what it is told, or is gone, so the backlog is put back into {queue} for it; what came at \
+             that very moment gets behind newer messages, since {OVERTAKEN}",
+            reader.pod
+        )
+    } else if seen.is_overtaken() {
+        format!(
+            "somebody consumed new messages of {queue} while {OVERTAKEN}: an instance that crashed and started anew, or one \
+             that is not ours"
+        )
+    } else {
+        return None;
+    };
+    let told = scene.status.verdict.as_ref();
+    let told = told.is_some_and(|verdict| verdict.because.contains(OVERTAKEN));
+    (!told).then_some(doubt)
 }
 
 /// Who reads a message later that names a queue which is gone would read nothing at all.
@@ -206,10 +228,6 @@ fn act(
         Verb::TellBacklog => tell(scene, pod, control, served, served),
         Verb::Make(change) => make(change, served),
     }
-}
-
-fn is_doubted(verdict: Option<&Verdict>) -> bool {
-    verdict.is_some_and(|verdict| verdict.because.contains(OVERTAKEN))
 }
 
 fn named(reading: Reading) -> &'static str {
