@@ -2,7 +2,7 @@
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use shadow_core::api::{MigrationStatus, Phase, StatefulMigrationSpec, Step};
-use shadow_core::machine::{Change, Decision, End, Next, next_step, record};
+use shadow_core::machine::{Action, Change, Decision, End, Next, next_step, record};
 
 use crate::mover::Mover;
 use crate::world::{Faults, Memory, SOURCE, UID, World};
@@ -72,12 +72,7 @@ pub(crate) fn drive(script: &Script) -> Ended {
         match decision {
             Decision::Wait { .. } => {}
             Decision::Run(action) => {
-                world.perform(&action, &status);
-                let outcome = world.perform(&action, &status);
-                let verdict = status.verdict.clone();
-                record::absorb(&mut status, outcome, now);
-                if status.verdict != verdict {
-                    // A doubt is saved at once.
+                if act(&mut world, &action, &mut status, now) {
                     saved = status.clone();
                 }
             }
@@ -109,6 +104,15 @@ pub(crate) fn drive(script: &Script) -> Ended {
         }
     }
     no_end(&world, &status)
+}
+
+/// Does it twice; whether that brought a doubt to light, which is saved at once.
+fn act(world: &mut World, action: &Action, status: &mut MigrationStatus, now: Timestamp) -> bool {
+    world.perform(action, status);
+    let outcome = world.perform(action, status);
+    let verdict = status.verdict.clone();
+    record::absorb(status, outcome, now);
+    status.verdict != verdict
 }
 
 /// What happens from outside in this round, but for the death of the controller.
