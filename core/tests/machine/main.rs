@@ -8,6 +8,7 @@
     reason = "a failing step is a failing test"
 )]
 
+mod deaf;
 mod drive;
 mod mover;
 mod world;
@@ -212,49 +213,6 @@ fn a_failed_restore_by_image_leaves_the_source_as_it_was() {
     assert_eq!(status.rollback.unwrap().reason, "RestoreFailed");
     assert_eq!(serving(&world, SOURCE), Some(Memory::Moved));
     assert_eq!(world.pods.len(), 1, "{:?}", world.pods);
-}
-
-#[test]
-fn a_deaf_application_is_named_and_left_alone() {
-    let faults = Faults {
-        deaf: true,
-        ..Faults::default()
-    };
-    let Ended { world, status, .. } = drive(&Script { faults, ..in_turn() });
-    assert_eq!(status.rollback.unwrap().reason, "ControlUnread");
-    assert_eq!(serving(&world, SOURCE), Some(Memory::Moved));
-}
-
-/// Nothing shows afterwards that a message went behind newer ones, so it has to be told before; also by a controller that
-/// is killed at any moment.
-#[test]
-fn what_comes_while_a_backlog_is_put_back_is_in_the_verdict() {
-    for mover in [
-        Mover::Polling,
-        Mover::PollingDeployment,
-        Mover::Live,
-        Mover::LiveDeployment,
-        Mover::LivePolling,
-    ] {
-        for kill in 0..150 {
-            let faults = Faults {
-                deaf: true,
-                ..Faults::default()
-            };
-            let Ended { world, status, .. } = drive(&Script {
-                faults,
-                mover,
-                kills: vec![kill],
-                ..in_turn()
-            });
-            assert_eq!(serving(&world, SOURCE), Some(Memory::Moved), "{mover:?}");
-            let verdict = status.verdict.unwrap();
-            assert!(
-                !verdict.exact && verdict.because.contains("older ones waited"),
-                "{mover:?}, killed in round {kill}: {verdict:?}"
-            );
-        }
-    }
 }
 
 /// What it was told, and has not obeyed when it is called off, must not stop it later.

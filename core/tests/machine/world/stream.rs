@@ -86,6 +86,15 @@ impl Stream {
         self.primary.append(poured);
     }
 
+    /// The same before the flow is turned back; a message comes at the worst moment, too late to be poured.
+    fn pour_back(&mut self, queue: &str) {
+        if self.flow == Flow::Fenced {
+            self.pour(queue);
+            self.publish();
+            self.flow = Flow::Ported;
+        }
+    }
+
     fn delete(&mut self, queue: &str) {
         self.beside.remove(queue);
     }
@@ -136,13 +145,7 @@ impl World {
                 assert_eq!(self.stream.waiting(Some(served)), 0, "deleted unread");
                 self.stream.delete(served);
             }
-            PortChange::PourBack if self.stream.flow != Flow::Fenced => {}
-            PortChange::PourBack => {
-                self.stream.pour(served);
-                // At the worst moment: behind the fence, too late to be poured.
-                self.stream.publish();
-                self.stream.flow = Flow::Ported;
-            }
+            PortChange::PourBack => self.stream.pour_back(served),
             PortChange::PourRest => {
                 assert_ne!(self.stream.flow, Flow::Fenced, "the rest is not finite");
                 self.stream.publish();

@@ -98,10 +98,10 @@ impl<'a> Dropped<'a> {
             rules: Vec::new(),
         };
         for rule in rules {
+            dropped.change("--insert", rule)?;
             dropped
                 .rules
                 .push(rule.iter().copied().map(str::to_owned).collect());
-            dropped.change("--insert", rule)?;
         }
         Ok(dropped)
     }
