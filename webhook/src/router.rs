@@ -13,8 +13,9 @@ use crate::{migrations, pods};
 
 /// Largest review: two objects of the size that etcd takes.
 const BODY: usize = 3 * 1024 * 1024;
-/// Time for the look-ups of one review; the API server waits some seconds, a person should not.
-pub(crate) const LOOKUPS: Duration = Duration::from_millis(900);
+/// Time for the look-ups of one review. The API server waits 3 s for a pod's review and 5 s for a migration's: within that
+/// a refusal still comes in our words, and a slow API server refuses nothing that it could still answer.
+pub(crate) const LOOKUPS: Duration = Duration::from_millis(2_500);
 
 /// All admission routes over `cluster`.
 pub fn app<C: Cluster>(cluster: C) -> Router {

@@ -19,11 +19,12 @@ pub(crate) use watch::Watch;
 
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
 use crate::addons;
-use crate::cluster::{Addons, Cluster};
+use crate::cluster::{Addons, Cluster, wait_for};
 
 /// Runs a command and returns what it printed, or an error with everything it said.
 pub(crate) fn capture(mut command: Command) -> Result<String> {
@@ -56,6 +57,7 @@ pub(crate) fn get(cluster: &Cluster, arguments: &[&str]) -> Result<serde_json::V
 
 /// How long an object may take to go; kubectl itself would wait for a week.
 const GONE_WITHIN: &str = "--timeout=2m";
+const GONE: Duration = Duration::from_secs(120);
 
 /// Deletes one object of the default namespace and waits until it is gone.
 pub(crate) fn delete(cluster: &Cluster, kind: &str, name: &str) -> Result<()> {
@@ -80,14 +82,21 @@ pub(crate) fn with_sample() -> Result<(Cluster, Product)> {
 /// the sample goes on answering after SIGTERM. Says whether there were any.
 pub(crate) fn delete_app(cluster: &Cluster, app: &str) -> Result<bool> {
     let selector = format!("--selector=app={app}");
-    let gone = ["--ignore-not-found", "--wait=true", GONE_WITHIN];
-    let mut owners = cluster.kubectl(["delete", "deployments,replicasets,statefulsets", &selector]);
-    owners.arg("--cascade=orphan").args(gone);
-    let owners = capture(owners)?;
-    let mut pods = cluster.kubectl(["delete", "pods", &selector, "--grace-period=1"]);
-    pods.args(gone);
-    let pods = capture(pods)?;
-    Ok([owners, pods].iter().any(|said| said.contains("deleted")))
+    let owners = "deployments,replicasets,statefulsets";
+    // Nothing is made anew for an owner that is on its way out, and it goes while the pods do.
+    let mut orphaned = cluster.kubectl(["delete", owners, &selector, "--cascade=orphan"]);
+    orphaned.args(["--ignore-not-found", "--wait=false"]);
+    let orphaned = capture(orphaned)?;
+    let mut deleted = orphaned.contains("deleted");
+    // A controller that had not heard of it yet may have made one more.
+    wait_for("the pods to go", GONE, || {
+        let mut pods = cluster.kubectl(["delete", "pods", &selector, "--grace-period=1"]);
+        pods.args(["--ignore-not-found", "--wait=true", GONE_WITHIN]);
+        deleted |= capture(pods)?.contains("deleted");
+        let left = get(cluster, &[&format!("pods,{owners}"), &selector])?;
+        Ok(left["items"].as_array().is_some_and(Vec::is_empty).then_some(()))
+    })?;
+    Ok(deleted)
 }
 
 /// Server-side apply of one manifest.

@@ -67,6 +67,25 @@ impl Single {
         self.apply(cluster, &manifest)
     }
 
+    /// The same as a StatefulSet with so many replicas, each with a Service of its own.
+    pub(crate) fn deploy_replicas(self, cluster: &Cluster, replicas: u32) -> Result<()> {
+        let manifest = with_replicas(&self.manifest()?, self.name(), replicas)?;
+        let streams: Vec<String> = (0..replicas).map(|n| format!("{}-{n}", self.name())).collect();
+        self.remove(cluster)?;
+        let starting = step(self.name());
+        apply(cluster, &manifest)?;
+        wait_for("the consumers to consume their queues", READY, || {
+            for stream in &streams {
+                if !consumes(cluster, stream)? {
+                    return Ok(None);
+                }
+            }
+            Ok(Some(()))
+        })?;
+        starting.done(streams.join(", "));
+        Ok(())
+    }
+
     fn manifest(self) -> Result<String> {
         let path = format!("{MANIFESTS}/{}.yaml", self.name());
         fs::read_to_string(&path).with_context(|| format!("read {path}"))
@@ -114,5 +133,36 @@ impl Single {
             .as_str()
             .map(str::to_owned)
             .context("the pod has no name")
+    }
+}
+
+/// The manifest's Service for one replica, made again for each of the others.
+fn with_replicas(text: &str, name: &str, replicas: u32) -> Result<String> {
+    let first = format!("name: {name}-0\n");
+    let service = text
+        .split("---\n")
+        .find(|document| document.contains("kind: Service\n") && document.contains(&first))
+        .with_context(|| format!("the manifest of {name} has no Service for its first replica"))?;
+    let mut all = replaced(text, "replicas: 1\n", &format!("replicas: {replicas}\n"))?;
+    for n in 1..replicas {
+        all.push_str("\n---\n");
+        all.push_str(&service.replace(&format!("{name}-0"), &format!("{name}-{n}")));
+    }
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_replica_has_a_service() {
+        let text = with_replicas(&Single::Polling.manifest().unwrap(), "polling", 3).unwrap();
+        assert!(text.contains("  replicas: 3\n"), "{text}");
+        for replica in ["polling-0", "polling-1", "polling-2"] {
+            assert!(text.contains(&format!("\n  name: {replica}\n")), "{replica}");
+            assert!(text.contains(&format!("pod-name: {replica}}}")), "{replica}");
+        }
+        assert!(with_replicas(&Single::Pod.manifest().unwrap(), "lone", 2).is_err());
     }
 }

@@ -12,13 +12,15 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Runs one named test.
-    pub(crate) fn test(&mut self, name: &str, test: impl FnOnce() -> Result<()>) {
+    /// Runs one named test. Says whether it passed.
+    pub(crate) fn test(&mut self, name: &str, test: impl FnOnce() -> Result<()>) -> bool {
         println!("test {name} ...");
         let started = Instant::now();
         let outcome = test();
         println!("     {name}: {:.1} s", started.elapsed().as_secs_f64());
+        let passed = outcome.is_ok();
         self.note(name, outcome);
+        passed
     }
 
     /// Takes in one outcome.

@@ -143,7 +143,7 @@ fn moved(bench: &Bench, fields: Value) -> Result<(Value, Value)> {
     let load = Load {
         rate: 100,
         publishers: 3,
-        tail: 5,
+        tail: 3,
         size: stage::MESSAGE_BYTES,
     };
     let oracle = Oracle::start(cluster, &bench.product, POD, load)?;

@@ -16,7 +16,7 @@ use crate::stage::{self, Load, Oracle, Sample, Single, capture, get};
 const LOAD: Load = Load {
     rate: 100,
     publishers: 3,
-    tail: 5,
+    tail: 3,
     size: stage::MESSAGE_BYTES,
 };
 const WARM_UP: Duration = Duration::from_secs(3);

@@ -20,7 +20,7 @@ const GOES_ON: i64 = 1_000;
 const LOAD: Load = Load {
     rate: 100,
     publishers: 3,
-    tail: 5,
+    tail: 3,
     size: stage::MESSAGE_BYTES,
 };
 

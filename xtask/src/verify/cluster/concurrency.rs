@@ -20,6 +20,7 @@ const LOAD: Load = Load {
 };
 /// Asked for at once, for one pod.
 const RIVALS: u32 = 20;
+const TRY_AGAIN: &str = "nothing was started, try again";
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// Two replicas, a Deployment's pod and one that nobody owns; two moves for each node at a time.
@@ -95,7 +96,8 @@ fn at_most_two(cluster: &Cluster, moves: usize) -> Result<()> {
     Ok(())
 }
 
-fn started(bench: &Bench, pod: &str) -> Result<Child> {
+/// Begins to move a pod to the other node.
+pub(super) fn started(bench: &Bench, pod: &str) -> Result<Child> {
     let target = Sample::other_node(&bench.cluster, pod)?;
     stage::migrate_command(&bench.cluster, &bench.product, pod, target)?
         .stdout(Stdio::piped())
@@ -113,23 +115,7 @@ pub(super) fn one_pod(bench: &Bench) -> Result<()> {
     oracle.run_for(Duration::from_secs(2));
     let target = Sample::other_node(cluster, "orders-0")?;
     scale_part(cluster, "controller", "--replicas=0")?;
-    let rivals: Vec<Value> = (1..=RIVALS).map(|n| rival(n, target)).collect();
-    let creating = rivals
-        .iter()
-        .map(|object| created(cluster, object))
-        .collect::<Result<Vec<_>>>()?;
-    let mut refused = 0;
-    for process in creating {
-        let output = process.wait_with_output().context("wait for kubectl")?;
-        if !output.status.success() {
-            let said = String::from_utf8_lossy(&output.stderr);
-            ensure!(
-                said.contains("is already moving this pod"),
-                "refused otherwise: {said}"
-            );
-            refused += 1;
-        }
-    }
+    let refused = ordered_at_once(cluster, target)?;
     scale_part(cluster, "controller", "--replicas=1")?;
     let all = wait_for("all of them to end", LIMIT, || {
         let ours = get(cluster, &["statefulmigrations", "--selector=test=rivals"])?;
@@ -164,6 +150,34 @@ pub(super) fn one_pod(bench: &Bench) -> Result<()> {
         "--wait=true",
     ]))?;
     nothing_left(cluster)
+}
+
+/// Says how many were refused at admission.
+fn ordered_at_once(cluster: &Cluster, target: &str) -> Result<u32> {
+    let rivals: Vec<Value> = (1..=RIVALS).map(|n| rival(n, target)).collect();
+    let creating = rivals
+        .iter()
+        .map(|object| created(cluster, object))
+        .collect::<Result<Vec<_>>>()?;
+    let mut refused = 0;
+    for (object, process) in rivals.iter().zip(creating) {
+        let mut output = process.wait_with_output().context("wait for kubectl")?;
+        // So many at once may take the API server too long; whoever is told to try again does.
+        if String::from_utf8_lossy(&output.stderr).contains(TRY_AGAIN) {
+            output = created(cluster, object)?
+                .wait_with_output()
+                .context("wait for kubectl")?;
+        }
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr);
+            ensure!(
+                said.contains("is already moving this pod"),
+                "refused otherwise: {said}"
+            );
+            refused += 1;
+        }
+    }
+    Ok(refused)
 }
 
 /// How each ended, for whoever reads the failure.

@@ -13,10 +13,10 @@ use crate::stage::{self, Load, Oracle, Sample, capture, get};
 
 const POD: &str = "orders-0";
 
-/// 25 messages a second are as many as the sample can serve. With twice that, it soon holds all that its prefetch of 50
-/// allows, and takes two seconds to park, as it works all of it off first: time enough to do damage meanwhile.
+/// 25 messages a second are as many as the sample can serve. With more, it soon holds all that its prefetch of 50 allows,
+/// and takes two seconds to park, as it works all of it off first: time enough to do damage meanwhile.
 const WORK: &str = "40ms";
-const RATE: u32 = 50;
+const RATE: u32 = 40;
 /// It keeps up with this: whoever breaks it before the hold need not wait for what it could not serve.
 const EASY_RATE: u32 = 20;
 
@@ -36,7 +36,7 @@ fn damaged(
         Load {
             rate,
             publishers: 3,
-            tail: 5,
+            tail: 3,
             size: stage::MESSAGE_BYTES,
         },
     )?;

@@ -1,5 +1,6 @@
 //! The product on the real cluster, an oracle watching. One file for each promise.
 
+mod aftermath;
 mod backends;
 mod by_image;
 mod bystanders;
@@ -205,9 +206,14 @@ pub(crate) fn run(tally: &mut Tally, only: Option<&str>) {
     };
     tally.note("the cluster is up and the product installed", Ok(()));
     for (name, test) in chosen {
-        tally.test(name, || {
+        let passed = tally.test(name, || {
             watched(LONGEST, || situation::told(&bench.cluster), || test(&bench))
         });
+        if !passed && let Err(error) = aftermath::cleared(&bench.cluster) {
+            println!(
+                "     what the test left could not be cleared, others may fail because of it: {error:#}"
+            );
+        }
     }
 }
 

@@ -75,7 +75,7 @@ pub(super) fn manifests(bench: &Bench) -> Result<()> {
     let load = Load {
         rate: 100,
         publishers: 3,
-        tail: 5,
+        tail: 3,
         size: stage::MESSAGE_BYTES,
     };
     let oracle = Oracle::start(cluster, &bench.product, POD, load)?;

@@ -29,7 +29,7 @@ pub(super) fn at_100_a_second(bench: &Bench) -> Result<()> {
             arguments: &[],
             rate: 100,
             moves: 10,
-            tail: 20,
+            tail: 10,
         },
     )
 }
@@ -62,7 +62,7 @@ pub(super) fn with_open_files(bench: &Bench) -> Result<()> {
             arguments: &arguments,
             rate: 100,
             moves: 1,
-            tail: 5,
+            tail: 3,
         },
     )
 }
