@@ -1,5 +1,7 @@
 //! What can go wrong between a decision and its effect, and whether trying again can help.
 
+use shadow_core::api::Witness;
+use shadow_core::machine::Outcome;
 use shadow_core::wire::Problem;
 
 use crate::broker::BrokerError;
@@ -13,6 +15,14 @@ pub enum ControllerError {
     /// The broker refused or did not answer.
     #[error(transparent)]
     Broker(#[from] BrokerError),
+    /// The broker was gone before it had confirmed START_REPLAY.
+    #[error("{source}")]
+    ParkUnsure {
+        /// Connections of before.
+        witness: Box<Witness>,
+        /// What happened to the broker.
+        source: BrokerError,
+    },
     /// An agent answered with a problem.
     #[error("the agent on {node}: {problem}")]
     Agent {
@@ -121,7 +131,7 @@ impl ControllerError {
             | Self::RuleNotInForce
             | Self::NotLeading
             | Self::Blind(_) => true,
-            Self::Broker(error) => error.is_transient(),
+            Self::Broker(error) | Self::ParkUnsure { source: error, .. } => error.is_transient(),
             Self::Agent { transient, .. } => *transient,
             Self::Secret { .. }
             | Self::SecretKey { .. }
@@ -137,9 +147,11 @@ impl ControllerError {
         match self {
             Self::Api(_) if !self.is_transient() => "ApiServerRefused".to_owned(),
             Self::Api(_) | Self::NotLeading | Self::Blind(_) => "ApiServer".to_owned(),
-            Self::Broker(error) if error.is_transient() => "BrokerUnreachable".to_owned(),
+            Self::Broker(error) | Self::ParkUnsure { source: error, .. } if error.is_transient() => {
+                "BrokerUnreachable".to_owned()
+            }
             Self::Broker(BrokerError::LeftFenced { .. }) => "LeftFenced".to_owned(),
-            Self::Broker(_) => "BrokerRefused".to_owned(),
+            Self::Broker(_) | Self::ParkUnsure { .. } => "BrokerRefused".to_owned(),
             Self::Agent { problem, .. } => problem.reason.clone(),
             Self::AgentUnreachable { .. } => "AgentUnreachable".to_owned(),
             Self::Secret { .. } | Self::SecretKey { .. } | Self::NoBroker => "BrokerSecret".to_owned(),
@@ -147,6 +159,15 @@ impl ControllerError {
             Self::Repository(_) => "RegistryRepository".to_owned(),
             Self::RuleNotInForce => "RuleNotInForce".to_owned(),
             Self::Malformed(_) => "Malformed".to_owned(),
+        }
+    }
+
+    /// What the effect that failed has brought to light nevertheless.
+    pub fn learned(&self) -> Option<Outcome> {
+        if let Self::ParkUnsure { witness, .. } = self {
+            Some(Outcome::ParkUnsure((**witness).clone()))
+        } else {
+            None
         }
     }
 

@@ -24,10 +24,17 @@ pub(super) async fn park(ctx: &Context, subject: Subject<'_>, pod: &str) -> Resu
     let witness = broker
         .witness(&consumed(&broker, subject, like).await?, address.as_deref())
         .await?;
-    broker
+    let sent = broker
         .send_control(pod, ControlMessage::StartReplay { queue: hold })
-        .await?;
-    Ok(Outcome::ParkSent(witness))
+        .await;
+    match sent {
+        Ok(()) => Ok(Outcome::ParkSent(witness)),
+        // The application may have read it: a connection that it lost with the broker must not be forgotten.
+        Err(source) => Err(ControllerError::ParkUnsure {
+            witness: Box::new(witness),
+            source,
+        }),
+    }
 }
 
 /// The queue that is read at present: of a fenced stream it may be the backlog.

@@ -165,9 +165,7 @@ async fn drive(ctx: &Context, mut migration: StatefulMigration) -> Result<Requeu
                 }
                 Ok(Acted::CalledOff) => return Ok(Requeue::requeue(Duration::ZERO)),
                 Err(error) if !is_final(&error, &status) => {
-                    tracing::warn!(migration = migration.name_any(), %error, "effect failed, will be tried again");
-                    remark(ctx, &migration, &error.to_string(), unsaved).await?;
-                    return Ok(Requeue::requeue(AFTER_ERROR));
+                    return try_again(ctx, migration, &error, unsaved).await;
                 }
                 Err(error) => {
                     let cause = Cause::new(error.reason(), error.to_string());
@@ -188,6 +186,21 @@ async fn drive(ctx: &Context, mut migration: StatefulMigration) -> Result<Requeu
         }
         idle_looks = 0;
     }
+}
+
+/// Says why an effect failed, and saves what it brought to light nevertheless.
+async fn try_again(
+    ctx: &Context,
+    mut migration: StatefulMigration,
+    error: &ControllerError,
+    mut unsaved: bool,
+) -> Result<Requeue, ControllerError> {
+    tracing::warn!(migration = migration.name_any(), %error, "effect failed, will be tried again");
+    if let Some(outcome) = error.learned() {
+        (migration, unsaved) = absorb(ctx, migration, outcome, unsaved).await?;
+    }
+    remark(ctx, &migration, &error.to_string(), unsaved).await?;
+    Ok(Requeue::requeue(AFTER_ERROR))
 }
 
 /// Takes in what an effect brought to light; with it whether there is something to save. A doubt is saved at once: it may be

@@ -119,6 +119,8 @@ pub enum Action {
 pub enum Outcome {
     /// Done; the next look shows it.
     Done,
+    /// Nobody knows whether START_REPLAY was sent: from now on it matters whether the connections live.
+    ParkUnsure(Witness),
     /// START_REPLAY was sent, or our consumer is attached.
     ParkSent(Witness),
     /// END_REPLAY was sent, or our consumer is detached.

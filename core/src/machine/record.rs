@@ -114,6 +114,9 @@ pub fn absorb(status: &mut MigrationStatus, outcome: Outcome, now: Timestamp) ->
     };
     match outcome {
         Outcome::Done | Outcome::RuleProven => return false,
+        Outcome::ParkUnsure(witness) => {
+            leg.witness.get_or_insert(witness);
+        }
         Outcome::ParkSent(witness) => {
             leg.park_sent = Some(MicroTime(now));
             leg.witness.get_or_insert(witness);

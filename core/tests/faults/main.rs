@@ -23,6 +23,7 @@ use shadow_core::wire::{Archive, CheckpointBackend, Claim, PodRef};
 
 mod after_commit;
 mod fenced;
+mod park;
 mod second;
 mod target;
 
