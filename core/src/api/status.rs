@@ -197,8 +197,8 @@ pub struct Leg {
     /// START_REPLAY may have been sent, or our consumer attached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub park_sent: Option<MicroTime>,
-    /// Connections to the broker when START_REPLAY was first sent, or may have been; losing one before the hold is proven weakens the
-    /// verdict.
+    /// Connections to the broker when START_REPLAY was first sent, or may have been; losing one before the hold is proven
+    /// weakens the verdict.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub witness: Option<Witness>,
     /// The hold was proven.
