@@ -49,10 +49,8 @@ fn show(args: &Args) -> Result<()> {
         &product,
         pod,
         Load {
-            rate: args.rate,
-            publishers: 3,
             tail: args.tail.saturating_sub(LOAD_AFTER),
-            size: stage::MESSAGE_BYTES,
+            ..Load::of(args.rate)
         },
     )?;
     oracle.run_for(LOAD_BEFORE);

@@ -6,7 +6,7 @@ use kube::{Api, ResourceExt};
 use serde_json::json;
 use shadow_core::api::RestoreBackend;
 use shadow_core::machine::Route;
-use shadow_core::machine::proof::{Dead, Expendable};
+use shadow_core::machine::proof::{Dead, Expendable, Grace};
 use shadow_core::names;
 use shadow_core::restore_pod::{self, Cause};
 use shadow_core::wire::PodRef;
@@ -83,9 +83,13 @@ pub(super) fn patched<T>(outcome: Result<T, kube::Error>) -> Result<(), Controll
     }
 }
 
-/// Deletes in the ordinary way, with the pod's own grace period. Gone or replaced is fine.
+/// Deletes in the ordinary way. Gone or replaced is fine.
 pub(super) async fn delete(ctx: &Context, proof: &Expendable) -> Result<(), ControllerError> {
-    delete_incarnation(ctx, proof.pod(), None).await
+    let seconds = match proof.grace() {
+        Grace::ItsOwn => None,
+        Grace::Shortest => Some(1),
+    };
+    delete_incarnation(ctx, proof.pod(), seconds).await
 }
 
 /// Removes the object of a pod without processes at once.

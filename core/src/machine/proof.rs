@@ -29,6 +29,17 @@ impl Emptied {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expendable {
     pod: PodRef,
+    grace: Grace,
+}
+
+/// How long a process is given to end by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grace {
+    /// What its pod says.
+    ItsOwn,
+    /// A second, the shortest time for which Kubernetes waits until the process is gone. A copy that is not wanted has
+    /// nothing to finish, and would say goodbye in the source's name.
+    Shortest,
 }
 
 impl Expendable {
@@ -42,6 +53,7 @@ impl Expendable {
                 name: leg.from.pod.clone(),
                 uid,
             },
+            grace: Grace::ItsOwn,
         })
     }
 
@@ -57,6 +69,7 @@ impl Expendable {
                 name: leg.to.pod.clone(),
                 uid: view.uid.clone(),
             },
+            grace: Grace::Shortest,
         })
     }
 
@@ -73,6 +86,7 @@ impl Expendable {
                 name: leg.from.pod.clone(),
                 uid,
             },
+            grace: Grace::ItsOwn,
         })
     }
 
@@ -88,12 +102,18 @@ impl Expendable {
                 name: leg.from.pod.clone(),
                 uid: view.uid.clone(),
             },
+            grace: Grace::ItsOwn,
         })
     }
 
     /// The incarnation that may be deleted.
     pub fn pod(&self) -> &PodRef {
         &self.pod
+    }
+
+    /// How long its process is given.
+    pub fn grace(&self) -> Grace {
+        self.grace
     }
 }
 

@@ -1,12 +1,14 @@
 //! What becomes of a move when the copy or its node fails.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use shadow_core::api::{HoldKind, Step};
+use shadow_core::machine::proof::{Expendable, Grace};
 use shadow_core::machine::{
     Action, Cause, Decision, KeySeen, LinkSeen, Observed, PodSeen, QueueSeen, Route, RuleSeen, limits, record,
 };
 use shadow_core::wire::{Archive, Checkpointed, Claim, Transferred};
 
-use super::{at, began, fates, kinds, undone};
+use super::{Case, at, began, fates, kinds, undone};
 
 #[test]
 fn a_copy_that_has_to_go_before_it_took_over_is_not_waited_for() {
@@ -29,6 +31,25 @@ fn a_copy_that_has_to_go_before_it_took_over_is_not_waited_for() {
                 );
             }
         }
+    }
+}
+
+/// Its shutdown would be done in the source's name, and whoever called the move off would wait for it.
+#[test]
+fn a_copy_that_is_not_wanted_has_no_time_to_say_goodbye_and_a_source_that_was_moved_has_its_own() {
+    for kind in kinds() {
+        let Case {
+            mut status,
+            seen,
+            route,
+        } = at(kind, Step::Commit);
+        let leg = status.legs.last_mut().unwrap();
+        let copy = Expendable::uncommitted_copy(leg, "default", &seen.to).map(|copy| copy.grace());
+        let runs = route != Route::InPlace;
+        assert_eq!(copy, runs.then_some(Grace::Shortest), "{kind:?}");
+        leg.committed = Some(MicroTime(began()));
+        let source = Expendable::superseded(leg, "default").unwrap();
+        assert_eq!(source.grace(), Grace::ItsOwn, "{kind:?}");
     }
 }
 

@@ -69,6 +69,7 @@ impl Bench {
             publishers: 3,
             tail: 2,
             size: scenario.size,
+            patience: 200,
         };
         let agents = Agents::find(cluster)?;
         let stream = sample.map_or(SET_POD, Single::stream);

@@ -10,7 +10,7 @@ mod single;
 mod watch;
 
 pub(crate) use moves::{Move, migrate, migrate_command, migrate_with, migration, span};
-pub(crate) use oracle::{Load, MESSAGE_BYTES, Oracle, broken_promise, summary};
+pub(crate) use oracle::{Load, Oracle, broken_promise, summary};
 pub(crate) use processes::container_pid;
 pub(crate) use product::Product;
 pub(crate) use sample::{Sample, broker_api, broker_call, broker_queues, consumed_queue, leftovers};

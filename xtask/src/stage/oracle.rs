@@ -15,13 +15,10 @@ use serde_json::Value;
 use super::{Product, get};
 use crate::cluster::Cluster;
 
-/// Size of a message where it does not matter, bytes.
-pub(crate) const MESSAGE_BYTES: u32 = 256;
-
 /// Seconds for which a node remembers such requests. A connection to the oracle's Services takes a few milliseconds.
 const UNANSWERED: &str = "/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_syn_sent";
 
-/// What is published.
+/// What is published, and how the Service is asked meanwhile.
 #[derive(Clone, Copy)]
 pub(crate) struct Load {
     /// Messages a second, of all publishers together.
@@ -32,6 +29,23 @@ pub(crate) struct Load {
     pub(crate) tail: u32,
     /// Size of a message, bytes.
     pub(crate) size: u32,
+    /// A request that nobody has answered by then has failed, ms.
+    pub(crate) patience: u32,
+}
+
+impl Load {
+    /// What a test publishes a second where nothing else matters. Its requests wait for a second, as the reference system's
+    /// probe does: a process that stands still for its dump answers late, and how late is for the benchmark to say. A request
+    /// that is lost is still found out: its client sends it again after that second.
+    pub(crate) const fn of(rate: u32) -> Self {
+        Self {
+            rate,
+            publishers: 3,
+            tail: 3,
+            size: 256,
+            patience: 1_000,
+        }
+    }
 }
 
 /// A running oracle.
@@ -44,17 +58,6 @@ pub(crate) struct Oracle {
 impl Oracle {
     /// Starts load, control and prober for `pod`; returns at once.
     pub(crate) fn start(cluster: &Cluster, product: &Product, pod: &str, load: Load) -> Result<Self> {
-        Self::start_beside(cluster, product, pod, None, load)
-    }
-
-    /// The same; a pod that stays where it is, which has a Service of its name, is asked as well.
-    pub(crate) fn start_beside(
-        cluster: &Cluster,
-        product: &Product,
-        pod: &str,
-        bystander: Option<&str>,
-        load: Load,
-    ) -> Result<Self> {
         let report =
             std::env::temp_dir().join(format!("kubectl-shadow-oracle-{}-{pod}.json", std::process::id()));
         let service = |namespace: &str, name: &str| -> Result<String> {
@@ -87,10 +90,7 @@ impl Oracle {
         ]);
         command.args(["--pod-url", &format!("http://{address}:8080")]);
         command.args(["--probe-url", &format!("http://{address}:8080/healthz")]);
-        if let Some(bystander) = bystander {
-            let reference = service("default", bystander)?;
-            command.args(["--reference-url", &format!("http://{reference}:8080/healthz")]);
-        }
+        command.args(["--probe-timeout", &format!("{}ms", load.patience)]);
         command.args(["--probe-tail", &format!("{}s", load.tail)]);
         command.arg("--report").arg(&report);
         command

@@ -24,10 +24,6 @@ pub struct RunPlan {
     /// What to ask all the time, as a whole URL [default: nothing].
     #[arg(long)]
     pub probe_url: Option<Url>,
-    /// A service of a pod that stays where it is, to be asked in the same way: what is slow there at the same moment is
-    /// the machine's doing [default: none].
-    #[arg(long)]
-    pub reference_url: Option<Url>,
     /// Between two of these requests.
     #[arg(long, default_value = "5ms", value_parser = duration::parse)]
     pub probe_every: Duration,
@@ -59,7 +55,6 @@ impl RunPlan {
             pod_url,
             queue: None,
             probe_url,
-            reference_url: None,
             probe_every: every,
             probe_timeout: timeout,
             probe_slow: slow,

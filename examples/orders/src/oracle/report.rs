@@ -40,8 +40,6 @@ pub struct Report {
     pub pauses: PauseSnapshot,
     /// What the service answered, if it was asked.
     pub probes: Option<ProbeReport>,
-    /// What a pod that stays where it is answered meanwhile, if it was asked. No part of the verdict.
-    pub reference: Option<ProbeReport>,
     /// The name of the pod that answered at the end.
     pub pod: String,
     /// Deliveries marked as redelivered, for an explanation of duplicates.

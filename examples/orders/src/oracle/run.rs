@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use thiserror::Error;
 use tokio::time::Instant;
-use url::Url;
 
 use super::plan::RunPlan;
 use super::rest::{Rest, RestError};
@@ -46,7 +45,7 @@ pub enum OracleError {
     #[error(transparent)]
     Pod(#[from] PodError),
     /// No probes.
-    #[error("--probe-url or --reference-url cannot be used: {0}")]
+    #[error("--probe-url cannot be used: {0}")]
     Probe(#[from] io::Error),
     /// The queues cannot be looked at.
     #[error(transparent)]
@@ -82,8 +81,7 @@ async fn judge(
     stop: Stop,
 ) -> Result<Report, OracleError> {
     wait_for_control(control).await?;
-    let prober = start_prober(plan, plan.probe_url.as_ref()).await?;
-    let reference = start_prober(plan, plan.reference_url.as_ref()).await?;
+    let prober = start_prober(plan).await?;
     let progress = Arc::new(LoadProgress::default());
     let status = StatusLine {
         progress: Arc::clone(&progress),
@@ -110,24 +108,15 @@ async fn judge(
         )
         .await;
     }
-    let answers = Answers {
-        probes: stopped(prober).await,
-        reference: stopped(reference).await,
-    };
-    Ok(report(comparison, ledger, last_word, answers, settled))
-}
-
-/// What the two services answered, if they were asked.
-struct Answers {
-    probes: Option<ProbeReport>,
-    reference: Option<ProbeReport>,
+    let probes = stopped(prober).await;
+    Ok(report(comparison, ledger, last_word, probes, settled))
 }
 
 fn report(
     comparison: Comparison,
     ledger: LoadLedger,
     pod: PodReport,
-    Answers { probes, reference }: Answers,
+    probes: Option<ProbeReport>,
     (caught_up, left_in_queue): (bool, u32),
 ) -> Report {
     let exact = comparison.is_exact() && caught_up && ledger.returned() == 0;
@@ -145,7 +134,6 @@ fn report(
         caught_up,
         pauses: pod.state.pauses,
         probes,
-        reference,
         pod: pod.standing.pod,
         redelivered: pod.state.redelivered,
     }
@@ -168,8 +156,8 @@ async fn wait_for_control(control: &Control) -> Result<(), OracleError> {
     Ok(())
 }
 
-async fn start_prober(plan: &RunPlan, url: Option<&Url>) -> Result<Option<Prober>, OracleError> {
-    let Some(url) = url else {
+async fn start_prober(plan: &RunPlan) -> Result<Option<Prober>, OracleError> {
+    let Some(url) = &plan.probe_url else {
         return Ok(None);
     };
     let settings = ProbeSettings {

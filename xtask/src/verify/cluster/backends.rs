@@ -140,12 +140,7 @@ fn nothing_stays(cluster: &Cluster, before: &BTreeSet<String>) -> Result<()> {
 fn moved(bench: &Bench, fields: Value) -> Result<(Value, Value)> {
     let cluster = &bench.cluster;
     Sample::deploy(cluster, &[])?;
-    let load = Load {
-        rate: 100,
-        publishers: 3,
-        tail: 3,
-        size: stage::MESSAGE_BYTES,
-    };
+    let load = Load::of(100);
     let oracle = Oracle::start(cluster, &bench.product, POD, load)?;
     oracle.run_for(Duration::from_secs(2));
     let object = ordered(cluster, &fields)?;

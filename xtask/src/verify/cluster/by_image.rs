@@ -13,12 +13,7 @@ use super::{Bench, ended, exact_messages, nothing_left};
 use crate::cluster::{Cluster, wait_for};
 use crate::stage::{self, Load, Oracle, Sample, Single, capture, get};
 
-const LOAD: Load = Load {
-    rate: 100,
-    publishers: 3,
-    tail: 3,
-    size: stage::MESSAGE_BYTES,
-};
+const LOAD: Load = Load::of(100);
 const WARM_UP: Duration = Duration::from_secs(3);
 const SOON: Duration = Duration::from_secs(60);
 const SET_POD: &str = "orders-0";

@@ -17,12 +17,7 @@ const MOMENTS: [u64; 6] = [0, 400, 800, 1_200, 1_600, 2_200];
 const DELETIONS: [u64; 4] = [0, 700, 1_300, 2_200];
 /// How long the source may be kept waiting after the move was called off, ms.
 const GOES_ON: i64 = 1_000;
-const LOAD: Load = Load {
-    rate: 100,
-    publishers: 3,
-    tail: 3,
-    size: stage::MESSAGE_BYTES,
-};
+const LOAD: Load = Load::of(100);
 
 pub(super) fn by_command(bench: &Bench) -> Result<()> {
     let cluster = &bench.cluster;

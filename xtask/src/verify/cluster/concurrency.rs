@@ -12,12 +12,7 @@ use super::{Bench, exact_messages, nothing_left};
 use crate::cluster::{Cluster, wait_for};
 use crate::stage::{self, Load, Oracle, Sample, Single, capture, get};
 
-const LOAD: Load = Load {
-    rate: 40,
-    publishers: 2,
-    tail: 3,
-    size: stage::MESSAGE_BYTES,
-};
+const LOAD: Load = Load::of(40);
 /// Asked for at once, for one pod.
 const RIVALS: u32 = 20;
 const TRY_AGAIN: &str = "nothing was started, try again";

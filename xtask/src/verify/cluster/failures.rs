@@ -32,17 +32,7 @@ fn damaged(
 ) -> Result<(Value, Value)> {
     let cluster = &bench.cluster;
     Sample::deploy(cluster, &["--work", WORK, "--held", "finish"])?;
-    let oracle = Oracle::start(
-        cluster,
-        &bench.product,
-        POD,
-        Load {
-            rate,
-            publishers: 3,
-            tail: 3,
-            size: stage::MESSAGE_BYTES,
-        },
-    )?;
+    let oracle = Oracle::start(cluster, &bench.product, POD, Load::of(rate))?;
     oracle.run_for(Duration::from_secs(3));
     let target = Sample::other_node(cluster, POD)?;
     let mut plugin = stage::migrate_command(cluster, &bench.product, POD, target)?;

@@ -10,12 +10,7 @@ use super::{Bench, nothing_left};
 use crate::cluster::{Cluster, wait_for};
 use crate::stage::{self, Load, Oracle, Sample};
 
-const LOAD: Load = Load {
-    rate: 100,
-    publishers: 3,
-    tail: 3,
-    size: stage::MESSAGE_BYTES,
-};
+const LOAD: Load = Load::of(100);
 const WARM_UP: Duration = Duration::from_secs(3);
 const SOON: Duration = Duration::from_secs(30);
 const BROKER_POLICY: &str = "policies/%2F/limited";

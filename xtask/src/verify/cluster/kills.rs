@@ -21,17 +21,7 @@ const MOMENTS: u64 = 4_500;
 pub(super) fn controller(bench: &Bench) -> Result<()> {
     let cluster = &bench.cluster;
     Sample::deploy(cluster, &[])?;
-    let oracle = Oracle::start(
-        cluster,
-        &bench.product,
-        POD,
-        Load {
-            rate: 100,
-            publishers: 3,
-            tail: 4,
-            size: stage::MESSAGE_BYTES,
-        },
-    )?;
+    let oracle = Oracle::start(cluster, &bench.product, POD, Load::of(100))?;
     oracle.run_for(Duration::from_secs(2));
     for n in 1..=5 {
         let target = Sample::other_node(cluster, POD)?;
@@ -81,10 +71,8 @@ pub(super) fn other_routes(bench: &Bench) -> Result<()> {
     }
     let streams = singles.map(Single::stream).into_iter().chain([POD]);
     let load = Load {
-        rate: 25,
         publishers: 1,
-        tail: 3,
-        size: stage::MESSAGE_BYTES,
+        ..Load::of(25)
     };
     let watched = streams
         .map(|stream| Ok((stream, Oracle::start(cluster, &bench.product, stream, load)?)))
@@ -160,12 +148,7 @@ const ON_NODES: [(&str, bool); 4] = [
 pub(super) fn on_nodes(bench: &Bench) -> Result<()> {
     let cluster = &bench.cluster;
     Sample::deploy(cluster, &[])?;
-    let load = Load {
-        rate: 50,
-        publishers: 2,
-        tail: 3,
-        size: stage::MESSAGE_BYTES,
-    };
+    let load = Load::of(50);
     let oracle = Oracle::start(cluster, &bench.product, POD, load)?;
     oracle.run_for(Duration::from_secs(2));
     for (part, of_source) in ON_NODES {

@@ -11,12 +11,7 @@ use super::{Bench, exact_messages, nothing_left};
 use crate::cluster::{Cluster, wait_for};
 use crate::stage::{self, Load, Oracle, Sample, get};
 
-const LOAD: Load = Load {
-    rate: 40,
-    publishers: 2,
-    tail: 3,
-    size: stage::MESSAGE_BYTES,
-};
+const LOAD: Load = Load::of(40);
 const LIMIT: Duration = Duration::from_secs(60);
 const POD: &str = "orders-0";
 /// Who holds the Lease of `POD`, and has another one to move.

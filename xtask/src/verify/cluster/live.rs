@@ -7,15 +7,10 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use super::workloads::moved;
-use super::{Bench, ended, exact_messages, nobody_turned_away, nothing_left};
+use super::{Bench, ended, exact_messages, kept_every_promise, nothing_left};
 use crate::stage::{self, Load, Oracle, Sample, Single, capture};
 
-const LOAD: Load = Load {
-    rate: 80,
-    publishers: 3,
-    tail: 4,
-    size: stage::MESSAGE_BYTES,
-};
+const LOAD: Load = Load::of(80);
 const WARM_UP: Duration = Duration::from_secs(3);
 const POD: &str = "orders-0";
 /// Moments in the life of a live move at which it is called off: at the fence, in the hold, while the source goes on.
@@ -34,7 +29,7 @@ pub(super) fn moves(bench: &Bench) -> Result<()> {
     }
     let report = oracle.finish()?;
     println!("     {}", stage::summary(&report));
-    nobody_turned_away(&report)?;
+    kept_every_promise(&report)?;
     ensure!(
         self::bindings(bench)? == bindings,
         "the queue is bound otherwise than before: {bindings} became {}",
@@ -47,7 +42,7 @@ pub(super) fn moves(bench: &Bench) -> Result<()> {
     went_on(&moved(bench, &single.pod(cluster)?, &["--live"])?.object)?;
     let report = oracle.finish()?;
     println!("     {}", stage::summary(&report));
-    nobody_turned_away(&report)?;
+    kept_every_promise(&report)?;
     nothing_left(cluster)?;
     single.remove(cluster)
 }

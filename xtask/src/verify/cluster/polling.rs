@@ -32,12 +32,7 @@ fn connected(bench: &Bench, pod: &str) -> Result<()> {
 }
 
 fn loaded(bench: &Bench, pod: &str, rate: u32) -> Result<Oracle> {
-    let load = Load {
-        rate,
-        publishers: 3,
-        tail: 3,
-        size: stage::MESSAGE_BYTES,
-    };
+    let load = Load::of(rate);
     Oracle::start(&bench.cluster, &bench.product, pod, load)
 }
 

@@ -72,12 +72,7 @@ const MANIFESTS: [Manifest; 5] = [
 pub(super) fn manifests(bench: &Bench) -> Result<()> {
     let cluster = &bench.cluster;
     Sample::deploy(cluster, &[])?;
-    let load = Load {
-        rate: 100,
-        publishers: 3,
-        tail: 3,
-        size: stage::MESSAGE_BYTES,
-    };
+    let load = Load::of(100);
     let oracle = Oracle::start(cluster, &bench.product, POD, load)?;
     oracle.run_for(Duration::from_secs(2));
     for manifest in &MANIFESTS {

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use serde_json::Value;
 
 use super::moments::Timeline;
-use super::slow_machine::{QUIET_FREEZE, dumps_of, freeze, late_for_the_machine};
-use super::{Bench, exact_messages, kept_every_promise, nothing_left};
+use super::{Bench, kept_every_promise, nothing_left};
 use crate::stage::{self, Load, Oracle, Sample};
 
 pub(super) const POD: &str = "orders-0";
@@ -71,20 +71,13 @@ fn exact(bench: &Bench, trip: &Trip<'_>) -> Result<()> {
     let cluster = &bench.cluster;
     Sample::deploy(cluster, trip.arguments)?;
     let bystander = Sample::incarnation(cluster, "orders-1")?;
-    let oracle = Oracle::start_beside(
-        cluster,
-        &bench.product,
-        POD,
-        Some("orders-1"),
-        Load {
-            rate: trip.rate,
-            publishers: 3,
-            tail: trip.tail,
-            size: stage::MESSAGE_BYTES,
-        },
-    )?;
+    let load = Load {
+        tail: trip.tail,
+        ..Load::of(trip.rate)
+    };
+    let oracle = Oracle::start(cluster, &bench.product, POD, load)?;
     oracle.run_for(Duration::from_secs(3));
-    let (mut dumps, mut timeline) = (Vec::new(), Timeline::default());
+    let mut timeline = Timeline::default();
     for n in 1..=trip.moves {
         let target = Sample::other_node(cluster, POD)?;
         let moved = stage::migrate(cluster, &bench.product, POD, target)?;
@@ -106,20 +99,11 @@ fn exact(bench: &Bench, trip: &Trip<'_>) -> Result<()> {
             pauses(&moved.object),
             frozen(&moved.object),
         );
-        dumps.extend(dumps_of(&moved.object)?);
         timeline.add(n, &moved.object)?;
     }
     let report = oracle.finish()?;
     println!("     {}", stage::summary(&report));
-    if late_for_the_machine(&report, &dumps) {
-        println!(
-            "     NOT COUNTED: requests that timed out while the machine was slow: in a dump of more than {QUIET_FREEZE} ms, or \
-             together with those to a pod that stays where it is"
-        );
-        exact_messages(&report)?;
-    } else {
-        kept_every_promise(&report).with_context(|| timeline.failed_requests(&report))?;
-    }
+    kept_every_promise(&report).with_context(|| timeline.failed_requests(&report))?;
     ensure!(
         Sample::incarnation(cluster, "orders-1")? == bystander,
         "orders-1 was restarted or replaced"
@@ -127,15 +111,19 @@ fn exact(bench: &Bench, trip: &Trip<'_>) -> Result<()> {
     nothing_left(cluster)
 }
 
-fn pauses(object: &serde_json::Value) -> String {
+fn pauses(object: &Value) -> String {
     list(object, |leg| stage::span(&leg["parkSent"], &leg["released"]))
 }
 
-pub(super) fn frozen(object: &serde_json::Value) -> String {
-    list(object, freeze)
+/// How long the process stood still in each handoff.
+pub(super) fn frozen(object: &Value) -> String {
+    list(object, |leg| {
+        let micros = leg["checkpoint"]["frozenMicros"].as_i64();
+        micros.map(|micros| micros / 1000)
+    })
 }
 
-fn list(object: &serde_json::Value, of: impl Fn(&serde_json::Value) -> Option<i64>) -> String {
+fn list(object: &Value, of: impl Fn(&Value) -> Option<i64>) -> String {
     let legs = object["status"]["legs"].as_array().cloned().unwrap_or_default();
     let all: Vec<String> = legs
         .iter()

@@ -6,16 +6,11 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
-use super::{Bench, exact_messages, nobody_turned_away, nothing_left};
+use super::{Bench, exact_messages, kept_every_promise, nothing_left};
 use crate::cluster::Cluster;
 use crate::stage::{self, Load, Move, Oracle, Sample, Single, Watch, get};
 
-const LOAD: Load = Load {
-    rate: 100,
-    publishers: 3,
-    tail: 4,
-    size: stage::MESSAGE_BYTES,
-};
+const LOAD: Load = Load::of(100);
 const WARM_UP: Duration = Duration::from_secs(3);
 /// There and back.
 const MOVES: u32 = 2;
@@ -45,7 +40,7 @@ pub(super) fn of_a_deployment(bench: &Bench) -> Result<()> {
     }
     let report = oracle.finish()?;
     println!("     {}", stage::summary(&report));
-    nobody_turned_away(&report)?;
+    kept_every_promise(&report)?;
     let seen: BTreeSet<String> = seen.finish()?.into_iter().collect();
     ensure!(
         seen == pods,
@@ -81,7 +76,7 @@ pub(super) fn that_nobody_owns(bench: &Bench) -> Result<()> {
     );
     let report = oracle.finish()?;
     println!("     {}", stage::summary(&report));
-    nobody_turned_away(&report)?;
+    kept_every_promise(&report)?;
     nothing_left(cluster)?;
     single.remove(cluster)
 }
@@ -102,7 +97,7 @@ pub(super) fn that_knows_nothing(bench: &Bench) -> Result<()> {
     }
     let report = oracle.finish()?;
     println!("     {}", stage::summary(&report));
-    nobody_turned_away(&report)?;
+    kept_every_promise(&report)?;
     nothing_left(cluster)?;
     single.remove(cluster)
 }
@@ -176,7 +171,7 @@ pub(super) fn of_an_ordered_set(bench: &Bench) -> Result<()> {
     moved(bench, pod, &[])?;
     let report = oracle.finish()?;
     println!("     {}", stage::summary(&report));
-    nobody_turned_away(&report)?;
+    kept_every_promise(&report)?;
     for (other, before) in others.iter().zip(before) {
         ensure!(
             Sample::incarnation(cluster, other)? == before,

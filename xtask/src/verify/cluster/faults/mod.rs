@@ -23,12 +23,7 @@ use crate::stage::{self, Load, Oracle, Sample, capture, get};
 use stopped::Stopped;
 
 pub(super) const POD: &str = "orders-0";
-const LOAD: Load = Load {
-    rate: 50,
-    publishers: 3,
-    tail: 3,
-    size: stage::MESSAGE_BYTES,
-};
+const LOAD: Load = Load::of(50);
 /// Everything that a test waits for comes sooner; the end of a move has `END`.
 const SOON: Duration = Duration::from_secs(30);
 const END: Duration = Duration::from_secs(90);
