@@ -122,10 +122,12 @@ impl Row {
             return self;
         }
         self.phase = moved.phase().to_owned();
+        self.exact = status["verdict"]["exact"].as_bool();
         if self.phase != "Completed" {
             self.error = one_line(&moved.why());
+        } else if self.exact == Some(false) {
+            self.error = one_line(status["verdict"]["because"].as_str().unwrap_or_default());
         }
-        self.exact = status["verdict"]["exact"].as_bool();
         self.total_ms = stage::span(&status["startTime"], &status["completionTime"]);
         self.steps = steps(status);
         self.handed_over(status)

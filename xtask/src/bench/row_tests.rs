@@ -103,6 +103,16 @@ fn a_migration_tells_its_handoffs_and_steps() {
 }
 
 #[test]
+fn a_move_that_may_not_be_exact_says_why() {
+    let doubt = json!({"exact": false, "because": "the broker\n died"});
+    let row = empty().moved(&ended(
+        json!({"phase": "Completed", "startTime": "2026-11-21T10:00:00.5Z", "verdict": doubt}),
+        "",
+    ));
+    assert_eq!((row.exact, row.error.as_str()), (Some(false), "the broker died"));
+}
+
+#[test]
 fn the_migration_before_is_not_taken_for_one_that_was_refused() {
     let before =
         json!({"phase": "Completed", "startTime": "2026-11-21T09:59:59.9Z", "verdict": {"exact": true}});

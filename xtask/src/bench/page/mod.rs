@@ -4,6 +4,7 @@ mod charts;
 mod plot;
 mod stand_in;
 mod text;
+mod unmet;
 
 use std::collections::BTreeMap;
 use std::fs;

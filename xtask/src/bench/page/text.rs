@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use anyhow::Result;
 
 use super::charts::Chart;
-use super::{FOLDER, ROWS};
-use crate::bench::figures::{self, Group};
+use super::{FOLDER, ROWS, unmet};
+use crate::bench::figures::Group;
 use crate::bench::row::Row;
 use crate::bench::steps;
 use crate::bench::table::{self, one};
@@ -27,7 +27,7 @@ pub(super) fn page(rows: &[Row], groups: &[Group<'_>], charts: &[Chart]) -> Resu
         table::markdown(rows).trim_end()
     )?;
     step_times(&mut page, groups)?;
-    not_as_it_should(&mut page, rows)?;
+    unmet::section(&mut page, rows)?;
     Ok(page)
 }
 
@@ -252,50 +252,4 @@ fn column(group: &Group<'_>) -> String {
         name += &format!(", prefetch {}", shape.prefetch);
     }
     name
-}
-
-/// Every row of a move that is not exact.
-fn not_as_it_should(page: &mut String, rows: &[Row]) -> Result<()> {
-    let moved = |row: &&Row| Way::named(&row.way).is_none_or(Way::moves);
-    let bad: Vec<&Row> = rows
-        .iter()
-        .filter(moved)
-        .filter(|row| !figures::is_exact(row))
-        .collect();
-    writeln!(page, "\n## Moves that were undone, not exact, or not measured\n")?;
-    if bad.is_empty() {
-        writeln!(page, "None.")?;
-        return Ok(());
-    }
-    writeln!(
-        page,
-        "Missing, duplicate and reordered are of the whole run of which the move is a part.\n\n\
-         | scenario | move | phase | verdict exact | missing, duplicate, reordered | state equal | build | why |\n\
-         |---|---|---|---|---|---|---|---|"
-    )?;
-    for row in bad {
-        let why = row.error.replace('|', "\\|");
-        writeln!(
-            page,
-            "| {} | {} | {} | {} | {}, {}, {} | {} | {} | {why} |",
-            row.shape(),
-            row.n,
-            row.phase,
-            said(row.exact),
-            one(row.missing),
-            one(row.duplicate),
-            one(row.reordered),
-            said(row.state_equal),
-            row.commit,
-        )?;
-    }
-    Ok(())
-}
-
-fn said(answer: Option<bool>) -> &'static str {
-    match answer {
-        Some(true) => "yes",
-        Some(false) => "no",
-        None => "–",
-    }
 }
