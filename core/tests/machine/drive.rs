@@ -2,10 +2,10 @@
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use shadow_core::api::{MigrationStatus, Phase, StatefulMigrationSpec, Step};
-use shadow_core::machine::{Action, Change, Decision, End, Next, next_step, record};
+use shadow_core::machine::{Action, Change, Decision, End, Next, Observed, next_step, record};
 
 use crate::mover::Mover;
-use crate::world::{Faults, Memory, SOURCE, UID, World};
+use crate::world::{Faults, Memory, Part, SOURCE, UID, World};
 
 /// Events from outside, each at one point of the run.
 #[derive(Clone, Debug, Default)]
@@ -24,11 +24,42 @@ pub(crate) struct Script {
     pub(crate) rollout: Option<usize>,
     /// Round in which the user cancels.
     pub(crate) cancel: Option<usize>,
+    /// What answers nobody, from which round on, and for how many.
+    pub(crate) silent: Option<(Part, usize, usize)>,
     /// How the application's connection is lost while it parks.
     pub(crate) lost: Option<String>,
     pub(crate) faults: Faults,
     /// What is moved, and how.
     pub(crate) mover: Mover,
+}
+
+impl Script {
+    fn silent_in(&self, round: usize) -> Option<Part> {
+        let (part, from, rounds) = self.silent?;
+        (from..from + rounds).contains(&round).then_some(part)
+    }
+
+    /// What can be seen of the world in this round.
+    fn sees(&self, round: usize, world: &World, status: &MigrationStatus) -> Observed {
+        let all = world.look(status);
+        match self.silent_in(round) {
+            Some(part) => part.hide(all, status),
+            None => all,
+        }
+    }
+
+    /// Whether an effect cannot be had in this round.
+    fn prevents(&self, round: usize, action: &Action) -> bool {
+        self.silent_in(round)
+            .is_some_and(|part| part.is_needed_for(action))
+    }
+
+    /// Agents that were silent to the end tidy up by themselves.
+    fn comes_back(&self, round: usize, world: &mut World) {
+        if self.silent_in(round) == Some(Part::Agents) {
+            world.agents_return();
+        }
+    }
 }
 
 pub(crate) struct Ended {
@@ -67,12 +98,12 @@ pub(crate) fn drive(script: &Script) -> Ended {
         world.tick(chosen(script, round), &saved);
         world.deliver(chosen(script, round));
         world.overlapped |= overlaps(&world, &saved);
-        let decision = next_step(&spec, &status, &world.look(&status), now);
+        let decision = next_step(&spec, &status, &script.sees(round, &world, &status), now);
         show(round, &decision);
         match decision {
             Decision::Wait { .. } => {}
             Decision::Run(action) => {
-                if act(&mut world, &action, &mut status, now) {
+                if !script.prevents(round, &action) && act(&mut world, &action, &mut status, now) {
                     saved = status.clone();
                 }
             }
@@ -89,15 +120,15 @@ pub(crate) fn drive(script: &Script) -> Ended {
             }
             Decision::Finish(end) => {
                 record::finish(&mut status, end, now);
+                script.comes_back(round, &mut world);
                 check_end(&world, &status, end);
                 if script.crash.is_none() && script.rollout.is_none() {
                     check_state(&world, &status);
                 }
-                let rounds = round;
                 return Ended {
                     world,
                     status,
-                    rounds,
+                    rounds: round,
                 };
             }
             Decision::Stuck(cause) => panic!("stuck: {cause:?}"),

@@ -8,9 +8,11 @@
     reason = "a failing step is a failing test"
 )]
 
+mod called_off;
 mod deaf;
 mod drive;
 mod mover;
+mod silence;
 mod world;
 
 use drive::{Ended, Script, drive, holder, in_turn, serving};

@@ -1,6 +1,7 @@
 //! A small world that obeys the machine: pods, a broker, agents and the pod's owner, each moving on by itself in any
 //! order. It refuses what must never happen, by failing the test.
 
+mod blind;
 mod effects;
 mod life;
 mod sight;
@@ -8,7 +9,9 @@ mod stream;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use shadow_core::api::{HoldKind, Leg, MigrationStatus, OwnerKind, Plan, Reading, RestoreBackend, Witness};
+use shadow_core::api::{
+    HoldKind, Leg, MigrationStatus, OwnerKind, Plan, Reading, RestoreBackend, Step, Witness,
+};
 use shadow_core::machine::port::PortChange;
 use shadow_core::machine::{
     Action, Branched, ConnectionSeen, Flow, KeySeen, LinkSeen, Observed, Outcome, PodSeen, PodView, PortSeen,
@@ -17,6 +20,7 @@ use shadow_core::machine::{
 use shadow_core::names::{self, Key};
 use shadow_core::wire::{Archive, Checkpointed, Claim, Transferred};
 
+pub(crate) use blind::Part;
 pub(crate) use stream::Stream;
 
 pub(crate) const UID: &str = "11111111-2222-3333-4444-555555555555";
@@ -124,6 +128,8 @@ pub(crate) struct World {
     control: BTreeMap<String, VecDeque<Option<String>>>,
     holds: Vec<String>,
     keys: BTreeMap<String, KeyState>,
+    /// Keys that were forgotten after a container was restored under them.
+    over: BTreeSet<String>,
     pub rule: bool,
     proven: bool,
     /// UIDs of the pods that Services send requests to.
@@ -161,6 +167,7 @@ impl World {
             control: BTreeMap::new(),
             holds: Vec::new(),
             keys: BTreeMap::new(),
+            over: BTreeSet::new(),
             rule: false,
             proven: false,
             listed: BTreeSet::new(),

@@ -180,8 +180,19 @@ fn copy_leaves(scene: &Scene<'_>) -> Option<Decision> {
         KeySeen::Known { .. } | KeySeen::Unknown => false,
         KeySeen::Unseen => scene.leg.transfer.is_some(),
     };
-    let PodSeen::Present(view) = &scene.seen.to else {
-        return None;
+    let view = match &scene.seen.to {
+        PodSeen::Present(view) => view,
+        PodSeen::Unseen if may_run => {
+            let pod = &scene.leg.to.pod;
+            return Some(wait(
+                scene,
+                format!(
+                    "pod {pod} cannot be seen, and may be on the queue{}",
+                    blind(scene)
+                ),
+            ));
+        }
+        PodSeen::Unseen | PodSeen::Gone => return None,
     };
     let ours = view.key.as_deref() == Some(scene.leg.key.as_str());
     if !may_run || !ours || view.ended {

@@ -59,9 +59,16 @@ impl World {
                     key.claim = Claim::Aborted;
                 }
             }
-            Action::ForgetKeys => self.keys.clear(),
+            Action::ForgetKeys => self.forget_keys(),
         }
         Outcome::Done
+    }
+
+    pub(super) fn forget_keys(&mut self) {
+        let restored = |state: &KeyState| matches!(state.claim, Claim::Restored { .. });
+        let all = std::mem::take(&mut self.keys).into_iter();
+        self.over
+            .extend(all.filter(|(_, state)| restored(state)).map(|(key, _)| key));
     }
 
     fn retry(&mut self, key: &Key) -> Outcome {
@@ -175,6 +182,8 @@ impl World {
 
     fn checkpoint(&mut self, name: &str, key: &Key) -> Outcome {
         let process = self.pods.get(name).and_then(|p| p.process.clone());
+        // The source's agent needs no announcement.
+        self.announce(key);
         let state = self.keys.get_mut(key.as_str()).unwrap();
         if state.dump.is_none() {
             let process = process.expect("dumped a container that does not run");

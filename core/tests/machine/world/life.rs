@@ -52,7 +52,7 @@ impl World {
             return;
         }
         let (control, keys, faults) = (&mut self.control, &mut self.keys, &mut self.faults);
-        let stream = &self.stream;
+        let (stream, over) = (&self.stream, &self.over);
         let Some(pod) = self.pods.get_mut(name) else {
             return;
         };
@@ -75,8 +75,12 @@ impl World {
             restore_by_image(pod, keys, faults);
         } else if let (Some(key), false) = (&pod.key, pod.ended) {
             match keys.get_mut(key.as_str()) {
-                // The migration is over or gave up on this key: the container starts from its image.
-                None => pod.process = Some(Process::fresh()),
+                // The migration is over, or the agent forgot what it had restored: the container starts from its image.
+                None if saved.phase.is_terminal() || over.contains(key.as_str()) => {
+                    pod.process = Some(Process::fresh());
+                }
+                // The announcement may be on its way.
+                None => {}
                 Some(state) => restore(pod, state, faults),
             }
         }
