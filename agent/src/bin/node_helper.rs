@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
+use nix::sys::signal::{SigSet, Signal};
 use shadow_agent::helper::{Answer, server, worker};
 use shadow_agent::{install, layout, node};
 
@@ -49,10 +50,24 @@ fn run() -> Result<()> {
 }
 
 fn serve() -> Result<()> {
+    // Every thread inherits that it is not interrupted; what is started by them does not.
+    let mut ends = SigSet::empty();
+    ends.add(Signal::SIGTERM);
+    ends.thread_block().context("keeping SIGTERM back")?;
     // Before any thread exists, so that none stays behind in the network.
     node::enter::leave_network()?;
     if let Answer::Failed(why) = worker::thaw_leftovers() {
         bail!("could not thaw containers left paused: {why}");
     }
+    std::thread::spawn(move || match ends.wait() {
+        Ok(signal) => {
+            tracing::info!(%signal, "node helper ends when what it does is done");
+            server::settle();
+            std::process::exit(0);
+        }
+        Err(errno) => {
+            tracing::error!(%errno, "SIGTERM is not waited for: this helper ends only when it is killed")
+        }
+    });
     server::serve(Path::new(layout::HELPER_SOCKET)).context("serving the agent")
 }

@@ -98,7 +98,8 @@ impl Checkpointer {
         made
     }
 
-    /// A dump that failed is tried once more, unless for a full disk: a process may just have been in a state that passes.
+    /// A dump that failed is tried once more, unless it hung or the disk is full: a process may just have been in a state that
+    /// passes.
     async fn dump(&self, slot: &Slot, container: &RunningContainer) -> Result<Dumped, HelperError> {
         match self.helper.dump(&slot.key, &container.id).await {
             Err(HelperError::Failed(Failure::Other(why))) => {

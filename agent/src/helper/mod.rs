@@ -4,6 +4,7 @@
 //! happens to the request: after a failure, after a time-out, and when the helper starts anew.
 
 pub mod client;
+mod growth;
 pub mod protocol;
 pub mod server;
 pub mod worker;

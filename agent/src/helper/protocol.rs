@@ -73,6 +73,9 @@ pub enum Failure {
     /// The disk that archives are kept on is full: only a person can make room.
     #[error("{0}")]
     DiskFull(String),
+    /// It stood still and was given up. Once more would keep the container paused for as long again.
+    #[error("{0}")]
+    Hung(String),
     /// Anything else.
     #[error("{0}")]
     Other(String),

@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -20,6 +20,18 @@ const MAX_ASK: u64 = 64 * 1024;
 const READ_WITHIN: Duration = Duration::from_secs(5);
 
 static BUSY: AtomicUsize = AtomicUsize::new(0);
+static STOPS: AtomicBool = AtomicBool::new(false);
+/// How often is looked whether the last request is done.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Begins nothing more and returns when everything under way is done: who ends in the middle of a dump leaves a container
+/// paused until its successor runs.
+pub fn settle() {
+    STOPS.store(true, Ordering::SeqCst);
+    while BUSY.load(Ordering::SeqCst) > 0 {
+        thread::sleep(LOOK);
+    }
+}
 
 /// Serves until the process ends.
 pub fn serve(socket: &Path) -> io::Result<()> {
@@ -35,7 +47,10 @@ pub fn serve(socket: &Path) -> io::Result<()> {
         let stream = stream?;
         let busy = BUSY.fetch_add(1, Ordering::SeqCst);
         thread::spawn(move || {
-            let answered = if busy < AT_ONCE {
+            let answered = if STOPS.load(Ordering::SeqCst) {
+                let stops = "node helper stops; try again when the next one runs".to_owned();
+                send(&stream, &Answer::Failed(stops.into()))
+            } else if busy < AT_ONCE {
                 answer(&stream)
             } else {
                 let busy = "node helper is busy; try again".to_owned();

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -9,12 +10,18 @@ use std::time::{Duration, Instant};
 
 use tracing::{debug, error, info, warn};
 
+use super::growth::{self, Growth};
 use super::{Answer, Ask, Failure};
+use crate::layout::Layout;
 use crate::node::quiet::{self, Quiet};
 use crate::node::{ContainerId, NodeError, connections, dump, ended, enter, facts, note, preflight, runc};
 
 /// A dump that takes longer is given up and the container thawed.
 const DUMP_WITHIN: Duration = Duration::from_secs(120);
+/// So is one that writes nothing for as long. Archives are kept in memory, which takes a gigabyte a second.
+const WRITES_WITHIN: Duration = Duration::from_secs(15);
+/// How often is looked whether it writes.
+const LOOK: Duration = Duration::from_millis(500);
 const OTHERS_WITHIN: Duration = Duration::from_secs(20);
 /// One request waits this long for silence; the caller asks again.
 const QUIET_WITHIN: Duration = Duration::from_secs(2);
@@ -26,15 +33,18 @@ pub const IN_NODE: &str = "in-node";
 /// Does what is asked; a failed or overrun dump ends with the container thawed.
 pub fn perform(ask: &Ask) -> Answer {
     let begun = Instant::now();
-    let within = match ask {
-        Ask::Dump { .. } => DUMP_WITHIN,
+    let patience = match ask {
+        Ask::Dump { key, .. } => Patience::WhileWriting {
+            folder: Layout::node().key(key).partial(),
+            stillness: WRITES_WITHIN,
+        },
         Ask::Kill { .. }
         | Ask::Thaw { .. }
         | Ask::Connections { .. }
         | Ask::Preflight { .. }
-        | Ask::Inspect => OTHERS_WITHIN,
+        | Ask::Inspect => Patience::Within(OTHERS_WITHIN),
     };
-    let answer = in_child(ask, within).unwrap_or_else(Answer::Failed);
+    let answer = in_child(ask, &patience).unwrap_or_else(Answer::Failed);
     let micros = begun.elapsed().as_micros();
     match (&answer, ask) {
         (Answer::Failed(why), Ask::Dump { key, container_id }) => {
@@ -68,22 +78,63 @@ fn thaw(id: &ContainerId) {
     let ask = Ask::Thaw {
         container_id: id.clone(),
     };
-    if let Err(why) | Ok(Answer::Failed(why)) = in_child(&ask, OTHERS_WITHIN) {
+    if let Err(why) | Ok(Answer::Failed(why)) = in_child(&ask, &Patience::Within(OTHERS_WITHIN)) {
         error!(container = %id, %why, "container could not be thawed; run runc resume on the node");
     }
 }
 
 /// Thaws what a helper before us left paused.
 pub fn thaw_leftovers() -> Answer {
-    in_child_with(&["thaw-all"], OTHERS_WITHIN).unwrap_or_else(Answer::Failed)
+    in_child_with(&["thaw-all"], &Patience::Within(OTHERS_WITHIN)).unwrap_or_else(Answer::Failed)
 }
 
-fn in_child(ask: &Ask, within: Duration) -> Result<Answer, Failure> {
+/// How long a child is waited for.
+enum Patience {
+    Within(Duration),
+    /// As long as it writes into this folder; not much longer than this without a byte.
+    WhileWriting {
+        folder: PathBuf,
+        stillness: Duration,
+    },
+}
+
+impl Patience {
+    /// What the child says, or why it is given up.
+    fn wait<T>(&self, said: &mpsc::Receiver<T>) -> Result<T, Failure> {
+        let (begun, mut growth) = (Instant::now(), Growth::begun(Instant::now()));
+        loop {
+            let turn = match self {
+                Self::Within(limit) => *limit,
+                Self::WhileWriting { .. } => LOOK,
+            };
+            match (said.recv_timeout(turn), self) {
+                (Ok(said), _) => return Ok(said),
+                (Err(mpsc::RecvTimeoutError::Disconnected), _) => {
+                    return Err(Failure::Other("child of the helper was lost".to_owned()));
+                }
+                (Err(mpsc::RecvTimeoutError::Timeout), Self::Within(limit)) => {
+                    return Err(Failure::Other(format!("not done within {limit:?}; given up")));
+                }
+                (Err(mpsc::RecvTimeoutError::Timeout), Self::WhileWriting { folder, stillness }) => {
+                    let still = growth.still_for(growth::bytes(folder), Instant::now());
+                    if still > *stillness || begun.elapsed() > DUMP_WITHIN {
+                        return Err(Failure::Hung(format!(
+                            "it was given up after {:.0?}, the last {still:.0?} without writing anything",
+                            begun.elapsed()
+                        )));
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn in_child(ask: &Ask, patience: &Patience) -> Result<Answer, Failure> {
     let json = serde_json::to_string(ask).map_err(|error| error.to_string())?;
-    in_child_with(&["ask", &json], within)
+    in_child_with(&["ask", &json], patience)
 }
 
-fn in_child_with(args: &[&str], within: Duration) -> Result<Answer, Failure> {
+fn in_child_with(args: &[&str], patience: &Patience) -> Result<Answer, Failure> {
     let mut child = Command::new("/proc/self/exe")
         .arg(IN_NODE)
         .args(args)
@@ -102,21 +153,19 @@ fn in_child_with(args: &[&str], within: Duration) -> Result<Answer, Failure> {
         // Nobody listens any more after a time-out; that is no fault.
         drop(sender.send(read));
     });
-    let outcome = receiver.recv_timeout(within);
-    if outcome.is_err() {
-        end(&mut child);
-        return Err(format!("not done within {within:?}; given up").into());
-    }
+    let said = match patience.wait(&receiver) {
+        Ok(said) => said,
+        Err(given_up) => {
+            end(&mut child);
+            return Err(given_up);
+        }
+    };
     let status = child
         .wait()
         .map_err(|error| format!("child of the helper was lost: {error}"))?;
-    match outcome {
-        Ok(Ok(text)) => {
-            serde_json::from_str(&text).map_err(|error| format!("child ended with {status}: {error}").into())
-        }
-        Ok(Err(error)) => Err(format!("child ended with {status}: {error}").into()),
-        Err(error) => Err(error.to_string().into()),
-    }
+    let lost = |error: &dyn std::fmt::Display| Failure::from(format!("child ended with {status}: {error}"));
+    let text = said.map_err(|error| lost(&error))?;
+    serde_json::from_str(&text).map_err(|error| lost(&error))
 }
 
 fn end(child: &mut Child) {
@@ -177,5 +226,30 @@ fn act(ask: &Ask) -> Result<Answer, NodeError> {
         }
         Ask::Preflight { container_id } => preflight::look(container_id).map(Answer::Looked),
         Ask::Inspect => facts::read().map(Answer::Node),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dump_that_writes_nothing_is_given_up_and_not_tried_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let patience = Patience::WhileWriting {
+            folder: folder.path().to_owned(),
+            stillness: Duration::from_millis(1),
+        };
+        let (sender, receiver) = mpsc::channel::<()>();
+        let given_up = patience.wait(&receiver).unwrap_err();
+        assert!(
+            matches!(&given_up, Failure::Hung(why) if why.contains("without writing")),
+            "{given_up:?}"
+        );
+        sender.send(()).unwrap();
+        patience.wait(&receiver).unwrap();
+        drop(sender);
+        let lost = patience.wait(&receiver).unwrap_err();
+        assert!(matches!(lost, Failure::Other(_)), "{lost:?}");
     }
 }

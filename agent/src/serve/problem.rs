@@ -137,7 +137,9 @@ impl From<CheckpointError> for Refusal {
             }
             CheckpointError::Archive(_) | CheckpointError::Kubelet(_) => failed(&error),
             // It was tried twice: each time the process stood still, and messages wait.
-            CheckpointError::Dump(HelperError::Failed(Failure::Other(_))) => Self::unfit("DumpFailed", error),
+            CheckpointError::Dump(HelperError::Failed(Failure::Hung(_) | Failure::Other(_))) => {
+                Self::unfit("DumpFailed", error)
+            }
             CheckpointError::Dump(HelperError::Failed(Failure::DiskFull(_))) => {
                 // Its own node is the only one that can dump a pod.
                 Self::full_disk(&error, "")
