@@ -20,6 +20,8 @@ use crate::observe::Stopping;
 
 /// A Secret is read again after this time: a look at the broker every few milliseconds must not read it each time.
 const ADDRESS_FRESH: Duration = Duration::from_secs(5);
+/// A broker that no migration asked for so long is disconnected. One whose password was changed has another address.
+const BROKER_IDLE: Duration = Duration::from_secs(300);
 
 /// Shared by all reconciliations.
 pub struct Context {
@@ -41,7 +43,8 @@ pub struct Context {
     pub holds: Holds,
     /// Asked before anything is done.
     pub leadership: Arc<Leadership>,
-    brokers: Mutex<HashMap<BrokerAddress, Arc<Broker>>>,
+    /// With the time of their last use.
+    brokers: Mutex<HashMap<BrokerAddress, (Instant, Arc<Broker>)>>,
     addresses: Mutex<HashMap<(String, String), (Instant, BrokerAddress)>>,
     proven_rules: Mutex<HashSet<String>>,
 }
@@ -76,21 +79,21 @@ impl Context {
         secret: Option<&str>,
     ) -> Result<Arc<Broker>, ControllerError> {
         let address = self.broker_address(migration, secret).await?;
-        let known = self
-            .brokers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&address)
-            .cloned();
-        if let Some(broker) = known {
+        if let Some(broker) = self.known_broker(&address) {
             return Ok(broker);
         }
         let broker = Arc::new(Broker::connect(&address).await?);
-        self.brokers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(address, Arc::clone(&broker));
+        let mut brokers = self.brokers.lock().unwrap_or_else(PoisonError::into_inner);
+        brokers.retain(|_, (used, _)| used.elapsed() < BROKER_IDLE);
+        brokers.insert(address, (Instant::now(), Arc::clone(&broker)));
         Ok(broker)
+    }
+
+    fn known_broker(&self, address: &BrokerAddress) -> Option<Arc<Broker>> {
+        let mut brokers = self.brokers.lock().unwrap_or_else(PoisonError::into_inner);
+        let (used, broker) = brokers.get_mut(address)?;
+        *used = Instant::now();
+        Some(Arc::clone(broker))
     }
 
     async fn broker_address(

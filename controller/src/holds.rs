@@ -84,8 +84,11 @@ pub async fn let_go_of_orphans(ctx: &Context) {
             .filter_map(|one| one.metadata.uid.as_deref())
             .collect();
         for key in keys.iter().filter(|key| !belongs(key, &uids)) {
+            let held = ctx.holds.is_held(key);
             let Some(hold) = ctx.holds.take(key) else { continue };
-            tracing::warn!(%key, "its migration was removed by hand; the queue is let go");
+            if held {
+                tracing::warn!(%key, "its migration was removed by hand; the queue is let go");
+            }
             if let Err(error) = hold.release().await {
                 tracing::info!(%key, %error, "the hold had ended before");
             }

@@ -15,9 +15,12 @@ pub(super) struct Link {
     pub(super) link: LinkSeen,
     pub(super) copy_connected: Option<bool>,
     pub(super) source_gone: Option<bool>,
+    /// Why something of it could not be read.
+    pub(super) blind: Vec<String>,
 }
 
-/// Nothing, where the queue is held otherwise.
+/// Nothing, where the queue is held otherwise. Whoever cannot say whether the copy is there takes nothing away from what is
+/// known of the link: a queue that is held has to be let go, also while the management API is away.
 pub(super) async fn look(
     ctx: &Context,
     migration: &StatefulMigration,
@@ -48,10 +51,12 @@ pub(super) async fn look(
         | Step::Abandon => state(ctx, leg),
     };
     if matches!(step, Step::Restore | Step::Commit | Step::Abandon) {
-        found.copy_connected = copy(ctx, &broker, plan, leg).await?;
+        let connected = copy(ctx, &broker, plan, leg).await;
+        found.copy_connected = super::or_blind(connected, &mut found.blind);
     }
     if let (Step::Release, Some(witness)) = (step, &leg.witness) {
-        found.source_gone = Some(broker.source_is_gone(&plan.queue.queue, witness).await?);
+        let gone = broker.source_is_gone(&plan.queue.queue, witness).await;
+        found.source_gone = super::or_blind(gone.map(Some).map_err(Into::into), &mut found.blind);
     }
     Ok(found)
 }

@@ -165,6 +165,7 @@ pub async fn observe(
     seen.link = link.link;
     seen.copy_connected = link.copy_connected;
     seen.source_gone = link.source_gone;
+    seen.blind.extend(link.blind);
     seen.key = or_blind(key, &mut seen.blind);
     seen.rule = or_blind(rule, &mut seen.blind);
     seen.traffic = or_blind(traffic, &mut seen.blind);

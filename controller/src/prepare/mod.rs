@@ -62,9 +62,7 @@ pub async fn prepare(ctx: &Context, migration: &StatefulMigration) -> Result<Pre
     let queue = match stream::plan(ctx, migration, pod, &settings).await {
         Ok(Ok(queue)) => queue,
         Ok(Err(cause)) => return Ok(Prepared::Refused(cause)),
-        // A broker that cannot be reached is an answer, too: nothing was touched, and the user waits.
-        Err(ControllerError::Api(error)) => return Err(error.into()),
-        Err(error) => return Ok(refused(&error.reason(), error.to_string())),
+        Err(error) => return answer(migration, error),
     };
     let named = |node: &&Node| node.metadata.name == migration.spec.target_node;
     let Some(target) = facts.nodes.iter().find(named) else {
@@ -94,9 +92,30 @@ async fn fit(
     match obstacle(ctx, migration, &plan).await {
         Ok(None) => Ok(Prepared::Planned(plan, restarts)),
         Ok(Some(cause)) => Ok(Prepared::Refused(cause)),
-        Err(ControllerError::Api(error)) => Err(error.into()),
-        Err(error) => Ok(refused(&error.reason(), error.to_string())),
+        Err(error) => answer(migration, error),
     }
+}
+
+/// A broker or an agent that cannot be reached is an answer, too: nothing was touched, and the user waits.
+fn answer(migration: &StatefulMigration, error: ControllerError) -> Result<Prepared, ControllerError> {
+    if is_of_the_cluster(&error) || passes(migration, &error) {
+        return Err(error);
+    }
+    Ok(refused(&error.reason(), error.to_string()))
+}
+
+fn is_of_the_cluster(error: &ControllerError) -> bool {
+    matches!(error, ControllerError::Api(_))
+}
+
+/// Whether a migration that waits in line for others to end goes on waiting: it was well before, and its broker or an agent
+/// does not answer at this moment.
+pub fn passes(migration: &StatefulMigration, error: &ControllerError) -> bool {
+    let in_line = migration
+        .status
+        .as_ref()
+        .is_some_and(|status| !status.conditions.is_empty());
+    in_line && !is_of_the_cluster(error) && error.is_transient()
 }
 
 async fn obstacle(

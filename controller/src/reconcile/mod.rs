@@ -68,7 +68,13 @@ async fn begin(ctx: &Context, migration: &StatefulMigration) -> Result<Requeue, 
         record::roll_back(&mut status, &cause, true, Timestamp::now());
         return end(ctx, migration, status, End::Undone).await;
     }
-    match prepare::prepare(ctx, migration).await? {
+    let prepared = match prepare::prepare(ctx, migration).await {
+        Err(error) if prepare::passes(migration, &error) => {
+            return queue_up(ctx, migration, &error.to_string()).await;
+        }
+        prepared => prepared?,
+    };
+    match prepared {
         Prepared::Planned(plan, restarts) => match start(ctx, migration, status, *plan, restarts).await? {
             Started::UnderWay(written) => drive(ctx, *written).await,
             Started::Not(requeue) => Ok(requeue),

@@ -11,7 +11,7 @@
 use crate::api::Step;
 use crate::machine::observed::{PodSeen, PodView, QueueSeen, RuleSeen};
 use crate::machine::proof::Expendable;
-use crate::machine::steps::{after, blind, overdue, single_active, switch, wait};
+use crate::machine::steps::{after, blind, guard, overdue, single_active, switch, wait};
 use crate::machine::{Action, Decision, Route, Scene, limits};
 use crate::wire::PodRef;
 
@@ -38,9 +38,10 @@ fn leaving(scene: &Scene<'_>, view: &PodView) -> Decision {
     let stopping = view.settled || view.ended;
     match scene.route {
         // Its process has to end before anything else can happen, and only kubelet can begin that.
-        Route::InPlace | Route::Adopted if !stopping => {
-            wait(scene, "kubelet has not yet begun to stop the source")
-        }
+        Route::InPlace | Route::Adopted if !stopping => wait(
+            scene,
+            format!("kubelet has not yet begun to stop it: {}", guard::goes(scene)),
+        ),
         Route::Adopted => Decision::Advance(switch::alone(scene, view.restarts != scene.leg.from.restarts)),
         Route::InPlace | Route::Twice | Route::Once => unconsumed(scene, Some(view)),
     }

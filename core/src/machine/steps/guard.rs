@@ -113,7 +113,7 @@ pub fn changed(leg: &Leg, seen: &PodSeen) -> Option<String> {
 }
 
 /// A pod on a node that is gone stays in deletion until a person decides.
-fn goes(scene: &Scene<'_>) -> String {
+pub(super) fn goes(scene: &Scene<'_>) -> String {
     let pod = &scene.leg.from.pod;
     if !overdue(scene, limits::SILENCE) {
         return format!("pod {pod} goes");

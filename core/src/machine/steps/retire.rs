@@ -8,7 +8,7 @@
 use crate::api::Step;
 use crate::machine::observed::{PodSeen, PodView, QueueSeen};
 use crate::machine::proof::{Dead, Emptied, Expendable};
-use crate::machine::steps::{after, blind, overdue, single_active, wait};
+use crate::machine::steps::{after, blind, guard, overdue, single_active, wait};
 use crate::machine::{Action, Decision, Next, Route, Scene, limits};
 
 /// Decides.
@@ -54,7 +54,7 @@ fn send_away(scene: &Scene<'_>, view: &PodView) -> Decision {
         ),
         (false, ..) => Decision::Run(Action::DeletePod(proof)),
         (true, false, true) => Decision::Run(Action::Kill(proof)),
-        (true, ..) => wait(scene, format!("pod {} goes", scene.leg.from.pod)),
+        (true, ..) => wait(scene, guard::goes(scene)),
     }
 }
 

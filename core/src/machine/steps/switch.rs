@@ -8,7 +8,7 @@
 use crate::api::Step;
 use crate::machine::observed::{PodSeen, PodView, TrafficSeen};
 use crate::machine::proof::Expendable;
-use crate::machine::steps::{after, blind, exclude, fenced, overdue, wait};
+use crate::machine::steps::{after, blind, exclude, fenced, guard, overdue, wait};
 use crate::machine::{Action, Decision, Next, Route, Scene, limits};
 
 /// Decides.
@@ -45,7 +45,10 @@ fn leaving(scene: &Scene<'_>, view: &PodView) -> Decision {
         (true, _) if view.settled || view.ended => {
             Decision::Advance(alone(scene, view.restarts != scene.leg.from.restarts))
         }
-        (true, _) => wait(scene, "kubelet has not yet begun to stop the old pod"),
+        (true, _) => wait(
+            scene,
+            format!("kubelet has not yet begun to stop it: {}", guard::goes(scene)),
+        ),
     }
 }
 
