@@ -52,8 +52,6 @@ pub const ROLE: &str = "migration.ms2m.io/role";
 
 /// Annotation on a workload or pod: primary queue; `{pod}` and `{ordinal}` are filled in.
 pub const QUEUE: &str = "migration.ms2m.io/queue";
-/// Annotation on a workload or pod: exchange that feeds the primary queue.
-pub const EXCHANGE: &str = "migration.ms2m.io/exchange";
 /// Annotation on a workload or pod: Secret with `uri` and `managementUri` of the broker.
 pub const BROKER_SECRET: &str = "migration.ms2m.io/broker-secret";
 /// Annotation on a workload or pod: container to move, for pods with several.

@@ -16,10 +16,6 @@ use crate::workload::Workload;
 pub struct Settings {
     /// Primary queue.
     pub queue: Option<String>,
-    /// Exchange that feeds it.
-    pub exchange: Option<String>,
-    /// Routing key of its binding.
-    pub routing_key: Option<String>,
     /// Secret with the broker's addresses.
     pub secret: Option<String>,
     /// Broker URL with credentials, in the clear; only looked at when there is no secret.
@@ -39,8 +35,6 @@ pub fn resolve(spec: &StatefulMigrationSpec, pod: &Pod, owner: Option<&Workload>
     };
     Settings {
         queue: said(stream.queue_name, names::QUEUE).map(fill),
-        exchange: said(stream.exchange_name, names::EXCHANGE).map(fill),
-        routing_key: stream.routing_key.map(fill),
         secret: said(spec.broker_secret_ref.clone(), names::BROKER_SECRET),
         broker_url: stream.broker_url.filter(|url| !url.is_empty()),
         container: said(spec.container_name.clone(), names::CONTAINER).or_else(|| only_container(pod)),
@@ -82,7 +76,7 @@ mod tests {
     }
 
     fn owner() -> Workload {
-        let annotations = json!({names::QUEUE: "other", names::EXCHANGE: "orders"});
+        let annotations = json!({names::QUEUE: "other", names::CONTAINER: "main"});
         let set = json!({"metadata": {"annotations": annotations}});
         serde_json::from_value::<StatefulSet>(set).unwrap().into()
     }
@@ -95,9 +89,8 @@ mod tests {
         };
         let found = resolve(&spec, &pod(), Some(&owner()));
         assert_eq!(found.queue.as_deref(), Some("orders.orders-3"));
-        assert_eq!(found.exchange.as_deref(), Some("orders"));
         assert_eq!(found.secret.as_deref(), Some("pod-secret"));
-        assert_eq!(found.container.as_deref(), Some("orders"));
+        assert_eq!(found.container.as_deref(), Some("main"));
 
         spec.broker_secret_ref = Some("spec-secret".into());
         let config = json!({"queueName": "q{ordinal}", "brokerUrl": ""});

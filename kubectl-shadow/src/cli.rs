@@ -67,9 +67,6 @@ pub struct Migrate {
     /// Queue it consumes; {pod} and {ordinal} are filled in [default: the workload's annotation]
     #[arg(long)]
     pub queue: Option<String>,
-    /// Exchange that feeds the queue [default: the workload's annotation]
-    #[arg(long)]
-    pub exchange: Option<String>,
     /// Secret with the broker's `uri` and `managementUri` [default: the workload's annotation]
     #[arg(long, value_name = "SECRET")]
     pub broker_secret: Option<String>,

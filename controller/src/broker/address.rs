@@ -25,8 +25,10 @@ pub struct BrokerAddress {
 }
 
 impl BrokerAddress {
-    /// What a broker URL alone tells: the management API is at its usual port of the same host, with the same user.
+    /// What a broker URL alone tells: the management API is at its usual port of the same host, with the same user. Whoever
+    /// names none is `guest`, as for clients of RabbitMQ.
     pub fn of_url(uri: String) -> Self {
+        let uri = with_guest(&uri).unwrap_or(uri);
         let management_uri = usual_management(&uri);
         Self {
             uri,
@@ -34,6 +36,17 @@ impl BrokerAddress {
             ca: None,
         }
     }
+}
+
+/// `None`: it names a user, or is no URL.
+fn with_guest(uri: &str) -> Option<String> {
+    let mut url = Url::parse(uri.trim()).ok()?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return None;
+    }
+    url.set_username("guest").ok()?;
+    url.set_password(Some("guest")).ok()?;
+    Some(url.into())
 }
 
 fn usual_management(uri: &str) -> Option<String> {
@@ -225,6 +238,10 @@ mod tests {
             assert_eq!(management(uri).as_deref(), Some(expected));
         }
         assert_eq!(management("rabbitmq:5672"), None);
+        let nobody = BrokerAddress::of_url("amqp://rabbitmq.default.svc:5672".to_owned());
+        assert_eq!(nobody.uri, "amqp://guest:guest@rabbitmq.default.svc:5672");
+        let management = nobody.management_uri.unwrap();
+        assert_eq!(management, "http://guest:guest@rabbitmq.default.svc:15672");
     }
 
     #[test]

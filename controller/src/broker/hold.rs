@@ -52,14 +52,22 @@ impl QueueFacts {
 
     /// The setting that drops messages sooner than a handoff may take.
     pub(super) fn too_short_ttl(&self) -> Option<&'static str> {
+        let mut set = self.ttls();
+        set.find_map(|(name, millis)| (millis < SHORTEST_TTL_MILLIS).then_some(name))
+    }
+
+    /// After how long a message is dropped, milliseconds: what the queue says and what its policy says, whichever is less.
+    pub fn ttl_millis(&self) -> Option<u64> {
+        self.ttls().map(|(_, millis)| millis).min()
+    }
+
+    fn ttls(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let set = [
             (&self.arguments, "x-message-ttl"),
             (&self.policy_definition, "message-ttl"),
         ];
-        set.into_iter().find_map(|(source, name)| {
-            let ttl = source.get(name).and_then(Value::as_u64);
-            ttl.is_some_and(|ttl| ttl < SHORTEST_TTL_MILLIS).then_some(name)
-        })
+        set.into_iter()
+            .filter_map(|(source, name)| Some((name, source.get(name)?.as_u64()?)))
     }
 
     pub(super) fn ttl_reason(&self, name: &str) -> String {
@@ -147,6 +155,17 @@ mod tests {
         ] {
             facts(kind, arguments).can_be_held().unwrap();
         }
+    }
+
+    #[test]
+    fn the_shorter_time_to_live_counts() {
+        let mut queue = facts(QueueKind::Classic, json!({"x-message-ttl": 600_000}));
+        assert_eq!(queue.ttl_millis(), Some(600_000));
+        queue
+            .policy_definition
+            .insert("message-ttl".to_owned(), json!(300_000));
+        assert_eq!(queue.ttl_millis(), Some(300_000));
+        assert_eq!(facts(QueueKind::Classic, json!({})).ttl_millis(), None);
     }
 
     #[test]

@@ -61,6 +61,7 @@ pub(super) async fn plan(
         hold,
         unfenced,
         inexact,
+        ttl_millis: facts.ttl_millis(),
         secret,
     }))
 }

@@ -136,13 +136,14 @@ pub struct MessageQueueConfig {
     /// Primary queue; `{pod}` and `{ordinal}` are filled in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue_name: Option<String>,
-    /// Broker URL with credentials; prefer `brokerSecretRef`, which keeps them out of this object.
+    /// Broker URL with credentials, those of `guest` if it names none; prefer `brokerSecretRef`, which keeps them out of this
+    /// object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub broker_url: Option<String>,
-    /// Exchange that feeds the queue.
+    /// Of the reference system, without effect: the broker says which exchanges feed the queue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exchange_name: Option<String>,
-    /// Routing key of the queue's binding.
+    /// Of the reference system, without effect: the broker knows the queue's bindings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub routing_key: Option<String>,
 }
@@ -204,4 +205,6 @@ pub enum IdentitySwapMode {
     ExchangeFence,
     /// Swap by cut-over.
     Cutover,
+    /// The same, by its earlier name.
+    Cutoff,
 }

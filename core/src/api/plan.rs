@@ -100,6 +100,9 @@ pub struct QueuePlan {
     /// Why a handoff is not known to be exact, and which policy allows it; absent: it is exact.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inexact: Option<String>,
+    /// After how long the queue drops a message, milliseconds; absent: it keeps them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl_millis: Option<u64>,
     /// Broker, virtual host and queue: what no other migration may touch meanwhile.
     #[serde(default)]
     pub stream: String,

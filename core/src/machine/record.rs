@@ -175,6 +175,9 @@ pub fn finish(status: &mut MigrationStatus, end: End, now: Timestamp) {
         End::Undone if status.rollback.as_ref().is_some_and(|r| r.cancelled) => Phase::Cancelled,
         End::Undone => Phase::Failed,
     };
+    if let Some(doubt) = expired(status, now) {
+        add_doubt(status, &doubt);
+    }
     if status.verdict.is_none() {
         let because = match end {
             End::Completed => {
@@ -188,6 +191,24 @@ pub fn finish(status: &mut MigrationStatus, end: End, now: Timestamp) {
             because: because.to_owned(),
         });
     }
+}
+
+/// A queue that drops messages by their age did so if a hold lasted as long.
+fn expired(status: &MigrationStatus, now: Timestamp) -> Option<String> {
+    let queue = &status.plan.as_ref()?.queue;
+    let kept = queue.ttl_millis?;
+    let held = |leg: &Leg| {
+        let end = leg.released.as_ref().or(leg.unpark_first_sent.as_ref());
+        let end = end.map_or(now, |end| end.0);
+        Some(end.duration_since(leg.park_sent.as_ref()?.0).as_millis())
+    };
+    let longest = status.legs.iter().filter_map(held).max()?;
+    (longest >= i128::from(kept)).then(|| {
+        format!(
+            "queue {} drops messages after {kept} ms, and nobody consumed it for {longest} ms: what waited may have been dropped",
+            queue.queue
+        )
+    })
 }
 
 /// Longest time from asking for a hold to its release, or to the source's going on with a copy of the stream.

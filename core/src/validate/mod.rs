@@ -108,7 +108,8 @@ pub fn check(name: &str, namespace: &str, spec: &StatefulMigrationSpec, facts: &
     target::check(spec, facts, &mut report);
     by_image::check(spec, facts, &mut report);
     if let Some(pod) = &facts.pod {
-        stream::check(&settings::resolve(spec, pod, facts.owner.as_ref()), &mut report);
+        let settings = settings::resolve(spec, pod, facts.owner.as_ref());
+        stream::check(name, &settings, facts, &mut report);
     }
     report
 }

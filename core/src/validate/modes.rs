@@ -56,14 +56,23 @@ fn without_effect(spec: &StatefulMigrationSpec, report: &mut Report) {
     if spec.identity_swap_mode.is_some() {
         report.warn("spec.identitySwapMode has no effect: a StatefulSet pod always keeps its name");
     }
-    if spec
-        .message_queue_config
-        .as_ref()
-        .is_some_and(|stream| stream.broker_url.is_some())
-    {
+    let Some(stream) = &spec.message_queue_config else {
+        return;
+    };
+    if stream.exchange_name.is_some() || stream.routing_key.is_some() {
         report.warn(
+            "spec.messageQueueConfig.exchangeName and routingKey have no effect: the broker says what feeds the queue",
+        );
+    }
+    match stream.broker_url.as_deref() {
+        None | Some("") => {}
+        Some(url) if url.contains('@') => report.warn(
             "spec.messageQueueConfig.brokerUrl shows its credentials to everyone who can read this object; \
              put them into a Secret with the keys uri and managementUri and name it in spec.brokerSecretRef",
-        );
+        ),
+        Some(_) => report.warn(
+            "spec.messageQueueConfig.brokerUrl names no user, so guest is used, as clients of RabbitMQ do; put a user into a Secret \
+             with the keys uri and managementUri and name it in spec.brokerSecretRef",
+        ),
     }
 }

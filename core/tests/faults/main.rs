@@ -22,6 +22,7 @@ use shadow_core::machine::{
 use shadow_core::wire::{Archive, CheckpointBackend, Claim, PodRef};
 
 mod after_commit;
+mod expiry;
 mod fenced;
 mod park;
 mod second;
@@ -105,6 +106,7 @@ fn plan(kind: Kind) -> Plan {
             stream: "broker/%2F/orders.orders-0".into(),
             unfenced: (kind.hold != HoldKind::Exchange).then(|| "nothing is bound to it".into()),
             inexact: None,
+            ttl_millis: None,
             secret: None,
         },
         checkpoint_backend: CheckpointBackend::Runtime,

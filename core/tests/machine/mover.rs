@@ -208,6 +208,7 @@ impl Mover {
                 hold: self.hold(),
                 unfenced: None,
                 inexact: None,
+                ttl_millis: None,
                 stream: "broker/%2F/orders.orders-0".into(),
                 secret: None,
             },

@@ -186,59 +186,68 @@ fn several_reasons_come_at_once() {
     assert_eq!(refusals.len(), 4, "{refusals:?}");
 }
 
+/// What only looks like a hindrance.
+const HARMLESS: &[Break] = &[
+    |w| w.migrations.push(other("first", "orders-0", "Completed")),
+    |w| w.migrations.push(other("first", "orders-0", "Failed")),
+    |w| w.migrations.push(other("second", "orders-1", "Restoring")),
+    |w| w.migrations.push(other("move", "orders-0", "Pending")),
+    |w| {
+        w.migrations
+            .push(other_of_queue("orders-1", "orders.orders-1", "orders-broker"))
+    },
+    |w| {
+        w.migrations
+            .push(other_of_queue("orders-1", "orders.orders-0", "another-broker"))
+    },
+    |w| claimed(w, json!(["ReadWriteOnce", "ReadWriteMany"])),
+    |w| claimed(w, json!(["ReadOnlyMany"])),
+    // The volume moves with the pod: Sequential by itself.
+    |w| claimed(w, json!(["ReadWriteOnce"])),
+    |w| claimed(w, json!(["ReadWriteOncePod"])),
+    |w| w.spec["migrationStrategy"] = "Sequential".into(),
+    |w| w.spec["handoff"] = "Live".into(),
+    deployed,
+    bare,
+    |w| {
+        bare(w);
+        w.pod["spec"]["containers"][0]["ports"][0]["hostPort"] = 80.into();
+    },
+    |w| {
+        deployed(w);
+        anti_affinity(w, json!({"matchLabels": {"app": "orders"}}));
+    },
+    |w| {
+        let terms = json!([{"matchExpressions": [{"key": "disk", "operator": "In", "values": ["fast"]}]}]);
+        bound_to(
+            w,
+            json!({"nodeAffinity": {"required": {"nodeSelectorTerms": terms}}}),
+        );
+    },
+    |w| w.pod["spec"]["containers"][0]["resources"] = json!({"limits": {"cpu": "1", "memory": "1Gi"}}),
+    |w| anti_affinity(w, json!({"matchLabels": {"app": "rabbitmq"}})),
+    |w| {
+        anti_affinity(
+            w,
+            json!({"matchExpressions": [{"key": "app", "operator": "NotIn", "values": ["orders"]}]}),
+        )
+    },
+    |w| w.pod["spec"]["runtimeClassName"] = "shadow".into(),
+    |w| w.pod["spec"]["nodeSelector"] = json!({"disk": "fast"}),
+    |w| {
+        second_container(w);
+        w.pod["metadata"]["annotations"][names::CONTAINER] = "orders".into();
+    },
+    |w| {
+        no_annotations(w);
+        w.owner["metadata"]["annotations"] = json!({names::QUEUE: "q", names::BROKER_SECRET: "s"});
+    },
+    |w| w.nodes[2]["spec"]["unschedulable"] = true.into(),
+];
+
 #[test]
 fn what_only_looks_like_a_hindrance_passes() {
-    let table: &[Break] = &[
-        |w| w.migrations.push(other("first", "orders-0", "Completed")),
-        |w| w.migrations.push(other("first", "orders-0", "Failed")),
-        |w| w.migrations.push(other("second", "orders-1", "Restoring")),
-        |w| w.migrations.push(other("move", "orders-0", "Pending")),
-        |w| claimed(w, json!(["ReadWriteOnce", "ReadWriteMany"])),
-        |w| claimed(w, json!(["ReadOnlyMany"])),
-        // The volume moves with the pod: Sequential by itself.
-        |w| claimed(w, json!(["ReadWriteOnce"])),
-        |w| claimed(w, json!(["ReadWriteOncePod"])),
-        |w| w.spec["migrationStrategy"] = "Sequential".into(),
-        |w| w.spec["handoff"] = "Live".into(),
-        deployed,
-        bare,
-        |w| {
-            bare(w);
-            w.pod["spec"]["containers"][0]["ports"][0]["hostPort"] = 80.into();
-        },
-        |w| {
-            deployed(w);
-            anti_affinity(w, json!({"matchLabels": {"app": "orders"}}));
-        },
-        |w| {
-            let terms =
-                json!([{"matchExpressions": [{"key": "disk", "operator": "In", "values": ["fast"]}]}]);
-            bound_to(
-                w,
-                json!({"nodeAffinity": {"required": {"nodeSelectorTerms": terms}}}),
-            );
-        },
-        |w| w.pod["spec"]["containers"][0]["resources"] = json!({"limits": {"cpu": "1", "memory": "1Gi"}}),
-        |w| anti_affinity(w, json!({"matchLabels": {"app": "rabbitmq"}})),
-        |w| {
-            anti_affinity(
-                w,
-                json!({"matchExpressions": [{"key": "app", "operator": "NotIn", "values": ["orders"]}]}),
-            )
-        },
-        |w| w.pod["spec"]["runtimeClassName"] = "shadow".into(),
-        |w| w.pod["spec"]["nodeSelector"] = json!({"disk": "fast"}),
-        |w| {
-            second_container(w);
-            w.pod["metadata"]["annotations"][names::CONTAINER] = "orders".into();
-        },
-        |w| {
-            no_annotations(w);
-            w.owner["metadata"]["annotations"] = json!({names::QUEUE: "q", names::BROKER_SECRET: "s"});
-        },
-        |w| w.nodes[2]["spec"]["unschedulable"] = true.into(),
-    ];
-    for (row, change) in table.iter().enumerate() {
+    for (row, change) in HARMLESS.iter().enumerate() {
         let mut world = world();
         change(&mut world);
         assert_eq!(reasons(world).0, Vec::<String>::new(), "row {row}");
@@ -275,6 +284,18 @@ const WARNED: &[(Break, &str)] = &[
     (
         |w| w.spec["messageQueueConfig"] = json!({"brokerUrl": "amqp://u:secret@h"}),
         "spec.messageQueueConfig.brokerUrl",
+    ),
+    (
+        |w| w.spec["messageQueueConfig"] = json!({"brokerUrl": "amqp://h"}),
+        "guest",
+    ),
+    (
+        |w| w.spec["messageQueueConfig"] = json!({"exchangeName": "orders"}),
+        "exchangeName",
+    ),
+    (
+        |w| w.spec["identitySwapMode"] = "Cutoff".into(),
+        "spec.identitySwapMode",
     ),
     (
         |w| w.pod["spec"]["volumes"][0] = json!({"name": "scratch", "emptyDir": {}}),

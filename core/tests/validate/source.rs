@@ -105,6 +105,14 @@ pub(super) const SOURCE: &[(Break, &str, &[&str])] = &[
         &["\"first\"", "Restoring", "spec.cancel"],
     ),
     (
+        |w| {
+            w.migrations
+                .push(other_of_queue("orders-1", "orders.orders-0", "orders-broker"))
+        },
+        "spec.messageQueueConfig.queueName",
+        &["\"first\"", "pod \"orders-1\"", "wait"],
+    ),
+    (
         |w| w.requester.may_delete_pods = false,
         "spec.sourcePod",
         &["\"alice\" may not delete pods", "Role"],
@@ -123,6 +131,26 @@ pub(super) const SOURCE: &[(Break, &str, &[&str])] = &[
         |w| w.pod["spec"]["hostNetwork"] = true.into(),
         "spec.sourcePod",
         &["node's network"],
+    ),
+    (
+        |w| w.pod["spec"]["hostPID"] = true.into(),
+        "spec.sourcePod",
+        &["hostPID"],
+    ),
+    (
+        |w| w.pod["spec"]["hostIPC"] = true.into(),
+        "spec.sourcePod",
+        &["hostIPC"],
+    ),
+    (
+        |w| w.pod["spec"]["shareProcessNamespace"] = true.into(),
+        "spec.sourcePod",
+        &["shareProcessNamespace"],
+    ),
+    (
+        |w| w.pod["spec"]["hostUsers"] = false.into(),
+        "spec.sourcePod",
+        &["hostUsers"],
     ),
     (
         |w| w.pod["spec"]["containers"][0]["ports"][0]["hostPort"] = 80.into(),

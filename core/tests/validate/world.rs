@@ -111,6 +111,17 @@ pub(super) fn other(name: &str, pod: &str, phase: &str) -> Value {
     json!({"metadata": {"name": name}, "spec": {"sourcePod": pod}, "status": {"phase": phase}})
 }
 
+/// Another migration, under way, that has this queue of the broker of this Secret.
+pub(super) fn other_of_queue(pod: &str, queue: &str, secret: &str) -> Value {
+    let mut migration = other("first", pod, "Checkpointing");
+    migration["status"]["plan"] = json!({
+        "strategy": "ShadowPod", "because": "", "container": "orders", "checkpointBackend": "Runtime",
+        "source": {"namespace": "default", "name": pod, "uid": "u"}, "sourceNode": "node-a", "targetNode": "node-b",
+        "queue": {"queue": queue, "quorum": false, "secret": secret},
+    });
+    migration
+}
+
 /// The pod's controlling owner becomes one of this kind.
 pub(super) fn owned_by(world: &mut World, kind: &str) {
     world.pod["metadata"]["ownerReferences"][0]["kind"] = kind.into();

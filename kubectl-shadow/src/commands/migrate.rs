@@ -35,9 +35,8 @@ pub(super) async fn run(connection: &Connection, args: &Migrate) -> Result<Endin
 
 /// What is asked of the controller; all that is left out comes from the workload's annotations.
 fn wanted(args: &Migrate) -> StatefulMigration {
-    let queue = (args.queue.is_some() || args.exchange.is_some()).then(|| MessageQueueConfig {
+    let queue = args.queue.is_some().then(|| MessageQueueConfig {
         queue_name: args.queue.clone(),
-        exchange_name: args.exchange.clone(),
         ..MessageQueueConfig::default()
     });
     let spec = StatefulMigrationSpec {
@@ -132,8 +131,6 @@ mod tests {
         let flags = [
             "--queue",
             "q",
-            "--exchange",
-            "x",
             "--broker-secret",
             "s",
             "--container",
@@ -146,7 +143,7 @@ mod tests {
             "targetNode": "node-b",
             "containerName": "c",
             "brokerSecretRef": "s",
-            "messageQueueConfig": {"queueName": "q", "exchangeName": "x"},
+            "messageQueueConfig": {"queueName": "q"},
         });
         assert_eq!(asked(&flags)["spec"], wanted);
     }

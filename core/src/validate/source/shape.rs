@@ -34,6 +34,7 @@ pub(super) fn check(spec: &StatefulMigrationSpec, pod: &Pod, facts: &Facts, repo
         ),
     }
     network(shape, side_by_side, report);
+    namespaces(shape, report);
     if side_by_side {
         apart(pod, shape, report);
     }
@@ -123,6 +124,41 @@ fn network(spec: &PodSpec, side_by_side: bool, report: &mut Report) {
         report.refuse(
             FIELD,
             format!("the pod uses host port {port}, which two copies on one node cannot share; use a Service instead"),
+        );
+    }
+}
+
+/// A dump holds what is inside a container's own namespaces.
+fn namespaces(spec: &PodSpec, report: &mut Report) {
+    let shared = [
+        (
+            spec.host_pid,
+            "hostPID",
+            "the process numbers of its node, which another process has on the target",
+        ),
+        (
+            spec.host_ipc,
+            "hostIPC",
+            "its node's shared memory and queues, which stay there",
+        ),
+        (
+            spec.share_process_namespace,
+            "shareProcessNamespace",
+            "process numbers with the pod's other containers, which are started anew",
+        ),
+    ];
+    for (_, field, what) in shared.into_iter().filter(|(set, ..)| *set == Some(true)) {
+        report.refuse(
+            FIELD,
+            format!(
+                "the pod uses {what} ({field}); only processes with namespaces of their own can be moved"
+            ),
+        );
+    }
+    if spec.host_users == Some(false) {
+        report.refuse(
+            FIELD,
+            "the pod has a user namespace of its own (hostUsers: false), whose user numbers differ from node to node; leave it out",
         );
     }
 }

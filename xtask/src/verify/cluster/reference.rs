@@ -28,7 +28,7 @@ const MANIFESTS: [Manifest; 5] = [
     Manifest {
         name: "shadow-pod",
         says: &[("migrationStrategy", "ShadowPod"), ("transferMode", "Direct")],
-        warns: &["brokerUrl", "replayCutoffSeconds"],
+        warns: &["brokerUrl", "replayCutoffSeconds", "exchangeName"],
         strategy: "ShadowPod",
         transfer: "Direct",
     },
@@ -44,8 +44,9 @@ const MANIFESTS: [Manifest; 5] = [
         says: &[
             ("transferMode", "Registry"),
             ("checkpointImageRepository", REPOSITORY),
+            ("identitySwapMode", "Cutoff"),
         ],
-        warns: &["brokerUrl", "replayCutoffSeconds"],
+        warns: &["brokerUrl", "replayCutoffSeconds", "identitySwapMode"],
         strategy: "ShadowPod",
         transfer: "Registry",
     },

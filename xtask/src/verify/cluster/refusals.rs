@@ -138,7 +138,7 @@ fn prepare(cluster: &Cluster) -> Result<()> {
     };
     let pause = |name: &str| json!({"name": name, "image": "10.100.0.1:5000/pause:1"});
     let stream = json!({
-        "migration.ms2m.io/queue": "orders.{pod}", "migration.ms2m.io/exchange": "orders",
+        "migration.ms2m.io/queue": "orders.{pod}",
         "migration.ms2m.io/broker-secret": "orders-broker"
     });
     let consumer = json!([{
