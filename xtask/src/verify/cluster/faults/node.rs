@@ -18,14 +18,15 @@ use crate::stage;
 
 pub(in super::super) fn all(bench: &Bench) -> Result<()> {
     let trial = Trial::begin(bench)?;
-    helper_is_killed(&trial)?;
+    helper_ends(&trial, Signal::SIGKILL)?;
+    helper_ends(&trial, Signal::SIGTERM)?;
     runtimes_are_killed(&trial)?;
     target_is_gone(&trial)?;
     trial.exact()
 }
 
-/// Whatever becomes of the move, the source does not stay frozen.
-fn helper_is_killed(trial: &Trial<'_>) -> Result<()> {
+/// Killed, or asked to end, as when its pod is replaced: whatever becomes of the move, the source does not stay frozen.
+fn helper_ends(trial: &Trial<'_>, by: Signal) -> Result<()> {
     let cluster = trial.cluster();
     let (ordered, source_agent) = trial.order_and_hold()?;
     let agent = agent_on(cluster, &ordered.source)?;
@@ -46,11 +47,14 @@ fn helper_is_killed(trial: &Trial<'_>) -> Result<()> {
         ensure!(Instant::now() < end, "the source was never frozen");
         thread::sleep(Duration::from_micros(500));
     }
-    kill(Pid::from_raw(helper), Signal::SIGKILL).context("kill the node helper")?;
+    kill(Pid::from_raw(helper), by).context("end the node helper")?;
     wait_for("the source to go on", Duration::from_secs(15), || {
         Ok((!frozen()).then_some(()))
     })?;
-    trial.done_or_undone(&ordered, "helper killed while the source was frozen")
+    trial.done_or_undone(
+        &ordered,
+        &format!("{by} to the helper while the source was frozen"),
+    )
 }
 
 /// Container runtime and kubelet of both nodes die when the dump begins, and come back: what runs does not notice.
