@@ -1,6 +1,7 @@
 //! Makes the plan, once, before anything is touched. Whatever would make the move fail is looked for here, so that a
 //! refusal costs nothing: the cluster and the broker are left exactly as they were.
 
+mod answer;
 mod stream;
 
 use k8s_openapi::api::apps::v1::{ReplicaSet, StatefulSet};
@@ -21,6 +22,8 @@ use shadow_core::validate::{self, Facts};
 use shadow_core::wire::PodRef;
 use shadow_core::workload::{self, Workload};
 
+use self::answer::answer;
+pub(crate) use self::answer::passes;
 use crate::context::Context;
 use crate::error::ControllerError;
 use crate::{fitness, observe, registry};
@@ -94,28 +97,6 @@ async fn fit(
         Ok(Some(cause)) => Ok(Prepared::Refused(cause)),
         Err(error) => answer(migration, error),
     }
-}
-
-/// A broker or an agent that cannot be reached is an answer, too: nothing was touched, and the user waits.
-fn answer(migration: &StatefulMigration, error: ControllerError) -> Result<Prepared, ControllerError> {
-    if is_of_the_cluster(&error) || passes(migration, &error) {
-        return Err(error);
-    }
-    Ok(refused(&error.reason(), error.to_string()))
-}
-
-fn is_of_the_cluster(error: &ControllerError) -> bool {
-    matches!(error, ControllerError::Api(_))
-}
-
-/// Whether a migration that waits in line for others to end goes on waiting: it was well before, and its broker or an agent
-/// does not answer at this moment.
-pub fn passes(migration: &StatefulMigration, error: &ControllerError) -> bool {
-    let in_line = migration
-        .status
-        .as_ref()
-        .is_some_and(|status| !status.conditions.is_empty());
-    in_line && !is_of_the_cluster(error) && error.is_transient()
 }
 
 async fn obstacle(

@@ -139,15 +139,16 @@ fn a_registry_that_keeps_the_image_undoes_the_move() {
     }
 }
 
+fn is_of_a_set(mover: &Mover) -> bool {
+    let owner = mover.owner();
+    owner.is_some_and(|owner| owner.kind == OwnerKind::StatefulSet)
+}
+
 /// A pod of another revision never gets the memory of the old one, and nobody consumes beside it.
 #[test]
 fn a_rollout_after_the_first_commit_counts() {
-    let sets = |mover: &Mover| {
-        let owner = mover.owner();
-        owner.is_some_and(|owner| owner.kind == OwnerKind::StatefulSet)
-    };
     let (mut new, mut old) = (0, 0);
-    for mover in ALL.into_iter().filter(sets) {
+    for mover in ALL.into_iter().filter(is_of_a_set) {
         for round in 0..200 {
             let Ended {
                 mut world, status, ..
@@ -176,10 +177,10 @@ fn a_rollout_after_the_first_commit_counts() {
     );
 }
 
-/// A pod that waits for an image which never comes must not be what is left.
+/// A pod that waits for a memory which never comes must not be what is left, nor be what the end waits for.
 #[test]
-fn whatever_crashes_a_set_moved_by_image_has_its_pod_in_the_end() {
-    for mover in [Mover::StatefulSetByImage, Mover::SingleActiveByImage] {
+fn whatever_crashes_a_set_has_its_pod_in_the_end() {
+    for mover in ALL.into_iter().filter(is_of_a_set) {
         for (round, pod) in (0..200).flat_map(|round| [(round, SOURCE), (round, SHADOW)]) {
             let Ended {
                 mut world, status, ..

@@ -7,7 +7,6 @@
 
 use crate::api::{RestoreBackend, Step};
 use crate::machine::observed::{PodSeen, PodView};
-use crate::machine::proof::Expendable;
 use crate::machine::steps::{after, overdue, restore};
 use crate::machine::{Action, Cause, Change, Decision, Next, Scene, limits};
 
@@ -76,18 +75,4 @@ pub fn restored(scene: &Scene<'_>) -> Option<(String, u64)> {
     let staged = scene.leg.to.uid.as_deref() == Some(view.uid.as_str()) && !view.terminating;
     let micros = scene.now.duration_since(scene.since).as_micros();
     staged.then(|| (view.uid.clone(), u64::try_from(micros).unwrap_or_default()))
-}
-
-/// Clean: a re-created pod whose checkpoint image never comes, since the memory was lost before it was dumped for it. Its
-/// StatefulSet makes another from its template, which nobody rewrites any more.
-pub fn forsaken(scene: &Scene<'_>) -> Option<Decision> {
-    let PodSeen::Present(view) = &scene.seen.to else {
-        return None;
-    };
-    let ours = view.key.as_deref() == Some(scene.leg.key.as_str()) && !view.terminating;
-    let waits = applies(scene) && scene.route.is_recreated(scene.leg.number) && ours;
-    let proof = Expendable::uncommitted_copy(scene.leg, &scene.plan.source.namespace, &scene.seen.to);
-    proof
-        .filter(|_| waits)
-        .map(|proof| Decision::Run(Action::DeletePod(proof)))
 }

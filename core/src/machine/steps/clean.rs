@@ -17,8 +17,23 @@ pub fn next(scene: &Scene<'_>) -> Decision {
     led(scene)
         .or_else(|| stand_in(scene))
         .or_else(|| remainder(scene))
-        .or_else(|| by_image::forsaken(scene))
+        .or_else(|| forsaken(scene).filter(|_| by_image::applies(scene)))
         .unwrap_or(Decision::Finish(End::Completed))
+}
+
+/// A re-created pod whose memory was lost before it was dumped for it. It waits for an image that never comes, or, as long as
+/// the migration is under way, for an archive, while the migration waits for it to work off what came. Its StatefulSet makes
+/// another from its template, which nobody rewrites any more.
+fn forsaken(scene: &Scene<'_>) -> Option<Decision> {
+    let PodSeen::Present(view) = &scene.seen.to else {
+        return None;
+    };
+    let ours = view.key.as_deref() == Some(scene.leg.key.as_str()) && !view.terminating;
+    let waits = scene.route.is_recreated(scene.leg.number) && ours && scene.leg.checkpoint.is_none();
+    let proof = Expendable::uncommitted_copy(scene.leg, &scene.plan.source.namespace, &scene.seen.to);
+    proof
+        .filter(|_| waits)
+        .map(|proof| Decision::Run(Action::DeletePod(proof)))
 }
 
 /// The moved pod works off what came during the move. Should it crash meanwhile, its container may start anew only when
@@ -31,7 +46,7 @@ fn led(scene: &Scene<'_>) -> Option<Decision> {
         control: scene.seen.to_control,
     };
     disarm(scene)
-        .or_else(|| by_image::forsaken(scene))
+        .or_else(|| forsaken(scene))
         .or_else(|| fenced::lead(scene, &reader, Reading::Backlog))
 }
 

@@ -1,0 +1,75 @@
+//! What it means that somebody who is asked before a move does not answer.
+
+use shadow_core::api::StatefulMigration;
+
+use super::{Prepared, refused};
+use crate::error::ControllerError;
+
+/// A broker or an agent that cannot be reached is an answer, too: nothing was touched, and the user waits.
+pub(super) fn answer(
+    migration: &StatefulMigration,
+    error: ControllerError,
+) -> Result<Prepared, ControllerError> {
+    if is_of_the_cluster(&error) || passes(migration, &error) {
+        return Err(error);
+    }
+    Ok(refused(&error.reason(), error.to_string()))
+}
+
+/// Whether a migration that waits in line for others to end goes on waiting: it was well before, and its broker or an agent
+/// does not answer at this moment.
+pub(crate) fn passes(migration: &StatefulMigration, error: &ControllerError) -> bool {
+    let in_line = migration
+        .status
+        .as_ref()
+        .is_some_and(|status| !status.conditions.is_empty());
+    in_line && !is_of_the_cluster(error) && error.is_transient()
+}
+
+fn is_of_the_cluster(error: &ControllerError) -> bool {
+    matches!(error, ControllerError::Api(_))
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::jiff::Timestamp;
+    use shadow_core::api::{MigrationStatus, StatefulMigrationSpec};
+
+    use super::*;
+    use crate::report;
+
+    fn migration(in_line: bool) -> StatefulMigration {
+        let mut migration = StatefulMigration::new("move", StatefulMigrationSpec::default());
+        let mut status = MigrationStatus::default();
+        if in_line {
+            let why = "2 moves are under way";
+            report::set_condition(
+                &mut status,
+                "Progressing",
+                Some(true),
+                "Waiting",
+                why,
+                Timestamp::UNIX_EPOCH,
+            );
+        }
+        migration.status = Some(status);
+        migration
+    }
+
+    fn silent() -> ControllerError {
+        ControllerError::AgentUnreachable {
+            node: "node-a".into(),
+            cause: "timed out".into(),
+        }
+    }
+
+    #[test]
+    fn who_waits_in_line_waits_on_and_who_has_just_come_is_answered() {
+        assert!(answer(&migration(true), silent()).is_err());
+        let told = answer(&migration(false), silent()).unwrap();
+        assert!(matches!(told, Prepared::Refused(cause) if cause.reason == "AgentUnreachable"));
+        // That does not pass by waiting.
+        let refused = answer(&migration(true), ControllerError::NoBroker).unwrap();
+        assert!(matches!(refused, Prepared::Refused(_)));
+    }
+}
