@@ -1,6 +1,7 @@
 //! The source's owner changes while it is moved: more and fewer replicas, an eviction, a rollout.
 
 use anyhow::{Result, ensure};
+use serde_json::{Value, json};
 
 use super::super::Bench;
 use super::{POD, Trial, evict, reached_second_handoff};
@@ -14,7 +15,8 @@ pub(in super::super) fn all(bench: &Bench) -> Result<()> {
     let trial = Trial::begin(bench)?;
     evicted(&trial)?;
     rolled_out(&trial)?;
-    rolled_out_after_the_commit(&trial)?;
+    rolled_out_after_the_commit(&trial, &json!({}), "first")?;
+    rolled_out_after_the_commit(&trial, &json!({"handoff": "Live"}), "second")?;
     trial.worked_off()
 }
 
@@ -75,19 +77,19 @@ fn rolled_out(trial: &Trial<'_>) -> Result<()> {
 }
 
 /// The pod that is made anew is of another revision, so the memory goes with the old one, as in any rollout. Its stand-in goes
-/// before it starts.
-fn rolled_out_after_the_commit(trial: &Trial<'_>) -> Result<()> {
+/// before it starts. After a live move it works off the backlog, too, which the end waits for.
+fn rolled_out_after_the_commit(trial: &Trial<'_>, fields: &Value, template: &str) -> Result<()> {
     let cluster = trial.cluster();
     scale(cluster, 1)?;
     replicas_left(cluster, 1)?;
-    let ordered = trial.order()?;
+    let ordered = trial.order_with(fields)?;
     wait_for("the first commit", super::SOON, || {
         let committed = &stage::migration(cluster, POD)?["status"]["legs"][0]["committed"];
         Ok((!committed.is_null()).then_some(()))
     })?;
-    let template = r#"{"spec":{"template":{"metadata":{"annotations":{"test":"another"}}}}}"#;
-    capture(cluster.kubectl(["patch", "statefulset", "orders", "--patch", template]))?;
-    let object = trial.ended(&ordered, "rolled out after the commit")?;
+    let patch = json!({"spec": {"template": {"metadata": {"annotations": {"test": template}}}}});
+    capture(cluster.kubectl(["patch", "statefulset", "orders", "--patch", &patch.to_string()]))?;
+    let object = trial.ended(&ordered, &format!("rolled out after the commit, {fields}"))?;
     let (phase, verdict) = (&object["status"]["phase"], &object["status"]["verdict"]);
     let because = verdict["because"].as_str().unwrap_or_default();
     ensure!(
@@ -96,7 +98,7 @@ fn rolled_out_after_the_commit(trial: &Trial<'_>) -> Result<()> {
     );
     capture(cluster.kubectl(["rollout", "status", "statefulset/orders", "--timeout=60s"]))?;
     let annotations = &get(cluster, &["pod", POD])?["metadata"]["annotations"];
-    ensure!(annotations["test"] == "another", "{POD} has {annotations}");
+    ensure!(annotations["test"] == template, "{POD} has {annotations}");
     scale(cluster, 2)?;
     capture(cluster.kubectl(["rollout", "status", "statefulset/orders", "--timeout=60s"]))?;
     Sample::wait(cluster)
@@ -109,7 +111,7 @@ fn replicas_left(cluster: &Cluster, replicas: usize) -> Result<()> {
     })
 }
 
-fn changed(object: &serde_json::Value, word: &str) -> Result<()> {
+fn changed(object: &Value, word: &str) -> Result<()> {
     let (phase, rollback) = (&object["status"]["phase"], &object["status"]["rollback"]);
     ensure!(
         phase == "Failed" && rollback["reason"] == "SourceChanged",
