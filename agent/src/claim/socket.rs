@@ -172,11 +172,11 @@ impl ClaimServer {
                     Ok(false) => {}
                     Err(error) => return refused(error.to_string()),
                 },
-                // Kubelet ends no pod while it creates a container in it, and its successor would wait as long.
-                Admission::Wait if waited && self.is_deleted(ask).await => {
-                    return refused(format!("pod {} is being deleted", ask.pod));
-                }
                 Admission::Wait => {}
+            }
+            // Kubelet ends no pod while it creates a container in it, and its successor would wait as long.
+            if waited && self.is_deleted(ask).await {
+                return refused(format!("pod {} is being deleted", ask.pod));
             }
             match tokio::time::timeout(ASK_EVERY, changes.changed()).await {
                 Ok(Err(_)) => return refused("the agent forgot this restore key".to_owned()),

@@ -195,6 +195,23 @@ fn a_forgotten_key_that_was_never_restored_does_not_start_fresh() {
     why(runc.hear());
 }
 
+/// A migration that was overtaken by a rollout forgets its keys and deletes the pod that still waits for its memory.
+#[test]
+fn a_claim_whose_key_was_forgotten_ends_when_its_pod_is_deleted() {
+    let node = Node::new(Some("Finalizing"));
+    node.announce();
+    let mut runc = node.connect();
+    runc.claim("c1");
+    node.claim_is(&Claim::Waiting {
+        pod_uid: "pod".into(),
+    });
+    node.keys.remove(&node.keys.slot(&key())).unwrap();
+    let mut deleting = kept();
+    deleting["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+    *node.pod.lock().unwrap() = deleting;
+    assert!(why(runc.hear()).contains("being deleted"));
+}
+
 #[test]
 fn a_failed_restore_is_not_tried_again_and_never_becomes_a_fresh_start() {
     let node = Node::new(Some("Restoring"));
