@@ -29,7 +29,7 @@ pub(super) fn at_100_a_second(bench: &Bench) -> Result<()> {
             arguments: &[],
             rate: 100,
             moves: 10,
-            tail: 10,
+            tail: 3,
         },
     )
 }
@@ -42,7 +42,7 @@ pub(super) fn beyond_capacity(bench: &Bench) -> Result<()> {
             arguments: &["--work", "10ms"],
             rate: 150,
             moves: 4,
-            tail: 10,
+            tail: 3,
         },
     )
 }
