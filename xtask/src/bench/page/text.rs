@@ -53,9 +53,10 @@ fn head(page: &mut String, rows: &[Row], groups: &[Group<'_>]) -> Result<()> {
          the rows, not this page. The rows were made by `cargo xtask bench --out FOLDER --moves N`, N as many as the columns \
          say, in portions that add to the folder (`--only`, `--again`).\n\n\
          {} rows of {} scenarios, {days}. Machine: {}. Commit: {}.\n\n\
-         Nodes, control plane, RabbitMQ, load and oracle share the machine. Not measured: the returning \
-         ways at other rates than in the table (their rows of 2026-11-22 22:14 are from a phase in which the machine was slow: \
-         compare their steps, not their totals, with those of the others), live moves at 1,000 and 10,000 msg/s and of bare \
+         Nodes, control plane, RabbitMQ, load and oracle share the machine. Rows of 2026-11-22 \
+         22:14 and of 2026-11-23 are from phases in which the machine was slow, up to half as fast: compare their steps, not \
+         their totals, with those of the others. Not measured: the returning ways of Deployments and bare pods at other rates \
+         than in the table, live moves at 1,000 and 10,000 msg/s and of bare \
          pods, `SingleActive` for Deployments and bare pods, 4 KB messages and prefetch 1 on the other routes, moves through a \
          registry, through kubelet's own checkpoint or by image.\n\n\
          What the columns mean:\n\n\
