@@ -8,6 +8,9 @@ use shadow_core::api::{MigrationStatus, Phase, StatefulMigration};
 
 use crate::context::Context;
 
+/// Reason of `Progressing` while something is waited for: another move, or the next step's cause.
+pub(crate) const WAITING: &str = "Waiting";
+
 /// Sets a condition; its transition time changes only with its status.
 pub fn set_condition(
     status: &mut MigrationStatus,

@@ -4,6 +4,7 @@ use shadow_core::api::StatefulMigration;
 
 use super::{Prepared, refused};
 use crate::error::ControllerError;
+use crate::report::WAITING;
 
 /// A broker or an agent that cannot be reached is an answer, too: nothing was touched, and the user waits.
 pub(super) fn answer(
@@ -19,10 +20,12 @@ pub(super) fn answer(
 /// Whether a migration that waits in line for others to end goes on waiting: it was well before, and its broker or an agent
 /// does not answer at this moment.
 pub(crate) fn passes(migration: &StatefulMigration, error: &ControllerError) -> bool {
-    let in_line = migration
-        .status
-        .as_ref()
-        .is_some_and(|status| !status.conditions.is_empty());
+    let in_line = migration.status.as_ref().is_some_and(|status| {
+        status
+            .conditions
+            .iter()
+            .any(|condition| condition.reason == WAITING)
+    });
     in_line && !is_of_the_cluster(error) && error.is_transient()
 }
 
@@ -47,7 +50,7 @@ mod tests {
                 &mut status,
                 "Progressing",
                 Some(true),
-                "Waiting",
+                WAITING,
                 why,
                 Timestamp::UNIX_EPOCH,
             );

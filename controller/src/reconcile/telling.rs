@@ -96,7 +96,7 @@ pub(super) async fn remark(
         &mut status,
         "Progressing",
         Some(true),
-        "Waiting",
+        report::WAITING,
         reason,
         Timestamp::now(),
     );
