@@ -163,7 +163,7 @@ pub(crate) fn summary(report: &Value) -> String {
     let comparison = &report["comparison"];
     let probes = &report["probes"];
     format!(
-        "{} missing, {} duplicate, {} reordered, state {}; longest pause {} ms; {} probes, {} failed{}, slowest {} ms",
+        "{} missing, {} duplicate, {} reordered, state {}{}; longest pause {} ms; {} probes, {} failed{}, slowest {} ms",
         comparison["missing"],
         comparison["duplicate"],
         comparison["reordered"],
@@ -172,12 +172,21 @@ pub(crate) fn summary(report: &Value) -> String {
         } else {
             "DIFFERENT"
         },
+        control_faults(comparison),
         report["pauses"]["longestMs"],
         probes["sent"],
         probes["failed"],
         failures(report),
         probes["slowestUs"].as_u64().unwrap_or(0) / 1000
     )
+}
+
+/// A state that differs says little about the pod when the control, which is never moved, was disturbed itself.
+fn control_faults(comparison: &Value) -> String {
+    match comparison["controlFaults"].as_u64() {
+        None | Some(0) => String::new(),
+        Some(faults) => format!(" ({faults} missing, double or reordered at the control itself)"),
+    }
 }
 
 /// What went wrong with the failed probes, each kind with its number and the time of its first, after the start.

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use super::super::Bench;
 use super::super::failures::agent_on;
@@ -12,8 +12,7 @@ use super::{POD, Trial, Undone, reached_second_handoff};
 use crate::cluster::Cluster;
 use crate::stage::{Sample, capture, get};
 
-/// How long the target is cut off, nothing waits for its end: longer than the controller's lease, shorter than the broker
-/// waits for a heartbeat.
+/// How long the target is cut off, nothing waits for its end: longer than the controller's lease.
 const AWAY: Duration = Duration::from_secs(12);
 
 pub(in super::super) fn all(bench: &Bench) -> Result<()> {
@@ -28,10 +27,10 @@ fn agents_apart(trial: &Trial<'_>) -> Result<()> {
     let cluster = trial.cluster();
     let (ordered, source_agent) = trial.order_and_hold()?;
     let agents = [
-        address(cluster, &ordered.source)?,
-        address(cluster, ordered.target)?,
+        agent_address(cluster, &ordered.source)?,
+        agent_address(cluster, ordered.target)?,
     ];
-    let apart = Dropped::between(cluster, ordered.target, &agents)?;
+    let apart = CutOff::between(cluster, ordered.target, &agents)?;
     source_agent.go_on();
     let expected = Undone {
         fault: "agents cut off from each other",
@@ -43,16 +42,23 @@ fn agents_apart(trial: &Trial<'_>) -> Result<()> {
     outcome
 }
 
-/// The stand-in's node is cut off from everything after the first commit: there is no way back, and it is waited for.
+/// The stand-in's node, with the broker on it, is cut off after the first commit: there is no way back, and it is waited
+/// for. Only the oracle still reaches the broker: with nothing published, and its control's connection given up by the
+/// broker, it could tell little.
 fn target_away(trial: &Trial<'_>) -> Result<()> {
     let cluster = trial.cluster();
-    // Broker and oracle are on the first node, which stays.
-    if Sample::node(cluster, POD)? != Cluster::node_names()[0] {
-        trial.completed(&trial.order()?, "moved beside the broker")?;
+    let (oracle, broker) = (Cluster::node_names()[0], Cluster::node_names()[1]);
+    if Sample::node(cluster, POD)? != oracle {
+        trial.completed(&trial.order()?, "moved beside the oracle")?;
     }
     let ordered = trial.order()?;
+    ensure!(
+        ordered.target == broker,
+        "the move goes to {}, the broker is on {broker}",
+        ordered.target
+    );
     reached_second_handoff(cluster)?;
-    let away = Dropped::all(cluster, ordered.target)?;
+    let away = CutOff::all_but(cluster, broker, &node_address(cluster, oracle)?)?;
     thread::sleep(AWAY);
     drop(away);
     trial
@@ -60,8 +66,17 @@ fn target_away(trial: &Trial<'_>) -> Result<()> {
         .map(drop)
 }
 
+/// Where a node is, and what runs in its own network.
+fn node_address(cluster: &Cluster, node: &str) -> Result<String> {
+    let node = get(cluster, &["node", node])?;
+    let addresses = node["status"]["addresses"].as_array().into_iter().flatten();
+    let mut internal = addresses.filter(|address| address["type"] == "InternalIP");
+    let address = internal.next().and_then(|address| address["address"].as_str());
+    address.map(str::to_owned).context("a node has no address")
+}
+
 /// Where the agent of a node is.
-fn address(cluster: &Cluster, node: &str) -> Result<String> {
+fn agent_address(cluster: &Cluster, node: &str) -> Result<String> {
     let name = agent_on(cluster, node)?;
     let pod = get(cluster, &["pod", "--namespace=shadow-system", &name])?;
     let address = pod["status"]["podIP"].as_str();
@@ -70,55 +85,74 @@ fn address(cluster: &Cluster, node: &str) -> Result<String> {
         .with_context(|| format!("pod {name} has no address"))
 }
 
-/// Packets that are dropped on a node; no more when this is.
-struct Dropped<'a> {
+/// What a node lets through no more; again when this is dropped.
+struct CutOff<'a> {
     cluster: &'a Cluster,
     node: &'static str,
     rules: Vec<Vec<String>>,
 }
 
-impl<'a> Dropped<'a> {
-    /// Those between two pods.
+impl<'a> CutOff<'a> {
+    /// Two pods do not hear each other.
     fn between(cluster: &'a Cluster, node: &'static str, [one, other]: &[String; 2]) -> Result<Self> {
-        let rule = ["FORWARD", "--source", one, "--destination", other];
+        let rule = [
+            "FORWARD",
+            "--source",
+            one,
+            "--destination",
+            other,
+            "--jump",
+            "DROP",
+        ];
         Self::begin(cluster, node, &[&rule])
     }
 
-    /// Everything that comes from outside the node.
-    fn all(cluster: &'a Cluster, node: &'static str) -> Result<Self> {
-        let to_node = ["INPUT", "--in-interface", "eth0"];
-        let to_pods = ["FORWARD", "--in-interface", "eth0"];
-        Self::begin(cluster, node, &[&to_node, &to_pods])
+    /// The node hears nothing from outside, but what this client says to the broker.
+    fn all_but(cluster: &'a Cluster, node: &'static str, client: &str) -> Result<Self> {
+        let to_node = ["INPUT", "--in-interface", "eth0", "--jump", "DROP"];
+        let to_pods = ["FORWARD", "--in-interface", "eth0", "--jump", "DROP"];
+        let to_broker = [
+            "FORWARD",
+            "--source",
+            client,
+            "--protocol",
+            "tcp",
+            "--dport",
+            "5672",
+            "--jump",
+            "ACCEPT",
+        ];
+        // The last one that is inserted is asked first.
+        Self::begin(cluster, node, &[&to_node, &to_pods, &to_broker])
     }
 
     fn begin(cluster: &'a Cluster, node: &'static str, rules: &[&[&str]]) -> Result<Self> {
-        let mut dropped = Self {
+        let mut cut_off = Self {
             cluster,
             node,
             rules: Vec::new(),
         };
         for rule in rules {
-            dropped.change("--insert", rule)?;
-            dropped
+            cut_off.change("--insert", rule)?;
+            cut_off
                 .rules
                 .push(rule.iter().copied().map(str::to_owned).collect());
         }
-        Ok(dropped)
+        Ok(cut_off)
     }
 
     fn change<S: AsRef<OsStr>>(&self, verb: &str, rule: &[S]) -> Result<()> {
         let mut iptables = self.cluster.run_on_node(self.node, "iptables")?;
         iptables.args(["--wait", verb]).args(rule);
-        iptables.args(["--jump", "DROP"]);
         capture(iptables).map(drop)
     }
 }
 
-impl Drop for Dropped<'_> {
+impl Drop for CutOff<'_> {
     fn drop(&mut self) {
         for rule in &self.rules {
             if let Err(error) = self.change("--delete", rule) {
-                eprintln!("{} stays cut off by {}: {error:#}", self.node, rule.join(" "));
+                eprintln!("{} keeps {}: {error:#}", self.node, rule.join(" "));
             }
         }
     }
