@@ -3,7 +3,8 @@
 //!
 //! Guarantees: [`announce`] adds the runtime class, the annotations and the node that a restore needs and changes
 //! nothing else, however often it is applied; [`shadow_of`] and [`successor_of`] are the source's own pod under another
-//! name, without an owner, so that neither its owner nor the deletion of a migration removes them.
+//! name. The source's owner does not control them, and neither it nor the deletion of a migration removes them; but they
+//! belong to it: whoever deletes the owner with its pods deletes them, too.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +12,11 @@ use k8s_openapi::api::core::v1::{
     Affinity, Container, NodeAffinity, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, Pod, PodSpec,
     Volume,
 };
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::core::ObjectMeta;
 
-use crate::image_pod;
 use crate::names::{self, Key};
+use crate::{image_pod, workload};
 
 /// Prefix of the volume that admission adds for the service account's token.
 const TOKEN_VOLUME: &str = "kube-api-access-";
@@ -67,8 +69,8 @@ pub fn shadow_of(source: &Pod, key: &Key, cause: Cause<'_>, container: &str, nod
     shadow
 }
 
-/// The pod that takes the place of `source` for good, under another name. It lacks the label by which a ReplicaSet
-/// knows its pods, since a ReplicaSet that had one pod too many would remove the one that is not ready yet: this one.
+/// The pod that takes the place of `source` for good, under another name. The label by which a ReplicaSet knows its pods is
+/// an annotation yet, since a ReplicaSet that had one pod too many would remove the one that is not ready: this one.
 pub fn successor_of(
     source: &Pod,
     name: &str,
@@ -78,23 +80,40 @@ pub fn successor_of(
     node: &str,
 ) -> Pod {
     let mut successor = copy_of(source, name);
-    if let Some(labels) = &mut successor.metadata.labels {
-        labels.retain(|label, _| !names::is_template_hash(label));
-    }
+    let labels = successor.metadata.labels.take().unwrap_or_default();
+    let (hashes, labels): (BTreeMap<_, _>, BTreeMap<_, _>) = labels
+        .into_iter()
+        .partition(|(label, _)| names::is_template_hash(label));
+    successor.metadata.labels = Some(labels);
+    successor
+        .metadata
+        .annotations
+        .get_or_insert_default()
+        .extend(hashes);
     announce(&mut successor, key, cause.name, container, node);
     successor
 }
 
-/// The labels that [`successor_of`] left out.
-pub fn template_hashes(source: &Pod) -> BTreeMap<String, String> {
-    let labels = source.metadata.labels.iter().flatten();
-    labels
-        .filter(|(label, _)| names::is_template_hash(label))
-        .map(|(label, value)| (label.clone(), value.clone()))
+/// The labels that [`successor_of`] kept from `successor`.
+pub fn template_hashes(successor: &Pod) -> BTreeMap<String, String> {
+    let annotations = successor.metadata.annotations.iter().flatten();
+    annotations
+        .filter(|(name, _)| names::is_template_hash(name))
+        .map(|(name, value)| (name.clone(), value.clone()))
         .collect()
 }
 
-/// The source's own pod under another name and without an owner, as it was before anybody added to it.
+/// The garbage collector deletes what belongs to nobody any more; a controller counts what it controls.
+fn belonging(source: &Pod) -> Option<Vec<OwnerReference>> {
+    let owner = workload::controller_of(source)?;
+    Some(vec![OwnerReference {
+        controller: None,
+        block_owner_deletion: None,
+        ..owner.clone()
+    }])
+}
+
+/// The source's own pod under another name and controlled by nobody, as it was before anybody added to it.
 fn copy_of(source: &Pod, name: &str) -> Pod {
     let mut source = source.clone();
     image_pod::give_back(&mut source);
@@ -110,6 +129,7 @@ fn copy_of(source: &Pod, name: &str) -> Pod {
             namespace: source.metadata.namespace.clone(),
             labels: Some(source.metadata.labels.clone().unwrap_or_default()),
             annotations: Some(lasting(source.metadata.annotations.as_ref())),
+            owner_references: belonging(source),
             ..ObjectMeta::default()
         },
         spec,
@@ -173,7 +193,8 @@ fn was_announced(pod: &Pod) -> bool {
 
 fn lasting(annotations: Option<&BTreeMap<String, String>>) -> BTreeMap<String, String> {
     let mut kept = annotations.cloned().unwrap_or_default();
-    kept.retain(|name, _| !OF_ONE_SANDBOX.contains(&name.as_str()) && !OF_ONE_POD.contains(&name.as_str()));
+    let of_one = |name: &str| OF_ONE_SANDBOX.contains(&name) || OF_ONE_POD.contains(&name);
+    kept.retain(|name, _| !of_one(name) && !names::is_template_hash(name));
     kept
 }
 

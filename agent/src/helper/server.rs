@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -19,17 +19,59 @@ const AT_ONCE: usize = 8;
 const MAX_ASK: u64 = 64 * 1024;
 const READ_WITHIN: Duration = Duration::from_secs(5);
 
-static BUSY: AtomicUsize = AtomicUsize::new(0);
-static STOPS: AtomicBool = AtomicBool::new(false);
-/// How often is looked whether the last request is done.
-const LOOK: Duration = Duration::from_millis(20);
+static GATE: Gate = Gate {
+    inside: Mutex::new(Inside {
+        requests: 0,
+        stops: false,
+    }),
+    left: Condvar::new(),
+};
+
+/// Who is being answered, and whether anybody else will be.
+struct Gate {
+    inside: Mutex<Inside>,
+    left: Condvar,
+}
+
+struct Inside {
+    requests: usize,
+    stops: bool,
+}
+
+/// A request from its begin to its end.
+struct Request;
+
+impl Request {
+    /// Why it is turned away, if it is. It counts until it has been told.
+    fn begin() -> (Self, Option<&'static str>) {
+        let mut inside = GATE.inside.lock().unwrap_or_else(PoisonError::into_inner);
+        inside.requests += 1;
+        let refusal = if inside.stops {
+            Some("node helper stops; try again when the next one runs")
+        } else if inside.requests > AT_ONCE {
+            Some("node helper is busy; try again")
+        } else {
+            None
+        };
+        (Self, refusal)
+    }
+}
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        let mut inside = GATE.inside.lock().unwrap_or_else(PoisonError::into_inner);
+        inside.requests -= 1;
+        GATE.left.notify_all();
+    }
+}
 
 /// Begins nothing more and returns when everything under way is done: who ends in the middle of a dump leaves a container
 /// paused until its successor runs.
 pub fn settle() {
-    STOPS.store(true, Ordering::SeqCst);
-    while BUSY.load(Ordering::SeqCst) > 0 {
-        thread::sleep(LOOK);
+    let mut inside = GATE.inside.lock().unwrap_or_else(PoisonError::into_inner);
+    inside.stops = true;
+    while inside.requests > 0 {
+        inside = GATE.left.wait(inside).unwrap_or_else(PoisonError::into_inner);
     }
 }
 
@@ -45,21 +87,16 @@ pub fn serve(socket: &Path) -> io::Result<()> {
     info!(socket = %socket.display(), "node helper listens");
     for stream in listener.incoming() {
         let stream = stream?;
-        let busy = BUSY.fetch_add(1, Ordering::SeqCst);
+        let (request, refusal) = Request::begin();
         thread::spawn(move || {
-            let answered = if STOPS.load(Ordering::SeqCst) {
-                let stops = "node helper stops; try again when the next one runs".to_owned();
-                send(&stream, &Answer::Failed(stops.into()))
-            } else if busy < AT_ONCE {
-                answer(&stream)
-            } else {
-                let busy = "node helper is busy; try again".to_owned();
-                send(&stream, &Answer::Failed(busy.into()))
+            let answered = match refusal {
+                Some(why) => send(&stream, &Answer::Failed(why.to_owned().into())),
+                None => answer(&stream),
             };
             if let Err(error) = answered {
                 warn!(%error, "request to the node helper broke off");
             }
-            BUSY.fetch_sub(1, Ordering::SeqCst);
+            drop(request);
         });
     }
     Ok(())

@@ -1,5 +1,7 @@
 //! Effects on pods. A deletion always names the incarnation that is meant.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::{Api, ResourceExt};
@@ -49,25 +51,33 @@ pub(super) async fn create_target(ctx: &Context, subject: Subject<'_>) -> Result
     }
 }
 
-/// A ReplicaSet that counts one pod too many gives up the one with the lowest cost: the source, should it act before
-/// the source is deleted.
+/// The copy gets the labels by which the ReplicaSet knows its pods. One that counts a pod too many then gives up the one with
+/// the lowest cost: the source, should it act before the source is deleted, and should the source not have gone already.
 pub(super) async fn adopt(ctx: &Context, from: &PodRef, to: &PodRef) -> Result<(), ControllerError> {
     let api: Api<Pod> = Api::namespaced(ctx.client.clone(), &from.namespace);
-    let Some(source) = api
-        .get_opt(&from.name)
-        .await?
-        .filter(|pod| pod.uid().as_ref() == Some(&from.uid))
-    else {
+    let copy = api.get_opt(&to.name).await?;
+    let Some(copy) = copy.filter(|pod| pod.uid().as_ref() == Some(&to.uid)) else {
         return Ok(());
     };
+    if copy.labels().keys().any(|label| names::is_template_hash(label)) {
+        return Ok(());
+    }
+    let labels = restore_pod::template_hashes(&copy);
+    if labels.is_empty() {
+        return Err(ControllerError::Malformed(format!(
+            "pod {} has lost its annotation pod-template-hash; without that label no ReplicaSet adopts it. Set the label to \
+             that of pod {}",
+            to.name, from.name
+        )));
+    }
     let params = PatchParams::default();
     let cheap = json!({"metadata": {"uid": from.uid, "annotations": {names::DELETION_COST: LOWEST_COST}}});
     patched(
         api.patch_metadata(&from.name, &params, &Patch::Merge(&cheap))
             .await,
     )?;
-    let labels = restore_pod::template_hashes(&source);
-    let known = json!({"metadata": {"uid": to.uid, "labels": labels}});
+    let no_more: BTreeMap<&String, Option<()>> = labels.keys().map(|name| (name, None)).collect();
+    let known = json!({"metadata": {"uid": to.uid, "labels": labels, "annotations": no_more}});
     patched(api.patch_metadata(&to.name, &params, &Patch::Merge(&known)).await)
 }
 

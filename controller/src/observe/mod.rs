@@ -148,7 +148,7 @@ pub async fn observe(
         pods::look(ctx, namespace, &leg.to.pod, &plan.container, needs.has(Look::To)),
         queues::look(ctx, migration, needs),
         link::look(ctx, migration, plan, leg, step),
-        key(ctx, leg, needs.has(Look::Key)),
+        key(ctx, migration, leg, step, needs),
         rule(ctx, migration, needs.has(Look::Rule)),
         endpoints::look(ctx, namespace, leg, needs.has(Look::Traffic)),
     );
@@ -187,17 +187,28 @@ fn or_blind<T: Default>(looked: Result<T, crate::error::ControllerError>, blind:
     })
 }
 
-async fn key(ctx: &Context, leg: &Leg, needed: bool) -> Result<KeySeen, crate::error::ControllerError> {
-    if !needed {
+async fn key(
+    ctx: &Context,
+    migration: &StatefulMigration,
+    leg: &Leg,
+    step: Step,
+    needs: Needs,
+) -> Result<KeySeen, crate::error::ControllerError> {
+    if !needs.has(Look::Key) {
         return Ok(KeySeen::Unseen);
     }
-    Ok(match ctx.agents.report(&leg.to.node, &leg.key).await? {
-        Some(report) => KeySeen::Known {
-            claim: report.claim,
-            archive: report.archive,
-        },
-        None => KeySeen::Unknown,
-    })
+    // At the end nothing may be left of any handoff, and the last one may have ended before it was announced.
+    let status = migration.status.as_ref().filter(|_| step == Step::Clean);
+    let earlier = status.into_iter().flat_map(|status| status.legs.iter().rev());
+    for leg in std::iter::once(leg).chain(earlier.filter(|other| other.key != leg.key)) {
+        if let Some(report) = ctx.agents.report(&leg.to.node, &leg.key).await? {
+            return Ok(KeySeen::Known {
+                claim: report.claim,
+                archive: report.archive,
+            });
+        }
+    }
+    Ok(KeySeen::Unknown)
 }
 
 async fn rule(

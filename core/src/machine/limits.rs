@@ -10,9 +10,10 @@ pub const CONTROL_UNREAD: SignedDuration = SignedDuration::from_millis(2_500);
 pub const DEAF: SignedDuration = SignedDuration::from_secs(5);
 /// An application that has read START_REPLAY finishes what it holds within this time.
 pub const PARK: SignedDuration = SignedDuration::from_secs(30);
-/// What waits before a fenced queue is worked off within this time. The application works meanwhile: this is no pause.
-pub const FENCE: SignedDuration = SignedDuration::from_secs(60);
-/// The same for a stand-in, which serves as well as the pod that it stands for.
+/// What waits before a fenced queue is worked off so long before the deadline, or in the first half of a short one. The
+/// application works meanwhile: this is no pause.
+pub const AFTER_FENCE: SignedDuration = SignedDuration::from_secs(30);
+/// The same for a stand-in, which serves as well as the pod that it stands for: since the fence.
 pub const FENCE_LATER: SignedDuration = SignedDuration::from_secs(600);
 /// An application that reads what it is told only when it has nothing else to do, and is slow to connect again, has
 /// followed by then; then it is told once more.

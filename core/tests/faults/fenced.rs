@@ -61,3 +61,31 @@ fn one_that_has_worked_off_its_backlog_may_take_its_time_to_connect() {
         "nobody came",
     );
 }
+
+/// It works meanwhile, and nothing stands still; so the user says how long that may take.
+#[test]
+fn a_backlog_is_worked_off_as_long_as_the_move_may_take() {
+    let mut case = second();
+    let leg = case.status.legs.last_mut().unwrap();
+    leg.number = 1;
+    let intent = case.status.intent.as_mut().unwrap();
+    (intent.step, intent.leg) = (Step::Fence, 1);
+    case.seen.primary = QueueSeen::Present {
+        ready: 4_000,
+        consumers: 1,
+        unacked: Some(50),
+    };
+    case.seen.port = PortSeen::Seen {
+        flow: Flow::Fenced,
+        branched: Branched::No,
+    };
+    for (deadline, limit) in [(None, 90), (Some(600), 570), (Some(40), 20)] {
+        let before = case.after_with(limit - 1, deadline);
+        assert!(
+            matches!(before, Decision::Wait { .. }),
+            "{deadline:?}: {before:?}"
+        );
+        let late = case.after_with(limit + 1, deadline);
+        undone(&late, "NotWorkedOff", "spec.deadlineSeconds", "too many wait");
+    }
+}

@@ -172,8 +172,14 @@ fn at(kind: Kind, step: Step) -> Case {
 
 impl Case {
     fn after(&self, seconds: i64) -> Decision {
+        self.after_with(seconds, None)
+    }
+
+    /// The same with this `spec.deadlineSeconds`.
+    fn after_with(&self, seconds: i64, deadline_seconds: Option<u32>) -> Decision {
         let spec = StatefulMigrationSpec {
             source_pod: "orders-0".into(),
+            deadline_seconds,
             ..StatefulMigrationSpec::default()
         };
         let now = began() + SignedDuration::from_secs(seconds);

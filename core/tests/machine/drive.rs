@@ -20,8 +20,10 @@ pub(crate) struct Script {
     pub(crate) crash: Option<usize>,
     /// The pod whose container does; the source if not named.
     pub(crate) crashing: Option<&'static str>,
-    /// Round in which the StatefulSet gets another template.
+    /// Round in which the StatefulSet or Deployment gets another template.
     pub(crate) rollout: Option<usize>,
+    /// Round in which it is deleted.
+    pub(crate) removal: Option<usize>,
     /// Round in which the user cancels.
     pub(crate) cancel: Option<usize>,
     /// What answers nobody, from which round on, and for how many.
@@ -37,6 +39,11 @@ impl Script {
     fn silent_in(&self, round: usize) -> Option<Part> {
         let (part, from, rounds) = self.silent?;
         (from..from + rounds).contains(&round).then_some(part)
+    }
+
+    /// Whether nobody but the machine ends a process.
+    fn keeps_its_pod(&self) -> bool {
+        self.crash.is_none() && self.rollout.is_none() && self.removal.is_none()
     }
 
     /// What can be seen of the world in this round.
@@ -97,7 +104,8 @@ pub(crate) fn drive(script: &Script) -> Ended {
         }
         world.tick(chosen(script, round), &saved);
         world.deliver(chosen(script, round));
-        world.overlapped |= overlaps(&world, &saved);
+        // Pods of two templates consume beside each other in a rollout of a Deployment, as they do without us.
+        world.overlapped |= !world.replaces_replicas() && overlaps(&world, &saved);
         let decision = next_step(&spec, &status, &script.sees(round, &world, &status), now);
         show(round, &decision);
         match decision {
@@ -122,7 +130,7 @@ pub(crate) fn drive(script: &Script) -> Ended {
                 record::finish(&mut status, end, now);
                 script.comes_back(round, &mut world);
                 check_end(&world, &status, end);
-                if script.crash.is_none() && script.rollout.is_none() {
+                if script.keeps_its_pod() {
                     check_state(&world, &status);
                 }
                 return Ended {
@@ -150,6 +158,7 @@ fn act(world: &mut World, action: &Action, status: &mut MigrationStatus, now: Ti
 fn disturb(world: &mut World, script: &Script, round: usize) {
     world.cancel |= script.cancel == Some(round);
     world.rolled_out |= script.rollout == Some(round);
+    world.removed |= script.removal == Some(round);
     if script.crash == Some(round) {
         world.crash(script.crashing.unwrap_or(SOURCE));
     }

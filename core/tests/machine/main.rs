@@ -12,6 +12,7 @@ mod called_off;
 mod deaf;
 mod drive;
 mod mover;
+mod owner;
 mod silence;
 mod world;
 
@@ -142,39 +143,6 @@ fn a_registry_that_keeps_the_image_undoes_the_move() {
 fn is_of_a_set(mover: &Mover) -> bool {
     let owner = mover.owner();
     owner.is_some_and(|owner| owner.kind == OwnerKind::StatefulSet)
-}
-
-/// A pod of another revision never gets the memory of the old one, and nobody consumes beside it.
-#[test]
-fn a_rollout_after_the_first_commit_counts() {
-    let (mut new, mut old) = (0, 0);
-    for mover in ALL.into_iter().filter(is_of_a_set) {
-        for round in 0..200 {
-            let Ended {
-                mut world, status, ..
-            } = drive(&Script {
-                mover,
-                rollout: Some(round),
-                ..in_turn()
-            });
-            (0..40).for_each(|n| world.tick(n, &status));
-            let case = format!("{mover:?} in round {round}: {:?}", world.pods);
-            assert_eq!(world.pods.len(), 1, "{case}");
-            let (pod, exact) = (&world.pods[SOURCE], status.verdict.as_ref().unwrap().exact);
-            let memory = pod.process.as_ref().expect(&case).memory;
-            if pod.revision.as_deref() == Some("new") {
-                new += 1;
-                assert!(memory == Memory::Fresh && !exact, "{case}");
-            } else {
-                old += 1;
-                assert!(memory == Memory::Moved && exact, "{case}");
-            }
-        }
-    }
-    assert!(
-        new > 100 && old > 100,
-        "{new} moves were overtaken, {old} were not"
-    );
 }
 
 /// A pod that waits for a memory which never comes must not be what is left, nor be what the end waits for.

@@ -32,7 +32,7 @@ pub(crate) const OWNER: &str = "owner";
 pub(crate) const REPLACEMENT: &str = "orders-new";
 /// What moves on when the endpoints of Services do.
 const SERVICES: &str = "services";
-/// What moves on when a ReplicaSet counts its pods.
+/// What moves on when a ReplicaSet counts its pods, or when those of a deleted owner are collected.
 const REPLICA_SET: &str = "replicaset";
 
 /// Whose memory a process has: the source's own, or that of a fresh start.
@@ -140,6 +140,8 @@ pub(crate) struct World {
     pub cancel: bool,
     /// Its owner has another template by now.
     pub rolled_out: bool,
+    /// Its owner was deleted, and all pods that belong to it.
+    pub removed: bool,
     pub stream: Stream,
     /// The source goes on during the first handoff.
     live: bool,
@@ -175,6 +177,7 @@ impl World {
             faults,
             cancel: false,
             rolled_out: false,
+            removed: false,
             stream: Stream::with(faults.waiting),
             live: plan.queue.hold == HoldKind::Exchange,
             single_active: (plan.queue.hold == HoldKind::SingleActive).then(SingleActive::default),

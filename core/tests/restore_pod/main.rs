@@ -11,7 +11,7 @@ use k8s_openapi::api::core::v1::Pod;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use shadow_core::names::{self, Key};
-use shadow_core::restore_pod::{Cause, announce, shadow_of};
+use shadow_core::restore_pod::{Cause, announce, shadow_of, successor_of, template_hashes};
 
 const CAUSE: Cause<'_> = Cause {
     name: "orders-0-to-node-b",
@@ -69,14 +69,17 @@ fn an_announcement_sets_class_annotations_and_node_and_nothing_else() {
 }
 
 #[test]
-fn the_shadow_has_its_own_name_and_no_owner() {
+fn the_shadow_has_its_own_name_and_is_controlled_by_nobody() {
     let shadow = shadow();
     assert_eq!(shadow["metadata"]["name"], "orders-0-shadow");
     assert_eq!(shadow["metadata"]["namespace"], "default");
     assert_eq!(shadow["spec"]["hostname"], "orders-0-shadow");
     assert_eq!(shadow["spec"]["subdomain"], "orders");
+    // It goes with the StatefulSet, which does not count it.
+    let owner = &source().metadata.owner_references.unwrap()[0];
+    let belongs = json!([{"apiVersion": owner.api_version, "kind": "StatefulSet", "name": owner.name, "uid": owner.uid}]);
+    assert_eq!(shadow["metadata"]["ownerReferences"], belongs);
     for gone in [
-        "ownerReferences",
         "uid",
         "resourceVersion",
         "managedFields",
@@ -86,6 +89,27 @@ fn the_shadow_has_its_own_name_and_no_owner() {
         assert_eq!(shadow["metadata"].get(gone), None, "{gone}");
     }
     assert_eq!(shadow.get("status"), None);
+}
+
+/// Until it is ready its ReplicaSet does not count it, and what it is to be known by goes with it alone.
+#[test]
+fn the_label_of_a_replica_set_waits_in_an_annotation() {
+    let mut source = source();
+    let label = ("pod-template-hash".to_owned(), "6d4b75cb6d".to_owned());
+    source.metadata.labels.as_mut().unwrap().extend([label.clone()]);
+    let copy = successor_of(&source, "orders-moved", &key(), CAUSE, "orders", "node-b");
+    assert!(!copy.metadata.labels.as_ref().unwrap().contains_key(&label.0));
+    assert_eq!(template_hashes(&copy), [label.clone()].into());
+    // The next move of a copy whose ReplicaSet got another name meanwhile.
+    source.metadata.annotations = copy.metadata.annotations;
+    source
+        .metadata
+        .labels
+        .as_mut()
+        .unwrap()
+        .insert(label.0.clone(), "another".to_owned());
+    let copy = successor_of(&source, "orders-again", &key(), CAUSE, "orders", "node-b");
+    assert_eq!(template_hashes(&copy), [(label.0, "another".to_owned())].into());
 }
 
 #[test]

@@ -21,6 +21,9 @@ pub(super) const RESTARTED: &str = "the source restarted between the commit and 
 
 /// Decides.
 pub fn next(scene: &Scene<'_>) -> Decision {
+    if let Some(decision) = uncounted(scene) {
+        return decision;
+    }
     match &scene.seen.from {
         PodSeen::Unseen => wait(scene, format!("the source cannot be seen{}", blind(scene))),
         PodSeen::Gone => gone(scene),
@@ -28,8 +31,7 @@ pub fn next(scene: &Scene<'_>) -> Decision {
         PodSeen::Present(view) if view.terminating => leaving(scene, view),
         PodSeen::Present(_) => match scene.route {
             Route::Twice | Route::InPlace => with_rule(scene),
-            Route::Once => delete(scene),
-            Route::Adopted => adopt(scene),
+            Route::Once | Route::Adopted => delete(scene),
         },
     }
 }
@@ -71,23 +73,29 @@ fn with_rule(scene: &Scene<'_>) -> Decision {
     }
 }
 
-/// A ReplicaSet that counts the copy makes no other pod for the source. A copy that is lost is left to it.
-fn adopt(scene: &Scene<'_>) -> Decision {
-    match (&scene.seen.to, &scene.leg.from.uid) {
-        (PodSeen::Unseen, _) => wait(scene, format!("the copy cannot be seen{}", blind(scene))),
-        (PodSeen::Present(copy), Some(source)) if !copy.hashed && !copy.terminating => {
-            let of = |name: &str, uid: &str| PodRef {
-                namespace: scene.plan.source.namespace.clone(),
-                name: name.to_owned(),
-                uid: uid.to_owned(),
-            };
-            Decision::Run(Action::Adopt {
-                from: of(&scene.leg.from.pod, source),
-                to: of(&scene.leg.to.pod, &copy.uid),
-            })
-        }
-        (PodSeen::Present(_) | PodSeen::Gone, _) => delete(scene),
+/// A ReplicaSet that counts the copy makes no other pod for the source; and one that was scaled down, or rolled out, lets
+/// the copy go as well, whoever sent the source away. `None`: it counts the copy, or the copy is lost.
+fn uncounted(scene: &Scene<'_>) -> Option<Decision> {
+    if scene.route != Route::Adopted {
+        return None;
     }
+    let copy = match &scene.seen.to {
+        PodSeen::Unseen => {
+            return Some(wait(scene, format!("the copy cannot be seen{}", blind(scene))));
+        }
+        PodSeen::Present(copy) if !copy.hashed && !copy.terminating => copy,
+        PodSeen::Present(_) | PodSeen::Gone => return None,
+    };
+    let source = scene.leg.from.uid.as_ref()?;
+    let of = |name: &str, uid: &str| PodRef {
+        namespace: scene.plan.source.namespace.clone(),
+        name: name.to_owned(),
+        uid: uid.to_owned(),
+    };
+    Some(Decision::Run(Action::Adopt {
+        from: of(&scene.leg.from.pod, source),
+        to: of(&scene.leg.to.pod, &copy.uid),
+    }))
 }
 
 fn delete(scene: &Scene<'_>) -> Decision {

@@ -12,7 +12,7 @@ use k8s_openapi::jiff::SignedDuration;
 use crate::api::{Reading, Step};
 use crate::machine::port::{self, PortChange, Verb};
 use crate::machine::steps::fenced::{make, progress, record_twins, seen, unread};
-use crate::machine::steps::{overdue, wait};
+use crate::machine::steps::{guard, overdue, wait};
 use crate::machine::{Cause, Decision, Next, Scene, limits};
 
 /// Decides.
@@ -92,13 +92,13 @@ pub(super) fn is_up(scene: &Scene<'_>) -> bool {
     seen(scene, Reading::Backlog).is_some_and(|seen| seen.flow.is_turned())
 }
 
-/// How long what waits may take to be worked off.
+/// How long what waits may take to be worked off: before the first commit as long as the user lets the move take.
 fn patience(scene: &Scene<'_>) -> SignedDuration {
     if scene.leg.number > 1 {
-        limits::FENCE_LATER
-    } else {
-        limits::FENCE
+        return limits::FENCE_LATER;
     }
+    let allowed = guard::allowed(scene.spec);
+    allowed - limits::AFTER_FENCE.min(allowed / 2)
 }
 
 /// Hold of a stream that was fenced: how long it may take to park. One that reads nothing at this moment is on its way from
@@ -117,8 +117,9 @@ fn gave_up(scene: &Scene<'_>) -> Option<Decision> {
         Decision::RollBack(Cause::new(
             "NotWorkedOff",
             format!(
-                "after {} s {how}. The pod works more slowly than messages wait for it: try again when fewer wait, or let it \
-                 read control messages at any time (docs/applications.md)",
+                "after {} s {how}. The pod works more slowly than messages wait for it: give it more time \
+                 (spec.deadlineSeconds), try again when fewer wait, or let it read control messages at any time \
+                 (docs/applications.md)",
                 limit.as_secs()
             ),
         ))

@@ -68,7 +68,7 @@ fn source_guard(scene: &Scene<'_>) -> Option<Cause> {
             "DeadlineExceeded",
             format!(
                 "not committed within spec.deadlineSeconds ({} s); the step that took too long is the last one in status.steps",
-                allowed_seconds(scene.spec)
+                allowed(scene.spec).as_secs()
             ),
         )
     })
@@ -77,14 +77,13 @@ fn source_guard(scene: &Scene<'_>) -> Option<Cause> {
 /// A move that is not committed by then is undone. `None` before it has begun.
 pub fn deadline(spec: &StatefulMigrationSpec, status: &MigrationStatus) -> Option<Timestamp> {
     let begun = status.start_time.as_ref()?.0;
-    Some(later(
-        begun,
-        SignedDuration::from_secs(i64::from(allowed_seconds(spec))),
-    ))
+    Some(later(begun, allowed(spec)))
 }
 
-fn allowed_seconds(spec: &StatefulMigrationSpec) -> u32 {
-    spec.deadline_seconds.unwrap_or(limits::DEADLINE_SECONDS)
+/// How long a move may take up to the commit.
+pub fn allowed(spec: &StatefulMigrationSpec) -> SignedDuration {
+    let seconds = spec.deadline_seconds.unwrap_or(limits::DEADLINE_SECONDS);
+    SignedDuration::from_secs(i64::from(seconds))
 }
 
 /// How the instance that holds the stream is not what it was when the handoff began.

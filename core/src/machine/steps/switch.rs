@@ -13,6 +13,10 @@ use crate::machine::{Action, Decision, Next, Route, Scene, limits};
 
 /// Decides.
 pub fn next(scene: &Scene<'_>) -> Decision {
+    if scene.route == Route::Adopted && is_leaving(scene) {
+        // Somebody else sent it away: its ReplicaSet starts another pod unless it counts the copy at once.
+        return Decision::Advance(after(Step::Switch, scene));
+    }
     if let Some(missing) = missing(scene)
         && !overdue(scene, limits::TRAFFIC)
     {
@@ -32,6 +36,15 @@ pub fn next(scene: &Scene<'_>) -> Decision {
                 format!("the events of the old pod cannot be read{}", blind(scene)),
             ),
         },
+    }
+}
+
+/// The source is on its way out, or has gone.
+fn is_leaving(scene: &Scene<'_>) -> bool {
+    match &scene.seen.from {
+        PodSeen::Present(view) => view.terminating || Some(&view.uid) != scene.leg.from.uid.as_ref(),
+        PodSeen::Gone => true,
+        PodSeen::Unseen => false,
     }
 }
 

@@ -41,12 +41,16 @@ impl World {
             return self.list_endpoints();
         }
         if name == REPLICA_SET {
-            return self.count_replicas();
+            return match (self.removed, self.replaces_replicas()) {
+                (true, _) => self.collect(),
+                (false, true) => self.replace_replicas(),
+                (false, false) => self.count_replicas(),
+            };
         }
         if !self.pods.contains_key(name) {
             return self.owner_acts(saved);
         }
-        if name == SOURCE && self.pods[name].ended && self.route == Route::Twice {
+        if name == SOURCE && self.pods[name].ended && self.route == Route::Twice && !self.removed {
             // A StatefulSet makes a pod anew that has ended.
             self.pods.remove(name);
             return;
@@ -110,8 +114,38 @@ impl World {
         }
     }
 
+    pub(crate) fn replaces_replicas(&self) -> bool {
+        self.rolled_out && self.counted
+    }
+
+    /// A Deployment that is rolled out starts a pod of another ReplicaSet, and lets those of this one go.
+    fn replace_replicas(&mut self) {
+        if !self.pods.contains_key(REPLACEMENT) {
+            let mut pod = self.born(None);
+            pod.process = Some(Process::fresh());
+            self.pods.insert(REPLACEMENT.into(), pod);
+            return;
+        }
+        let counted = self.pods.values_mut().find(|pod| pod.hashed && !pod.terminating);
+        if let Some(pod) = counted {
+            pod.owner = Some(OWNER.into());
+            pod.terminating = true;
+        }
+    }
+
+    /// Pods whose owner was deleted go.
+    fn collect(&mut self) {
+        let left = self.pods.values_mut().find(|pod| !pod.terminating);
+        if let Some(pod) = left {
+            pod.terminating = true;
+        }
+    }
+
     /// The source has gone: its owner, if there is one, sees to that.
     fn owner_acts(&mut self, saved: &MigrationStatus) {
+        if self.removed || self.replaces_replicas() {
+            return;
+        }
         match self.route {
             Route::Twice | Route::InPlace => self.recreate(saved),
             Route::Adopted => self.count_again(),

@@ -21,7 +21,7 @@ impl World {
             hold: self.queue(&hold),
             from_control: self.control_queue(&leg.from.pod),
             to_control: self.control_queue(&leg.to.pod),
-            key: self.key(leg.key.as_str()),
+            key: self.keys(status, leg),
             rule: match (self.rule, self.proven) {
                 (false, _) => RuleSeen::Absent,
                 (true, false) => RuleSeen::Unproven,
@@ -65,6 +65,18 @@ impl World {
             consumers: u64::from(reads),
             unacked: Some(0),
         }
+    }
+
+    /// At the end those of all handoffs.
+    fn keys(&self, status: &MigrationStatus, leg: &Leg) -> KeySeen {
+        let clean = status
+            .intent
+            .as_ref()
+            .is_some_and(|intent| intent.step == Step::Clean);
+        let legs = status.legs.iter().rev().filter(|_| clean).chain([leg]);
+        legs.map(|leg| self.key(leg.key.as_str()))
+            .find(|seen| *seen != KeySeen::Unknown)
+            .unwrap_or(KeySeen::Unknown)
     }
 
     fn key(&self, key: &str) -> KeySeen {

@@ -62,18 +62,8 @@ pub(super) fn by_deletion(bench: &Bench) -> Result<()> {
         let before = place(cluster)?;
         let target = begun(bench, moment)?;
         let at = step(cluster)?;
-        let name = stage::migration(cluster, POD)?["metadata"]["name"]
-            .as_str()
-            .context("the migration has no name")?
-            .to_owned();
-        capture(cluster.kubectl(["delete", "statefulmigration", &name, "--wait=false"]))?;
-        wait_for("the deleted migration to go", Duration::from_secs(60), || {
-            let left = get(cluster, &["statefulmigrations"])?;
-            let gone = left["items"]
-                .as_array()
-                .is_some_and(|all| all.iter().all(|one| one["metadata"]["name"] != name.as_str()));
-            Ok(gone.then_some(()))
-        })?;
+        let name = delete(cluster)?;
+        gone(cluster, &name)?;
         let after = place(cluster)?;
         println!("     deleted after {moment} ms in {at}: {POD} on {}", after.1);
         ensure!(
@@ -85,6 +75,27 @@ pub(super) fn by_deletion(bench: &Bench) -> Result<()> {
     println!("     {}", stage::summary(&report));
     exact_messages(&report)?;
     nothing_left(cluster)
+}
+
+/// Deletes the latest migration of the pod and does not wait for it; returns its name.
+pub(super) fn delete(cluster: &Cluster) -> Result<String> {
+    let name = stage::migration(cluster, POD)?["metadata"]["name"]
+        .as_str()
+        .context("the migration has no name")?
+        .to_owned();
+    capture(cluster.kubectl(["delete", "statefulmigration", &name, "--wait=false"]))?;
+    Ok(name)
+}
+
+/// Waits until a deleted migration has gone.
+pub(super) fn gone(cluster: &Cluster, name: &str) -> Result<()> {
+    wait_for("the deleted migration to go", Duration::from_secs(60), || {
+        let left = get(cluster, &["statefulmigrations"])?;
+        let gone = left["items"]
+            .as_array()
+            .is_some_and(|all| all.iter().all(|one| one["metadata"]["name"] != name));
+        Ok(gone.then_some(()))
+    })
 }
 
 /// Orders a move and waits until it is so old; returns where it goes.

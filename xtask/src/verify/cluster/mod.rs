@@ -174,6 +174,10 @@ const TESTS: &[(&str, Test)] = &[
         faults::source::all,
     ),
     (
+        "a Deployment that changes while its pod is moved has its way",
+        faults::deployment::all,
+    ),
+    (
         "a controller killed at random moments loses nothing",
         kills::controller,
     ),

@@ -1,12 +1,12 @@
-//! A move that is called off while the stream is held and a dump hangs: by its user, or by its deadline. The source goes on
-//! at once, whatever the nodes do.
+//! A move that is called off while the stream is held and a dump hangs: by its user, by the deletion of its object, or by its
+//! deadline. The source goes on at once, whatever the nodes do.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use serde_json::json;
 
-use super::super::Bench;
+use super::super::{Bench, cancel};
 use super::{POD, SOON, Trial, Undone};
 use crate::cluster::{Cluster, wait_for};
 use crate::stage::{self, Sample, capture};
@@ -19,6 +19,7 @@ const DEADLINE: u32 = 7;
 pub(in super::super) fn while_held(bench: &Bench) -> Result<()> {
     let trial = Trial::begin(bench)?;
     by_its_user(&trial)?;
+    by_deletion(&trial)?;
     by_its_deadline(&trial)?;
     trial.exact()
 }
@@ -42,6 +43,21 @@ fn by_its_user(trial: &Trial<'_>) -> Result<()> {
         object["status"]["phase"],
         object["status"]["rollback"]
     );
+    ensure!(
+        Sample::incarnation(cluster, POD)? == ordered.incarnation,
+        "the source was restarted or replaced"
+    );
+    Ok(())
+}
+
+fn by_deletion(trial: &Trial<'_>) -> Result<()> {
+    let cluster = trial.cluster();
+    let (ordered, agent) = trial.order_and_hold()?;
+    let name = cancel::delete(cluster)?;
+    let waited = goes_on(cluster)?;
+    agent.go_on();
+    println!("     deleted: the source goes on after {} ms", waited.as_millis());
+    cancel::gone(cluster, &name)?;
     ensure!(
         Sample::incarnation(cluster, POD)? == ordered.incarnation,
         "the source was restarted or replaced"
