@@ -200,6 +200,11 @@ fn check_end(world: &World, status: &MigrationStatus, end: End) {
     assert_eq!(end == End::Completed, status.phase == Phase::Completed);
     let exact = status.verdict.as_ref().is_some_and(|verdict| verdict.exact);
     assert!(
+        end == End::Completed || !exact || world.kept_its_source(),
+        "the source went, and the verdict does not say so: {:?}",
+        status.verdict
+    );
+    assert!(
         !(world.overlapped && exact),
         "somebody else consumed, and the verdict does not say so"
     );

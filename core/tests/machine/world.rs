@@ -229,6 +229,15 @@ impl World {
         })
     }
 
+    /// Whether the source is what it was: the same container with its memory, and nobody sends it away.
+    pub(crate) fn kept_its_source(&self) -> bool {
+        let source = self.pods.get(SOURCE).filter(|pod| pod.uid == "source");
+        source.is_some_and(|pod| {
+            let memory = pod.process.as_ref().map(|process| process.memory);
+            !pod.terminating && pod.restarts == 0 && memory == Some(Memory::Moved)
+        })
+    }
+
     fn processes(&self) -> impl Iterator<Item = (&String, &Process)> {
         self.pods
             .iter()

@@ -56,8 +56,8 @@ fn told(migration: &StatefulMigration, status: &MigrationStatus) -> Vec<String> 
         }
         Phase::Failed => {
             lines.push(format!(
-                "{pod} was not moved and still runs{}. {}",
-                source(status),
+                "{pod} was not moved{}. {}",
+                remains(status),
                 times(status)
             ));
             lines.push(format!("Why: {}", why(status)));
@@ -65,8 +65,8 @@ fn told(migration: &StatefulMigration, status: &MigrationStatus) -> Vec<String> 
         }
         Phase::Cancelled => {
             lines.push(format!(
-                "{pod} was not moved, as asked, and still runs{}. {}",
-                source(status),
+                "{pod} was not moved, as asked{}. {}",
+                remains(status),
                 times(status)
             ));
             lines.extend(verdict(status));
@@ -96,12 +96,13 @@ fn target(migration: &StatefulMigration, status: &MigrationStatus) -> String {
         .unwrap_or_else(|| "its target".to_owned())
 }
 
-fn source(status: &MigrationStatus) -> String {
-    status
-        .source_node
-        .as_ref()
-        .map(|node| format!(" on {node}"))
-        .unwrap_or_default()
+/// What became of the source, as far as that is known: who sent it away meanwhile is told in the verdict.
+fn remains(status: &MigrationStatus) -> String {
+    match (&status.plan, &status.verdict, &status.source_node) {
+        (None, _, _) => "; nothing was touched".to_owned(),
+        (Some(_), Some(verdict), Some(node)) if verdict.exact => format!(" and still runs on {node}"),
+        (Some(_), _, _) => String::new(),
+    }
 }
 
 fn times(status: &MigrationStatus) -> String {

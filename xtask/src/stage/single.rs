@@ -109,7 +109,11 @@ impl Single {
         if !super::delete_app(cluster, self.name())? {
             return Ok(());
         }
-        // It was the application's own, which does not take it along.
+        self.drop_control_queues(cluster)
+    }
+
+    /// They are the application's own, which does not take them along.
+    pub(crate) fn drop_control_queues(self, cluster: &Cluster) -> Result<()> {
         for queue in broker_queues(cluster)? {
             if queue.starts_with(&format!("ms2m.control.{}", self.name())) {
                 broker_api(cluster, "DELETE", &format!("queues/%2F/{queue}"))?;

@@ -155,7 +155,21 @@ fn forget(scene: &Scene<'_>) -> Decision {
             }
         }
     }
-    clean::remainder(scene).unwrap_or(Decision::Finish(End::Undone))
+    clean::remainder(scene)
+        .or_else(|| without_its_memory(scene))
+        .unwrap_or(Decision::Finish(End::Undone))
+}
+
+/// What the verdict adds when it was the source that went.
+const MEMORY_WENT: &str =
+    "its memory went with it, as it would have without a migration. No message in the queue is lost";
+
+/// `None`: the source is what it was, or the verdict says already that it is not.
+fn without_its_memory(scene: &Scene<'_>) -> Option<Decision> {
+    let verdict = scene.status.verdict.as_ref();
+    let said = verdict.is_some_and(|verdict| !verdict.exact && verdict.because.contains(MEMORY_WENT));
+    let change = guard::changed(scene.leg, &scene.seen.from).filter(|_| !said)?;
+    Some(Decision::Run(Action::Doubt(format!("{change}; {MEMORY_WENT}"))))
 }
 
 /// After so many attempts a person decides when there is another one. Until then the stand-in serves.

@@ -33,8 +33,7 @@ pub(in super::super) fn all(bench: &Bench) -> Result<()> {
         report["leftInQueue"]
     );
     deleted(bench)?;
-    // What is left then are the control queues of its pods, which are its own.
-    SINGLE.remove(cluster)?;
+    SINGLE.drop_control_queues(cluster)?;
     nothing_left(cluster)
 }
 
@@ -72,7 +71,12 @@ fn reached(cluster: &Cluster, pod: &str, what: &str, is_there: fn(&serde_json::V
 
 fn over(cluster: &Cluster, pod: &str, fault: &str) -> Result<()> {
     let status = &ended(cluster, pod, END)?["status"];
-    println!("     {fault}: {}: {}", status["phase"], status["verdict"]);
+    let (phase, verdict) = (&status["phase"], &status["verdict"]);
+    println!("     {fault}: {phase}: {verdict}");
+    ensure!(
+        phase != "Failed" || verdict["exact"] == false,
+        "{fault}: the source went, and the verdict is {verdict}"
+    );
     Ok(())
 }
 

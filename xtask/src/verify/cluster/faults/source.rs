@@ -122,5 +122,10 @@ fn changed(object: &Value, word: &str) -> Result<()> {
         message.contains(word),
         "the message does not say {word:?}: {message}"
     );
+    let verdict = &object["status"]["verdict"];
+    ensure!(
+        verdict["exact"] == false,
+        "the source went, and the verdict is {verdict}"
+    );
     Ok(())
 }
