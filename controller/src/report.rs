@@ -63,7 +63,9 @@ fn moved(status: &MigrationStatus) -> String {
         .as_ref()
         .map_or(("the pod", "its node"), |p| (&p.source.name, &p.target_node));
     let pause = status.pause.as_deref().unwrap_or("unknown");
-    format!("{pod} runs on {node}; longest pause {pause}")
+    let exact = status.verdict.as_ref().is_some_and(|verdict| verdict.exact);
+    let is = if exact { "runs on" } else { "was moved to" };
+    format!("{pod} {is} {node}; longest pause {pause}")
 }
 
 /// An Event beside the object. A lost Event loses nothing but the notice, so a failure is logged and passed over.

@@ -13,8 +13,8 @@ use shadow_core::api::MigrationStrategy;
     name = "kubectl-shadow",
     bin_name = "kubectl shadow",
     version,
-    after_help = "Exit codes: 0 done or moved, 1 refused and nothing begun, 2 undone (the source goes on), \
-                  3 cancelled, 4 not known how it ends, 130 interrupted (the migration goes on)"
+    after_help = "Exit codes: 0 done or moved, 1 refused and nothing begun, 2 undone (the source goes on, \
+                  unless it went by itself), 3 cancelled, 4 not known how it ends, 130 interrupted (the migration goes on)"
 )]
 pub struct Cli {
     /// Where.

@@ -7,9 +7,9 @@ pub enum Ending {
     Done,
     /// Nothing was begun: the arguments, the admission or the API server refused.
     Refused,
-    /// The migration was undone; the source goes on.
+    /// The migration was undone; the source goes on, unless it went by itself.
     Failed,
-    /// The migration was undone as asked; the source goes on.
+    /// The same, as asked.
     Cancelled,
     /// Not known how it ends: stuck, out of time, or out of sight.
     Unknown,

@@ -65,9 +65,9 @@ pub(super) async fn adopt(ctx: &Context, from: &PodRef, to: &PodRef) -> Result<(
     let labels = restore_pod::template_hashes(&copy);
     if labels.is_empty() {
         return Err(ControllerError::Malformed(format!(
-            "pod {} has lost its annotation pod-template-hash; without that label no ReplicaSet adopts it. Set the label to \
-             that of pod {}",
-            to.name, from.name
+            "pod {} lacks the annotation pod-template-hash; without a label of that name and value its ReplicaSet does not \
+             adopt it. Give it that label: kubectl get replicasets --show-labels says which",
+            to.name
         )));
     }
     let params = PatchParams::default();

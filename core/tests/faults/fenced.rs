@@ -1,9 +1,11 @@
 //! An application that works off a backlog before it reads what it is told, and is slow to connect again.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use k8s_openapi::jiff::SignedDuration;
 use shadow_core::api::{Fence, HoldKind, MigrationStrategy, OwnerKind, Step};
 use shadow_core::machine::{Branched, Decision, Flow, PortSeen, QueueSeen, limits};
 
-use super::{Case, Kind, at, undone};
+use super::{Case, Kind, at, began, undone};
 
 /// The second handoff of a stream that was fenced in the first: new messages go to the primary queue again.
 fn second() -> Case {
@@ -79,7 +81,14 @@ fn a_backlog_is_worked_off_as_long_as_the_move_may_take() {
         flow: Flow::Fenced,
         branched: Branched::No,
     };
-    for (deadline, limit) in [(None, 90), (Some(600), 570), (Some(40), 20)] {
+    for (begun_after, deadline, limit) in [
+        (0, None, 90),
+        (40, None, 90),
+        (0, Some(600), 570),
+        (0, Some(40), 20),
+    ] {
+        let intent = case.status.intent.as_mut().unwrap();
+        intent.since = MicroTime(began() + SignedDuration::from_secs(begun_after));
         let before = case.after_with(limit - 1, deadline);
         assert!(
             matches!(before, Decision::Wait { .. }),

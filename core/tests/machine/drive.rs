@@ -24,6 +24,8 @@ pub(crate) struct Script {
     pub(crate) rollout: Option<usize>,
     /// Round in which it is deleted.
     pub(crate) removal: Option<usize>,
+    /// Round in which somebody sends the source away.
+    pub(crate) eviction: Option<usize>,
     /// Round in which the user cancels.
     pub(crate) cancel: Option<usize>,
     /// What answers nobody, from which round on, and for how many.
@@ -43,7 +45,8 @@ impl Script {
 
     /// Whether nobody but the machine ends a process.
     fn keeps_its_pod(&self) -> bool {
-        self.crash.is_none() && self.rollout.is_none() && self.removal.is_none()
+        let sent_away = self.rollout.or(self.removal).or(self.eviction);
+        self.crash.or(sent_away).is_none()
     }
 
     /// What can be seen of the world in this round.
@@ -159,6 +162,9 @@ fn disturb(world: &mut World, script: &Script, round: usize) {
     world.cancel |= script.cancel == Some(round);
     world.rolled_out |= script.rollout == Some(round);
     world.removed |= script.removal == Some(round);
+    if script.eviction == Some(round) {
+        world.evict();
+    }
     if script.crash == Some(round) {
         world.crash(script.crashing.unwrap_or(SOURCE));
     }

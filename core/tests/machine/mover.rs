@@ -136,6 +136,10 @@ impl Mover {
         }
     }
 
+    pub(crate) fn is_sequential(self) -> bool {
+        self.strategy() == MigrationStrategy::Sequential
+    }
+
     fn strategy(self) -> MigrationStrategy {
         match self {
             Self::Sequential | Self::SingleActiveSequential | Self::PollingSequential => {

@@ -51,7 +51,10 @@ fn told(migration: &StatefulMigration, status: &MigrationStatus) -> Vec<String> 
             } else {
                 format!(" as {now}")
             };
-            lines.push(format!("{pod} runs on {node}{renamed}. {}", times(status)));
+            // Whoever has the stream may have been sent away since; the verdict says so then.
+            let exact = status.verdict.as_ref().is_some_and(|verdict| verdict.exact);
+            let is = if exact { "runs on" } else { "was moved to" };
+            lines.push(format!("{pod} {is} {node}{renamed}. {}", times(status)));
             lines.extend(verdict(status));
         }
         Phase::Failed => {

@@ -67,6 +67,16 @@ impl Single {
         self.apply(cluster, &manifest)
     }
 
+    /// The same; each pod becomes ready no sooner than 5 s after its start.
+    pub(crate) fn deploy_late(self, cluster: &Cluster) -> Result<()> {
+        let manifest = replaced(
+            &self.manifest()?,
+            "periodSeconds: 1\n",
+            "periodSeconds: 1\n            initialDelaySeconds: 5\n",
+        )?;
+        self.apply(cluster, &manifest)
+    }
+
     /// The same as a StatefulSet with so many replicas, each with a Service of its own.
     pub(crate) fn deploy_replicas(self, cluster: &Cluster, replicas: u32) -> Result<()> {
         let manifest = with_replicas(&self.manifest()?, self.name(), replicas)?;

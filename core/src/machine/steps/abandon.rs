@@ -161,11 +161,13 @@ fn forget(scene: &Scene<'_>) -> Decision {
 }
 
 /// What the verdict adds when it was the source that went.
-const MEMORY_WENT: &str =
-    "its memory went with it, as it would have without a migration. No message in the queue is lost";
+const MEMORY_WENT: &str = "its memory went with it. No message in the queue is lost";
 
 /// `None`: the source is what it was, or the verdict says already that it is not.
 fn without_its_memory(scene: &Scene<'_>) -> Option<Decision> {
+    if scene.seen.from == PodSeen::Unseen {
+        return Some(wait(scene, format!("the source cannot be seen{}", blind(scene))));
+    }
     let verdict = scene.status.verdict.as_ref();
     let said = verdict.is_some_and(|verdict| !verdict.exact && verdict.because.contains(MEMORY_WENT));
     let change = guard::changed(scene.leg, &scene.seen.from).filter(|_| !said)?;

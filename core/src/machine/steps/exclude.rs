@@ -6,7 +6,7 @@
 //! and costs up to a second in which nobody consumes.
 //! Failure: there is only forward; we wait and say for what. The source is not deleted before what comes after it is
 //! certain: the rule that rewrites its successor is proven to be in force, or its ReplicaSet counts the copy, which is
-//! ready by then, instead.
+//! ready by then, instead. A source that somebody else sends away does not wait for that, so the copy is adopted at once.
 
 use crate::api::Step;
 use crate::machine::observed::{PodSeen, PodView, QueueSeen, RuleSeen};
@@ -86,6 +86,9 @@ fn uncounted(scene: &Scene<'_>) -> Option<Decision> {
         PodSeen::Present(copy) if !copy.hashed && !copy.terminating => copy,
         PodSeen::Present(_) | PodSeen::Gone => return None,
     };
+    if let Some(doubt) = replaced(scene) {
+        return Some(Decision::Run(Action::Doubt(doubt)));
+    }
     let source = scene.leg.from.uid.as_ref()?;
     let of = |name: &str, uid: &str| PodRef {
         namespace: scene.plan.source.namespace.clone(),
@@ -96,6 +99,22 @@ fn uncounted(scene: &Scene<'_>) -> Option<Decision> {
         from: of(&scene.leg.from.pod, source),
         to: of(&scene.leg.to.pod, &copy.uid),
     }))
+}
+
+/// Until it counts the copy, a ReplicaSet replaces a source that somebody else sends away.
+const REPLACED: &str =
+    "a pod that it started meanwhile may have taken messages that are not in the moved state";
+
+/// `None`: nobody has, or the verdict says so already.
+fn replaced(scene: &Scene<'_>) -> Option<String> {
+    let verdict = scene.status.verdict.as_ref();
+    let said = verdict.is_some_and(|verdict| !verdict.exact && verdict.because.contains(REPLACED));
+    (switch::is_leaving(scene) && !said).then(|| {
+        format!(
+            "pod {} was sent away by somebody else before its ReplicaSet counted pod {}; {REPLACED}",
+            scene.leg.from.pod, scene.leg.to.pod
+        )
+    })
 }
 
 fn delete(scene: &Scene<'_>) -> Decision {

@@ -92,13 +92,16 @@ pub(super) fn is_up(scene: &Scene<'_>) -> bool {
     seen(scene, Reading::Backlog).is_some_and(|seen| seen.flow.is_turned())
 }
 
-/// How long what waits may take to be worked off: before the first commit as long as the user lets the move take.
+/// How long what waits may take to be worked off, from the begin of this step: before the first commit as long as the user
+/// lets the move take.
 fn patience(scene: &Scene<'_>) -> SignedDuration {
     if scene.leg.number > 1 {
         return limits::FENCE_LATER;
     }
     let allowed = guard::allowed(scene.spec);
-    allowed - limits::AFTER_FENCE.min(allowed / 2)
+    let left =
+        guard::deadline(scene.spec, scene.status).map_or(allowed, |end| end.duration_since(scene.since));
+    left - limits::AFTER_FENCE.min(allowed / 2)
 }
 
 /// Hold of a stream that was fenced: how long it may take to park. One that reads nothing at this moment is on its way from
@@ -111,8 +114,7 @@ pub(super) fn until_parked(scene: &Scene<'_>) -> SignedDuration {
 }
 
 fn gave_up(scene: &Scene<'_>) -> Option<Decision> {
-    let limit = patience(scene);
-    overdue(scene, limit).then(|| {
+    overdue(scene, patience(scene)).then(|| {
         let how = seen(scene, Reading::Backlog).map_or_else(|| unread(scene), |seen| progress(scene, &seen));
         Decision::RollBack(Cause::new(
             "NotWorkedOff",
@@ -120,7 +122,7 @@ fn gave_up(scene: &Scene<'_>) -> Option<Decision> {
                 "after {} s {how}. The pod works more slowly than messages wait for it: give it more time \
                  (spec.deadlineSeconds), try again when fewer wait, or let it read control messages at any time \
                  (docs/applications.md)",
-                limit.as_secs()
+                scene.now.duration_since(scene.since).as_secs()
             ),
         ))
     })

@@ -93,9 +93,9 @@ fn gave_up(scene: &Scene<'_>) -> Option<Decision> {
             ),
         )));
     }
-    let limit = fence::until_parked(scene);
-    overdue(scene, limit).then(|| {
-        let message = format!("not parked within {} s: {}", limit.as_secs(), progress(scene));
+    overdue(scene, fence::until_parked(scene)).then(|| {
+        let waited = scene.now.duration_since(scene.since);
+        let message = format!("not parked within {} s: {}", waited.as_secs(), progress(scene));
         Decision::RollBack(Cause::new("NotParked", message))
     })
 }

@@ -80,8 +80,29 @@ fn remove_queues(scene: &Scene<'_>) -> Decision {
 
 fn onwards(scene: &Scene<'_>) -> Next {
     let next = after(Step::Retire, scene).note(format!("pod {} of before is gone", scene.leg.from.pod));
+    if let Some(doubt) = copy_went(scene) {
+        return next.doubt(doubt);
+    }
     match single_active::not_held_to_the_end(scene) {
         Some(doubt) => next.doubt(doubt),
         None => next,
     }
+}
+
+/// A ReplicaSet that is rolled out, scaled down or deleted lets the copy go like its other pods.
+fn copy_went(scene: &Scene<'_>) -> Option<String> {
+    let is_there = match &scene.seen.to {
+        PodSeen::Present(view) => {
+            Some(&view.uid) == scene.leg.to.uid.as_ref() && !view.terminating && !view.ended
+        }
+        PodSeen::Unseen => true,
+        PodSeen::Gone => false,
+    };
+    (scene.route == Route::Adopted && !is_there).then(|| {
+        format!(
+            "pod {}, which had the stream, was sent away before the end of the move, by a rollout, a smaller number of replicas or a \
+             person; its memory went with it. No message in the queue is lost",
+            scene.leg.to.pod
+        )
+    })
 }

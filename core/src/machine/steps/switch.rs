@@ -14,7 +14,7 @@ use crate::machine::{Action, Decision, Next, Route, Scene, limits};
 /// Decides.
 pub fn next(scene: &Scene<'_>) -> Decision {
     if scene.route == Route::Adopted && is_leaving(scene) {
-        // Somebody else sent it away: its ReplicaSet starts another pod unless it counts the copy at once.
+        // Somebody else sent it away. Its ReplicaSet starts another pod, and gives that up when it counts the copy.
         return Decision::Advance(after(Step::Switch, scene));
     }
     if let Some(missing) = missing(scene)
@@ -40,7 +40,8 @@ pub fn next(scene: &Scene<'_>) -> Decision {
 }
 
 /// The source is on its way out, or has gone.
-fn is_leaving(scene: &Scene<'_>) -> bool {
+/// The source is on its way out, or has gone.
+pub(super) fn is_leaving(scene: &Scene<'_>) -> bool {
     match &scene.seen.from {
         PodSeen::Present(view) => view.terminating || Some(&view.uid) != scene.leg.from.uid.as_ref(),
         PodSeen::Gone => true,

@@ -29,6 +29,13 @@ impl World {
         }
     }
 
+    /// Somebody sends the source away, with its own grace period.
+    pub(crate) fn evict(&mut self) {
+        if let Some(pod) = self.pods.get_mut(SOURCE).filter(|pod| pod.uid == "source") {
+            pod.terminating = true;
+        }
+    }
+
     /// Lets one thing happen by itself; `choice` says which.
     pub(crate) fn tick(&mut self, choice: usize, saved: &MigrationStatus) {
         let fixed = [SOURCE, SERVICES, REPLICA_SET].map(str::to_owned);
@@ -98,10 +105,14 @@ impl World {
         self.listed = self.pods.values().filter(listed).map(|p| p.uid.clone()).collect();
     }
 
-    /// A ReplicaSet with a pod too many removes one that is not ready, else the one with the lowest cost: the source.
+    /// A ReplicaSet with a pod too many removes one that is not ready, else the one with the lowest cost: the source. One with
+    /// a pod too few does not wait for those that are on their way out.
     fn count_replicas(&mut self) {
         if !self.counted {
             return;
+        }
+        if !self.pods.values().any(|pod| pod.hashed && !pod.terminating) {
+            return self.count_again();
         }
         let mut counted: Vec<(&String, &mut Pod)> = self
             .pods

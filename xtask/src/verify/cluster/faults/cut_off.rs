@@ -47,18 +47,19 @@ fn agents_apart(trial: &Trial<'_>) -> Result<()> {
 /// broker, it could tell little.
 fn target_away(trial: &Trial<'_>) -> Result<()> {
     let cluster = trial.cluster();
-    let (oracle, broker) = (Cluster::node_names()[0], Cluster::node_names()[1]);
+    let oracle = Cluster::node_names()[0];
+    let broker = &get(cluster, &["pod", "--namespace=rabbitmq", "rabbitmq-0"])?["spec"]["nodeName"];
     if Sample::node(cluster, POD)? != oracle {
         trial.completed(&trial.order()?, "moved beside the oracle")?;
     }
     let ordered = trial.order()?;
     ensure!(
-        ordered.target == broker,
+        broker == ordered.target,
         "the move goes to {}, the broker is on {broker}",
         ordered.target
     );
     reached_second_handoff(cluster)?;
-    let away = CutOff::all_but(cluster, broker, &node_address(cluster, oracle)?)?;
+    let away = CutOff::all_but(cluster, ordered.target, &node_address(cluster, oracle)?)?;
     thread::sleep(AWAY);
     drop(away);
     trial
