@@ -70,7 +70,7 @@ pub fn shadow_of(source: &Pod, key: &Key, cause: Cause<'_>, container: &str, nod
 }
 
 /// The pod that takes the place of `source` for good, under another name. The label by which a ReplicaSet knows its pods is
-/// an annotation yet, since a ReplicaSet that had one pod too many would remove the one that is not ready: this one.
+/// an annotation until it is adopted: a ReplicaSet with one pod too many would remove the one that is not ready, this one.
 pub fn successor_of(
     source: &Pod,
     name: &str,

@@ -95,8 +95,7 @@ impl Needs {
             (Step::Exclude, _) => &[From, Consumers, Rule],
             (Step::Release, _) => &[To, Consumers],
             (Step::Switch, _) => &[From, To, Consumers, Traffic, Afterlife],
-            (Step::Retire, _) if route == Route::Adopted => &[From, To, Hold, FromControl],
-            (Step::Retire, _) => &[From, Hold, FromControl],
+            (Step::Retire, _) => &[From, To, Hold, FromControl],
             (Step::Clean, 1) => &[From, Key, Rule, Leftovers],
             (Step::Clean, _) => &[From, To, FromControl, Key, Rule, Leftovers],
             (Step::Abandon, _) => &[

@@ -24,13 +24,14 @@ pub fn next(scene: &Scene<'_>) -> Decision {
     }
 }
 
-/// `None`: the copy is adopted. A ReplicaSet that has gone meanwhile adopts nothing.
+/// `None`: the copy is adopted, or goes. A ReplicaSet that has gone meanwhile adopts nothing.
 fn adopted(scene: &Scene<'_>) -> Option<Decision> {
     let owner = scene.plan.owner.as_ref()?;
     let PodSeen::Present(copy) = &scene.seen.to else {
         return None;
     };
-    let waits = copy.owner.as_ref() != Some(&owner.uid) && !overdue(scene, limits::TRAFFIC);
+    let is_adopted = copy.terminating || copy.owner.as_ref() == Some(&owner.uid);
+    let waits = !is_adopted && !overdue(scene, limits::TRAFFIC);
     waits.then(|| {
         wait(
             scene,
@@ -89,20 +90,26 @@ fn onwards(scene: &Scene<'_>) -> Next {
     }
 }
 
-/// A ReplicaSet that is rolled out, scaled down or deleted lets the copy go like its other pods.
+/// Whoever took over may have gone meanwhile, and with it the memory. A stand-in is watched by the handoff that follows, and a
+/// pod that is restored only now has taken nothing over yet.
 fn copy_went(scene: &Scene<'_>) -> Option<String> {
-    let is_there = match &scene.seen.to {
-        PodSeen::Present(view) => {
-            Some(&view.uid) == scene.leg.to.uid.as_ref() && !view.terminating && !view.ended
+    if scene.route == Route::InPlace || !scene.route.ends_with(scene.leg.number) {
+        return None;
+    }
+    let pod = &scene.leg.to.pod;
+    let how = match &scene.seen.to {
+        PodSeen::Unseen => return None,
+        PodSeen::Present(view) if Some(&view.uid) == scene.leg.to.uid.as_ref() && !view.terminating => {
+            if !view.ended && !view.reran {
+                return None;
+            }
+            "ended or was restarted before the end of the move (its own log says why)"
         }
-        PodSeen::Unseen => true,
-        PodSeen::Gone => false,
+        PodSeen::Present(_) | PodSeen::Gone => {
+            "was sent away before the end of the move (an eviction, a rollout, a smaller number of replicas or a person)"
+        }
     };
-    (scene.route == Route::Adopted && !is_there).then(|| {
-        format!(
-            "pod {}, which had the stream, was sent away before the end of the move, by a rollout, a smaller number of replicas or a \
-             person; its memory went with it. No message in the queue is lost",
-            scene.leg.to.pod
-        )
-    })
+    Some(format!(
+        "pod {pod}, which had the stream, {how}; its memory went with it. No message in the queue is lost"
+    ))
 }

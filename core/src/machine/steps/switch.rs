@@ -40,7 +40,6 @@ pub fn next(scene: &Scene<'_>) -> Decision {
 }
 
 /// The source is on its way out, or has gone.
-/// The source is on its way out, or has gone.
 pub(super) fn is_leaving(scene: &Scene<'_>) -> bool {
     match &scene.seen.from {
         PodSeen::Present(view) => view.terminating || Some(&view.uid) != scene.leg.from.uid.as_ref(),

@@ -220,14 +220,16 @@ impl<'a> Trial<'a> {
     }
 }
 
+/// Under a name of its own: those of before are still there, and their specs cannot be changed.
 fn manifest(target: &str, fields: &Value) -> String {
+    let now = jiff::Timestamp::now().as_millisecond();
     let mut spec = json!({"sourcePod": POD, "targetNode": target});
     for (field, value) in fields.as_object().into_iter().flatten() {
         spec[field] = value.clone();
     }
     json!({
         "apiVersion": "migration.ms2m.io/v1alpha1", "kind": "StatefulMigration",
-        "metadata": {"name": format!("{POD}-by-manifest"), "namespace": "default"},
+        "metadata": {"name": format!("{POD}-by-manifest-{now}"), "namespace": "default"},
         "spec": spec,
     })
     .to_string()
