@@ -49,12 +49,18 @@ pub(super) fn section(page: &mut String, rows: &[Row]) -> Result<()> {
 }
 
 /// What is known by now of rows that do not say it themselves: their build, a part of their way, and why.
-const REMARKS: [(&str, &str, &str); 2] = [
+const REMARKS: [(&str, &str, &str); 3] = [
     (
         "2299650cf1db",
         "polling",
         "The controller had lost its own connection to the broker, after 2,047 questions about what is not there, and could not \
          tell that from one that breaks during a hold. Mended after this build.",
+    ),
+    (
+        "631fd3b333f2",
+        "polling",
+        "What the moves before had left took longer to work off than 60 s, the limit of this build; since then it is 30 s before \
+         the deadline.",
     ),
     (
         "f503758d242d",
