@@ -99,11 +99,8 @@ pub(crate) fn drive(script: &Script) -> Ended {
         now += BEAT;
         disturb(&mut world, script, round);
         if script.kills.contains(&round) {
-            world.forget_memory();
             status = saved.clone();
-            // The world goes on meanwhile.
-            (0..script.outage).for_each(|n| world.tick(chosen(script, round + n), &saved));
-            now += BEAT * i32::try_from(script.outage).unwrap();
+            now += killed(&mut world, script, round, &saved);
         }
         world.tick(chosen(script, round), &saved);
         world.deliver(chosen(script, round));
@@ -146,6 +143,13 @@ pub(crate) fn drive(script: &Script) -> Ended {
         }
     }
     no_end(&world, &status)
+}
+
+/// What the controller only remembered is gone, and the world goes on without one; for how long.
+fn killed(world: &mut World, script: &Script, round: usize, saved: &MigrationStatus) -> SignedDuration {
+    world.forget_memory();
+    (0..script.outage).for_each(|n| world.tick(chosen(script, round + n), saved));
+    BEAT * i32::try_from(script.outage).unwrap()
 }
 
 /// Does it twice; whether that brought a doubt to light, which is saved at once.

@@ -9,7 +9,9 @@ use crate::api::Step;
 use crate::machine::observed::{KeySeen, PodSeen, QueueSeen};
 use crate::machine::proof::Expendable;
 use crate::machine::steps::fenced::Resumed;
-use crate::machine::steps::{blind, clean, fenced, guard, out_of_reach, overdue, single_active, wait};
+use crate::machine::steps::{
+    blind, clean, fenced, guard, is_told, out_of_reach, overdue, single_active, wait,
+};
 use crate::machine::{Action, Cause, Decision, End, Next, Route, Scene, limits};
 use crate::names;
 use crate::wire::Claim;
@@ -168,9 +170,7 @@ fn without_its_memory(scene: &Scene<'_>) -> Option<Decision> {
     if scene.seen.from == PodSeen::Unseen {
         return Some(wait(scene, format!("the source cannot be seen{}", blind(scene))));
     }
-    let verdict = scene.status.verdict.as_ref();
-    let said = verdict.is_some_and(|verdict| !verdict.exact && verdict.because.contains(MEMORY_WENT));
-    let change = guard::changed(scene.leg, &scene.seen.from).filter(|_| !said)?;
+    let change = guard::changed(scene.leg, &scene.seen.from).filter(|_| !is_told(scene, MEMORY_WENT))?;
     Some(Decision::Run(Action::Doubt(format!("{change}; {MEMORY_WENT}"))))
 }
 

@@ -11,7 +11,7 @@
 use crate::api::Step;
 use crate::machine::observed::{PodSeen, PodView, QueueSeen, RuleSeen};
 use crate::machine::proof::Expendable;
-use crate::machine::steps::{after, blind, guard, overdue, single_active, switch, wait};
+use crate::machine::steps::{after, blind, guard, is_told, overdue, single_active, switch, wait};
 use crate::machine::{Action, Decision, Route, Scene, limits};
 use crate::wire::PodRef;
 
@@ -107,11 +107,9 @@ const REPLACED: &str =
 
 /// `None`: nobody has, or the verdict says so already.
 fn replaced(scene: &Scene<'_>) -> Option<String> {
-    let verdict = scene.status.verdict.as_ref();
-    let said = verdict.is_some_and(|verdict| !verdict.exact && verdict.because.contains(REPLACED));
-    (switch::is_leaving(scene) && !said).then(|| {
+    (switch::is_leaving(scene) && !is_told(scene, REPLACED)).then(|| {
         format!(
-            "pod {} was sent away by somebody else before its ReplicaSet counted pod {}; {REPLACED}",
+            "pod {} was sent away by somebody else before its ReplicaSet had adopted pod {}; {REPLACED}",
             scene.leg.from.pod, scene.leg.to.pod
         )
     })

@@ -146,7 +146,7 @@ pub(super) fn stand_in_is_lost(scene: &Scene<'_>) -> Option<Decision> {
     }
     Some(Decision::Advance(Next::to(Step::Clean).note(lost.clone()).doubt(format!(
         "{lost}; it held the state after the first handoff, so the memory is lost as in any crash of the application, \
-         and pod {} starts from its image. No message in the queue is lost",
+         and pod {} starts from its image, if its StatefulSet still wants it. No message in the queue is lost",
         scene.leg.to.pod
     ))))
 }

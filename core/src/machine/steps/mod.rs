@@ -36,6 +36,12 @@ fn after(step: Step, scene: &Scene<'_>) -> Next {
     }
 }
 
+/// Whether the verdict says this already: a doubt is told once.
+fn is_told(scene: &Scene<'_>, doubt: &str) -> bool {
+    let verdict = scene.status.verdict.as_ref();
+    verdict.is_some_and(|verdict| !verdict.exact && verdict.because.contains(doubt))
+}
+
 /// Waits for something that a watch or the next look will show.
 fn wait(scene: &Scene<'_>, reason: impl Into<String>) -> Decision {
     Decision::Wait {

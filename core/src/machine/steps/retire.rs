@@ -81,12 +81,12 @@ fn remove_queues(scene: &Scene<'_>) -> Decision {
 
 fn onwards(scene: &Scene<'_>) -> Next {
     let next = after(Step::Retire, scene).note(format!("pod {} of before is gone", scene.leg.from.pod));
-    if let Some(doubt) = copy_went(scene) {
-        return next.doubt(doubt);
-    }
-    match single_active::not_held_to_the_end(scene) {
-        Some(doubt) => next.doubt(doubt),
-        None => next,
+    let lost_hold = single_active::not_held_to_the_end(scene).map(str::to_owned);
+    let doubts: Vec<String> = copy_went(scene).into_iter().chain(lost_hold).collect();
+    if doubts.is_empty() {
+        next
+    } else {
+        next.doubt(doubts.join("; "))
     }
 }
 

@@ -4,7 +4,7 @@ use crate::api::{Reading, Step};
 use crate::machine::observed::{PodSeen, QueueSeen};
 use crate::machine::port::{self, PortChange, Seen, Verb};
 use crate::machine::steps::fenced::{are_twins, make, progress, record_twins, seen, unread};
-use crate::machine::steps::{after, blind, overdue, release, wait};
+use crate::machine::steps::{after, blind, is_told, overdue, release, wait};
 use crate::machine::{Action, Change, Decision, Scene, limits};
 
 /// What is overtaken is told once.
@@ -142,9 +142,7 @@ fn overtaken(scene: &Scene<'_>, reader: &Reader<'_>, seen: &Seen, verb: Verb) ->
     } else {
         return None;
     };
-    let told = scene.status.verdict.as_ref();
-    let told = told.is_some_and(|verdict| verdict.because.contains(OVERTAKEN));
-    (!told).then_some(doubt)
+    (!is_told(scene, OVERTAKEN)).then_some(doubt)
 }
 
 /// Who reads a message later that names a queue which is gone would read nothing at all.

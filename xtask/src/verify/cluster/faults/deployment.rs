@@ -26,12 +26,7 @@ pub(in super::super) fn all(bench: &Bench) -> Result<()> {
         steps.is_some_and(|all| all.iter().any(|one| one["step"] == "Stage"))
     })?;
     rolled_out(bench, "committed", is_committed)?;
-    let report = oracle.finish()?;
-    ensure!(
-        report["leftInQueue"] == 0,
-        "{} messages were not worked off",
-        report["leftInQueue"]
-    );
+    super::all_worked_off(&oracle.finish()?)?;
     deleted(bench)?;
     SINGLE.drop_control_queues(cluster)?;
     nothing_left(cluster)

@@ -210,14 +210,15 @@ impl<'a> Trial<'a> {
     /// Ends the load where the source's memory was lost as it would have been without us: every message is worked off.
     pub(super) fn worked_off(self) -> Result<()> {
         let cluster = &self.bench.cluster;
-        let report = self.oracle.finish()?;
-        ensure!(
-            report["leftInQueue"] == 0,
-            "{} messages were not worked off",
-            report["leftInQueue"]
-        );
+        all_worked_off(&self.oracle.finish()?)?;
         nothing_left(cluster)
     }
+}
+
+fn all_worked_off(report: &Value) -> Result<()> {
+    let left = &report["leftInQueue"];
+    ensure!(*left == 0, "{left} messages were not worked off");
+    Ok(())
 }
 
 /// Under a name of its own: those of before are still there, and their specs cannot be changed.
