@@ -6,6 +6,7 @@
 
 pub mod convert;
 pub mod kubelet;
+mod pod_files;
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +15,7 @@ use std::time::Instant;
 use shadow_core::wire::{CheckpointBackend, CheckpointRequest, Checkpointed};
 use tracing::{info, warn};
 
-use crate::archive::{ArchiveError, Manifest};
+use crate::archive::{ArchiveError, IMAGES, Manifest};
 use crate::cluster::{Cluster, ClusterError, RunningContainer};
 use crate::helper::client::HelperError;
 use crate::helper::{Failure, HelperClient};
@@ -143,6 +144,7 @@ impl Checkpointer {
 
 fn seal(folder: &KeyFolder) -> Result<Manifest, ArchiveError> {
     let partial = folder.partial();
+    pod_files::accept_new(&partial.join(IMAGES))?;
     let manifest = Manifest::of(&partial)?;
     manifest.store(&partial)?;
     settle(&partial, &folder.archive())?;

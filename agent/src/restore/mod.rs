@@ -9,7 +9,6 @@ pub mod annotations;
 pub mod args;
 pub mod compare;
 pub mod perform;
-mod pod_files;
 pub mod report;
 
 use std::ffi::OsString;

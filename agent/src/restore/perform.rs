@@ -11,7 +11,7 @@ use shadow_core::machine::limits;
 
 use super::agent::AgentLink;
 use super::args::Invocation;
-use super::{Next, RestoreError, compare, pod_files};
+use super::{Next, RestoreError, compare};
 use crate::archive::{IMAGES, LAYER, SPEC, apply};
 use crate::claim::{Answer, ClaimRequest, RestoreOutcome};
 use crate::layout::Layout;
@@ -97,7 +97,6 @@ fn restore_from(
         apply::apply(BufReader::with_capacity(256 * 1024, file), &rootfs(bundle, spec))?;
     }
     let images = dir.join(IMAGES);
-    pod_files::accept_new(&images)?;
     let work = dir.with_file_name("work");
     fs::create_dir_all(&work).map_err(NodeError::at("make folder", &work))?;
     run_restore(call, &images, &work, id)?;

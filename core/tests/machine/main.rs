@@ -181,7 +181,13 @@ fn a_failed_restore_by_image_leaves_the_source_as_it_was() {
         mover,
         ..in_turn()
     });
-    assert_eq!(status.rollback.unwrap().reason, "RestoreFailed");
+    let rollback = status.rollback.unwrap();
+    assert_eq!(rollback.reason, "RestoreFailed");
+    assert!(
+        rollback.message.contains("criu failed") && rollback.message.contains("log-file"),
+        "why, and how to learn more: {}",
+        rollback.message
+    );
     assert_eq!(serving(&world, SOURCE), Some(Memory::Moved));
     assert_eq!(world.pods.len(), 1, "{:?}", world.pods);
 }

@@ -66,6 +66,8 @@ pub(crate) struct Pod {
     terminating: bool,
     stopping: bool,
     ended: bool,
+    /// What kubelet tells of its end.
+    trouble: Option<&'static str>,
     never_restarts: bool,
     ready: bool,
     hashed: bool,

@@ -26,13 +26,13 @@ impl Sample {
     }
 
     /// The same, its image fetched over HTTPS.
-    pub(crate) fn deploy_over_https(cluster: &Cluster) -> Result<()> {
+    pub(crate) fn deploy_over_https(cluster: &Cluster, arguments: &[&str]) -> Result<()> {
         Self::remove(cluster)?;
         let (plain, secure) = (
             format!("image: {REGISTRY}/"),
             format!("image: {SECURE_REGISTRY}/"),
         );
-        apply(cluster, &replaced(&manifest(&[])?, &plain, &secure)?)?;
+        apply(cluster, &replaced(&manifest(arguments)?, &plain, &secure)?)?;
         Self::wait(cluster)
     }
 

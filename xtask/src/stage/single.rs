@@ -58,9 +58,9 @@ impl Single {
     }
 
     /// The same, its image fetched over HTTPS.
-    pub(crate) fn deploy_over_https(self, cluster: &Cluster) -> Result<()> {
+    pub(crate) fn deploy_over_https(self, cluster: &Cluster, arguments: &[&str]) -> Result<()> {
         let manifest = replaced(
-            &self.manifest()?,
+            &with_arguments(&self.manifest()?, arguments)?,
             &format!("image: {REGISTRY}/"),
             &format!("image: {SECURE_REGISTRY}/"),
         )?;

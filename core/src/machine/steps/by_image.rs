@@ -40,7 +40,10 @@ pub fn restore(scene: &Scene<'_>) -> Option<Decision> {
         && (view.ended || view.reran)
     {
         let why = view.trouble.as_deref().unwrap_or("the restored process ended");
-        return Some(Decision::RollBack(Cause::new("RestoreFailed", why)));
+        return Some(Decision::RollBack(Cause::new(
+            "RestoreFailed",
+            format!("{why}{}", criu_log(scene, why)),
+        )));
     }
     restored(scene).filter(|_| restore::copy_is_connected(scene))?;
     if scene.leg.image_withdrawn.is_some() {
@@ -64,6 +67,18 @@ pub fn restore(scene: &Scene<'_>) -> Option<Decision> {
             ),
         )),
     })
+}
+
+/// How to learn more of what CRIU gave up: containerd deletes its log together with the container.
+fn criu_log(scene: &Scene<'_>, why: &str) -> String {
+    if !why.contains("criu failed") {
+        return String::new();
+    }
+    format!(
+        "; containerd has deleted CRIU's log, which says why. To read it, add the line \"log-file /var/tmp/criu.log\" to \
+         /etc/criu/runc.conf on {} for one more try, then take it out again",
+        scene.leg.to.node
+    )
 }
 
 /// UID of the pod that was told its image, and the time since then. That its process runs shows at the broker alone:

@@ -262,6 +262,7 @@ fn restore_by_image(pod: &mut Pod, keys: &mut BTreeMap<String, KeyState>, faults
     if faults.failing_restores > 0 {
         faults.failing_restores -= 1;
         pod.ended = true;
+        pod.trouble = Some("StartError OCI runtime restore failed: criu failed: type RESTORE errno 0");
         return;
     }
     state.restored += 1;

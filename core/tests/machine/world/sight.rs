@@ -152,7 +152,7 @@ impl World {
                 restarts: pod.restarts,
                 reran: pod.restarts > 0,
                 unschedulable: false,
-                trouble: None,
+                trouble: pod.trouble.map(str::to_owned),
             })
         })
     }

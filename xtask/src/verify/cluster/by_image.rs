@@ -1,5 +1,5 @@
-//! Restores by the container runtime itself, from a checkpoint image: exact like any other move, and nobody is ever set
-//! back to the image.
+//! Restores by the container runtime itself, from a checkpoint image: exact like any other move, with files open that the
+//! new pod has with another content, and nobody is ever set back to the image.
 
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use nix::unistd::Pid;
 use serde_json::{Value, json};
 
 use super::backends::REPOSITORY;
+use super::round_trips::POD_FILES_OPEN;
 use super::{Bench, ended, exact_messages, nothing_left};
 use crate::cluster::{Cluster, wait_for};
 use crate::stage::{self, Load, Oracle, Sample, Single, capture, get};
@@ -22,7 +23,7 @@ const SET_POD: &str = "orders-0";
 pub(super) fn of_a_lone_pod(bench: &Bench) -> Result<()> {
     let cluster = &bench.cluster;
     let single = Single::Pod;
-    single.deploy_over_https(cluster)?;
+    single.deploy_over_https(cluster, &POD_FILES_OPEN)?;
     let own = own_fields(cluster, &single.pod(cluster)?)?;
     let copy = moved(bench, single)?;
 
@@ -36,7 +37,7 @@ pub(super) fn of_a_lone_pod(bench: &Bench) -> Result<()> {
         own_fields(cluster, &healed)?
     );
 
-    single.deploy_over_https(cluster)?;
+    single.deploy_over_https(cluster, &POD_FILES_OPEN)?;
     let copy = moved(bench, single)?;
     crash(cluster, &copy)?;
     wait_for("the pod to have ended", SOON, || {
@@ -51,7 +52,7 @@ pub(super) fn of_a_lone_pod(bench: &Bench) -> Result<()> {
 pub(super) fn of_a_deployment(bench: &Bench) -> Result<()> {
     let cluster = &bench.cluster;
     let single = Single::Deployment;
-    single.deploy_over_https(cluster)?;
+    single.deploy_over_https(cluster, &POD_FILES_OPEN)?;
     let own = own_fields(cluster, &single.pod(cluster)?)?;
     let copy = moved(bench, single)?;
     crash(cluster, &copy)?;
@@ -73,7 +74,7 @@ pub(super) fn of_a_deployment(bench: &Bench) -> Result<()> {
 /// ends. Moved again before that, its image below is still known.
 pub(super) fn of_a_stateful_set(bench: &Bench) -> Result<()> {
     let cluster = &bench.cluster;
-    Sample::deploy_over_https(cluster)?;
+    Sample::deploy_over_https(cluster, &POD_FILES_OPEN)?;
     let own = own_fields(cluster, SET_POD)?;
     let bystander = Sample::incarnation(cluster, "orders-1")?;
     for _ in 0..2 {
@@ -143,7 +144,7 @@ fn chosen_by_the_nodes(bench: &Bench, single: Single) -> Result<()> {
         let found = capture(list)?;
         ensure!(found.is_empty(), "{node} has a runtime handler: {found}");
     }
-    single.deploy_over_https(cluster)?;
+    single.deploy_over_https(cluster, &POD_FILES_OPEN)?;
     let source = single.pod(cluster)?;
     let target = Sample::other_node(cluster, &source)?;
     let refused = stage::migrate_with(cluster, &bench.product, &source, target, &[])?;

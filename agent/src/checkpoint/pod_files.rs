@@ -2,8 +2,9 @@
 //!
 //! CRIU notes the size of every open file and refuses to open one of another size. A process that was dumped while it
 //! read `/etc/hosts` or `/etc/hostname`, as every look-up of a name does, meets another file of that name in the new
-//! pod, and rightly so. Guarantees: the sizes of exactly these files are taken out of the images, nothing else changes;
-//! an image that is not understood stays as it is, and CRIU says what it thinks of it.
+//! pod, and rightly so. Done before the archive is sealed, so it holds for whoever restores: our agent, or a runtime from
+//! an image. Guarantees: the sizes of exactly these files are taken out of the images, nothing else changes; an image that
+//! is not understood stays as it is, and CRIU says what it thinks of it.
 //!
 //! Format: `images/fdinfo.proto` and `images/regfile.proto` of CRIU 4; an image is two magic numbers, then entries, each
 //! with its length before it (32 bits, little endian).
@@ -13,7 +14,7 @@ use std::path::Path;
 
 use prost::Message;
 
-use crate::node::NodeError;
+use crate::archive::ArchiveError;
 
 /// In the images of a dump: every open file.
 const FILES: &str = "files.img";
@@ -62,11 +63,13 @@ struct RegFile {
 }
 
 /// Lets CRIU open the per-pod files of the new pod in place of those that were open in the old one.
-pub(super) fn accept_new(images: &Path) -> Result<(), NodeError> {
+pub(super) fn accept_new(images: &Path) -> Result<(), ArchiveError> {
     let path = images.join(FILES);
-    let image = fs::read(&path).map_err(NodeError::at("read", &path))?;
+    let image = fs::read(&path).map_err(ArchiveError::at("read", &path))?;
     match without_sizes(&image) {
-        Some(changed) if changed != image => fs::write(&path, changed).map_err(NodeError::at("write", &path)),
+        Some(changed) if changed != image => {
+            fs::write(&path, changed).map_err(ArchiveError::at("write", &path))
+        }
         Some(_) | None => Ok(()),
     }
 }
