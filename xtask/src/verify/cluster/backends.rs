@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
-use super::round_trips::{POD, frozen};
+use super::round_trips::{POD, POD_FILES_OPEN, frozen};
 use super::{Bench, ended, exact_messages, nothing_left};
 use crate::cluster::{Cluster, GUARDED_REGISTRY};
 use crate::stage::{self, Load, Oracle, Sample, capture};
@@ -139,7 +139,7 @@ fn nothing_stays(cluster: &Cluster, before: &BTreeSet<String>) -> Result<()> {
 /// Moves the pod under load with these fields in the spec; it has to work.
 fn moved(bench: &Bench, fields: Value) -> Result<(Value, Value)> {
     let cluster = &bench.cluster;
-    Sample::deploy(cluster, &[])?;
+    Sample::deploy(cluster, &POD_FILES_OPEN)?;
     let load = Load::of(100);
     let oracle = Oracle::start(cluster, &bench.product, POD, load)?;
     oracle.run_for(Duration::from_secs(2));

@@ -41,7 +41,7 @@ pub(super) fn beyond_capacity(bench: &Bench) -> Result<()> {
         &Trip {
             arguments: &["--work", "10ms"],
             rate: 150,
-            moves: 4,
+            moves: 2,
             tail: 3,
         },
     )
