@@ -161,8 +161,8 @@ fn hint(hung: bool, said: &str, criu: &str) -> &'static str {
         text.contains("killed by signal 9")
             || text.contains("signal: killed")
             || text.contains("out of memory")
-            // CRIU ended without a word to runc.
-            || (text.contains("unixpacket") && text.contains("EOF"))
+            // CRIU ended while runc talked with it.
+            || text.contains("unixpacket")
     });
     if killed || hung {
         "; the pod's memory limit may be too small for what was dumped"
@@ -188,5 +188,34 @@ fn remove(call: &Invocation, id: &str) -> Result<(), RestoreError> {
             message,
         }
         .into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::hint;
+
+    #[test]
+    fn a_restore_that_was_killed_or_hung_names_the_memory_limit() {
+        let nothing = "nothing (restore.log is missing)";
+        for (hung, said, criu) in [
+            (true, "", nothing),
+            (
+                false,
+                "criu failed: type RESTORE errno 0",
+                "Error: 7 killed by signal 9: Killed",
+            ),
+            (false, "read unixpacket @->@: EOF", nothing),
+            (
+                false,
+                "read unixpacket @->@: recvmsg: connection reset by peer",
+                "cgroupd: recv req error",
+            ),
+            (false, "write unixpacket @->@: write: broken pipe", nothing),
+        ] {
+            assert!(hint(hung, said, criu).contains("memory limit"), "{said}, {criu}");
+        }
+        let other = "File etc/hosts has bad size 26 (expect 23)";
+        assert_eq!(hint(false, "criu failed: type RESTORE errno 0", other), "");
     }
 }

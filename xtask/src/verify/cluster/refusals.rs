@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
+use super::faults::nodes_ready;
 use super::{Bench, nothing_left};
 use crate::cluster::{Cluster, wait_for};
 use crate::stage::{self, Sample, capture};
@@ -231,7 +232,10 @@ fn node_without_agent(bench: &Bench, here: &str, there: &str) -> Result<()> {
         capture(kubectl).map(drop)
     };
     select(json!(here))?;
-    wait_for_label(cluster, there, &serde_json::Value::Null)?;
+    wait_for("the node's label to go", Duration::from_secs(60), || {
+        let labels = &stage::get(cluster, &["node", there])?["metadata"]["labels"];
+        Ok(labels["migration.ms2m.io/ready"].is_null().then_some(()))
+    })?;
     let outcome = refused(
         bench,
         &case(
@@ -241,14 +245,10 @@ fn node_without_agent(bench: &Bench, here: &str, there: &str) -> Result<()> {
         ),
     );
     select(serde_json::Value::Null)?;
-    wait_for_label(cluster, there, &json!("true"))?;
-    wait_for_label(cluster, here, &json!("true"))?;
+    // The other node's agent is replaced, too, once the first one runs.
+    let mut rollout = cluster.kubectl(["rollout", "status", "daemonset/shadow-agent"]);
+    rollout.args(["--namespace=shadow-system", "--timeout=60s"]);
+    capture(rollout)?;
+    nodes_ready(cluster)?;
     outcome
-}
-
-fn wait_for_label(cluster: &Cluster, node: &str, wanted: &serde_json::Value) -> Result<()> {
-    wait_for("the node's label to change", Duration::from_secs(60), || {
-        let labels = &stage::get(cluster, &["node", node])?["metadata"]["labels"];
-        Ok((labels["migration.ms2m.io/ready"] == *wanted).then_some(()))
-    })
 }
