@@ -79,13 +79,16 @@ pub struct Migrate {
     /// Let the source go on with a copy of the stream while its own copy is made: what it does then counts for nothing
     #[arg(long)]
     pub live: bool,
-    /// Registry repository for checkpoint images, host[:port]/path; used with --by-image, and where the target node has no
-    /// runtime handler
+    /// Registry repository for checkpoint images, host[:port]/path; used with --through-registry and --by-image, and where the
+    /// target node has no runtime handler
     #[arg(long, value_name = "REPOSITORY")]
     pub checkpoint_repository: Option<String>,
     /// Secret with the registry's user and password (kubernetes.io/dockerconfigjson)
     #[arg(long, value_name = "SECRET", requires = "checkpoint_repository")]
     pub checkpoint_secret: Option<String>,
+    /// Send the memory by way of the registry: for nodes whose agents may not reach each other
+    #[arg(long, requires = "checkpoint_repository")]
+    pub through_registry: bool,
     /// Let the container runtime restore the copy from a checkpoint image, although the node has a runtime handler
     #[arg(long, requires = "checkpoint_repository")]
     pub by_image: bool,

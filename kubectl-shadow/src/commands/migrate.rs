@@ -6,6 +6,7 @@ use kube::api::PostParams;
 use kube::{Api, ResourceExt};
 use shadow_core::api::{
     Handoff, MessageQueueConfig, OwnerKind, RestoreBackend, StatefulMigration, StatefulMigrationSpec,
+    TransferMode,
 };
 use shadow_core::{names, workload};
 
@@ -49,6 +50,7 @@ fn wanted(args: &Migrate) -> StatefulMigration {
         handoff: args.live.then_some(Handoff::Live),
         checkpoint_image_repository: args.checkpoint_repository.clone(),
         checkpoint_image_secret_ref: args.checkpoint_secret.clone(),
+        transfer_mode: args.through_registry.then_some(TransferMode::Registry),
         restore_backend: args.by_image.then_some(RestoreBackend::Image),
         ..StatefulMigrationSpec::default()
     };

@@ -60,9 +60,11 @@ impl Bench {
         let owned = scenario.arguments();
         let arguments: Vec<&str> = owned.iter().map(String::as_str).collect();
         let sample = scenario.way.sample;
-        match sample {
-            Some(single) => single.deploy_with(cluster, &arguments)?,
-            None => Sample::deploy(cluster, &arguments)?,
+        match (sample, scenario.way.is_over_https()) {
+            (Some(single), true) => single.deploy_over_https(cluster, &arguments)?,
+            (Some(single), false) => single.deploy_with(cluster, &arguments)?,
+            (None, true) => Sample::deploy_over_https(cluster, &arguments)?,
+            (None, false) => Sample::deploy(cluster, &arguments)?,
         }
         let load = Load {
             rate: scenario.rate,

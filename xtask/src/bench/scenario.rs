@@ -111,6 +111,9 @@ pub(crate) fn full() -> Vec<Scenario> {
         all.extend(RATES.map(|rate| Scenario::of(way, rate)));
     }
     all.extend([10, 80, 120].map(|rate| Scenario::of(&way::POLLING, rate)));
+    for way in [&way::THROUGH_REGISTRY, &way::BY_IMAGE, &way::BY_IMAGE_DEPLOYMENT] {
+        all.extend([10, 80].map(|rate| Scenario::of(way, rate)));
+    }
     for way in [&way::SHADOW_POD, &way::SEQUENTIAL] {
         all.extend(HEAPS_MB.map(|heap_mb| Scenario {
             heap_mb,

@@ -1,5 +1,6 @@
 //! Ways of moving a pod, and what they are compared with. One line in `ALL` for each.
 
+use crate::cluster::CHECKPOINTS;
 use crate::stage::Single;
 
 /// What is moved, and how.
@@ -132,6 +133,25 @@ pub(crate) const POLLING: Way = Way {
     held: &[],
     serving: Serving::Always,
 };
+/// The memory goes by way of an image registry.
+pub(crate) const THROUGH_REGISTRY: Way = Way {
+    name: "StatefulSet through a registry",
+    how: How::Moved(&["--through-registry", "--checkpoint-repository", CHECKPOINTS]),
+    ..RETURNING
+};
+/// The container runtime restores it from a checkpoint image.
+pub(crate) const BY_IMAGE: Way = Way {
+    name: "StatefulSet by image",
+    how: How::Moved(&[BY_IMAGE_FLAG, "--checkpoint-repository", CHECKPOINTS]),
+    ..RETURNING
+};
+/// The same for a pod of a Deployment.
+pub(crate) const BY_IMAGE_DEPLOYMENT: Way = Way {
+    name: "Deployment by image",
+    sample: Some(Single::Deployment),
+    ..BY_IMAGE
+};
+const BY_IMAGE_FLAG: &str = "--by-image";
 /// What a drain does today.
 pub(crate) const DELETED: Way = Way {
     name: "baseline: delete the pod",
@@ -164,6 +184,9 @@ pub(crate) const ALL: &[&Way] = &[
     &LIVE,
     &LIVE_DEPLOYMENT,
     &POLLING,
+    &THROUGH_REGISTRY,
+    &BY_IMAGE,
+    &BY_IMAGE_DEPLOYMENT,
     &DELETED,
     &REPLAYED,
 ];
@@ -172,6 +195,14 @@ impl Way {
     /// The way of this name; rows of other versions may know more.
     pub(crate) fn named(name: &str) -> Option<&'static Self> {
         ALL.iter().find(|way| way.name == name).copied()
+    }
+
+    /// Whether the sample's image has to come over HTTPS: a container runtime that restores fetches it in no other way.
+    pub(crate) fn is_over_https(&self) -> bool {
+        match self.how {
+            How::Moved(arguments) => arguments.contains(&BY_IMAGE_FLAG),
+            How::Deleted | How::Replayed(_) => false,
+        }
     }
 
     /// Whether the product moves it.

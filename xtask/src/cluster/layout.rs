@@ -12,6 +12,8 @@ pub(crate) const BRIDGE: &str = "10.100.0.1";
 pub(crate) const API_SERVER: &str = "10.100.0.1:6443";
 /// The image registry, as seen inside the cluster's network.
 pub(crate) const REGISTRY: &str = "10.100.0.1:5000";
+/// Where checkpoint images go in it.
+pub(crate) const CHECKPOINTS: &str = "10.100.0.1:5000/checkpoints";
 /// The same images over HTTPS, as registries outside of a test are met. Container runtimes that restore by image fetch
 /// the image below without looking at their settings for a registry, so plain HTTP would not do.
 pub(crate) const SECURE_REGISTRY: &str = "10.100.0.1:5443";

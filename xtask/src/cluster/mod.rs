@@ -33,7 +33,7 @@ use clap::Subcommand;
 pub(crate) use cache::lock;
 pub(crate) use deadline::wait_for;
 pub(crate) use handle::{Addons, Cluster};
-pub(crate) use layout::{GUARDED_REGISTRY, Layout, REGISTRY, SECURE_REGISTRY};
+pub(crate) use layout::{CHECKPOINTS, GUARDED_REGISTRY, Layout, REGISTRY, SECURE_REGISTRY};
 pub(crate) use progress::{size, step};
 pub(crate) use startup::OWN_PROGRAM;
 pub(crate) use tools::{install_debootstrap, patient};

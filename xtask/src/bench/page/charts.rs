@@ -36,7 +36,7 @@ pub(super) fn all(groups: &[Group<'_>]) -> Result<Vec<Chart>> {
 }
 
 /// Told apart also by those who see few colours.
-pub(super) const COLOURS: [RGBColor; 14] = [
+pub(super) const COLOURS: [RGBColor; 17] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
     RGBColor(0, 158, 115),
@@ -50,6 +50,9 @@ pub(super) const COLOURS: [RGBColor; 14] = [
     RGBColor(0, 90, 80),
     RGBColor(250, 120, 120),
     RGBColor(120, 190, 40),
+    RGBColor(0, 60, 120),
+    RGBColor(170, 190, 210),
+    RGBColor(200, 160, 130),
     RGBColor(40, 40, 40),
 ];
 

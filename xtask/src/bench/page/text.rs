@@ -57,8 +57,8 @@ fn head(page: &mut String, rows: &[Row], groups: &[Group<'_>]) -> Result<()> {
          22:14 and of 2026-11-23 are from phases in which the machine was slow, up to half as fast: compare their steps, not \
          their totals, with those of the others. Not measured: the returning ways of Deployments and bare pods at other rates \
          than in the table, live moves at 1,000 and 10,000 msg/s and of bare \
-         pods, `SingleActive` for Deployments and bare pods, 4 KB messages and prefetch 1 on the other routes, moves through a \
-         registry, through kubelet's own checkpoint or by image.\n\n\
+         pods, `SingleActive` for Deployments and bare pods, 4 KB messages and prefetch 1 on the other routes, moves through \
+         kubelet's own checkpoint.\n\n\
          What the columns mean:\n\n\
          - **total**: from the controller's first look at the migration to its end, when nothing of it is left.\n\
          - **pause**: longest time in which nobody consumes, from the request to hold until the copy is seen on the \

@@ -8,11 +8,8 @@ use serde_json::{Value, json};
 
 use super::round_trips::{POD, POD_FILES_OPEN, frozen};
 use super::{Bench, ended, exact_messages, nothing_left};
-use crate::cluster::{Cluster, GUARDED_REGISTRY};
+use crate::cluster::{CHECKPOINTS, Cluster, GUARDED_REGISTRY};
 use crate::stage::{self, Load, Oracle, Sample, capture};
-
-/// The local cluster's registry, as its nodes reach it.
-pub(super) const REPOSITORY: &str = "10.100.0.1:5000/checkpoints";
 
 /// The dump goes through kubelet's own API. It takes longer than a request may wait.
 pub(super) fn through_kubelet(bench: &Bench) -> Result<()> {
@@ -24,9 +21,11 @@ pub(super) fn through_kubelet(bench: &Bench) -> Result<()> {
 
 /// The archive goes through an image registry, and nothing of it stays there.
 pub(super) fn through_a_registry(bench: &Bench) -> Result<()> {
-    let wanted = json!({"transferMode": "Registry", "checkpointImageRepository": REPOSITORY});
     let before = checkpoints(&bench.cluster)?;
-    let (object, report) = moved(bench, wanted)?;
+    let arguments = ["--through-registry", "--checkpoint-repository", CHECKPOINTS];
+    let (object, report) = under_load(bench, |target| {
+        stage::migrate_with(&bench.cluster, &bench.product, POD, target, &arguments).map(|moved| moved.object)
+    })?;
     let plan = &object["status"]["plan"];
     ensure!(
         plan["transfer"] == "Registry",
@@ -121,7 +120,7 @@ fn allow(bench: &Bench) -> Result<()> {
 /// killed may have left some of its own.
 fn checkpoints(cluster: &Cluster) -> Result<BTreeSet<String>> {
     let mut curl = cluster.run_on_node(Cluster::node_names()[0], "curl")?;
-    let (host, path) = REPOSITORY.split_once('/').context("no host")?;
+    let (host, path) = CHECKPOINTS.split_once('/').context("no host")?;
     curl.args(["--silent", "--show-error"]);
     curl.arg(format!("http://{host}/v2/{path}/tags/list"));
     let answer: Value = serde_json::from_str(&capture(curl)?).context("the registry printed no JSON")?;
@@ -138,12 +137,17 @@ fn nothing_stays(cluster: &Cluster, before: &BTreeSet<String>) -> Result<()> {
 
 /// Moves the pod under load with these fields in the spec; it has to work.
 fn moved(bench: &Bench, fields: Value) -> Result<(Value, Value)> {
+    under_load(bench, |_| ordered(&bench.cluster, &fields))
+}
+
+/// Moves the pod to the node it is not on; the migration at its end and what the oracle says.
+fn under_load(bench: &Bench, to: impl FnOnce(&str) -> Result<Value>) -> Result<(Value, Value)> {
     let cluster = &bench.cluster;
     Sample::deploy(cluster, &POD_FILES_OPEN)?;
     let load = Load::of(100);
     let oracle = Oracle::start(cluster, &bench.product, POD, load)?;
     oracle.run_for(Duration::from_secs(2));
-    let object = ordered(cluster, &fields)?;
+    let object = to(Sample::other_node(cluster, POD)?)?;
     ensure!(
         object["status"]["phase"] == "Completed",
         "it ended {:#}",

@@ -8,10 +8,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
-use super::backends::REPOSITORY;
 use super::round_trips::POD_FILES_OPEN;
 use super::{Bench, ended, exact_messages, nothing_left};
-use crate::cluster::{Cluster, wait_for};
+use crate::cluster::{CHECKPOINTS, Cluster, wait_for};
 use crate::stage::{self, Load, Oracle, Sample, Single, capture, get};
 
 const LOAD: Load = Load::of(100);
@@ -78,7 +77,7 @@ pub(super) fn of_a_stateful_set(bench: &Bench) -> Result<()> {
     let own = own_fields(cluster, SET_POD)?;
     let bystander = Sample::incarnation(cluster, "orders-1")?;
     for _ in 0..2 {
-        let arguments = ["--by-image", "--checkpoint-repository", REPOSITORY];
+        let arguments = ["--by-image", "--checkpoint-repository", CHECKPOINTS];
         let moved = by_command(bench, SET_POD, SET_POD, &arguments)?;
         let legs = moved.object["status"]["legs"].as_array().map_or(0, Vec::len);
         ensure!(legs == 2, "it took {legs} handoffs");
@@ -157,7 +156,7 @@ fn chosen_by_the_nodes(bench: &Bench, single: Single) -> Result<()> {
         bench,
         &source,
         single.stream(),
-        &["--checkpoint-repository", REPOSITORY],
+        &["--checkpoint-repository", CHECKPOINTS],
     )?;
     let plan = &moved.object["status"]["plan"];
     let because = plan["because"].as_str().unwrap_or_default();
@@ -247,7 +246,7 @@ fn restored_by_image(cluster: &Cluster, copy: &str) -> Result<()> {
     let fields = own_fields(cluster, copy)?;
     let image = fields["image"].as_str().unwrap_or_default();
     ensure!(
-        image.starts_with(&format!("{REPOSITORY}@sha256:")) && fields["restartPolicy"] == "Never",
+        image.starts_with(&format!("{CHECKPOINTS}@sha256:")) && fields["restartPolicy"] == "Never",
         "the copy was not restored by image: {fields}"
     );
     gone(cluster, image)?;
@@ -262,7 +261,7 @@ fn attempted(cluster: &Cluster, source: &str) -> Result<Value> {
         "apiVersion": "migration.ms2m.io/v1alpha1", "kind": "StatefulMigration",
         "metadata": {"name": name, "namespace": "default"},
         "spec": {"sourcePod": source, "targetNode": Sample::other_node(cluster, source)?, "restoreBackend": "Image",
-                 "checkpointImageRepository": REPOSITORY},
+                 "checkpointImageRepository": CHECKPOINTS},
     });
     stage::apply(cluster, &manifest.to_string()).context("create the StatefulMigration")?;
     let object = ended(cluster, source, SOON)?;

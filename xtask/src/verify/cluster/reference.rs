@@ -8,9 +8,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
-use super::backends::REPOSITORY;
 use super::{Bench, ended, exact_messages, nothing_left};
-use crate::cluster::Cluster;
+use crate::cluster::{CHECKPOINTS, Cluster};
 use crate::stage::{self, Load, Oracle, Sample};
 
 const POD: &str = "orders-0";
@@ -43,7 +42,7 @@ const MANIFESTS: [Manifest; 5] = [
         name: "registry",
         says: &[
             ("transferMode", "Registry"),
-            ("checkpointImageRepository", REPOSITORY),
+            ("checkpointImageRepository", CHECKPOINTS),
             ("identitySwapMode", "Cutoff"),
         ],
         warns: &["brokerUrl", "replayCutoffSeconds", "identitySwapMode"],
