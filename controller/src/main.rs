@@ -9,14 +9,18 @@ use futures::StreamExt;
 use kube::runtime::controller::{Action, Config, Controller};
 use kube::runtime::watcher;
 use kube::{Api, Client};
-use kube_lease_manager::LeaseManagerBuilder;
 use shadow_controller::context::Context;
 use shadow_controller::error::ControllerError;
-use shadow_controller::{holds, leadership, nodes, reconcile, signer};
+use shadow_controller::leadership::lease::Held;
+use shadow_controller::{holds, nodes, reconcile, signer};
 use shadow_core::api::StatefulMigration;
-use shadow_core::names;
 use shadow_core::turns::Limits;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
+
+/// For what was begun when it is asked to end: a visit of a migration, which rarely takes a second. Others wait for the lease.
+const TO_THE_END: Duration = Duration::from_secs(5);
 
 /// Moves stateful message consumers between nodes.
 #[derive(Parser)]
@@ -48,8 +52,13 @@ async fn main() -> anyhow::Result<()> {
         .init();
     install_crypto()?;
     let args = Args::parse();
+    // At once: the first process of a container does not hear a signal for which it has no handler.
+    let asked = asked_to_end()?;
     let client = client().await?;
-    lead(&client, &args.identity).await?;
+    let lease = tokio::select! {
+        taken = Held::take(&client, &args.identity) => taken.context("leadership lease")?,
+        () = heard(asked.clone()) => return Ok(()),
+    };
     let authority = signer::authority(&client)
         .await
         .context("certificate authority")?;
@@ -69,9 +78,43 @@ async fn main() -> anyhow::Result<()> {
             tracing::error!(why, "no longer the leader; ending, so that what is held is let go and the next leader finds nothing half-done by us");
             std::process::exit(1);
         }
-        () = migrations(client, Arc::clone(&ctx), args.concurrency) => {}
+        () = migrations(client, Arc::clone(&ctx), args.concurrency, asked.clone()) => {}
+        () = in_time(asked) => tracing::warn!("what was begun is not done; the next leader goes on with it"),
     }
-    Ok(())
+    ctx.leadership.give_up();
+    lease.hand_back().await;
+    // Without waiting for look-ups of names that are under way.
+    std::process::exit(0);
+}
+
+/// Becomes true with SIGTERM or SIGINT.
+fn asked_to_end() -> anyhow::Result<watch::Receiver<bool>> {
+    let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
+    let (tell, asked) = watch::channel(false);
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("asked to end");
+        tell.send_replace(true);
+    });
+    Ok(asked)
+}
+
+/// Returns when it was asked to end.
+async fn heard(mut asked: watch::Receiver<bool>) {
+    if asked.wait_for(|asked| *asked).await.is_err() {
+        tracing::error!("nobody listens for SIGTERM any more: this process has to be killed");
+        std::future::pending::<()>().await
+    }
+}
+
+/// Returns when what was begun has had its time after that.
+async fn in_time(asked: watch::Receiver<bool>) {
+    heard(asked).await;
+    tokio::time::sleep(TO_THE_END).await;
 }
 
 /// Two libraries bring a provider of their own; ours is named explicitly.
@@ -89,40 +132,12 @@ async fn client() -> anyhow::Result<Client> {
     Ok(Client::try_from(config)?)
 }
 
-/// Waits until this process is the leader; the process ends when it is no longer.
-async fn lead(client: &Client, identity: &str) -> anyhow::Result<()> {
-    let manager = LeaseManagerBuilder::new(client.clone(), leadership::LEASE)
-        .with_namespace(names::SYSTEM_NAMESPACE)
-        .with_identity(identity)
-        .with_duration(leadership::SECONDS)
-        .with_grace(2)
-        .build()
-        .await
-        .context("leadership lease")?;
-    let (mut leading, task) = manager.watch().await;
-    tracing::info!(identity, "waiting for leadership");
-    leading
-        .wait_for(|leads| *leads)
-        .await
-        .context("leadership lease")?;
-    tracing::info!(identity, "leading");
-    tokio::spawn(async move {
-        let lost = leading.wait_for(|leads| !*leads).await.is_ok();
-        tracing::error!(
-            lost,
-            "no longer the leader; ending, so that the next leader finds nothing half-done by us"
-        );
-        task.abort();
-        std::process::exit(1);
-    });
-    Ok(())
-}
-
-async fn migrations(client: Client, ctx: Arc<Context>, concurrency: u16) {
+/// Until it is asked to end, and what was begun by then is done.
+async fn migrations(client: Client, ctx: Arc<Context>, concurrency: u16, asked: watch::Receiver<bool>) {
     let api: Api<StatefulMigration> = Api::all(client);
     Controller::new(api, watcher::Config::default())
         .with_config(Config::default().concurrency(concurrency))
-        .shutdown_on_signal()
+        .graceful_shutdown_on(heard(asked))
         .run(reconcile::reconcile, on_error, ctx)
         .for_each(|result| async move {
             if let Err(error) = result {

@@ -1,8 +1,8 @@
-//! The controller is killed (SIGKILL) at a random moment of each of five moves, and so are the parts on both nodes. Each move
-//! ends Completed, or is undone with the source serving; the oracle sees no difference.
+//! The controller is killed (SIGKILL) or asked to end (SIGTERM) at a random moment of each of five moves, and the parts on
+//! both nodes are killed. Each move ends Completed, or is undone with the source serving; the oracle sees no difference.
 
 use std::hash::{BuildHasher, RandomState};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use nix::sys::signal::{Signal, kill};
@@ -17,6 +17,8 @@ use crate::stage::{self, Load, Oracle, Sample, Single, capture, get};
 const POD: &str = "orders-0";
 /// An undisturbed move takes about as long.
 const MOMENTS: u64 = 4_500;
+/// Half of what kubelet gives a pod that does not hear its SIGTERM.
+const HANDED_OVER: Duration = Duration::from_secs(15);
 
 pub(super) fn controller(bench: &Bench) -> Result<()> {
     let cluster = &bench.cluster;
@@ -36,10 +38,16 @@ pub(super) fn controller(bench: &Bench) -> Result<()> {
             .as_str()
             .unwrap_or("no step")
             .to_owned();
-        kill_controller(cluster)?;
+        let how = if n % 2 == 0 {
+            end_controller(cluster)?;
+            "asked to end"
+        } else {
+            kill_controller(cluster)?;
+            "killed"
+        };
         let object = ended(cluster, POD, Duration::from_secs(120))?;
         let phase = object["status"]["phase"].as_str().unwrap_or("unknown").to_owned();
-        println!("     move {n:>2}: killed after {moment} ms in {at}: {phase}");
+        println!("     move {n:>2}: {how} after {moment} ms in {at}: {phase}");
         let node = Sample::node(cluster, POD)?;
         ensure!(
             phase != "Completed" || node == target,
@@ -184,30 +192,64 @@ pub(super) fn on_nodes(bench: &Bench) -> Result<()> {
 
 /// Kills the process, and removes its pod so that the next one starts without kubelet's growing back-off.
 pub(super) fn kill_controller(cluster: &Cluster) -> Result<()> {
-    let selector = "--selector=app.kubernetes.io/name=shadow-controller";
-    let pods = get(cluster, &["pods", "--namespace=shadow-system", selector])?;
-    let pod = pods["items"]
-        .as_array()
-        .and_then(|all| all.first())
+    let name = controllers(cluster)?
+        .into_iter()
+        .next()
         .context("no controller runs")?;
-    let name = pod["metadata"]["name"]
-        .as_str()
-        .context("the controller has no name")?;
-    let pid = stage::container_pid(cluster, "shadow-system", name, "controller")?;
+    let pid = stage::container_pid(cluster, "shadow-system", &name, "controller")?;
     kill(Pid::from_raw(pid), Signal::SIGKILL).context("kill the controller")?;
-    capture(cluster.kubectl(["delete", "pod", "--namespace=shadow-system", name, "--wait=false"]))?;
+    capture(cluster.kubectl([
+        "delete",
+        "pod",
+        "--namespace=shadow-system",
+        &name,
+        "--wait=false",
+    ]))?;
     // It waits until the lease of the killed one has run out.
+    another_leads(cluster, &name)
+}
+
+/// Asks it to end, as a drain of its node does. It hands its lease back: nobody waits for kubelet to kill it.
+fn end_controller(cluster: &Cluster) -> Result<()> {
+    let name = controllers(cluster)?
+        .into_iter()
+        .next()
+        .context("no controller runs")?;
+    let asked = Instant::now();
+    capture(cluster.kubectl([
+        "delete",
+        "pod",
+        "--namespace=shadow-system",
+        &name,
+        "--wait=false",
+    ]))?;
+    another_leads(cluster, &name)?;
+    let took = asked.elapsed();
+    println!("     another controller leads after {:.1} s", took.as_secs_f64());
+    ensure!(
+        took < HANDED_OVER,
+        "a controller that was asked to end kept its lease"
+    );
+    Ok(())
+}
+
+fn another_leads(cluster: &Cluster, former: &str) -> Result<()> {
     wait_for("a new controller to lead", Duration::from_secs(60), || {
         let lease = get(
             cluster,
             &["lease", "--namespace=shadow-system", "shadow-controller"],
         )?;
-        let leader = &lease["spec"]["holderIdentity"];
-        let pods = get(cluster, &["pods", "--namespace=shadow-system", selector])?;
-        let leads = pods["items"].as_array().is_some_and(|all| {
-            all.iter()
-                .any(|p| p["metadata"]["name"] == *leader && *leader != name)
-        });
+        let leader = lease["spec"]["holderIdentity"].as_str().unwrap_or_default();
+        let leads = leader != former && controllers(cluster)?.iter().any(|name| name == leader);
         Ok(leads.then_some(()))
     })
+}
+
+fn controllers(cluster: &Cluster) -> Result<Vec<String>> {
+    let selector = "--selector=app.kubernetes.io/name=shadow-controller";
+    let pods = get(cluster, &["pods", "--namespace=shadow-system", selector])?;
+    let pods = pods["items"].as_array().into_iter().flatten();
+    Ok(pods
+        .filter_map(|pod| pod["metadata"]["name"].as_str().map(str::to_owned))
+        .collect())
 }

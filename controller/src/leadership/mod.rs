@@ -4,6 +4,8 @@
 //! stopped and goes on, learns nothing, while another one takes over. It must let go of what it holds and must not carry out
 //! what it decided before.
 
+pub mod lease;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -42,6 +44,11 @@ impl Leadership {
             return Ok(());
         }
         Err(ControllerError::NotLeading)
+    }
+
+    /// Nothing is begun any more.
+    pub fn give_up(&self) {
+        self.extend(Instant::now());
     }
 
     fn until(&self) -> Instant {
