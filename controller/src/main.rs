@@ -19,7 +19,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
-/// For what was begun when it is asked to end: a visit of a migration, which rarely takes a second. Others wait for the lease.
+/// For what was begun when it is asked to end. A visit drives its migration as long as something can be done, so a move that is
+/// under way takes all of it, and no pod stands still meanwhile; the next leader begins after it.
 const TO_THE_END: Duration = Duration::from_secs(5);
 
 /// Moves stateful message consumers between nodes.
