@@ -2,6 +2,7 @@
 //! both nodes are killed. Each move ends Completed, or is undone with the source serving; the oracle sees no difference.
 
 use std::hash::{BuildHasher, RandomState};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -15,6 +16,7 @@ use crate::cluster::{Cluster, wait_for};
 use crate::stage::{self, Load, Oracle, Sample, Single, capture, get};
 
 const POD: &str = "orders-0";
+const SYSTEM: &str = "shadow-system";
 /// An undisturbed move takes about as long.
 const MOMENTS: u64 = 4_500;
 /// Half of what kubelet gives a pod that does not hear its SIGTERM.
@@ -192,45 +194,39 @@ pub(super) fn on_nodes(bench: &Bench) -> Result<()> {
 
 /// Kills the process, and removes its pod so that the next one starts without kubelet's growing back-off.
 pub(super) fn kill_controller(cluster: &Cluster) -> Result<()> {
-    let name = controllers(cluster)?
-        .into_iter()
-        .next()
-        .context("no controller runs")?;
-    let pid = stage::container_pid(cluster, "shadow-system", &name, "controller")?;
+    let name = controller_pod(cluster)?;
+    let pid = stage::container_pid(cluster, SYSTEM, &name, "controller")?;
     kill(Pid::from_raw(pid), Signal::SIGKILL).context("kill the controller")?;
-    capture(cluster.kubectl([
-        "delete",
-        "pod",
-        "--namespace=shadow-system",
-        &name,
-        "--wait=false",
-    ]))?;
+    delete_pod(cluster, &name)?;
     // It waits until the lease of the killed one has run out.
     another_leads(cluster, &name)
 }
 
-/// Asks it to end, as a drain of its node does. It hands its lease back: nobody waits for kubelet to kill it.
+/// Asks it to end, as a drain of its node does. Nobody waits for kubelet to kill it, nor for its lease to run out.
 fn end_controller(cluster: &Cluster) -> Result<()> {
-    let name = controllers(cluster)?
-        .into_iter()
-        .next()
-        .context("no controller runs")?;
+    let name = controller_pod(cluster)?;
+    let mut log = cluster.kubectl(["logs", "--namespace", SYSTEM, &name, "--follow", "--tail=1"]);
+    let log = log.stdout(Stdio::piped()).spawn().context("follow its log")?;
     let asked = Instant::now();
-    capture(cluster.kubectl([
-        "delete",
-        "pod",
-        "--namespace=shadow-system",
-        &name,
-        "--wait=false",
-    ]))?;
+    delete_pod(cluster, &name)?;
     another_leads(cluster, &name)?;
     let took = asked.elapsed();
     println!("     another controller leads after {:.1} s", took.as_secs_f64());
     ensure!(
         took < HANDED_OVER,
-        "a controller that was asked to end kept its lease"
+        "the controller went on although it was asked to end"
+    );
+    let said = log.wait_with_output().context("read its log")?;
+    let said = String::from_utf8_lossy(&said.stdout);
+    ensure!(
+        said.contains("the leadership lease is handed back"),
+        "a controller that was asked to end kept its lease; it said: {said}"
     );
     Ok(())
+}
+
+fn delete_pod(cluster: &Cluster, name: &str) -> Result<()> {
+    capture(cluster.kubectl(["delete", "pod", "--namespace", SYSTEM, name, "--wait=false"])).map(drop)
 }
 
 fn another_leads(cluster: &Cluster, former: &str) -> Result<()> {
@@ -243,6 +239,11 @@ fn another_leads(cluster: &Cluster, former: &str) -> Result<()> {
         let leads = leader != former && controllers(cluster)?.iter().any(|name| name == leader);
         Ok(leads.then_some(()))
     })
+}
+
+fn controller_pod(cluster: &Cluster) -> Result<String> {
+    let first = controllers(cluster)?.into_iter().next();
+    first.context("no controller runs")
 }
 
 fn controllers(cluster: &Cluster) -> Result<Vec<String>> {

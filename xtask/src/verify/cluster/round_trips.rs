@@ -60,6 +60,7 @@ pub(super) const POD_FILES_OPEN: [&str; 8] = [
     "/dev/termination-log",
 ];
 
+/// Each of them is another file in the new pod.
 pub(super) fn with_open_files(bench: &Bench) -> Result<()> {
     exact(
         bench,
