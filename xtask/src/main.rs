@@ -1,70 +1,74 @@
-//! Developer commands: the local cluster, the images, the demo and the tests.
+//! `cargo xtask …`: compiles the developer commands in the profile that the command needs, then becomes them.
+//!
+//! A program of its own, without a dependency, because cargo cannot choose a profile by what the command is, and because an
+//! alias of cargo compiles with other features in each folder from which it is called.
 
-mod addons;
-mod bench;
-mod broker;
-mod check;
-mod cluster;
-mod demo;
-mod images;
-mod registry;
-mod stage;
-mod verify;
+use std::ffi::OsString;
+use std::io::{self, BufRead as _, BufReader};
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode, Stdio};
 
-use std::process::ExitCode;
+use xtask::{Profile, TARGET, Wanted, bound, cargo, executable, workspace};
 
-use clap::{Parser, Subcommand};
-
-#[derive(Parser)]
-#[command(name = "cargo xtask", about = "Developer commands of kubectl-shadow", version)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Set everything up, move a pod under load, and say whether it was exact.
-    Demo(demo::Args),
-    /// Format, lints, unit, property and protocol tests, end-to-end tests on the cluster.
-    Test(verify::Args),
-    /// Measure moves of every kind under load.
-    Bench(bench::Args),
-    /// The local two-node Kubernetes cluster.
-    Cluster(cluster::Args),
-    /// Build the images of our parts and samples and push them to the local registry.
-    Images(images::Args),
-    /// A RabbitMQ on this machine, for the protocol tests.
-    Broker(broker::Args),
-    /// An image registry on this machine, for the tests of checkpoint images.
-    Registry(registry::Args),
-    /// Apply cluster DNS and RabbitMQ to the local cluster.
-    Addons(addons::Args),
-    /// Compare generated files with the committed ones.
-    Check(check::Args),
-}
+const COMMANDS: &str = "xtask-commands";
 
 fn main() -> ExitCode {
-    match run(Cli::parse().command) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // The causes in one line; where in our code it happened helps nobody who runs this.
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let outcome = compiled(profile_for(arguments.first())).map(|program| {
+        // It returns only if the program cannot be run.
+        Command::new(program).args(arguments).exec()
+    });
+    match outcome {
+        Ok(error) => eprintln!("error: the developer commands cannot be run: {error}"),
+        Err(error) => eprintln!("error: {error}"),
+    }
+    ExitCode::FAILURE
+}
+
+/// Tests run what they compile; everything else uses what is shipped. A command that compiles nothing itself takes what the
+/// last one left.
+fn profile_for(command: Option<&OsString>) -> Profile {
+    match command.and_then(|command| command.to_str()) {
+        Some("test") => Profile::Verify,
+        Some("demo" | "bench" | "images") => Profile::Release,
+        _ if built(Profile::Release) || !built(Profile::Verify) => Profile::Release,
+        _ => Profile::Verify,
     }
 }
 
-fn run(command: Command) -> anyhow::Result<()> {
-    match command {
-        Command::Test(args) => verify::run(args),
-        Command::Demo(args) => demo::run(args),
-        Command::Bench(args) => bench::run(args),
-        Command::Cluster(args) => cluster::run(args),
-        Command::Images(args) => images::run(args),
-        Command::Broker(args) => broker::run(args),
-        Command::Registry(args) => registry::run(args),
-        Command::Addons(args) => addons::run(args),
-        Command::Check(args) => check::run(args),
+/// Whether the commands were compiled in this profile, where cargo puts them if nobody told it otherwise.
+fn built(profile: Profile) -> bool {
+    let folder = workspace().join("target").join(TARGET).join(profile.name());
+    folder.join(COMMANDS).exists()
+}
+
+/// Compiles the commands; their path.
+fn compiled(profile: Profile) -> io::Result<PathBuf> {
+    if bound()? {
+        eprintln!("the build folder had grown beyond 16 GB; it begins again");
     }
+    if !built(profile) {
+        eprintln!(
+            "compiling the developer commands (profile {}), once",
+            profile.name()
+        );
+    }
+    let mut build = cargo(&["build", "--quiet"], profile, Wanted::Commands)
+        .args(["--message-format", "json-render-diagnostics"])
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let mut program = None;
+    if let Some(output) = build.stdout.take() {
+        for line in BufReader::new(output).lines() {
+            program = executable(&line?, COMMANDS).or(program);
+        }
+    }
+    let status = build.wait()?;
+    if !status.success() {
+        return Err(io::Error::other(format!(
+            "cargo ended with {status}; what it says is above"
+        )));
+    }
+    program.ok_or_else(|| io::Error::other(format!("cargo does not say where it has put {COMMANDS}")))
 }

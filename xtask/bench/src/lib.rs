@@ -1,0 +1,146 @@
+//! `cargo xtask bench`: how long moves take, under which load. Every row is kept; none is replaced, and nothing is
+//! purged between them.
+
+mod agents;
+mod figures;
+mod measure;
+mod origin;
+mod outage;
+mod page;
+mod portion;
+mod replay;
+mod row;
+mod scenario;
+mod shape;
+mod steps;
+mod table;
+mod targets;
+mod way;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+
+use measure::Bench;
+use origin::Origin;
+use portion::Portion;
+use xtask_lab::cluster::{Addons, Cluster};
+use xtask_lab::images::binaries::{self, Profile};
+use xtask_lab::stage::Product;
+
+/// Arguments of the benchmark.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    portion: Portion,
+    /// Folder for the rows (rows.csv) and the table (table.md). Rows that are there stay, and what they hold is not
+    /// measured again, so that a long run can be done in portions [default: a new one below target/bench].
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Print the names of what would be measured, and stop.
+    #[arg(long)]
+    list: bool,
+    /// Run nothing: write docs/results.md and its drawings from the rows in this folder.
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["out", "list", "keep"])]
+    page: Option<PathBuf>,
+    /// Leave the cluster running at the end.
+    #[arg(long)]
+    keep: bool,
+}
+
+const ROWS: &str = "rows.csv";
+const TABLE: &str = "table.md";
+
+/// Measures; an error only if something could not be measured.
+pub fn run(args: Args) -> Result<()> {
+    if let Some(rows) = &args.page {
+        return page::write(rows, &docs());
+    }
+    ensure!(
+        !args.portion.wanted().is_empty(),
+        "no scenario has such a name: `cargo xtask bench --list` prints them"
+    );
+    let folder = args.out.clone().unwrap_or_else(fresh);
+    let known = row::read(&folder.join(ROWS))?;
+    let chosen = args.portion.chosen(&known);
+    if args.list {
+        for scenario in &chosen {
+            println!("{}", scenario.shape());
+        }
+        return Ok(());
+    }
+    if chosen.is_empty() {
+        println!("everything is measured already; --again measures it once more");
+        return print(&folder, &known);
+    }
+    fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
+    row::has_our_columns(&folder.join(ROWS))?;
+    let outcome = measured(&args, &folder, &chosen);
+    if !args.keep {
+        Cluster::down()?;
+    }
+    outcome
+}
+
+fn docs() -> PathBuf {
+    binaries::workspace().join("docs")
+}
+
+/// Compares the page of results with the rows beside it.
+pub fn check() -> Result<()> {
+    let Some(stale) = page::stale(&docs())? else {
+        return Ok(());
+    };
+    ensure!(
+        stale.is_empty(),
+        "docs/{} is not what docs/results/{ROWS} says: run `cargo xtask bench --page docs/results` and commit it",
+        stale.join(", docs/")
+    );
+    println!("docs/results.md is up to date");
+    Ok(())
+}
+
+fn fresh() -> PathBuf {
+    let now = jiff::Timestamp::now().strftime("%Y-%m-%d-%H%M%S");
+    Path::new("target/bench").join(now.to_string())
+}
+
+fn measured(args: &Args, folder: &Path, chosen: &[scenario::Scenario]) -> Result<()> {
+    // Before the cluster takes minutes to start.
+    let origin = Origin::here()?;
+    let cluster = Cluster::up(Addons::Ready)?;
+    let product = Product::build(&cluster, Profile::Release)?;
+    product.install(&cluster)?;
+    let bench = Bench {
+        cluster,
+        product,
+        origin,
+    };
+    let path = folder.join(ROWS);
+    let mut failed = Vec::new();
+    for (n, scenario) in (1..).zip(chosen) {
+        println!("{n} of {}: {}", chosen.len(), scenario.shape());
+        let rows = bench.measure(scenario, args.portion.moves());
+        row::append(&path, &rows)?;
+        if rows.iter().any(row::Row::is_error) {
+            failed.push(scenario.shape().to_string());
+        }
+    }
+    print(folder, &row::read(&path)?)?;
+    ensure!(
+        failed.is_empty(),
+        "could not be measured (their rows say why): {}",
+        failed.join("; ")
+    );
+    Ok(())
+}
+
+fn print(folder: &Path, rows: &[row::Row]) -> Result<()> {
+    let table = table::markdown(rows);
+    println!("\n{table}");
+    let path = folder.join(TABLE);
+    fs::write(&path, table).with_context(|| format!("write {}", path.display()))?;
+    println!("rows and table: {}", folder.display());
+    Ok(())
+}

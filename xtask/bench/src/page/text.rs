@@ -1,0 +1,256 @@
+//! What the page says.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use anyhow::Result;
+
+use super::charts::Chart;
+use super::{FOLDER, ROWS, unmet};
+use crate::figures::Group;
+use crate::row::Row;
+use crate::steps;
+use crate::table::{self, one};
+use crate::targets::{self, Finding, Of, Target};
+use crate::way::Way;
+
+/// The whole page in Markdown.
+pub(super) fn page(rows: &[Row], groups: &[Group<'_>], charts: &[Chart]) -> Result<String> {
+    let mut page = String::new();
+    head(&mut page, rows, groups)?;
+    let missed = promises(&mut page, groups)?;
+    explained(&mut page, &missed)?;
+    drawings(&mut page, charts)?;
+    writeln!(
+        page,
+        "\n## Every scenario\n\n{}",
+        table::markdown(rows).trim_end()
+    )?;
+    step_times(&mut page, groups)?;
+    unmet::section(&mut page, rows)?;
+    Ok(page)
+}
+
+fn head(page: &mut String, rows: &[Row], groups: &[Group<'_>]) -> Result<()> {
+    let days: BTreeSet<&str> = rows.iter().filter_map(|row| row.at.get(..10)).collect();
+    let days = match (days.first(), days.last()) {
+        (Some(first), Some(last)) if first != last => format!("{first} to {last}"),
+        (first, _) => first.copied().unwrap_or("an unknown day").to_owned(),
+    };
+    let told = |pick: fn(&Row) -> &str| -> String {
+        let all: BTreeSet<&str> = rows.iter().map(pick).filter(|one| !one.is_empty()).collect();
+        let all: Vec<&str> = all.into_iter().collect();
+        if all.is_empty() {
+            "not told".to_owned()
+        } else {
+            all.join("; ")
+        }
+    };
+    writeln!(
+        page,
+        "# Results\n\n\
+         Made by `cargo xtask bench --page` from [{FOLDER}/{ROWS}]({FOLDER}/{ROWS}), the raw rows, none left out; change \
+         the rows, not this page. The rows were made by `cargo xtask bench --out FOLDER --moves N`, N as many as the columns \
+         say, in portions that add to the folder (`--only`, `--again`).\n\n\
+         {} rows of {} scenarios, {days}. Machine: {}. Commit: {}.\n\n\
+         Nodes, control plane, RabbitMQ, load and oracle share the machine. Rows of 2026-11-22 \
+         22:14 and of 2026-11-23 are from phases in which the machine was slow, up to half as fast: compare their steps, not \
+         their totals, with those of the others. Not measured: the returning ways of Deployments and bare pods at other rates \
+         than in the table, live moves at 1,000 and 10,000 msg/s and of bare \
+         pods, `SingleActive` for Deployments and bare pods, 4 KB messages and prefetch 1 on the other routes, moves through \
+         kubelet's own checkpoint.\n\n\
+         What the columns mean:\n\n\
+         - **total**: from the controller's first look at the migration to its end, when nothing of it is left.\n\
+         - **pause**: longest time in which nobody consumes, from the request to hold until the copy is seen on the \
+         queue. It includes that the application works off what it was given.\n\
+         - **freeze**: longest time in which the process stood still for its dump.\n\
+         - **downtime**: longest time in which requests failed; one is sent every 5 ms, each with a new connection, and \
+         fails after 200 ms.\n\
+         - **exact**: the migration's own verdict and the oracle's, on messages and on the state, say so.\n\
+         - **agent**: highest resident memory of an agent and of the helper beside it, together.\n\n\
+         Baselines, without the product: **delete the pod**: it is scheduled on the other node and starts with an empty \
+         memory; its pause is the time until it is ready. **Classical replay**: a copy of the queue is bound, kubelet \
+         checkpoints the pod that goes on, containerd restores the checkpoint as an image, the copy replays beside the \
+         source, and takes its place when it has caught up; its total ends when the source is gone, and what was applied \
+         between binding and checkpoint is applied twice.",
+        rows.len(),
+        groups.len(),
+        told(|row| &row.machine),
+        told(|row| &row.commit),
+    )?;
+    Ok(())
+}
+
+/// The table of targets; returns what is missed.
+fn promises<'a>(page: &mut String, groups: &'a [Group<'_>]) -> Result<Vec<Finding<'a>>> {
+    writeln!(
+        page,
+        "\n## Targets\n\n| target | scenario | measured | |\n|---|---|---|---|"
+    )?;
+    exactness(page, groups)?;
+    let mut missed = Vec::new();
+    for target in &targets::ALL {
+        let findings = targets::findings(target, groups);
+        let name = named(target);
+        if findings.is_empty() {
+            writeln!(page, "| {name} | – | – | not measured |")?;
+        }
+        for finding in findings {
+            let (shape, measured, unit) = (finding.shape, finding.measured, target.unit);
+            if finding.is_kept() {
+                writeln!(page, "| {name} | {shape} | {measured} {unit} | kept |")?;
+            } else {
+                let over = measured - target.limit;
+                writeln!(
+                    page,
+                    "| {name} | {shape} | {measured} {unit} | **missed** by {over} {unit} |"
+                )?;
+                missed.push(finding);
+            }
+        }
+    }
+    Ok(missed)
+}
+
+fn exactness(page: &mut String, groups: &[Group<'_>]) -> Result<()> {
+    let moved = groups
+        .iter()
+        .filter(|group| Way::named(&group.shape.way).is_none_or(Way::moves));
+    let (mut judged, mut exact, mut errors) = (0, 0, 0);
+    for group in moved {
+        let unjudged = group.rows.iter().filter(|row| row.is_error()).count();
+        errors += unjudged;
+        judged += group.rows.len() - unjudged;
+        exact += group.exact();
+    }
+    let kept = if exact < judged {
+        "**missed**".to_owned()
+    } else if errors > 0 {
+        format!("kept by all that were measured; {errors} could not be, see the end")
+    } else {
+        "kept".to_owned()
+    };
+    writeln!(
+        page,
+        "| every move exact | all that move memory | {exact} of {judged} | {kept} |"
+    )?;
+    Ok(())
+}
+
+fn named(target: &Target) -> String {
+    let of = match target.of {
+        Of::Median => "median",
+        Of::Highest => "highest",
+    };
+    format!("{} ≤ {} {} ({of})", target.what, target.limit, target.unit)
+}
+
+/// Where the time goes, longest steps first.
+fn explained(page: &mut String, missed: &[Finding<'_>]) -> Result<()> {
+    let with_steps: Vec<&Finding<'_>> = missed
+        .iter()
+        .filter(|finding| !finding.where_it_goes.is_empty())
+        .collect();
+    if with_steps.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        page,
+        "\n## Where the time goes where a target is missed\n\n\
+         Medians of the steps, ms, longest first; 1 and 2 are the handoffs. For a pause: the steps from hold to release, \
+         of which the longer handoff counts (Hold may begin before the request to hold). [ARCHITECTURE.md](ARCHITECTURE.md) says what each step does.\n\n\
+         | target | scenario | measured | steps |\n|---|---|---|---|"
+    )?;
+    for finding in with_steps {
+        let mut longest: Vec<_> = finding.where_it_goes.iter().collect();
+        longest.sort_by_key(|step| std::cmp::Reverse(step.millis));
+        let told: Vec<String> = longest
+            .iter()
+            .map(|step| format!("{} {}", spaced(&step.name), step.millis))
+            .collect();
+        writeln!(
+            page,
+            "| {} | {} | {} {} | {} |",
+            named(finding.target),
+            finding.shape,
+            finding.measured,
+            finding.target.unit,
+            told.join(", ")
+        )?;
+    }
+    Ok(())
+}
+
+/// `Hold 1` of `Hold1`; what belongs to no handoff has no number.
+fn spaced(name: &str) -> String {
+    let step = steps::step_of(name);
+    match name.strip_prefix(step) {
+        Some("" | "0") | None => step.to_owned(),
+        Some(handoff) => format!("{step} {handoff}"),
+    }
+}
+
+fn drawings(page: &mut String, charts: &[Chart]) -> Result<()> {
+    if charts.is_empty() {
+        return Ok(());
+    }
+    writeln!(page, "\n## Drawings")?;
+    for chart in charts {
+        writeln!(page, "\n![{}]({FOLDER}/{})", chart.shows, chart.file)?;
+    }
+    Ok(())
+}
+
+/// One table for each way, a column for each scenario.
+fn step_times(page: &mut String, groups: &[Group<'_>]) -> Result<()> {
+    writeln!(page, "\n## Medians of the steps, ms")?;
+    for of_way in groups.chunk_by(|a, b| a.shape.way == b.shape.way) {
+        let columns: Vec<_> = of_way
+            .iter()
+            .map(|group| (group, group.steps(|all| all)))
+            .filter(|(_, steps)| !steps.is_empty())
+            .collect();
+        let Some((first, _)) = columns.first() else {
+            continue;
+        };
+        let mut names: Vec<&str> = Vec::new();
+        for step in columns.iter().flat_map(|(_, steps)| steps) {
+            if !names.contains(&step.name.as_str()) {
+                names.push(&step.name);
+            }
+        }
+        writeln!(page, "\n### {}\n", first.shape.way)?;
+        let heads: Vec<String> = columns.iter().map(|(group, _)| column(group)).collect();
+        writeln!(
+            page,
+            "| step | {} |\n|---|{}",
+            heads.join(" | "),
+            "---|".repeat(heads.len())
+        )?;
+        for name in names {
+            let cells = columns.iter().map(|(_, steps)| {
+                let step = steps.iter().find(|step| step.name == name);
+                one(step.map(|step| step.millis))
+            });
+            let cells: Vec<String> = cells.collect();
+            writeln!(page, "| {} | {} |", spaced(name), cells.join(" | "))?;
+        }
+    }
+    Ok(())
+}
+
+/// What tells the scenarios of one way apart.
+fn column(group: &Group<'_>) -> String {
+    let shape = &group.shape;
+    let mut name = format!("{}/s", shape.rate);
+    if shape.heap_mb > 0 {
+        name += &format!(", {} MB", shape.heap_mb);
+    }
+    if shape.message_bytes != 100 {
+        name += &format!(", {} B", shape.message_bytes);
+    }
+    if shape.prefetch != 50 {
+        name += &format!(", prefetch {}", shape.prefetch);
+    }
+    name
+}

@@ -1,0 +1,65 @@
+//! Developer commands: the local cluster, the images, the demo and the tests.
+
+mod check;
+mod demo;
+mod registry;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use xtask_lab::{addons, broker, cluster, images};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Developer commands of kubectl-shadow", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Set everything up, move a pod under load, and say whether it was exact.
+    Demo(demo::Args),
+    /// Format, lints, unit, property and protocol tests, end-to-end tests on the cluster.
+    Test(test::Args),
+    /// Measure moves of every kind under load.
+    Bench(xtask_bench::Args),
+    /// The local two-node Kubernetes cluster.
+    Cluster(cluster::Args),
+    /// Build the images of our parts and samples and push them to the local registry.
+    Images(images::Args),
+    /// A RabbitMQ on this machine, for the protocol tests.
+    Broker(broker::Args),
+    /// An image registry on this machine, for the tests of checkpoint images.
+    Registry(registry::Args),
+    /// Apply cluster DNS and RabbitMQ to the local cluster.
+    Addons(addons::Args),
+    /// Compare generated files with the committed ones.
+    Check(check::Args),
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // The causes in one line; where in our code it happened helps nobody who runs this.
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Test(args) => test::run(args),
+        Command::Demo(args) => demo::run(args),
+        Command::Bench(args) => xtask_bench::run(args),
+        Command::Cluster(args) => cluster::run(args),
+        Command::Images(args) => images::run(args),
+        Command::Broker(args) => broker::run(args),
+        Command::Registry(args) => registry::run(args),
+        Command::Addons(args) => addons::run(args),
+        Command::Check(args) => check::run(args),
+    }
+}

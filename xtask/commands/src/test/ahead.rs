@@ -1,0 +1,82 @@
+//! What takes minutes to make from cold is made while the tests that need none of it run: those wait more than they
+//! compute, and the long builds have the lowest priority.
+
+use std::fs;
+use std::process::{Child, Command};
+
+use anyhow::{Context, Result, ensure};
+use tempfile::NamedTempFile;
+
+use xtask_e2e::tally::Tally;
+use xtask_lab::cluster::OWN_PROGRAM;
+
+/// Commands of this program that make something for later, and what.
+const ERRANDS: [(&str, &[&str]); 3] = [
+    ("RabbitMQ is in the cache", &["broker", "fetch"]),
+    ("Kubernetes and its nodes are in the cache", &["cluster", "fetch"]),
+    ("the images are built", &["images"]),
+];
+
+/// Everything that is being made. Dropped, it goes on.
+pub(super) struct Ahead(Vec<Errand>);
+
+struct Errand {
+    name: &'static str,
+    process: Child,
+    said: NamedTempFile,
+}
+
+impl Ahead {
+    /// Begins all of it.
+    pub(super) fn begin() -> Result<Self> {
+        let begun = ERRANDS
+            .iter()
+            .map(|(name, arguments)| Errand::begin(name, arguments));
+        begun.collect::<Result<Vec<_>>>().map(Self)
+    }
+
+    /// Waits for all of it, and prints what was said.
+    pub(super) fn finish(self, tally: &mut Tally) {
+        for errand in self.0 {
+            tally.test(errand.name, || errand.finish());
+        }
+    }
+}
+
+impl Errand {
+    fn begin(name: &'static str, arguments: &[&str]) -> Result<Self> {
+        let said = NamedTempFile::new().context("open a file for what is said")?;
+        // One position for both: opened twice, one would write over the other.
+        let share = || said.as_file().try_clone().context("share a file");
+        let process = Command::new(OWN_PROGRAM)
+            .args(arguments)
+            .stdout(share()?)
+            .stderr(share()?)
+            .spawn()
+            .with_context(|| format!("start {}", arguments.join(" ")))?;
+        Ok(Self { name, process, said })
+    }
+
+    fn finish(mut self) -> Result<()> {
+        let status = self.process.wait().context("wait for it")?;
+        let said = fs::read(self.said.path()).context("read what was said")?;
+        println!("{}", String::from_utf8_lossy(&said).trim_end());
+        ensure!(status.success(), "it ended with {status}; its words are above");
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_errand_that_fails_is_a_failure() {
+        // This program is the test's own: it knows how to list its tests.
+        let listing = Errand::begin("lists", &["--list", "an_errand_that_fails"]).unwrap();
+        listing.finish().unwrap();
+        let failing = Errand::begin("fails", &["--no-such-option"]).unwrap();
+        let error = failing.finish().unwrap_err().to_string();
+        assert!(error.starts_with("it ended with exit status"), "{error}");
+    }
+}

@@ -1,0 +1,24 @@
+//! A test that failed half-way must not make those after it fail.
+
+use anyhow::{Context, Result};
+
+use super::failures::scale_part;
+use xtask_lab::cluster::Cluster;
+use xtask_lab::stage::capture;
+
+/// Brings back whatever of the product the test had taken away, and ends its migrations, which are undone or finish.
+pub(super) fn cleared(cluster: &Cluster) -> Result<()> {
+    for (part, replicas) in [("webhook", "--replicas=2"), ("controller", "--replicas=1")] {
+        scale_part(cluster, part, replicas).with_context(|| format!("bring the {part} back"))?;
+    }
+    let migrations = [
+        "delete",
+        "statefulmigrations",
+        "--all",
+        "--all-namespaces",
+        "--timeout=2m",
+    ];
+    capture(cluster.kubectl(migrations))
+        .context("end the migrations")
+        .map(drop)
+}

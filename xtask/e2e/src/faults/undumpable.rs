@@ -1,0 +1,53 @@
+//! What CRIU cannot dump is found before anything is touched: process, descriptor and way out are named.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+use super::super::{Bench, nothing_left};
+use super::POD;
+use xtask_lab::stage::{self, Sample};
+
+/// More than CRIU keeps of a file that is open and has no name.
+const LARGE: usize = 2 << 20;
+
+pub(in super::super) fn all(bench: &Bench) -> Result<()> {
+    let cluster = &bench.cluster;
+    Sample::deploy(cluster, &["--journal", "/journal"])?;
+    let before = (Sample::incarnation(cluster, POD)?, stage::broker_queues(cluster)?);
+    let pid = stage::container_pid(cluster, "default", POD, "orders")?;
+    let journal = PathBuf::from(format!("/proc/{pid}/root/journal"));
+    fs::write(&journal, vec![1; LARGE]).with_context(|| format!("write {}", journal.display()))?;
+    fs::remove_file(&journal).with_context(|| format!("remove {}", journal.display()))?;
+    let target = Sample::other_node(cluster, POD)?;
+    let begun = Instant::now();
+    let refused = stage::migrate(cluster, &bench.product, POD, target)?;
+    let rollback = &refused.object["status"]["rollback"];
+    println!(
+        "     refused after {:.1} s: {}",
+        begun.elapsed().as_secs_f64(),
+        rollback["message"].as_str().unwrap_or("?")
+    );
+    ensure!(
+        begun.elapsed() < Duration::from_secs(5),
+        "the answer took {:.1} s",
+        begun.elapsed().as_secs_f64()
+    );
+    ensure!(
+        refused.code != 0 && rollback["reason"] == "CannotBeDumped",
+        "it ended {}: {}",
+        refused.phase(),
+        refused.why()
+    );
+    for word in ["process 1 (orders)", "/journal", "1 MB", "fd ", "close it"] {
+        ensure!(refused.why().contains(word), "the message does not say {word:?}");
+    }
+    let steps = refused.object["status"]["steps"].as_array();
+    let touched = steps.into_iter().flatten().any(|step| step["step"] == "Stage");
+    ensure!(!touched, "the move was begun");
+    let after = (Sample::incarnation(cluster, POD)?, stage::broker_queues(cluster)?);
+    ensure!(before == after, "before {before:?}, after {after:?}");
+    nothing_left(cluster)
+}

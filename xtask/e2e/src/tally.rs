@@ -1,0 +1,58 @@
+//! Counts what passed and what did not.
+
+use std::time::Instant;
+
+use anyhow::Result;
+
+/// The count.
+#[derive(Default)]
+pub struct Tally {
+    passed: usize,
+    failures: Vec<String>,
+}
+
+impl Tally {
+    /// Runs one named test. Says whether it passed.
+    pub fn test(&mut self, name: &str, test: impl FnOnce() -> Result<()>) -> bool {
+        println!("test {name} ...");
+        let started = Instant::now();
+        let outcome = test();
+        println!("     {name}: {:.1} s", started.elapsed().as_secs_f64());
+        let passed = outcome.is_ok();
+        self.note(name, outcome);
+        passed
+    }
+
+    /// Takes in one outcome.
+    pub fn note(&mut self, name: &str, outcome: Result<()>) {
+        match outcome {
+            Ok(()) => {
+                println!("  ok {name}");
+                self.passed += 1;
+            }
+            Err(error) => {
+                println!("FAIL {name}: {error:#}");
+                self.failures.push(format!("{name}: {error:#}"));
+            }
+        }
+    }
+
+    /// Takes in what another runner counted.
+    pub fn add_passed(&mut self, passed: usize) {
+        self.passed += passed;
+    }
+
+    /// How many failed.
+    pub fn failed(&self) -> usize {
+        self.failures.len()
+    }
+
+    /// The failures again, and the count as the last line.
+    pub fn print(&self) {
+        println!();
+        for failure in &self.failures {
+            println!("FAIL {failure}");
+        }
+        println!("{} passed, {} failed", self.passed, self.failures.len());
+    }
+}

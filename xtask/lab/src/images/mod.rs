@@ -1,0 +1,122 @@
+//! `cargo xtask images`: images of our parts and samples, built without a container engine.
+//!
+//! A layer is a deterministic archive (`layer`), an image names layers and how to run them (`image`);
+//! it is written as a file that loads anywhere (`archive`) and pushed to a registry (`registry`).
+
+mod archive;
+pub mod binaries;
+mod blob;
+mod checkpoint;
+mod digest;
+mod foreign;
+mod image;
+mod layer;
+mod parts;
+mod registry;
+
+use crate::cluster::{Cluster, size, step};
+use anyhow::{Context, Result};
+use binaries::Profile;
+pub use checkpoint::push as push_checkpoint;
+use image::Image;
+use parts::{PARTS, Part};
+use registry::Pushed;
+
+/// The registry as the nodes reach it; it is part of every image's name.
+const REGISTRY: &str = "10.100.0.1:5000";
+
+/// Arguments of `cargo xtask images`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Push the images to the registry of the running local cluster.
+    #[arg(long)]
+    push: bool,
+    /// Only these parts: controller, webhook, agent, orders.
+    parts: Vec<String>,
+}
+
+/// Runs the command.
+pub fn run(args: Args) -> Result<()> {
+    let cluster = if args.push { Some(Cluster::open()?) } else { None };
+    build(&args.parts, cluster.as_ref(), Profile::Release)
+}
+
+/// Builds and pushes the images of our parts and of the sample.
+pub fn push_parts(cluster: &Cluster, profile: Profile) -> Result<()> {
+    build(&[], Some(cluster), profile)
+}
+
+/// Pushes the images of what the cluster runs besides our parts.
+pub fn push_foreign(cluster: &Cluster) -> Result<()> {
+    let registry = cluster.registry()?;
+    for (name, build) in [
+        (
+            "image pause",
+            Box::new(foreign::pause) as Box<dyn Fn() -> Result<Image>>,
+        ),
+        ("image coredns", Box::new(|| foreign::coredns(&cluster.coredns()))),
+        ("image rabbitmq", Box::new(foreign::rabbitmq)),
+    ] {
+        let pushing = step(name);
+        let image = build().with_context(|| name.to_owned())?;
+        pushing.done(outcome(&image, &registry::push(&image, &registry)?));
+    }
+    Ok(())
+}
+
+fn build(names: &[String], cluster: Option<&Cluster>, profile: Profile) -> Result<()> {
+    let chosen = chosen(names)?;
+    let building = step("static programs");
+    building.doing(format!("profile {}", profile.name()));
+    let images = parts::images(&chosen, profile)?;
+    building.done(format!("{} images", images.len()));
+    let folder = binaries::workspace().join("target/images");
+    let registry = cluster.map(Cluster::registry).transpose()?;
+    for image in images {
+        let writing = step(&format!("image {}", image.name()));
+        let archive = archive::write(&image, REGISTRY, &folder)?;
+        match &registry {
+            Some(registry) => writing.done(outcome(&image, &registry::push(&image, registry)?)),
+            None => writing.done(format!("{} in {}", size(image.size()), archive.display())),
+        }
+    }
+    Ok(())
+}
+
+fn chosen(names: &[String]) -> Result<Vec<&'static Part>> {
+    if names.is_empty() {
+        return Ok(PARTS.iter().collect());
+    }
+    let found = names.iter().map(|name| {
+        let known = || PARTS.iter().map(Part::name).collect::<Vec<_>>().join(", ");
+        PARTS
+            .iter()
+            .find(|part| part.name() == name)
+            .with_context(|| format!("no part {name:?}; there are {}", known()))
+    });
+    found.collect()
+}
+
+fn outcome(image: &Image, pushed: &Pushed) -> String {
+    match pushed {
+        Pushed::Present => format!("{}, in the registry already", size(image.size())),
+        Pushed::Sent(bytes) => format!("{}, {} sent", size(image.size()), size(*bytes)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_chosen_by_name_and_unknown_ones_are_named_back() {
+        let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+        assert_eq!(chosen(&[]).unwrap().len(), PARTS.len());
+        assert_eq!(chosen(&names(&["agent"])).unwrap()[0].name(), "agent");
+        let error = chosen(&names(&["agnt"])).err().unwrap().to_string();
+        assert_eq!(
+            error,
+            "no part \"agnt\"; there are controller, webhook, agent, orders"
+        );
+    }
+}

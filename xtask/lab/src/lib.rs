@@ -1,0 +1,8 @@
+//! The lab: everything real that a developer's machine needs to run the product. A local two-node Kubernetes, a RabbitMQ, an
+//! image registry, the images, and the stage on which a sample is moved under load while an oracle watches.
+
+pub mod addons;
+pub mod broker;
+pub mod cluster;
+pub mod images;
+pub mod stage;

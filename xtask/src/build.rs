@@ -1,0 +1,140 @@
+//! The one command by which each profile is compiled.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::cache::build_folder;
+use crate::environment;
+
+/// Programs are static: they run in an image with nothing else in it, and on any node. With a target named, cargo does not
+/// apply the flags of the target to build scripts and macros, which must stay dynamic.
+pub const TARGET: &str = "x86_64-unknown-linux-gnu";
+const FLAGS_OF_TARGET: &str = "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS";
+const STATIC: &str = "-C target-feature=+crt-static";
+
+/// A test without content. A build that contains a test asks dependencies for the features that tests need; naming this one
+/// gives the first build of the test command the features of its later ones.
+const ANY_TEST: &str = "features";
+
+/// What is compiled for which purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// Programs as they are shipped: demo, benchmark, archives of images.
+    Release,
+    /// The same with assertions and overflow checks: tests, and the images that they use.
+    Verify,
+}
+
+/// Which part of the workspace is wanted. Cargo asks dependencies for the same features either way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// The developer commands alone.
+    Commands,
+    /// All programs; with [`Profile::Verify`] all tests as well.
+    Everything,
+}
+
+impl Profile {
+    /// Its name in `Cargo.toml`, and the name of its folder below `target`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Release => "release",
+            Self::Verify => "verify",
+        }
+    }
+
+    fn selection(self, wanted: Wanted) -> &'static [&'static str] {
+        match (self, wanted) {
+            (Self::Release, Wanted::Commands) => &["--bin", "xtask-commands"],
+            (Self::Release, Wanted::Everything) => &["--bins"],
+            (Self::Verify, Wanted::Commands) => &["--bin", "xtask-commands", "--test", ANY_TEST],
+            (Self::Verify, Wanted::Everything) => &["--all-targets"],
+        }
+    }
+}
+
+/// The workspace's folder, known since this crate was compiled in it.
+#[must_use]
+pub fn workspace() -> &'static Path {
+    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
+    xtask.parent().unwrap_or(xtask)
+}
+
+/// `cargo SUBCOMMAND` for the whole workspace in this profile. The caller may add arguments that change no compilation.
+#[must_use]
+pub fn cargo(subcommand: &[&str], profile: Profile, wanted: Wanted) -> Command {
+    let mut command = Command::new(environment::cargo_program());
+    environment::clean(&mut command);
+    command.current_dir(workspace());
+    command.args(subcommand);
+    // nextest has a `--profile` of its own.
+    command.arg(match subcommand {
+        ["nextest", ..] => "--cargo-profile",
+        _ => "--profile",
+    });
+    command.args([profile.name(), "--workspace", "--target", TARGET]);
+    command.args(profile.selection(wanted));
+    command.env(FLAGS_OF_TARGET, STATIC);
+    if let Some(folder) = build_folder() {
+        command.env("CARGO_BUILD_BUILD_DIR", folder);
+    }
+    match profile {
+        Profile::Release => {}
+        // Clippy's compiler makes programs like the usual one: what it has looked at is what is tested.
+        Profile::Verify => {
+            command.env("RUSTC_WORKSPACE_WRAPPER", environment::clippy_driver());
+        }
+    }
+    command
+}
+
+/// Where cargo says that it has put a program: one line of `--message-format json`.
+#[must_use]
+pub fn executable(line: &str, program: &str) -> Option<PathBuf> {
+    let is_program = line.contains("\"reason\":\"compiler-artifact\"")
+        && line.contains("\"kind\":[\"bin\"]")
+        && line.contains(&format!("\"name\":\"{program}\""));
+    let (_, rest) = line.split_once("\"executable\":\"")?;
+    let (path, _) = rest.split_once('"')?;
+    // Cargo escapes what JSON wants escaped; a path with such a character is not worth a parser here.
+    (is_program && !path.contains('\\')).then(|| PathBuf::from(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn path_of_a_program_is_read_from_cargos_message() {
+        let line = r#"{"reason":"compiler-artifact","target":{"kind":["bin"],"crate_types":["bin"],"name":"xtask-commands"},"executable":"/t/xtask-commands","fresh":true}"#;
+        assert_eq!(
+            executable(line, "xtask-commands"),
+            Some(PathBuf::from("/t/xtask-commands"))
+        );
+        assert_eq!(executable(line, "orders"), None);
+        assert_eq!(
+            executable(&line.replace("\"bin\"],\"c", "\"test\"],\"c"), "xtask-commands"),
+            None
+        );
+        assert_eq!(
+            executable(r#"{"reason":"build-finished","success":true}"#, "xtask-commands"),
+            None
+        );
+    }
+
+    #[test]
+    fn both_builds_of_a_profile_ask_for_tests_or_neither_does() {
+        let with_tests = |profile: Profile, wanted| {
+            let selection = profile.selection(wanted);
+            selection.contains(&"--all-targets") || selection.contains(&"--test")
+        };
+        for profile in [Profile::Release, Profile::Verify] {
+            assert_eq!(
+                with_tests(profile, Wanted::Commands),
+                with_tests(profile, Wanted::Everything),
+                "{profile:?}"
+            );
+        }
+    }
+}
