@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
+use crate::ahead::{Ahead, Errand};
 use xtask_lab::cluster::{Cluster, step};
-use xtask_lab::images::binaries::Profile;
+use xtask_lab::images::binaries::{self, Profile};
 use xtask_lab::stage::{self, Load, Oracle, Sample};
 
 /// Load before the move.
@@ -38,6 +39,12 @@ pub(crate) fn run(args: Args) -> Result<()> {
 
 fn show(args: &Args) -> Result<()> {
     println!("local cluster");
+    let ahead = Ahead::begin()?;
+    let compiling = step("programs");
+    compiling.doing(format!("profile {}", Profile::Release.name()));
+    let programs = binaries::build(Profile::Release)?.len();
+    compiling.done(format!("{programs} programs"));
+    ahead.errands().into_iter().try_for_each(Errand::finish)?;
     let (cluster, product) = stage::with_sample(Profile::Release)?;
     println!("kubectl-shadow");
     product.install(&cluster)?;

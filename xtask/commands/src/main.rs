@@ -1,9 +1,11 @@
 //! Developer commands: the local cluster, the images, the demo and the tests.
 
+mod ahead;
 mod check;
 mod demo;
 mod registry;
 mod test;
+mod timed;
 
 use std::process::ExitCode;
 
@@ -37,6 +39,11 @@ enum Command {
     Addons(addons::Args),
     /// Compare generated files with the committed ones.
     Check(check::Args),
+    /// Run a command and say how long it took, in seconds and as a multiple of a fixed compile.
+    Timed(timed::Args),
+    /// One scenario of the tests, beside others.
+    #[command(hide = true)]
+    Scenario(xtask_e2e::One),
 }
 
 fn main() -> ExitCode {
@@ -52,7 +59,7 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> anyhow::Result<()> {
     match command {
-        Command::Test(args) => test::run(args),
+        Command::Test(args) => test::run(&args),
         Command::Demo(args) => demo::run(args),
         Command::Bench(args) => xtask_bench::run(args),
         Command::Cluster(args) => cluster::run(args),
@@ -61,5 +68,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Registry(args) => registry::run(args),
         Command::Addons(args) => addons::run(args),
         Command::Check(args) => check::run(args),
+        Command::Timed(args) => timed::run(&args),
+        Command::Scenario(args) => xtask_e2e::one(&args),
     }
 }

@@ -104,7 +104,7 @@ fn secret(cluster: &Cluster, password: &str) -> Result<()> {
     let users = json!({"auths": {GUARDED_REGISTRY: {"username": "robot", "password": password}}});
     let secret = json!({
         "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/dockerconfigjson",
-        "metadata": {"name": SECRET, "namespace": "default"},
+        "metadata": {"name": SECRET},
         "stringData": {".dockerconfigjson": users.to_string(), "ca.crt": cluster.authority()?},
     });
     stage::apply(cluster, &secret.to_string())
@@ -112,7 +112,7 @@ fn secret(cluster: &Cluster, password: &str) -> Result<()> {
 
 fn allow(bench: &Bench) -> Result<()> {
     let mut plugin = bench.product.plugin(&bench.cluster)?;
-    plugin.args(["allow", "--namespace=default", "--secret", SECRET]);
+    plugin.args(["allow", "--secret", SECRET]);
     capture(plugin).map(drop)
 }
 
@@ -164,7 +164,7 @@ fn ordered(cluster: &Cluster, fields: &Value) -> Result<Value> {
     }
     let manifest = json!({
         "apiVersion": "migration.ms2m.io/v1alpha1", "kind": "StatefulMigration",
-        "metadata": {"name": format!("{POD}-{}", std::process::id()), "namespace": "default"},
+        "metadata": {"name": format!("{POD}-{}", std::process::id())},
         "spec": spec,
     });
     stage::apply(cluster, &manifest.to_string()).context("create the StatefulMigration")?;

@@ -259,7 +259,7 @@ fn attempted(cluster: &Cluster, source: &str) -> Result<Value> {
     let name = format!("{source}-by-image");
     let manifest = json!({
         "apiVersion": "migration.ms2m.io/v1alpha1", "kind": "StatefulMigration",
-        "metadata": {"name": name, "namespace": "default"},
+        "metadata": {"name": name},
         "spec": {"sourcePod": source, "targetNode": Sample::other_node(cluster, source)?, "restoreBackend": "Image",
                  "checkpointImageRepository": CHECKPOINTS},
     });
@@ -283,7 +283,7 @@ fn gone(cluster: &Cluster, image: &str) -> Result<()> {
 }
 
 fn crash(cluster: &Cluster, pod: &str) -> Result<()> {
-    let pid = stage::container_pid(cluster, "default", pod, "orders")?;
+    let pid = stage::container_pid(cluster, cluster.namespace(), pod, "orders")?;
     kill(Pid::from_raw(pid), Signal::SIGKILL).context("kill the moved process")
 }
 

@@ -31,7 +31,7 @@ pub(super) fn untouched(bench: &Bench) -> Result<()> {
 /// Creates an ordinary pod; it must run, with nothing of ours in it.
 pub(super) fn plain_pod(cluster: &Cluster, name: &str) -> Result<()> {
     let manifest = json!({
-        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "default"},
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name},
         "spec": {"terminationGracePeriodSeconds": 0, "containers": [{"name": "pause", "image": "10.100.0.1:5000/pause:1"}]},
     });
     stage::apply(cluster, &manifest.to_string()).context("create an ordinary pod")?;

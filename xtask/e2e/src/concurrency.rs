@@ -187,7 +187,7 @@ fn ends(all: &[Value]) -> String {
 fn rival(n: u32, target: &str) -> Value {
     json!({
         "apiVersion": "migration.ms2m.io/v1alpha1", "kind": "StatefulMigration",
-        "metadata": {"name": format!("rival-{n}"), "namespace": "default", "labels": {"test": "rivals"}},
+        "metadata": {"name": format!("rival-{n}"), "labels": {"test": "rivals"}},
         "spec": {"sourcePod": "orders-0", "targetNode": target},
     })
 }

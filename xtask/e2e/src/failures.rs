@@ -64,7 +64,7 @@ fn damaged(
 /// Kubernetes restarts the container as it would have without us; memory is lost as ever, and the move is undone.
 pub(super) fn source_crashes(bench: &Bench) -> Result<()> {
     let (object, report) = damaged(bench, EASY_RATE, "Stage", |bench| {
-        let pid = stage::container_pid(&bench.cluster, "default", POD, "orders")?;
+        let pid = stage::container_pid(&bench.cluster, bench.cluster.namespace(), POD, "orders")?;
         kill(Pid::from_raw(pid), Signal::SIGKILL).context("kill the source")
     })?;
     ensure!(

@@ -82,7 +82,7 @@ fn refused(moved: &stage::Move, says: &[&str]) -> Result<()> {
 fn policy(cluster: &Cluster, app: &str, inexact: &str) -> Result<()> {
     let policy = json!({
         "apiVersion": "migration.ms2m.io/v1alpha1", "kind": "MigrationPolicy",
-        "metadata": {"name": POLICY, "namespace": "default"},
+        "metadata": {"name": POLICY},
         "spec": {"podSelector": {"matchLabels": {"app": app}}, "inexactHandoff": inexact},
     });
     stage::apply(cluster, &policy.to_string())

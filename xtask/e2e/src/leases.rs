@@ -82,7 +82,7 @@ fn ordered(name: &str, pod: &str, cluster: &Cluster) -> Result<String> {
     let target = Sample::other_node(cluster, pod)?;
     Ok(json!({
         "apiVersion": "migration.ms2m.io/v1alpha1", "kind": "StatefulMigration",
-        "metadata": {"name": name, "namespace": "default"},
+        "metadata": {"name": name},
         "spec": {"sourcePod": pod, "targetNode": target},
     })
     .to_string())

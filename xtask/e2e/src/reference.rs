@@ -102,7 +102,7 @@ fn applied(cluster: &Cluster, manifest: &Manifest) -> Result<()> {
     }
     let object = json!({
         "apiVersion": "migration.ms2m.io/v1alpha1", "kind": "StatefulMigration",
-        "metadata": {"name": format!("reference-{}", manifest.name), "namespace": "default"},
+        "metadata": {"name": format!("reference-{}", manifest.name)},
         "spec": spec,
     });
     let said = apply(cluster, &object.to_string())?;

@@ -32,7 +32,7 @@ pub(super) fn all(bench: &Bench) -> Result<()> {
     prepare(cluster)?;
     for secret in ["unreachable-broker", "wrong-password"] {
         let mut plugin = bench.product.plugin(cluster)?;
-        plugin.args(["allow", "--namespace=default", "--secret", secret]);
+        plugin.args(["allow", "--secret", secret]);
         capture(plugin)?;
     }
     let (here, there) = (
@@ -127,7 +127,7 @@ fn prepare(cluster: &Cluster) -> Result<()> {
     let set = |name: &str, annotations: serde_json::Value, containers: serde_json::Value| {
         json!({
             "apiVersion": "apps/v1", "kind": "StatefulSet",
-            "metadata": {"name": name, "namespace": "default", "labels": {"test": "refusals"}},
+            "metadata": {"name": name, "labels": {"test": "refusals"}},
             "spec": {
                 "serviceName": name, "replicas": 1, "selector": {"matchLabels": {"app": name}},
                 "template": {
@@ -177,7 +177,7 @@ fn prepare(cluster: &Cluster) -> Result<()> {
 
 fn secret(cluster: &Cluster, name: &str, uri: &str, management: &str) -> Result<()> {
     let secret = json!({
-        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": "default"},
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": name},
         "stringData": {"uri": uri, "managementUri": management},
     });
     stage::apply(cluster, &secret.to_string())

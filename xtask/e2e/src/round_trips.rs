@@ -22,6 +22,18 @@ struct Trip<'a> {
     tail: u32,
 }
 
+pub(super) fn four_at_100_a_second(bench: &Bench) -> Result<()> {
+    exact(
+        bench,
+        &Trip {
+            arguments: &[],
+            rate: 100,
+            moves: 4,
+            tail: 3,
+        },
+    )
+}
+
 pub(super) fn at_100_a_second(bench: &Bench) -> Result<()> {
     exact(
         bench,

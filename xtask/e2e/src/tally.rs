@@ -1,6 +1,6 @@
 //! Counts what passed and what did not.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
@@ -17,10 +17,15 @@ impl Tally {
         println!("test {name} ...");
         let started = Instant::now();
         let outcome = test();
-        println!("     {name}: {:.1} s", started.elapsed().as_secs_f64());
+        self.took(name, started.elapsed());
         let passed = outcome.is_ok();
         self.note(name, outcome);
         passed
+    }
+
+    /// Says how long a test took.
+    pub fn took(&mut self, name: &str, time: Duration) {
+        println!("     {name}: {:.1} s", time.as_secs_f64());
     }
 
     /// Takes in one outcome.
@@ -42,7 +47,20 @@ impl Tally {
         self.passed += passed;
     }
 
+    /// How many passed.
+    #[must_use]
+    pub fn passed(&self) -> usize {
+        self.passed
+    }
+
+    /// Every failure with its reason.
+    #[must_use]
+    pub fn failures(&self) -> &[String] {
+        &self.failures
+    }
+
     /// How many failed.
+    #[must_use]
     pub fn failed(&self) -> usize {
         self.failures.len()
     }

@@ -236,7 +236,7 @@ fn volume(pod: &str) -> Value {
         "apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": name},
         "spec": {
             "capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], "storageClassName": "",
-            "claimRef": {"namespace": "default", "name": name},
+            "claimRef": {"name": name},
             "flexVolume": {"driver": "kubectl-shadow/shared", "options": {"folder": name}},
         },
     })

@@ -3,6 +3,8 @@
 
 pub mod addons;
 pub mod broker;
+pub mod cargo_tools;
 pub mod cluster;
 pub mod images;
 pub mod stage;
+pub mod yardstick;

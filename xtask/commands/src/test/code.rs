@@ -1,88 +1,72 @@
-//! What needs no cluster: formats, lints, generated files, and all Rust tests, those of the broker protocol against a
-//! real RabbitMQ, those of checkpoint images against a real registry.
+//! What needs no cluster: formats, licences, generated files, lints, and that everything compiles.
 
 use std::env;
-use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use xtask::{Profile, Wanted};
 use xtask_e2e::tally::Tally;
-use xtask_lab::broker::server::Broker;
-use xtask_lab::cluster;
+use xtask_lab::cargo_tools::CargoTool;
 
-use crate::{check, registry};
+use crate::check;
 
-/// Runs all of it.
-pub(crate) fn run(tally: &mut Tally) {
-    tally.test("the code is formatted", || cargo(&["fmt", "--all", "--check"]));
+/// What takes seconds.
+pub(crate) fn quick(tally: &mut Tally) {
+    tally.test("the code is formatted", || {
+        succeeds(cargo().args(["fmt", "--all", "--check"]))
+    });
     tally.test("generated files are up to date", || {
         check::run(check::Args::default())
     });
-    tally.test("no lint complains", lints);
-    let counted = rust_tests();
-    let (passed, outcome) = match counted {
-        Ok((passed, 0)) => (passed, Ok(())),
-        Ok((passed, failed)) => (
-            passed,
-            Err(anyhow::anyhow!(
-                "{failed} Rust tests failed; their output is above"
-            )),
-        ),
-        Err(error) => (0, Err(error)),
-    };
-    tally.add_passed(passed);
-    tally.note("unit, property and protocol tests", outcome);
+    tally.test("licences, bans and sources of dependencies are allowed", || {
+        let mut deny = Command::new(CargoTool::Deny.path()?);
+        deny.current_dir(xtask::workspace());
+        // The crates were fetched for the build; nothing is asked of a server.
+        deny.args(["--locked", "--offline", "check", "licenses", "bans", "sources"]);
+        succeeds(&mut deny)
+    });
 }
 
-fn cargo_program() -> PathBuf {
-    env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from)
+/// Compiles everything, tests included; whatever the compiler or Clippy says is an error.
+pub(crate) fn compiles(tally: &mut Tally) -> bool {
+    tally.test("everything compiles and no lint complains", lints)
 }
 
-/// Clippy's compiler, which makes programs like the usual one: what it has looked at is what is tested, and nothing is
-/// compiled twice. It stands beside cargo.
-fn cargo_with_clippy() -> Command {
-    let beside = cargo_program().with_file_name("clippy-driver");
-    let driver = if beside.exists() {
-        beside
-    } else {
-        "clippy-driver".into()
-    };
-    let mut command = Command::new(cargo_program());
-    command.env("RUSTC_WORKSPACE_WRAPPER", driver);
-    command
+fn cargo() -> Command {
+    let mut cargo = Command::new(env::var_os("CARGO").as_deref().unwrap_or(OsStr::new("cargo")));
+    cargo.current_dir(xtask::workspace());
+    cargo
 }
 
-fn cargo(arguments: &[&str]) -> Result<()> {
-    let status = Command::new(cargo_program())
-        .args(arguments)
+fn succeeds(command: &mut Command) -> Result<()> {
+    let status = command
         .status()
-        .context("run cargo")?;
+        .with_context(|| format!("run {}", command.get_program().display()))?;
     if !status.success() {
-        bail!("cargo {} ended with {status}", arguments.join(" "));
+        bail!("{} ended with {status}", command.get_program().display());
     }
     Ok(())
 }
 
-/// Compiles everything, tests included; whatever the compiler or Clippy says is an error.
 fn lints() -> Result<()> {
-    let mut build = cargo_with_clippy()
-        .args(["test", "--workspace", "--all-targets", "--no-run", "--quiet"])
+    let mut build = xtask::cargo(&["build", "--quiet"], Profile::Verify, Wanted::Everything)
         .args(["--message-format", "json"])
         .stdout(Stdio::piped())
         .spawn()
-        .context("run cargo test --no-run")?;
-    let output = build.stdout.take().context("cargo test has no output")?;
+        .context("run cargo build")?;
+    let output = build.stdout.take().context("cargo build has no output")?;
     let mut complaints = 0;
     for line in BufReader::new(output).lines() {
-        if let Some(complaint) = complaint(&line.context("read what cargo test prints")?) {
+        if let Some(complaint) = complaint(&line.context("read what cargo build prints")?) {
             println!("{complaint}");
             complaints += 1;
         }
     }
-    let status = build.wait().context("wait for cargo test --no-run")?;
+    let status = build.wait().context("wait for cargo build")?;
     if complaints > 0 || !status.success() {
         bail!("{complaints} complaints, cargo ended with {status}");
     }
@@ -96,48 +80,9 @@ fn complaint(line: &str) -> Option<String> {
     said.then(|| message["message"]["rendered"].as_str().unwrap_or(line).to_owned())
 }
 
-/// Passed and failed tests of the workspace.
-fn rust_tests() -> Result<(usize, usize)> {
-    let broker = Broker::start().context("start RabbitMQ")?;
-    let mut tests = cargo_with_clippy()
-        .args(["test", "--workspace", "--no-fail-fast"])
-        .env("SHADOW_TEST_AMQP_URI", &broker.amqp_uri)
-        .env("SHADOW_TEST_MANAGEMENT_URI", &broker.management_uri)
-        .env(registry::VARIABLE, cluster::registry_program()?)
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("run cargo test")?;
-    let output = tests.stdout.take().context("cargo test has no output")?;
-    let (mut passed, mut failed) = (0, 0);
-    for line in BufReader::new(output).lines() {
-        let line = line.context("read what cargo test prints")?;
-        println!("{line}");
-        if let Some((p, f)) = counts(&line) {
-            passed += p;
-            failed += f;
-        }
-    }
-    let status = tests.wait().context("wait for cargo test")?;
-    drop(broker);
-    if !status.success() && failed == 0 {
-        bail!("cargo test ended with {status}");
-    }
-    Ok((passed, failed))
-}
-
-/// `test result: ok. 8 passed; 0 failed; …`
-fn counts(line: &str) -> Option<(usize, usize)> {
-    let rest = line.strip_prefix("test result: ")?;
-    let number = |what: &str| -> Option<usize> {
-        let before = rest.split(&format!(" {what}")).next()?;
-        before.rsplit([' ', '.']).next()?.parse().ok()
-    };
-    Some((number("passed")?, number("failed")?))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{complaint, counts};
+    use super::complaint;
 
     #[test]
     fn what_the_compiler_says_is_a_complaint_and_nothing_else_is() {
@@ -146,16 +91,5 @@ mod tests {
         assert_eq!(complaint(said).as_deref(), Some("warning: unused"));
         assert_eq!(complaint(r#"{"reason":"compiler-artifact","target":{}}"#), None);
         assert_eq!(complaint("Compiling xtask"), None);
-    }
-
-    #[test]
-    fn results_of_cargo_test_are_counted() {
-        let line = "test result: FAILED. 7 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.1s";
-        assert_eq!(counts(line), Some((7, 2)));
-        assert_eq!(
-            counts("test result: ok. 12 passed; 0 failed; 0 ignored"),
-            Some((12, 0))
-        );
-        assert_eq!(counts("test a_test ... ok"), None);
     }
 }

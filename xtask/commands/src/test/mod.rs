@@ -1,50 +1,61 @@
 //! `cargo xtask test`: everything that has to hold, and a last line that says how much of it did.
 
-mod ahead;
 mod code;
+mod kept;
+mod rust;
+
+use std::time::Instant;
 
 use anyhow::{Result, bail};
 
-use ahead::Ahead;
 use xtask_e2e::tally::Tally;
+use xtask_e2e::{Selection, Share};
 use xtask_lab::cluster::Cluster;
+use xtask_lab::yardstick;
+
+use crate::ahead::Ahead;
+use rust::RustTests;
 
 /// Arguments of the tests.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Only what needs no cluster: formats, lints, unit, property and protocol tests.
-    #[arg(long, conflicts_with = "only")]
+    /// Only what needs no cluster: formats, licences, lints, unit, property and protocol tests.
+    #[arg(long, conflicts_with_all = ["only", "all", "part"])]
     no_cluster: bool,
-    /// Only the tests on the cluster whose name contains this.
-    #[arg(long)]
+    /// Only the scenarios on the cluster whose name contains this.
+    #[arg(long, conflicts_with_all = ["all", "part"])]
     only: Option<String>,
+    /// Every scenario on the cluster, not only the fixed core and one fifth of the others.
+    #[arg(long)]
+    all: bool,
+    /// Which fifth of the scenarios outside the fixed core runs, such as `3` (default: the number of commits modulo 5);
+    /// with --all the part of everything, such as `2/6`.
+    #[arg(long)]
+    part: Option<Share>,
+    /// Print the scenarios with their group and their part, and stop.
+    #[arg(long)]
+    list: bool,
     /// Leave the cluster running at the end.
     #[arg(long)]
     keep: bool,
 }
 
 /// Runs the tests; an error if one failed.
-pub(crate) fn run(args: Args) -> Result<()> {
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let selection = selection(args)?;
+    if args.list {
+        print!("{}", xtask_e2e::listed(&selection));
+        return Ok(());
+    }
+    let begun = Instant::now();
+    let fixed = yardstick::fixed_compile()?;
     let mut tally = Tally::default();
-    if args.only.is_none() {
-        let ahead = if args.no_cluster {
-            None
-        } else {
-            Some(Ahead::begin()?)
-        };
-        code::run(&mut tally);
-        if let Some(ahead) = ahead {
-            ahead.finish(&mut tally);
-        }
+    if tests(args, &selection, &mut tally)? && !args.no_cluster && !args.keep {
+        tally.note("nothing is left of the cluster", torn_down());
     }
-    if !args.no_cluster && args.only.is_none() {
-        tally.test("half a cluster leaves nothing behind", Cluster::check);
-    }
-    if !args.no_cluster {
-        xtask_e2e::run(&mut tally, args.only.as_deref());
-        if !args.keep {
-            tally.note("nothing is left of the cluster", torn_down());
-        }
+    println!("this run: {}", yardstick::told(begun.elapsed(), fixed));
+    if args.all {
+        kept::keep(&selection, &tally, begun.elapsed(), fixed)?;
     }
     tally.print();
     if tally.failed() > 0 {
@@ -54,6 +65,51 @@ pub(crate) fn run(args: Args) -> Result<()> {
         );
     }
     Ok(())
+}
+
+fn selection(args: &Args) -> Result<Selection> {
+    Ok(match (&args.only, args.all, args.part) {
+        (Some(name), _, _) => Selection::Named(name.clone()),
+        (None, true, part) => Selection::All(part.unwrap_or(Share::WHOLE)),
+        (None, false, Some(part)) => Selection::CoreAnd(part.fifth()?),
+        (None, false, None) => Selection::CoreAnd(Share::by_commits(kept::commits()?)),
+    })
+}
+
+/// Says whether a cluster may have been started.
+fn tests(args: &Args, selection: &Selection, tally: &mut Tally) -> Result<bool> {
+    if selection.has_code() {
+        let ahead = Ahead::begin()?;
+        code::quick(tally);
+        let compiled = code::compiles(tally);
+        for errand in ahead.errands() {
+            tally.test(errand.name, || errand.finish());
+        }
+        if !compiled {
+            return Ok(false);
+        }
+    }
+    let rust = selection.has_code().then(RustTests::begin);
+    if args.no_cluster {
+        finish(rust, tally);
+        return Ok(false);
+    }
+    if selection.has_code() {
+        tally.test("half a cluster leaves nothing behind", Cluster::check);
+    }
+    let scenarios = xtask_e2e::prepare(tally);
+    // Before the first scenario: some of them measure times.
+    finish(rust, tally);
+    if let Some(scenarios) = scenarios {
+        scenarios.run(selection, tally);
+    }
+    Ok(true)
+}
+
+fn finish(rust: Option<RustTests>, tally: &mut Tally) {
+    if let Some(rust) = rust {
+        rust.finish(tally);
+    }
 }
 
 fn torn_down() -> Result<()> {

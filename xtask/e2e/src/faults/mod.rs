@@ -230,7 +230,7 @@ fn manifest(target: &str, fields: &Value) -> String {
     }
     json!({
         "apiVersion": "migration.ms2m.io/v1alpha1", "kind": "StatefulMigration",
-        "metadata": {"name": format!("{POD}-by-manifest-{now}"), "namespace": "default"},
+        "metadata": {"name": format!("{POD}-by-manifest-{now}")},
         "spec": spec,
     })
     .to_string()
@@ -287,7 +287,7 @@ fn agents_ready(cluster: &Cluster) -> Result<bool> {
 
 /// Asks the API server to evict a pod, as a drain does.
 pub(super) fn evict(cluster: &Cluster, pod: &str) -> Result<()> {
-    let eviction = json!({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": "default"}});
+    let eviction = json!({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod}});
     let file = tempfile::NamedTempFile::new().context("make a file for the eviction")?;
     std::fs::write(file.path(), eviction.to_string()).context("write the eviction")?;
     let path = format!("/api/v1/namespaces/default/pods/{pod}/eviction");

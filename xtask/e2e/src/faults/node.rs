@@ -31,7 +31,7 @@ fn helper_ends(trial: &Trial<'_>, by: Signal) -> Result<()> {
     let (ordered, source_agent) = trial.order_and_hold()?;
     let agent = agent_on(cluster, &ordered.source)?;
     let helper = stage::container_pid(cluster, "shadow-system", &agent, "helper")?;
-    let source = stage::container_pid(cluster, "default", POD, "orders")?;
+    let source = stage::container_pid(cluster, cluster.namespace(), POD, "orders")?;
     let freezer = cgroup(source, "freezer")?;
     let frozen = || {
         let v1 =

@@ -36,7 +36,7 @@ fn no_quota(trial: &Trial<'_>) -> Result<()> {
     let pods = get(cluster, &["pods"])?["items"].as_array().map_or(0, Vec::len);
     let limit = pods.to_string();
     let quota = json!({
-        "apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": QUOTA, "namespace": "default"},
+        "apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": QUOTA},
         "spec": {"hard": {"pods": limit}},
     });
     stage::apply(cluster, &quota.to_string())?;
@@ -84,7 +84,7 @@ fn fill(cluster: &Cluster, node: &str) -> Result<()> {
         .sum::<Result<u64>>()?;
     let cpu = format!("{}m", free.saturating_sub(used + LEFT));
     let hog = json!({
-        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": HOG, "namespace": "default"},
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": HOG},
         "spec": {
             "terminationGracePeriodSeconds": 0, "restartPolicy": "Never",
             "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [

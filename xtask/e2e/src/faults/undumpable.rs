@@ -17,7 +17,7 @@ pub(in super::super) fn all(bench: &Bench) -> Result<()> {
     let cluster = &bench.cluster;
     Sample::deploy(cluster, &["--journal", "/journal"])?;
     let before = (Sample::incarnation(cluster, POD)?, stage::broker_queues(cluster)?);
-    let pid = stage::container_pid(cluster, "default", POD, "orders")?;
+    let pid = stage::container_pid(cluster, cluster.namespace(), POD, "orders")?;
     let journal = PathBuf::from(format!("/proc/{pid}/root/journal"));
     fs::write(&journal, vec![1; LARGE]).with_context(|| format!("write {}", journal.display()))?;
     fs::remove_file(&journal).with_context(|| format!("remove {}", journal.display()))?;

@@ -72,6 +72,19 @@ fn fill_debian(layout: &Layout) -> anyhow::Result<()> {
     )
 }
 
+/// A part that other rooms of the lab make, under a name that changes with what it is made from; made if it is not there.
+pub(crate) fn versioned(
+    layout: &Layout,
+    what: &str,
+    source: &str,
+    cost: &str,
+    make: fn(&Layout, &Path) -> anyhow::Result<()>,
+) -> anyhow::Result<PathBuf> {
+    let at = layout.cache.join(format!("{what}-{}", key(source)));
+    part(layout, what, &at, cost, make)?;
+    Ok(at)
+}
+
 /// The registry's program, which runs on any machine; fetched if it is not in the cache.
 pub(super) fn registry(layout: &Layout) -> anyhow::Result<PathBuf> {
     fill_debian(layout)?;

@@ -67,9 +67,7 @@ fn killed_starts(layout: &Layout) -> anyhow::Result<()> {
 
 fn killed_processes(layout: &Layout) -> anyhow::Result<()> {
     let before = Host::look()?;
-    let cluster = Cluster {
-        layout: layout.clone(),
-    };
+    let cluster = Cluster::sole(layout.clone());
     starts(layout, &cluster)?;
     let [node, _] = NODES;
     for (signal, program) in [

@@ -9,6 +9,7 @@ use anyhow::Context;
 
 use super::layout::{self, Layout};
 use super::progress::step;
+use super::tenant::Tenant;
 use super::{cache, check, processes, startup, status, teardown};
 
 /// What becomes of cluster DNS and RabbitMQ.
@@ -26,14 +27,43 @@ pub enum Addons {
 #[derive(Debug, Clone)]
 pub struct Cluster {
     pub(super) layout: Layout,
+    tenant: Tenant,
 }
 
 impl Cluster {
+    pub(super) fn sole(layout: Layout) -> Self {
+        Self {
+            layout,
+            tenant: Tenant::Sole,
+        }
+    }
+
+    /// The same cluster for this tenant: kubectl and the plugin work in its namespace.
+    #[must_use]
+    pub fn of(&self, tenant: Tenant) -> Self {
+        Self {
+            layout: self.layout.clone(),
+            tenant,
+        }
+    }
+
+    /// Who works in the cluster by this handle.
+    #[must_use]
+    pub fn tenant(&self) -> &Tenant {
+        &self.tenant
+    }
+
+    /// Namespace of the pods.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        self.tenant.namespace()
+    }
+
     /// Starts the cluster, or finds the one that runs; what is left of a half one is removed first.
     pub fn up(addons: Addons) -> anyhow::Result<Self> {
         let layout = Layout::from_env()?;
         let lock = startup::lock(&layout)?;
-        let cluster = Self { layout };
+        let cluster = Self::sole(layout);
         if processes::box_init(&cluster.layout)?.is_some() && status::is_ready(&cluster)? {
             println!("  the cluster is up already; `cargo xtask cluster status` says more");
         } else {
@@ -58,7 +88,7 @@ impl Cluster {
         let layout = Layout::from_env()?;
         let hint = "no local cluster runs; `cargo xtask cluster up` starts one";
         processes::box_init(&layout)?.context(hint)?;
-        Ok(Self { layout })
+        Ok(Self::sole(layout))
     }
 
     /// Ends the cluster; nothing to end is no error.
@@ -93,7 +123,8 @@ impl Cluster {
         S: AsRef<OsStr>,
     {
         let mut command = Command::new(cache::kubernetes(&self.layout).join("kubectl"));
-        command.env("KUBECONFIG", self.kubeconfig()).args(arguments);
+        command.env("KUBECONFIG", self.kubeconfig());
+        command.args(self.tenant.flags()).args(arguments);
         command
     }
 

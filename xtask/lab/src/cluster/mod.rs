@@ -24,6 +24,7 @@ mod shell;
 mod startup;
 mod status;
 mod teardown;
+mod tenant;
 mod tools;
 
 use std::path::PathBuf;
@@ -31,11 +32,14 @@ use std::path::PathBuf;
 use clap::Subcommand;
 
 pub use cache::lock;
+pub(crate) use cache::versioned;
 pub use deadline::wait_for;
 pub use handle::{Addons, Cluster};
 pub use layout::{CHECKPOINTS, GUARDED_REGISTRY, Layout, REGISTRY, SECURE_REGISTRY};
 pub use progress::{size, step};
 pub use startup::OWN_PROGRAM;
+pub use tenant::Tenant;
+pub(crate) use tools::install_package;
 pub use tools::{install_debootstrap, patient};
 
 /// Arguments of `cargo xtask cluster`.

@@ -19,9 +19,7 @@ pub(super) fn print(layout: &Layout) -> anyhow::Result<()> {
     let Some(init) = processes::box_init(layout)? else {
         return say(&nothing_runs(layout)?);
     };
-    let cluster = Cluster {
-        layout: layout.clone(),
-    };
+    let cluster = Cluster::sole(layout.clone());
     let ready = is_ready(&cluster)?;
     let api = if ready { "API ready" } else { "API NOT ready" };
     let mut lines = vec![format!("box          process {}, {api}", init.pid)];

@@ -118,18 +118,23 @@ pub fn patient(program: impl AsRef<OsStr>) -> Command {
 
 /// Makes sure that debootstrap is there.
 pub fn install_debootstrap(layout: &Layout) -> anyhow::Result<()> {
-    let _one_at_a_time = lock(&layout.cache.join("debootstrap.lock"))?;
-    if answers("debootstrap", "--version") {
+    install_package(layout, "debootstrap", "debootstrap")
+}
+
+/// Makes sure that a program of the same machine's Debian is there, which answers `--version`.
+pub(crate) fn install_package(layout: &Layout, package: &str, program: &str) -> anyhow::Result<()> {
+    let _one_at_a_time = lock(&layout.cache.join("apt-get.lock"))?;
+    if answers(program, "--version") {
         return Ok(());
     }
     let mut install = Command::new("apt-get");
     install
-        .args(["install", "--yes", "--quiet", "debootstrap"])
+        .args(["install", "--yes", "--quiet", package])
         .env("DEBIAN_FRONTEND", "noninteractive");
     let mut update = Command::new("apt-get");
     update.args(["update", "--quiet"]);
-    run(layout, "debootstrap-install", update)?;
-    run(layout, "debootstrap-install", install)
+    run(layout, "apt-get-install", update)?;
+    run(layout, "apt-get-install", install)
 }
 
 /// Fetches the Debian tree into a folder.

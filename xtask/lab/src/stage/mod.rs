@@ -1,6 +1,7 @@
 //! What demo, end-to-end tests and benchmarks share: the product installed on the local cluster, the sample under
 //! load with its oracle, and moves.
 
+mod leftovers;
 mod moves;
 mod oracle;
 mod processes;
@@ -9,11 +10,12 @@ mod sample;
 mod single;
 mod watch;
 
+pub use leftovers::leftovers;
 pub use moves::{Move, migrate, migrate_command, migrate_with, migration, span};
 pub use oracle::{Load, Oracle, broken_promise, summary};
 pub use processes::container_pid;
 pub use product::Product;
-pub use sample::{Sample, broker_api, broker_call, broker_queues, consumed_queue, leftovers};
+pub use sample::{Sample, broker_api, broker_call, broker_queues, consumed_queue, queue_path};
 pub use single::Single;
 pub use watch::Watch;
 
@@ -100,7 +102,7 @@ pub fn delete_app(cluster: &Cluster, app: &str) -> Result<bool> {
     Ok(deleted)
 }
 
-/// Server-side apply of one manifest.
+/// Server-side apply of one manifest, for the tenant that works in the cluster.
 pub fn apply(cluster: &Cluster, manifest: &str) -> Result<()> {
     let mut kubectl = cluster.kubectl(["apply", "--server-side", "--filename", "-"]);
     kubectl
@@ -110,7 +112,7 @@ pub fn apply(cluster: &Cluster, manifest: &str) -> Result<()> {
     let mut process = kubectl.spawn().context("start kubectl")?;
     let mut input = process.stdin.take().context("kubectl has no standard input")?;
     input
-        .write_all(manifest.as_bytes())
+        .write_all(cluster.tenant().manifest(manifest).as_bytes())
         .context("give kubectl the manifest")?;
     drop(input);
     let output = process.wait_with_output().context("wait for kubectl")?;

@@ -67,10 +67,12 @@ impl Oracle {
                 .map(str::to_owned)
                 .context("the Service has no address")
         };
-        let address = service("default", pod)?;
+        let address = service(cluster.namespace(), pod)?;
         let amqp = format!(
-            "amqp://shadow:shadow@{}:5672/%2f",
-            service("rabbitmq", "rabbitmq")?
+            "amqp://{}@{}:5672/{}",
+            cluster.tenant().login(),
+            service("rabbitmq", "rabbitmq")?,
+            cluster.tenant().virtual_host()
         );
         let node = cluster.node_pid(Cluster::node_names()[0])?;
         forget_unanswered(node)?;

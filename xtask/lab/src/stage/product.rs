@@ -16,6 +16,8 @@ use crate::images::binaries::Profile;
 
 /// The registry as the nodes reach it.
 const REGISTRY: &str = "10.100.0.1:5000/shadow";
+/// The broker Secrets of the samples.
+const SECRETS: [&str; 3] = ["orders-broker", "plain-broker", "polling-broker"];
 /// A node is a target this long after its agent was started.
 const NODES_READY: Duration = Duration::from_secs(90);
 
@@ -51,13 +53,10 @@ impl Product {
             "dev",
             "--plain-http",
             cluster::REGISTRY,
-            "--allow",
-            "default/orders-broker",
-            "--allow",
-            "default/plain-broker",
-            "--allow",
-            "default/polling-broker",
         ]);
+        for secret in SECRETS {
+            plugin.args(["--allow", &format!("{}/{secret}", cluster.namespace())]);
+        }
         plugin.args(arguments);
         capture(plugin)?;
         wait_for(
@@ -73,6 +72,28 @@ impl Product {
         Ok(())
     }
 
+    /// Lets the controller read the broker Secrets of another tenant.
+    pub fn allow(&self, cluster: &Cluster) -> Result<()> {
+        for secret in SECRETS {
+            let mut plugin = self.plugin(cluster)?;
+            plugin.args(["allow", "--secret", secret]);
+            capture(plugin)?;
+        }
+        Ok(())
+    }
+
+    /// The same product, which another process has built and installed.
+    #[must_use]
+    pub fn built(programs: BTreeMap<String, PathBuf>) -> Self {
+        Self { programs }
+    }
+
+    /// Where its programs are, by name.
+    #[must_use]
+    pub fn programs(&self) -> &BTreeMap<String, PathBuf> {
+        &self.programs
+    }
+
     /// One of the programs.
     pub fn program(&self, name: &str) -> Result<&Path> {
         self.programs
@@ -85,6 +106,7 @@ impl Product {
     pub fn plugin(&self, cluster: &Cluster) -> Result<Command> {
         let mut command = Command::new(self.program("kubectl-shadow")?);
         command.env("KUBECONFIG", cluster.kubeconfig());
+        command.args(cluster.tenant().flags());
         Ok(command)
     }
 }

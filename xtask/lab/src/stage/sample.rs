@@ -83,7 +83,7 @@ impl Sample {
         }
         for queue in broker_queues(cluster)? {
             if queue.starts_with("ms2m.control.orders-") {
-                broker_api(cluster, "DELETE", &format!("queues/%2F/{queue}"))?;
+                broker_api(cluster, "DELETE", &queue_path(cluster, &queue))?;
             }
         }
         Ok(())
@@ -235,12 +235,18 @@ pub fn consumed_queue(cluster: &Cluster, stream: &str) -> Result<Option<String>>
     Ok(state["queue"].as_str().map(str::to_owned))
 }
 
-/// Names of all queues.
+/// Names of all queues of the tenant.
 pub fn broker_queues(cluster: &Cluster) -> Result<Vec<String>> {
-    names_of(&broker_api(cluster, "GET", "queues?columns=name")?)
+    let path = format!("queues/{}?columns=name", cluster.tenant().virtual_host());
+    names_of(&broker_api(cluster, "GET", &path)?)
 }
 
-fn names_of(printed: &str) -> Result<Vec<String>> {
+/// Path of a queue of the tenant in the broker's management API.
+pub fn queue_path(cluster: &Cluster, queue: &str) -> String {
+    format!("queues/{}/{queue}", cluster.tenant().virtual_host())
+}
+
+pub(super) fn names_of(printed: &str) -> Result<Vec<String>> {
     let rows: Vec<serde_json::Value> = serde_json::from_str(printed).context("the broker printed no JSON")?;
     let name = |row: &serde_json::Value| Some(row["name"].as_str()?.to_owned());
     Ok(rows.iter().filter_map(name).collect())
@@ -278,78 +284,6 @@ fn broker_curl(cluster: &Cluster, method: &str, path: &str) -> Result<Command> {
     ]);
     curl.arg(format!("http://{address}:15672/api/{path}"));
     Ok(curl)
-}
-
-/// Queues and exchanges of ours, but for the control queues of living pods.
-fn left_at_the_broker(cluster: &Cluster) -> Result<Vec<String>> {
-    let mut found = Vec::new();
-    let living = get(cluster, &["pods"])?;
-    let controls: Vec<String> = living["items"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(|pod| Some(format!("ms2m.control.{}", pod["metadata"]["name"].as_str()?)))
-        .collect();
-    for queue in broker_queues(cluster)? {
-        if queue.starts_with("ms2m.") && !controls.contains(&queue) {
-            found.push(format!("queue {queue}"));
-        }
-    }
-    for exchange in names_of(&broker_api(cluster, "GET", "exchanges?columns=name")?)? {
-        if exchange.starts_with("ms2m.") {
-            found.push(format!("exchange {exchange}"));
-        }
-    }
-    Ok(found)
-}
-
-/// Everything of ours that is still there although no migration runs.
-pub fn leftovers(cluster: &Cluster) -> Result<Vec<String>> {
-    let mut found = left_at_the_broker(cluster)?;
-    let pods = get(
-        cluster,
-        &[
-            "pods",
-            "--all-namespaces",
-            "--selector=migration.ms2m.io/migration-uid",
-        ],
-    )?;
-    for pod in pods["items"].as_array().into_iter().flatten() {
-        found.push(format!("pod {}", pod["metadata"]["name"]));
-    }
-    let rules = get(
-        cluster,
-        &[
-            "mutatingwebhookconfigurations",
-            "--selector=migration.ms2m.io/migration-uid",
-        ],
-    )?;
-    for rule in rules["items"].as_array().into_iter().flatten() {
-        found.push(format!("webhook configuration {}", rule["metadata"]["name"]));
-    }
-    let leases = get(cluster, &["leases", "--namespace=shadow-system"])?;
-    for lease in leases["items"].as_array().into_iter().flatten() {
-        let name = lease["metadata"]["name"].as_str().unwrap_or_default();
-        if name.starts_with("pod-") || name.starts_with("queue-") {
-            found.push(format!("Lease {name}"));
-        }
-    }
-    for node in Cluster::node_names() {
-        let mut list = cluster.run_on_node(node, "find")?;
-        list.args(["/run/shadow/keys", "-mindepth", "1", "-maxdepth", "1"]);
-        for key in capture(list)?.lines() {
-            found.push(format!("archive {key} on {node}"));
-        }
-        let mut mounts = cluster.run_on_node(node, "cat")?;
-        mounts.arg("/proc/self/mountinfo");
-        for mount in capture(mounts)?
-            .lines()
-            .filter(|line| line.contains("/run/shadow/keys"))
-        {
-            found.push(format!("mount {mount} on {node}"));
-        }
-    }
-    Ok(found)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::sample::{broker_api, broker_queues, consumes, replaced, with_arguments};
+use super::sample::{broker_api, broker_queues, consumes, queue_path, replaced, with_arguments};
 use super::{apply, get};
 use crate::cluster::{Cluster, REGISTRY, SECURE_REGISTRY, step, wait_for};
 
@@ -126,7 +126,7 @@ impl Single {
     pub fn drop_control_queues(self, cluster: &Cluster) -> Result<()> {
         for queue in broker_queues(cluster)? {
             if queue.starts_with(&format!("ms2m.control.{}", self.name())) {
-                broker_api(cluster, "DELETE", &format!("queues/%2F/{queue}"))?;
+                broker_api(cluster, "DELETE", &queue_path(cluster, &queue))?;
             }
         }
         Ok(())

@@ -1,5 +1,5 @@
-//! What takes minutes to make from cold is made while the tests that need none of it run: those wait more than they
-//! compute, and the long builds have the lowest priority.
+//! What takes minutes to make from cold is made while something else is compiled: it waits for the network as much as it
+//! computes, and the long builds have the lowest priority.
 
 use std::fs;
 use std::process::{Child, Command};
@@ -7,39 +7,37 @@ use std::process::{Child, Command};
 use anyhow::{Context, Result, ensure};
 use tempfile::NamedTempFile;
 
-use xtask_e2e::tally::Tally;
 use xtask_lab::cluster::OWN_PROGRAM;
 
 /// Commands of this program that make something for later, and what.
-const ERRANDS: [(&str, &[&str]); 3] = [
+const ERRANDS: [(&str, &[&str]); 2] = [
     ("RabbitMQ is in the cache", &["broker", "fetch"]),
     ("Kubernetes and its nodes are in the cache", &["cluster", "fetch"]),
-    ("the images are built", &["images"]),
 ];
 
 /// Everything that is being made. Dropped, it goes on.
-pub(super) struct Ahead(Vec<Errand>);
+pub(crate) struct Ahead(Vec<Errand>);
 
-struct Errand {
-    name: &'static str,
+/// One thing that is being made.
+pub(crate) struct Errand {
+    /// What is true when it is done.
+    pub(crate) name: &'static str,
     process: Child,
     said: NamedTempFile,
 }
 
 impl Ahead {
     /// Begins all of it.
-    pub(super) fn begin() -> Result<Self> {
+    pub(crate) fn begin() -> Result<Self> {
         let begun = ERRANDS
             .iter()
             .map(|(name, arguments)| Errand::begin(name, arguments));
         begun.collect::<Result<Vec<_>>>().map(Self)
     }
 
-    /// Waits for all of it, and prints what was said.
-    pub(super) fn finish(self, tally: &mut Tally) {
-        for errand in self.0 {
-            tally.test(errand.name, || errand.finish());
-        }
+    /// Each of it, to be waited for.
+    pub(crate) fn errands(self) -> Vec<Errand> {
+        self.0
     }
 }
 
@@ -57,7 +55,8 @@ impl Errand {
         Ok(Self { name, process, said })
     }
 
-    fn finish(mut self) -> Result<()> {
+    /// Waits for it, and prints what was said.
+    pub(crate) fn finish(mut self) -> Result<()> {
         let status = self.process.wait().context("wait for it")?;
         let said = fs::read(self.said.path()).context("read what was said")?;
         println!("{}", String::from_utf8_lossy(&said).trim_end());
@@ -71,9 +70,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_errand_that_fails_is_a_failure() {
+    fn errand_that_fails_is_a_failure() {
         // This program is the test's own: it knows how to list its tests.
-        let listing = Errand::begin("lists", &["--list", "an_errand_that_fails"]).unwrap();
+        let listing = Errand::begin("lists", &["--list", "errand_that_fails"]).unwrap();
         listing.finish().unwrap();
         let failing = Errand::begin("fails", &["--no-such-option"]).unwrap();
         let error = failing.finish().unwrap_err().to_string();

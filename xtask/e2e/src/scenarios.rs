@@ -1,0 +1,381 @@
+//! Every scenario: what it promises, how long it takes, whether it belongs to the fixed core, and whether it may run beside
+//! another.
+
+use anyhow::Result;
+
+use crate::Bench;
+use crate::{
+    backends, by_image, bystanders, cancel, concurrency, failures, faults, inexact, kills, leases, live,
+    polling, reference, refusals, removal, round_trips, workloads,
+};
+
+/// One scenario.
+pub(crate) struct Scenario {
+    /// The promise, as a short claim.
+    pub(crate) name: &'static str,
+    pub(crate) run: fn(&Bench) -> Result<()>,
+    /// How long it takes on two cores, measured on 2026-11-23; parts are balanced by it.
+    pub(crate) seconds: u32,
+    pub(crate) role: Role,
+    pub(crate) company: Company,
+}
+
+/// When it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// In every run.
+    Core,
+    /// In every fifth run; why that is enough.
+    Rest(&'static str),
+}
+
+/// What may run beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Company {
+    /// Nothing: it asserts times or HTTP probes, or it takes something away that others need.
+    Alone,
+    /// Other scenarios, each with a namespace, a virtual host and a user of its own.
+    Shared,
+}
+
+/// All of them, in the order in which they run; the last one takes the product away.
+pub(crate) const ALL: &[Scenario] = &[
+    Scenario {
+        name: "four moves at 100 msg/s are exact",
+        run: round_trips::four_at_100_a_second,
+        seconds: 45,
+        role: Role::Core,
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "ten moves at 100 msg/s are exact",
+        run: round_trips::at_100_a_second,
+        seconds: 93,
+        role: Role::Rest("the core makes four of the same moves"),
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "moves beyond what the consumer can serve are exact",
+        run: round_trips::beyond_capacity,
+        seconds: 50,
+        role: Role::Rest("the hold of the core's moves, with a longer backlog"),
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "files open in the old pod are open in the new one",
+        run: round_trips::with_open_files,
+        seconds: 21,
+        role: Role::Core,
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "a checkpoint through kubelet moves exactly",
+        run: backends::through_kubelet,
+        seconds: 24,
+        role: Role::Rest("a second back-end; the agent's own is in the core"),
+        company: Company::Shared,
+    },
+    Scenario {
+        name: "an archive through a registry moves exactly",
+        run: backends::through_a_registry,
+        seconds: 21,
+        role: Role::Core,
+        company: Company::Shared,
+    },
+    Scenario {
+        name: "a registry that asks for a password gets the one of the Secret",
+        run: backends::with_a_password,
+        seconds: 38,
+        role: Role::Rest("the way through a registry is in the core; what refuses a password is unit-tested"),
+        company: Company::Shared,
+    },
+    Scenario {
+        name: "a pod that nobody owns is restored by image, exactly, and never again",
+        run: by_image::of_a_lone_pod,
+        seconds: 44,
+        role: Role::Rest("the core restores by image a pod of a Deployment"),
+        company: Company::Shared,
+    },
+    Scenario {
+        name: "a pod of a Deployment is restored by image, exactly, and never again",
+        run: by_image::of_a_deployment,
+        seconds: 27,
+        role: Role::Core,
+        company: Company::Shared,
+    },
+    Scenario {
+        name: "a pod of a StatefulSet is restored by image, exactly, and never again",
+        run: by_image::of_a_stateful_set,
+        seconds: 50,
+        role: Role::Rest("the core restores by image a pod of a Deployment"),
+        company: Company::Shared,
+    },
+    Scenario {
+        name: "a pod that cannot be restored by image goes on",
+        run: by_image::of_an_image_in_plain_http,
+        seconds: 43,
+        role: Role::Rest("the way back is the one of the core's undone moves"),
+        company: Company::Shared,
+    },
+    Scenario {
+        name: "a pod of a Deployment moves exactly",
+        run: workloads::of_a_deployment,
+        seconds: 23,
+        role: Role::Core,
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "a pod that nobody owns moves exactly",
+        run: workloads::that_nobody_owns,
+        seconds: 22,
+        role: Role::Core,
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "an application that knows nothing of migrations moves exactly",
+        run: workloads::that_knows_nothing,
+        seconds: 37,
+        role: Role::Core,
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "a source that goes on during its move is exact",
+        run: live::moves,
+        seconds: 55,
+        role: Role::Rest("Live is a variant; its broker side is protocol-tested in every run"),
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "a live move that is called off leads its source back",
+        run: live::called_off,
+        seconds: 41,
+        role: Role::Rest("Live is a variant; its broker side is protocol-tested in every run"),
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "an application that looks for control messages only when idle moves exactly",
+        run: polling::at_every_rate,
+        seconds: 154,
+        role: Role::Rest("the fence is protocol-tested in every run"),
+        company: Company::Shared,
+    },
+    Scenario {
+        name: "a pod moves sequentially as asked",
+        run: workloads::sequentially,
+        seconds: 24,
+        role: Role::Core,
+        company: Company::Shared,
+    },
+    Scenario {
+        name: "a pod moves with its volume",
+        run: workloads::with_its_volume,
+        seconds: 32,
+        role: Role::Rest("the core moves sequentially without a volume"),
+        company: Company::Shared,
+    },
+    Scenario {
+        name: "a pod of an ordered set moves alone",
+        run: workloads::of_an_ordered_set,
+        seconds: 25,
+        role: Role::Rest("the core's moves of a StatefulSet, with another pod management policy"),
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "manifests of the reference system move exactly",
+        run: reference::manifests,
+        seconds: 56,
+        role: Role::Rest("what differs is admission, which is unit-tested"),
+        company: Company::Shared,
+    },
+    Scenario {
+        name: "bad input is answered within 5 s and changes nothing",
+        run: refusals::all,
+        seconds: 28,
+        role: Role::Core,
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "what cannot be dumped is refused before anything is touched",
+        run: faults::undumpable::all,
+        seconds: 10,
+        role: Role::Core,
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "what is not exact takes a policy, and says so",
+        run: inexact::with_a_policy,
+        seconds: 35,
+        role: Role::Rest("the rule is unit-tested, its admission too"),
+        company: Company::Shared,
+    },
+    Scenario {
+        name: "several pods move at once",
+        run: concurrency::different_pods,
+        seconds: 48,
+        role: Role::Core,
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "of many moves of one pod one is made",
+        run: concurrency::one_pod,
+        seconds: 26,
+        role: Role::Rest("Leases are unit-tested; the core moves several pods at once"),
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "who comes late leaves a pod to the holder of its Lease",
+        run: leases::held_and_left,
+        seconds: 31,
+        role: Role::Rest("Leases are unit-tested; the core moves several pods at once"),
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "a cancelled move is undone or finishes",
+        run: cancel::by_command,
+        seconds: 58,
+        role: Role::Core,
+        company: Company::Shared,
+    },
+    Scenario {
+        name: "a move that is called off while it holds lets go at once",
+        run: faults::called_off::while_held,
+        seconds: 45,
+        role: Role::Rest("the core cancels a move at several moments"),
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "a deleted move never stops its pod",
+        run: cancel::by_deletion,
+        seconds: 49,
+        role: Role::Rest("the core cancels by command; deletion leads to the same step"),
+        company: Company::Shared,
+    },
+    Scenario {
+        name: "a source that crashes is left to Kubernetes",
+        run: failures::source_crashes,
+        seconds: 20,
+        role: Role::Core,
+        company: Company::Shared,
+    },
+    Scenario {
+        name: "an agent that dies before the commit costs nothing",
+        run: failures::agent_dies,
+        seconds: 38,
+        role: Role::Rest("every step without its agent is in the simulated world"),
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "a broker connection that is cut costs nothing",
+        run: failures::broker_connection_is_cut,
+        seconds: 39,
+        role: Role::Core,
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "a broker that dies and comes back loses and reorders nothing",
+        run: failures::broker_dies,
+        seconds: 32,
+        role: Role::Rest("the core cuts the connections"),
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "a webhook that is away stops no other pod, and the move waits for it",
+        run: faults::webhook::is_away,
+        seconds: 30,
+        role: Role::Rest("the wait is in the simulated world"),
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "pods without a migration are never touched",
+        run: bystanders::untouched,
+        seconds: 1,
+        role: Role::Core,
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "full disks and damaged archives cost nothing",
+        run: faults::storage::all,
+        seconds: 46,
+        role: Role::Core,
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "a copy that cannot start costs nothing",
+        run: faults::target::all,
+        seconds: 54,
+        role: Role::Rest("the core undoes moves by a full disk and a damaged archive"),
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "a node that falls silent costs nothing",
+        run: faults::node::all,
+        seconds: 89,
+        role: Role::Rest("every silent part is in the simulated world"),
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "nodes that do not reach each other cost nothing",
+        run: faults::cut_off::all,
+        seconds: 54,
+        role: Role::Rest("every silent part is in the simulated world"),
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "a broker that takes nothing, or loses the hold queue, costs nothing",
+        run: faults::broker::all,
+        seconds: 35,
+        role: Role::Rest("protocol-tested in every run"),
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "a source whose owner changes is left to Kubernetes",
+        run: faults::source::all,
+        seconds: 163,
+        role: Role::Rest("every change of the owner is in the simulated world"),
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "a Deployment that changes while its pod is moved has its way",
+        run: faults::deployment::all,
+        seconds: 88,
+        role: Role::Rest("every change of the owner is in the simulated world"),
+        company: Company::Shared,
+    },
+    Scenario {
+        name: "a controller killed at random moments loses nothing",
+        run: kills::controller,
+        seconds: 92,
+        role: Role::Core,
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "a controller killed on any other route loses nothing",
+        run: kills::other_routes,
+        seconds: 145,
+        role: Role::Rest(
+            "every death in every round is in the simulated world; the core kills on the longest route",
+        ),
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "agents and helpers killed at random moments lose nothing",
+        run: kills::on_nodes,
+        seconds: 58,
+        role: Role::Rest("every death in every round is in the simulated world"),
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "nodes without a runtime handler restore by image",
+        run: by_image::without_a_handler,
+        seconds: 44,
+        role: Role::Rest("the core restores by image on nodes with a handler"),
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "uninstall leaves the nodes as they were",
+        run: removal::uninstall,
+        seconds: 41,
+        role: Role::Core,
+        company: Company::Alone,
+    },
+];
