@@ -2,6 +2,9 @@
 //!
 //! Guarantee: whatever passes has a host and a path, and neither scheme nor credentials, tag, digest, query or anything
 //! that could lead a request elsewhere; so it can be part of a URL without quoting.
+//!
+//! `oci-spec` has a `Reference`, which is another thing: it completes what is missing with `docker.io` and `latest`, takes
+//! hosts such as `2130706433` and refuses IPv6 addresses, and has one word for all that may be wrong.
 
 use std::fmt;
 

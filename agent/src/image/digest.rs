@@ -1,51 +1,54 @@
-//! SHA-256 digests as registries write them, and streams that are hashed as they pass.
+//! SHA-256 digests, and streams that are hashed as they pass.
+//!
+//! How a digest is written is for `oci-spec` to say. Its types are not what we compute with: they stand for any algorithm,
+//! also for those that nothing here could verify, and can only be made of a text, which may be refused. A [`Digest`] is
+//! always one that was computed here or can be compared with one.
 
 use std::fmt;
 use std::io::{self, Read, Write};
 
-use serde::{Deserialize, Serialize};
+use oci_spec::OciSpecError;
+use oci_spec::image::{Digest as Written, DigestAlgorithm, Sha256Digest};
 use sha2::{Digest as _, Sha256};
 
-/// `sha256:` and 64 lower-case hex digits; no other algorithm is accepted.
-#[derive(Clone, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
-pub struct Digest(String);
+/// A SHA-256 hash; written as `sha256:` and 64 lower-case hex digits.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Digest([u8; 32]);
 
 impl Digest {
     /// Of some content.
     pub fn of(content: &[u8]) -> Self {
-        Self::from_hash(&Sha256::digest(content))
+        Self(Sha256::digest(content).into())
     }
 
     /// Accepts a digest that came from outside.
     pub fn parse(text: &str) -> Option<Self> {
-        let hex = text.strip_prefix("sha256:")?;
-        let lawful = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-        (hex.len() == 64 && hex.bytes().all(lawful)).then(|| Self(text.to_owned()))
+        Self::accept(&text.parse().ok()?)
     }
 
-    fn from_hash(hash: &[u8]) -> Self {
-        Self(format!("sha256:{}", hex::encode(hash)))
+    /// Accepts what was read as a digest, if it is one of SHA-256.
+    pub(super) fn accept(written: &Written) -> Option<Self> {
+        let mut hash = [0; 32];
+        let is_ours = *written.algorithm() == DigestAlgorithm::Sha256
+            && hex::decode_to_slice(written.digest(), &mut hash).is_ok();
+        is_ours.then_some(Self(hash))
+    }
+
+    /// As descriptors hold it.
+    pub(super) fn to_spec(self) -> Result<Sha256Digest, OciSpecError> {
+        hex::encode(self.0).parse()
     }
 }
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        write!(f, "sha256:{}", hex::encode(self.0))
     }
 }
 
 impl fmt::Debug for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for Digest {
-    fn deserialize<D: serde::Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(input)?;
-        Self::parse(&text)
-            .ok_or_else(|| serde::de::Error::custom("a digest is not sha256: and 64 hex digits"))
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -73,7 +76,7 @@ impl<T> Hashing<T> {
 
     /// What is inside, and the digest of what has passed.
     pub fn finish(self) -> (T, Digest, u64) {
-        (self.inner, Digest::from_hash(&self.hash.finalize()), self.bytes)
+        (self.inner, Digest(self.hash.finalize().into()), self.bytes)
     }
 
     fn saw(&mut self, part: &[u8]) {
@@ -122,13 +125,15 @@ mod tests {
 
     #[test]
     fn what_is_no_digest_is_refused() {
-        assert!(Digest::parse(EMPTY).is_some());
+        assert_eq!(Digest::parse(EMPTY), Some(Digest::of(b"")));
         for bad in [
             "",
             "sha256:",
             "sha256:../../etc",
             &EMPTY.to_uppercase(),
             &EMPTY.replace("sha256", "sha512"),
+            &format!("sha512:{0}{0}", &EMPTY["sha256:".len()..]),
+            "multihash+base58:QmRZxt2b1FVZPNqd8hsiykDL3TdBDeTSPX9Kv46HmX4Gx8",
             &format!("{EMPTY}0"),
             &EMPTY.replace('e', "/"),
         ] {

@@ -7,10 +7,11 @@ use std::sync::atomic::AtomicU64;
 
 use bytes::Bytes;
 use futures::Stream;
+use oci_spec::image::Descriptor;
 
 use super::ImageError;
 use super::digest::{Digest, Hashing};
-use super::manifest::{Descriptor, LAYER_TYPE};
+use super::manifest;
 use super::registry::RegistryError;
 use crate::archive::unpack::{Promise, unpack_as};
 use crate::archive::{ArchiveError, Naming, pack};
@@ -33,11 +34,7 @@ pub(super) fn write(dir: &Path, output: &mut dyn Write) -> Result<Written, Archi
     let (encoder, diff_id, _) = plain.finish();
     let (_, digest, size) = encoder.finish().map_err(failed)?.finish();
     Ok(Written {
-        descriptor: Descriptor {
-            media_type: LAYER_TYPE.to_owned(),
-            digest,
-            size,
-        },
+        descriptor: manifest::layer(digest, size)?,
         diff_id,
     })
 }
@@ -60,12 +57,12 @@ pub(super) async fn receive(
 ) -> Result<(), ImageError> {
     let mut incoming = Incoming {
         body: Hashing::new(BodyReader::of(body, counter.clone())),
-        size: descriptor.size,
+        size: descriptor.size(),
         broken: None,
         ended: false,
     };
     let (partial, archive) = (folder.partial(), folder.archive());
-    let (promise, digest) = (promise.clone(), descriptor.digest.clone());
+    let (promise, digest) = (promise.clone(), descriptor.digest().clone());
     tokio::task::spawn_blocking(move || {
         let unpacked = unpack_as(&mut incoming, &partial, &promise, Naming::Runtime);
         // If the layer itself is not what the manifest says, that is the reason, whatever it looked like inside.
@@ -102,7 +99,7 @@ impl Read for Incoming {
 
 impl Incoming {
     /// Reads what the unpacker left, unless it gave up on the content, and compares.
-    fn check(mut self, to_the_end: bool, digest: &Digest) -> Result<(), RegistryError> {
+    fn check(mut self, to_the_end: bool, digest: &oci_spec::image::Digest) -> Result<(), RegistryError> {
         if to_the_end && self.broken.is_none() {
             // Its error is remembered in `broken` or shows in the count.
             let rest = io::copy(&mut self, &mut io::sink());
@@ -118,7 +115,7 @@ impl Incoming {
                 self.size
             )));
         }
-        if self.ended && seen != *digest {
+        if self.ended && Digest::accept(digest) != Some(seen) {
             return Err(RegistryError::Wrong(format!(
                 "the layer that came is {seen}, not {digest}"
             )));

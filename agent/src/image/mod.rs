@@ -120,11 +120,11 @@ impl Images {
         let archive = registry.push_layer(folder.archive()).await?;
         let notes = about.layer()?;
         registry.push_blob(&notes.content).await?;
-        let config = runtime::config(&[&archive.diff_id, &notes.diff_id])?;
+        let config = runtime::config([archive.diff_id, notes.diff_id])?;
         registry.push_blob(&config).await?;
-        let sent = archive.descriptor.size + (config.len() + notes.content.len()) as u64;
-        let layers = vec![archive.descriptor, notes.descriptor()];
-        let json = ImageManifest::new(&config, layers, about.annotations()).to_json()?;
+        let sent = archive.descriptor.size() + (config.len() + notes.content.len()) as u64;
+        let layers = vec![archive.descriptor, notes.descriptor()?];
+        let json = ImageManifest::new(&config, layers, about.annotations())?.to_json()?;
         let image = registry.push_manifest(tag, &json).await?;
         Ok((image, sent + json.len() as u64))
     }

@@ -3,17 +3,19 @@
 //! containerd and CRI-O recognise a checkpoint image by annotations on its manifest, and containerd 2.1 to 2.3 reads
 //! `config.dump` and `status.dump` beside the archive: which image the container was made of, and its labels.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::fs;
 use std::io::Write;
 
 use jiff::Timestamp;
+use oci_spec::OciSpecError;
+use oci_spec::image::{Config, Descriptor, ImageConfigurationBuilder, RootFsBuilder};
 use serde_json::json;
 use shadow_core::names;
 use tar::{Builder, EntryType, Header};
 
 use super::digest::Digest;
-use super::manifest::{Descriptor, LAYER_TYPE};
+use super::manifest;
 use crate::archive::{ArchiveError, Manifest, pack};
 use crate::keys::Origin;
 use crate::layout::KeyFolder;
@@ -34,12 +36,8 @@ pub(super) struct Notes {
 }
 
 impl Notes {
-    pub(super) fn descriptor(&self) -> Descriptor {
-        Descriptor {
-            media_type: LAYER_TYPE.to_owned(),
-            digest: Digest::of(&self.content),
-            size: self.content.len() as u64,
-        }
+    pub(super) fn descriptor(&self) -> Result<Descriptor, ArchiveError> {
+        manifest::layer(Digest::of(&self.content), self.content.len() as u64)
     }
 }
 
@@ -59,7 +57,7 @@ impl About {
     }
 
     /// The annotations by which runtimes know a checkpoint image, and people what it is of.
-    pub(super) fn annotations(&self) -> BTreeMap<String, String> {
+    pub(super) fn annotations(&self) -> HashMap<String, String> {
         let origin = &self.origin;
         let pairs = [
             (
@@ -147,26 +145,49 @@ impl About {
     }
 }
 
-/// The image's configuration.
-pub(super) fn config(diff_ids: &[&Digest]) -> Result<Vec<u8>, ArchiveError> {
-    let architecture = match std::env::consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        other => other,
+/// The image's configuration: for this node's platform, nothing to run.
+pub(super) fn config(diff_ids: [Digest; 2]) -> Result<Vec<u8>, ArchiveError> {
+    let diff_ids: Vec<String> = diff_ids.iter().map(Digest::to_string).collect();
+    let json = || -> Result<Vec<u8>, OciSpecError> {
+        let rootfs = RootFsBuilder::default().diff_ids(diff_ids).build()?;
+        let config = ImageConfigurationBuilder::default()
+            .config(Config::default())
+            .rootfs(rootfs)
+            .build()?;
+        Ok(serde_json::to_vec(&config)?)
     };
-    let config = json!({
-        "architecture": architecture,
-        "os": "linux",
-        "config": {},
-        "rootfs": {"type": "layers", "diff_ids": diff_ids},
-    });
-    serde_json::to_vec(&config)
-        .map_err(|error| ArchiveError::Refused(format!("image configuration is not writable: {error}")))
+    json().map_err(|error| ArchiveError::Refused(format!("image configuration is not writable: {error}")))
 }
 
 fn failed(source: std::io::Error) -> ArchiveError {
     ArchiveError::Io {
         what: "write the image's second layer".to_owned(),
         source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn configuration_is_of_this_platform_and_names_both_layers() {
+        let config = config([Digest::of(b"one"), Digest::of(b"two")]).unwrap();
+        let config: serde_json::Value = serde_json::from_slice(&config).unwrap();
+        let architecture = match std::env::consts::ARCH {
+            "x86_64" => "amd64",
+            "aarch64" => "arm64",
+            other => other,
+        };
+        let diff_ids = [Digest::of(b"one").to_string(), Digest::of(b"two").to_string()];
+        assert_eq!(
+            config,
+            json!({
+                "architecture": architecture,
+                "os": "linux",
+                "config": {},
+                "rootfs": {"type": "layers", "diff_ids": diff_ids},
+            })
+        );
     }
 }

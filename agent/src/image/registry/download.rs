@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
+use oci_spec::image::{Descriptor, MediaType};
 use reqwest::header::{ACCEPT, LOCATION};
 use reqwest::{Response, StatusCode};
 
 use super::client::{QUICK, Registry, WHOLE_LAYER, read_capped};
 use super::error::RegistryError;
-use crate::image::manifest::{Descriptor, MANIFEST_TYPE};
 
 const MAX_MANIFEST: usize = 1024 * 1024;
 /// Registries hand layers out from stores of their own, which may hand them on once more.
@@ -36,7 +36,9 @@ impl Registry {
     pub(super) async fn ask_manifest(&self, reference: &str) -> Result<Response, RegistryError> {
         let url = self.url(&format!("manifests/{reference}"))?;
         self.send(LOOK, |http| {
-            http.get(url.clone()).header(ACCEPT, MANIFEST_TYPE).timeout(QUICK)
+            http.get(url.clone())
+                .header(ACCEPT, MediaType::ImageManifest.as_ref())
+                .timeout(QUICK)
         })
         .await
     }
@@ -46,7 +48,7 @@ impl Registry {
         &self,
         descriptor: &Descriptor,
     ) -> Result<impl Stream<Item = io::Result<Bytes>> + Send + use<>, RegistryError> {
-        let url = self.url(&format!("blobs/{}", descriptor.digest))?;
+        let url = self.url(&format!("blobs/{}", descriptor.digest()))?;
         let mut answer = self
             .send(HAND_OUT, |http| http.get(url.clone()).timeout(WHOLE_LAYER))
             .await?;
@@ -58,9 +60,9 @@ impl Registry {
         let answer = self.expect(HAND_OUT, answer, StatusCode::OK).await?;
         if let Some(length) = answer
             .content_length()
-            .filter(|length| *length != descriptor.size)
+            .filter(|length| *length != descriptor.size())
         {
-            let size = descriptor.size;
+            let size = descriptor.size();
             return Err(RegistryError::Wrong(format!(
                 "a layer of {size} bytes comes with {length}"
             )));

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use bytes::Bytes;
+use oci_spec::image::MediaType;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use reqwest::{Response, StatusCode, Url};
 
@@ -12,7 +13,6 @@ use crate::archive::ArchiveError;
 use crate::image::ImageError;
 use crate::image::digest::Digest;
 use crate::image::layer::{self, Written};
-use crate::image::manifest::MANIFEST_TYPE;
 use crate::transfer::bridge::written_stream;
 
 const OCTETS: &str = "application/octet-stream";
@@ -50,7 +50,7 @@ impl Registry {
             Ok(ended) => ended?.map_err(|error| if is_local(&error) { error.into() } else { unread() })?,
             Err(_) => return Err(unread()),
         };
-        self.close_upload(place, &written.descriptor.digest, Bytes::new())
+        self.close_upload(place, written.descriptor.digest().as_ref(), Bytes::new())
             .await?;
         Ok(written)
     }
@@ -58,8 +58,12 @@ impl Registry {
     /// Sends a small blob.
     pub(crate) async fn push_blob(&self, content: &[u8]) -> Result<(), RegistryError> {
         let place = self.open_upload().await?;
-        self.close_upload(place, &Digest::of(content), Bytes::copy_from_slice(content))
-            .await
+        self.close_upload(
+            place,
+            &Digest::of(content).to_string(),
+            Bytes::copy_from_slice(content),
+        )
+        .await
     }
 
     /// Makes the image visible under its tag.
@@ -71,7 +75,7 @@ impl Registry {
         let build = |http: &reqwest::Client| {
             let request = http
                 .put(url.clone())
-                .header(CONTENT_TYPE, MANIFEST_TYPE)
+                .header(CONTENT_TYPE, MediaType::ImageManifest.as_ref())
                 .timeout(QUICK);
             request.body(body.clone())
         };
@@ -93,8 +97,8 @@ impl Registry {
         self.next_place(self.expect(OPEN, answer, StatusCode::ACCEPTED).await?)
     }
 
-    async fn close_upload(&self, mut place: Url, digest: &Digest, rest: Bytes) -> Result<(), RegistryError> {
-        place.query_pairs_mut().append_pair("digest", &digest.to_string());
+    async fn close_upload(&self, mut place: Url, digest: &str, rest: Bytes) -> Result<(), RegistryError> {
+        place.query_pairs_mut().append_pair("digest", digest);
         let build = |http: &reqwest::Client| {
             let request = http
                 .put(place.clone())
