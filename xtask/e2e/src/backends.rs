@@ -22,7 +22,8 @@ pub(super) fn through_kubelet(bench: &Bench) -> Result<()> {
 /// The archive goes through an image registry, and nothing of it stays there.
 pub(super) fn through_a_registry(bench: &Bench) -> Result<()> {
     let before = checkpoints(&bench.cluster)?;
-    let arguments = ["--through-registry", "--checkpoint-repository", CHECKPOINTS];
+    let repository = bench.cluster.repository(CHECKPOINTS);
+    let arguments = ["--through-registry", "--checkpoint-repository", &repository];
     let (object, report) = under_load(bench, |target| {
         stage::migrate_with(&bench.cluster, &bench.product, POD, target, &arguments).map(|moved| moved.object)
     })?;
@@ -55,7 +56,7 @@ const SECRET: &str = "registry-user";
 pub(super) fn with_a_password(bench: &Bench) -> Result<()> {
     let cluster = &bench.cluster;
     let wanted = json!({
-        "transferMode": "Registry", "checkpointImageRepository": format!("{GUARDED_REGISTRY}/checkpoints"),
+        "transferMode": "Registry", "checkpointImageRepository": cluster.repository(&format!("{GUARDED_REGISTRY}/checkpoints")),
         "checkpointImageSecretRef": SECRET,
     });
     Sample::deploy(cluster, &[])?;
@@ -120,7 +121,8 @@ fn allow(bench: &Bench) -> Result<()> {
 /// killed may have left some of its own.
 fn checkpoints(cluster: &Cluster) -> Result<BTreeSet<String>> {
     let mut curl = cluster.run_on_node(Cluster::node_names()[0], "curl")?;
-    let (host, path) = CHECKPOINTS.split_once('/').context("no host")?;
+    let repository = cluster.repository(CHECKPOINTS);
+    let (host, path) = repository.split_once('/').context("no host")?;
     curl.args(["--silent", "--show-error"]);
     curl.arg(format!("http://{host}/v2/{path}/tags/list"));
     let answer: Value = serde_json::from_str(&capture(curl)?).context("the registry printed no JSON")?;

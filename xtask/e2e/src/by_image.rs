@@ -77,7 +77,8 @@ pub(super) fn of_a_stateful_set(bench: &Bench) -> Result<()> {
     let own = own_fields(cluster, SET_POD)?;
     let bystander = Sample::incarnation(cluster, "orders-1")?;
     for _ in 0..2 {
-        let arguments = ["--by-image", "--checkpoint-repository", CHECKPOINTS];
+        let repository = cluster.repository(CHECKPOINTS);
+        let arguments = ["--by-image", "--checkpoint-repository", &repository];
         let moved = by_command(bench, SET_POD, SET_POD, &arguments)?;
         let legs = moved.object["status"]["legs"].as_array().map_or(0, Vec::len);
         ensure!(legs == 2, "it took {legs} handoffs");
@@ -156,7 +157,7 @@ fn chosen_by_the_nodes(bench: &Bench, single: Single) -> Result<()> {
         bench,
         &source,
         single.stream(),
-        &["--checkpoint-repository", CHECKPOINTS],
+        &["--checkpoint-repository", &cluster.repository(CHECKPOINTS)],
     )?;
     let plan = &moved.object["status"]["plan"];
     let because = plan["because"].as_str().unwrap_or_default();
@@ -246,7 +247,8 @@ fn restored_by_image(cluster: &Cluster, copy: &str) -> Result<()> {
     let fields = own_fields(cluster, copy)?;
     let image = fields["image"].as_str().unwrap_or_default();
     ensure!(
-        image.starts_with(&format!("{CHECKPOINTS}@sha256:")) && fields["restartPolicy"] == "Never",
+        image.starts_with(&format!("{}@sha256:", cluster.repository(CHECKPOINTS)))
+            && fields["restartPolicy"] == "Never",
         "the copy was not restored by image: {fields}"
     );
     gone(cluster, image)?;
@@ -261,7 +263,7 @@ fn attempted(cluster: &Cluster, source: &str) -> Result<Value> {
         "apiVersion": "migration.ms2m.io/v1alpha1", "kind": "StatefulMigration",
         "metadata": {"name": name},
         "spec": {"sourcePod": source, "targetNode": Sample::other_node(cluster, source)?, "restoreBackend": "Image",
-                 "checkpointImageRepository": CHECKPOINTS},
+                 "checkpointImageRepository": cluster.repository(CHECKPOINTS)},
     });
     stage::apply(cluster, &manifest.to_string()).context("create the StatefulMigration")?;
     let object = ended(cluster, source, SOON)?;

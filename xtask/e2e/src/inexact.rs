@@ -13,7 +13,6 @@ use xtask_lab::stage::{self, Load, Oracle, Sample};
 const LOAD: Load = Load::of(100);
 const WARM_UP: Duration = Duration::from_secs(3);
 const SOON: Duration = Duration::from_secs(30);
-const BROKER_POLICY: &str = "policies/%2F/limited";
 const POLICY: &str = "replays-are-fine";
 
 /// A quorum queue puts what an application returns behind newer messages, and this one returns what it had prefetched.
@@ -27,9 +26,10 @@ pub(super) fn with_a_policy(bench: &Bench) -> Result<()> {
     refused(&migrate()?, &["InexactHandoff", "prefetch 50", "MigrationPolicy"])?;
     let limited =
         json!({"pattern": "^orders\\.", "apply-to": "queues", "definition": {"max-length": 100_000}});
-    stage::broker_call(cluster, "PUT", BROKER_POLICY, &limited)?;
+    let broker_policy = format!("policies/{}/limited", cluster.tenant().virtual_host());
+    stage::broker_call(cluster, "PUT", &broker_policy, &limited)?;
     wait_for("the broker's policy to apply", SOON, || {
-        let queue = stage::broker_api(cluster, "GET", "queues/%2F/orders.orders-0")?;
+        let queue = stage::broker_api(cluster, "GET", &stage::queue_path(cluster, "orders.orders-0"))?;
         let queue: Value = serde_json::from_str(&queue).context("the broker printed no JSON")?;
         Ok((queue["effective_policy_definition"]["max-length"] == 100_000).then_some(()))
     })?;
@@ -37,7 +37,7 @@ pub(super) fn with_a_policy(bench: &Bench) -> Result<()> {
         &migrate()?,
         &["InexactHandoff", "max-length 100000", "prefetch 50"],
     );
-    stage::broker_api(cluster, "DELETE", BROKER_POLICY)?;
+    stage::broker_api(cluster, "DELETE", &broker_policy)?;
     overflows?;
     policy(cluster, "billing", "Allow")?;
     refused(&migrate()?, &["InexactHandoff"])?;
@@ -93,7 +93,7 @@ fn without_queues(cluster: &Cluster) -> Result<()> {
     Sample::remove(cluster)?;
     for queue in stage::broker_queues(cluster)? {
         if ["orders.orders-0", "orders.orders-1"].contains(&queue.as_str()) {
-            stage::broker_api(cluster, "DELETE", &format!("queues/%2F/{queue}"))?;
+            stage::broker_api(cluster, "DELETE", &stage::queue_path(cluster, &queue))?;
         }
     }
     Ok(())

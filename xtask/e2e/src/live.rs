@@ -106,6 +106,6 @@ fn bindings(bench: &Bench) -> Result<String> {
     stage::broker_api(
         &bench.cluster,
         "GET",
-        &format!("queues/%2F/orders.{POD}/bindings"),
+        &stage::queue_path(&bench.cluster, &format!("orders.{POD}/bindings")),
     )
 }

@@ -22,7 +22,7 @@ const LISTED: Duration = Duration::from_secs(30);
 /// It sleeps 3 s before it connects again, should its first attempt have failed.
 fn connected(bench: &Bench, pod: &str) -> Result<()> {
     wait_for("the broker to list the application", LISTED, || {
-        let path = format!("queues/%2F/orders.{pod}");
+        let path = stage::queue_path(&bench.cluster, &format!("orders.{pod}"));
         let Ok(queue) = stage::broker_api(&bench.cluster, "GET", &path) else {
             return Ok(None);
         };

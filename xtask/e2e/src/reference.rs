@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
 use super::{Bench, ended, exact_messages, nothing_left};
-use xtask_lab::cluster::{CHECKPOINTS, Cluster};
+use xtask_lab::cluster::{CHECKPOINTS, Cluster, Tenant};
 use xtask_lab::stage::{self, Load, Oracle, Sample};
 
 const POD: &str = "orders-0";
@@ -93,7 +93,7 @@ fn applied(cluster: &Cluster, manifest: &Manifest) -> Result<()> {
         "replayCutoffSeconds": 120,
         "messageQueueConfig": {
             "queueName": format!("orders.{POD}"),
-            "brokerUrl": "amqp://shadow:shadow@rabbitmq.rabbitmq.svc.cluster.local:5672/",
+            "brokerUrl": broker_url(cluster),
             "exchangeName": "orders",
         },
     });
@@ -129,6 +129,18 @@ fn applied(cluster: &Cluster, manifest: &Manifest) -> Result<()> {
     ensure!(Sample::node(cluster, POD)? == target, "{POD} is not on {target}");
     println!("     {}: total {} ms", manifest.name, total(status));
     Ok(())
+}
+
+/// As the reference system's manifests write it.
+fn broker_url(cluster: &Cluster) -> String {
+    let host = match cluster.tenant() {
+        Tenant::Sole => "",
+        Tenant::Named(name) => name,
+    };
+    format!(
+        "amqp://{}@rabbitmq.rabbitmq.svc.cluster.local:5672/{host}",
+        cluster.tenant().login()
+    )
 }
 
 fn total(status: &serde_json::Value) -> i64 {

@@ -157,7 +157,7 @@ pub(crate) const ALL: &[Scenario] = &[
         run: polling::at_every_rate,
         seconds: 154,
         role: Role::Rest("the fence is protocol-tested in every run"),
-        company: Company::Shared,
+        company: Company::Alone,
     },
     Scenario {
         name: "a pod moves sequentially as asked",
@@ -234,7 +234,7 @@ pub(crate) const ALL: &[Scenario] = &[
         run: cancel::by_command,
         seconds: 58,
         role: Role::Core,
-        company: Company::Shared,
+        company: Company::Alone,
     },
     Scenario {
         name: "a move that is called off while it holds lets go at once",

@@ -113,7 +113,7 @@ pub(super) fn sequentially(bench: &Bench) -> Result<()> {
 pub(super) fn with_its_volume(bench: &Bench) -> Result<()> {
     let cluster = &bench.cluster;
     for pod in ["orders-0", "orders-1"] {
-        stage::apply(cluster, &volume(pod).to_string())?;
+        stage::apply(cluster, &volume(cluster.namespace(), pod).to_string())?;
     }
     Sample::deploy_with_volume(cluster, &["--journal", "/data/journal"])?;
     sequential_moves(bench, &[], "volume data (claim data-orders-0)")?;
@@ -230,13 +230,13 @@ fn adopted(cluster: &Cluster, pod: &str) -> Result<()> {
 }
 
 /// On the shared disk, which every node can mount.
-fn volume(pod: &str) -> Value {
+fn volume(namespace: &str, pod: &str) -> Value {
     let name = format!("data-{pod}");
     json!({
         "apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": name},
         "spec": {
             "capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], "storageClassName": "",
-            "claimRef": {"name": name},
+            "claimRef": {"namespace": namespace, "name": name},
             "flexVolume": {"driver": "kubectl-shadow/shared", "options": {"folder": name}},
         },
     })

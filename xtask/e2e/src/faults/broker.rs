@@ -46,7 +46,7 @@ fn hold_queue_deleted(trial: &Trial<'_>) -> Result<()> {
     let cluster = trial.cluster();
     let (ordered, source_agent) = trial.order_and_hold()?;
     let queue = stage::consumed_queue(cluster, POD)?.context("the application reads no queue")?;
-    broker_api(cluster, "DELETE", &format!("queues/%2F/{queue}"))?;
+    broker_api(cluster, "DELETE", &stage::queue_path(cluster, &queue))?;
     source_agent.go_on();
     trial.done_or_undone(&ordered, "hold queue deleted")
 }

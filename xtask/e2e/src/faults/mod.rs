@@ -290,7 +290,7 @@ pub(super) fn evict(cluster: &Cluster, pod: &str) -> Result<()> {
     let eviction = json!({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod}});
     let file = tempfile::NamedTempFile::new().context("make a file for the eviction")?;
     std::fs::write(file.path(), eviction.to_string()).context("write the eviction")?;
-    let path = format!("/api/v1/namespaces/default/pods/{pod}/eviction");
+    let path = format!("/api/v1/namespaces/{}/pods/{pod}/eviction", cluster.namespace());
     let mut kubectl = cluster.kubectl(["create", "--raw", &path, "--filename"]);
     kubectl.arg(file.path());
     capture(kubectl).map(drop)

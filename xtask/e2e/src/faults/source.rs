@@ -31,7 +31,12 @@ fn scaled_in_between(trial: &Trial<'_>) -> Result<()> {
     trial.completed_exactly(&ordered, "scaled up and down")?;
     replicas_left(cluster, 2)?;
     // It was the application's own, which does not take it along.
-    broker_api(cluster, "DELETE", "queues/%2F/ms2m.control.orders-2").map(drop)
+    broker_api(
+        cluster,
+        "DELETE",
+        &stage::queue_path(cluster, "ms2m.control.orders-2"),
+    )
+    .map(drop)
 }
 
 fn scale(cluster: &Cluster, replicas: u32) -> Result<()> {

@@ -87,8 +87,16 @@ pub(crate) fn versioned(
 
 /// The registry's program, which runs on any machine; fetched if it is not in the cache.
 pub(super) fn registry(layout: &Layout) -> anyhow::Result<PathBuf> {
-    fill_debian(layout)?;
-    Ok(debian_tree(layout).join("usr/bin/docker-registry"))
+    Ok(filled_debian_tree(layout)?.join("usr/bin/docker-registry"))
+}
+
+/// The Debian tree, fetched if it is not in the cache.
+pub(super) fn filled_debian_tree(layout: &Layout) -> anyhow::Result<PathBuf> {
+    let tree = debian_tree(layout);
+    if !tree.exists() {
+        fill_debian(layout)?;
+    }
+    Ok(tree)
 }
 
 /// What interrupted runs left in the cache.

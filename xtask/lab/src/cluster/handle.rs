@@ -157,6 +157,15 @@ impl Cluster {
         Ok(command)
     }
 
+    /// A repository for the tenant's checkpoint images, below `host/path` of a registry.
+    #[must_use]
+    pub fn repository(&self, below: &str) -> String {
+        match &self.tenant {
+            Tenant::Sole => below.to_owned(),
+            Tenant::Named(name) => format!("{below}/{name}"),
+        }
+    }
+
     /// The names of the nodes.
     pub fn node_names() -> [&'static str; 2] {
         layout::NODES.map(|node| node.name)

@@ -28,6 +28,7 @@ mod tenant;
 mod tools;
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use clap::Subcommand;
 
@@ -85,6 +86,21 @@ enum Action {
 /// The image registry's program, from the cache.
 pub fn registry_program() -> anyhow::Result<PathBuf> {
     cache::registry(&Layout::from_env()?)
+}
+
+/// A program of the nodes' Debian packages, with its own libraries, so that it runs on any machine.
+///
+/// # Errors
+///
+/// The packages cannot be fetched.
+pub fn debian_program(name: &str) -> anyhow::Result<Command> {
+    let tree = cache::filled_debian_tree(&Layout::from_env()?)?;
+    let mut command = Command::new(tree.join("lib64/ld-linux-x86-64.so.2"));
+    command
+        .arg("--library-path")
+        .arg(tree.join("usr/lib/x86_64-linux-gnu"));
+    command.arg(tree.join("usr/bin").join(name));
+    Ok(command)
 }
 
 /// Runs the command.

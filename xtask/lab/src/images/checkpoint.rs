@@ -9,7 +9,7 @@ use oci_spec::image::{
 
 use super::blob::Blob;
 use super::image::Image;
-use super::{REGISTRY, registry};
+use super::{REGISTRY, skopeo};
 use crate::cluster::Cluster;
 
 /// By these a runtime knows that it is to restore instead of to start.
@@ -21,7 +21,7 @@ const CONTAINER: [&str; 2] = [
 /// Pushes what kubelet wrote as it is, and returns the name under which nodes pull it.
 pub fn push(cluster: &Cluster, tar: Vec<u8>, container: &str) -> Result<String> {
     let image = image(tar, container).context("make an image of the checkpoint")?;
-    registry::push(&image, &cluster.registry()?)?;
+    skopeo::push(&image, cluster)?;
     Ok(format!("{REGISTRY}/{}:{}", image.repository, image.tag))
 }
 

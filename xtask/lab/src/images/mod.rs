@@ -1,7 +1,7 @@
 //! `cargo xtask images`: images of our parts and samples, built without a container engine.
 //!
 //! A layer is a deterministic archive (`layer`), an image names layers and how to run them (`image`);
-//! it is written as a file that loads anywhere (`archive`) and pushed to a registry (`registry`).
+//! it is written as a file that loads anywhere (`archive`) and pushed to a registry (`skopeo`).
 
 mod archive;
 pub mod binaries;
@@ -12,7 +12,7 @@ mod foreign;
 mod image;
 mod layer;
 mod parts;
-mod registry;
+mod skopeo;
 
 use crate::cluster::{Cluster, size, step};
 use anyhow::{Context, Result};
@@ -20,7 +20,8 @@ use binaries::Profile;
 pub use checkpoint::push as push_checkpoint;
 use image::Image;
 use parts::{PARTS, Part};
-use registry::Pushed;
+use skopeo::Pushed;
+use std::path::PathBuf;
 
 /// The registry as the nodes reach it; it is part of every image's name.
 const REGISTRY: &str = "10.100.0.1:5000";
@@ -48,7 +49,6 @@ pub fn push_parts(cluster: &Cluster, profile: Profile) -> Result<()> {
 
 /// Pushes the images of what the cluster runs besides our parts.
 pub fn push_foreign(cluster: &Cluster) -> Result<()> {
-    let registry = cluster.registry()?;
     for (name, build) in [
         (
             "image pause",
@@ -59,7 +59,7 @@ pub fn push_foreign(cluster: &Cluster) -> Result<()> {
     ] {
         let pushing = step(name);
         let image = build().with_context(|| name.to_owned())?;
-        pushing.done(outcome(&image, &registry::push(&image, &registry)?));
+        pushing.done(outcome(&image, &skopeo::push(&image, cluster)?));
     }
     Ok(())
 }
@@ -70,17 +70,22 @@ fn build(names: &[String], cluster: Option<&Cluster>, profile: Profile) -> Resul
     building.doing(format!("profile {}", profile.name()));
     let images = parts::images(&chosen, profile)?;
     building.done(format!("{} images", images.len()));
-    let folder = binaries::workspace().join("target/images");
-    let registry = cluster.map(Cluster::registry).transpose()?;
     for image in images {
         let writing = step(&format!("image {}", image.name()));
-        let archive = archive::write(&image, REGISTRY, &folder)?;
-        match &registry {
-            Some(registry) => writing.done(outcome(&image, &registry::push(&image, registry)?)),
-            None => writing.done(format!("{} in {}", size(image.size()), archive.display())),
+        match cluster {
+            Some(cluster) => writing.done(outcome(&image, &skopeo::push(&image, cluster)?)),
+            None => {
+                let archive = archive::write(&image, REGISTRY, &folder())?;
+                writing.done(format!("{} in {}", size(image.size()), archive.display()));
+            }
         }
     }
     Ok(())
+}
+
+/// Where images are written as files.
+fn folder() -> PathBuf {
+    binaries::workspace().join("target/images")
 }
 
 fn chosen(names: &[String]) -> Result<Vec<&'static Part>> {
@@ -100,7 +105,7 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Part>> {
 fn outcome(image: &Image, pushed: &Pushed) -> String {
     match pushed {
         Pushed::Present => format!("{}, in the registry already", size(image.size())),
-        Pushed::Sent(bytes) => format!("{}, {} sent", size(image.size()), size(*bytes)),
+        Pushed::Sent => format!("{}, sent", size(image.size())),
     }
 }
 
