@@ -3,6 +3,7 @@
 mod ahead;
 mod check;
 mod demo;
+mod mutants;
 mod registry;
 mod test;
 mod timed;
@@ -39,6 +40,8 @@ enum Command {
     Addons(addons::Args),
     /// Compare generated files with the committed ones.
     Check(check::Args),
+    /// Put faults into a copy of the product and prove that the fixed core finds them.
+    Mutants(mutants::Args),
     /// Run a command and say how long it took, in seconds and as a multiple of a fixed compile.
     Timed(timed::Args),
     /// One scenario of the tests, beside others.
@@ -68,6 +71,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Registry(args) => registry::run(args),
         Command::Addons(args) => addons::run(args),
         Command::Check(args) => check::run(args),
+        Command::Mutants(args) => mutants::run(&args),
         Command::Timed(args) => timed::run(&args),
         Command::Scenario(args) => xtask_e2e::one(&args),
     }

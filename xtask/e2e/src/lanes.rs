@@ -72,7 +72,7 @@ pub(crate) fn run(bench: &Bench, scenarios: Vec<&'static Scenario>, tally: &mut 
         for lane in &lanes.tenants {
             let (waiting, tally, programs) = (&waiting, &tally, lanes.programs.path());
             scope.spawn(move || {
-                while let Some(scenario) = locked(waiting).pop_front() {
+                while let Some(scenario) = next(waiting, tally) {
                     let begun = Instant::now();
                     let (said, outcome) = process(scenario, lane, programs);
                     let mut tally = locked(tally);
@@ -84,6 +84,16 @@ pub(crate) fn run(bench: &Bench, scenarios: Vec<&'static Scenario>, tally: &mut 
             });
         }
     });
+}
+
+fn next(
+    waiting: &Mutex<VecDeque<&'static Scenario>>,
+    tally: &Mutex<&mut Tally>,
+) -> Option<&'static Scenario> {
+    if locked(tally).is_over() {
+        return None;
+    }
+    locked(waiting).pop_front()
 }
 
 /// A lane must not wait at the end for the one long scenario of the other.

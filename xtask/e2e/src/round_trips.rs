@@ -1,5 +1,6 @@
 //! Moves back and forth under load, every one exact, with their times.
 
+use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -72,17 +73,30 @@ pub(super) const POD_FILES_OPEN: [&str; 8] = [
     "/dev/termination-log",
 ];
 
-/// Each of them is another file in the new pod.
+/// Each of them is another file in the new pod. What the container wrote to its own file system comes along.
 pub(super) fn with_open_files(bench: &Bench) -> Result<()> {
+    let arguments: Vec<&str> = POD_FILES_OPEN
+        .into_iter()
+        .chain(["--journal", "/journal"])
+        .collect();
     exact(
         bench,
         &Trip {
-            arguments: &POD_FILES_OPEN,
+            arguments: &arguments,
             rate: 100,
             moves: 1,
             tail: 3,
         },
-    )
+    )?;
+    let cluster = &bench.cluster;
+    let pid = stage::container_pid(cluster, cluster.namespace(), POD, "orders")?;
+    let path = format!("/proc/{pid}/root/journal");
+    let journal = fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
+    ensure!(
+        journal == "started\n",
+        "the process did not start once and go on; its journal says {journal:?}"
+    );
+    Ok(())
 }
 
 fn exact(bench: &Bench, trip: &Trip<'_>) -> Result<()> {

@@ -45,6 +45,9 @@ impl Prepared {
             .partition(|scenario| scenario.company == Company::Shared);
         lanes::run(&self.0, shared, tally);
         for scenario in alone {
+            if tally.is_over() {
+                return;
+            }
             tally.test(scenario.name, || scenario_on(&self.0, scenario));
         }
     }

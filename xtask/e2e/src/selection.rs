@@ -6,6 +6,8 @@ use crate::share::Share;
 /// What a run was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selection {
+    /// The fixed core alone.
+    Core,
     /// The fixed core and one fifth of the rest.
     CoreAnd(Share),
     /// A part of everything.
@@ -22,7 +24,7 @@ impl Selection {
     #[must_use]
     pub fn has_code(&self) -> bool {
         match self {
-            Self::CoreAnd(_) => true,
+            Self::Core | Self::CoreAnd(_) => true,
             Self::All(share) => share.part == 1,
             Self::Named(_) => false,
         }
@@ -31,6 +33,7 @@ impl Selection {
     /// The scenarios, in their order.
     pub(crate) fn scenarios(&self) -> Vec<&'static Scenario> {
         let is_chosen: Box<dyn Fn(&Scenario) -> bool> = match self {
+            Self::Core => Box::new(|scenario| scenario.role == Role::Core),
             Self::CoreAnd(fifth) => {
                 let part = part_of(*fifth, 0, |scenario| scenario.role != Role::Core);
                 Box::new(move |scenario| scenario.role == Role::Core || part.contains(&scenario.name))
@@ -70,6 +73,41 @@ fn part_of(share: Share, already: u32, belongs: impl Fn(&Scenario) -> bool) -> V
         .unwrap_or_default()
 }
 
+/// Parts into which everything is divided where nothing else is said; each takes well under 45 minutes.
+pub const PARTS: u32 = 2;
+
+/// The page of scenarios: what is in the fixed core, what is not and why, and where it runs instead.
+#[must_use]
+pub fn page() -> String {
+    let mut lines = vec![HEAD.to_owned()];
+    for scenario in ALL {
+        let company = match scenario.company {
+            Company::Alone => "alone",
+            Company::Shared => "beside others",
+        };
+        let (runs, why) = match scenario.role {
+            Role::Core => ("always".to_owned(), ""),
+            Role::Rest(why) => (format!("fifth {}", fifth(scenario)), why),
+        };
+        let part = place_in(scenario, PARTS, Selection::All);
+        lines.push(format!(
+            "| {} | {runs} | {part} of {PARTS} | {company} | {} s | {why} |\n",
+            scenario.name, scenario.seconds
+        ));
+    }
+    lines.concat()
+}
+
+const HEAD: &str = "# Scenarios on the cluster
+
+Generated from `xtask/e2e/src/scenarios.rs`: `cargo xtask check --fix` writes it. `cargo xtask test` runs what runs always (the
+fixed core) and one fifth of the rest, chosen by the number of commits modulo 5 or by `--part`. `cargo xtask test --all --part
+1/2` runs a part of everything. Seconds were measured on 2026-11-23 on two cores; the parts are balanced by them.
+
+| scenario | in `cargo xtask test` | in `--all` | company | takes | why it left the fixed core |
+|---|---|---|---|---|---|
+";
+
 /// Every scenario of the selection, a line each, and how long they take one after the other.
 #[must_use]
 pub fn listed(selection: &Selection) -> String {
@@ -95,7 +133,12 @@ pub fn listed(selection: &Selection) -> String {
 }
 
 fn fifth(wanted: &Scenario) -> u32 {
-    let parts = (1..=5).map(|part| Selection::CoreAnd(Share { part, of: 5 }));
+    place_in(wanted, 5, Selection::CoreAnd)
+}
+
+/// The first of so many parts that has the scenario.
+fn place_in(wanted: &Scenario, of: u32, selection: fn(Share) -> Selection) -> u32 {
+    let parts = (1..=of).map(|part| selection(Share { part, of }));
     let has = |selection: &Selection| selection.scenarios().iter().any(|one| one.name == wanted.name);
     let at = parts.into_iter().position(|selection| has(&selection));
     at.and_then(|at| u32::try_from(at + 1).ok()).unwrap_or_default()

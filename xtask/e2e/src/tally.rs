@@ -9,9 +9,25 @@ use anyhow::Result;
 pub struct Tally {
     passed: usize,
     failures: Vec<String>,
+    stops: bool,
 }
 
 impl Tally {
+    /// One that is over at the first failure, if so wanted.
+    #[must_use]
+    pub fn stopping(stops: bool) -> Self {
+        Self {
+            stops,
+            ..Self::default()
+        }
+    }
+
+    /// Whether nothing more is to be run.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.stops && self.failed() > 0
+    }
+
     /// Runs one named test. Says whether it passed.
     pub fn test(&mut self, name: &str, test: impl FnOnce() -> Result<()>) -> bool {
         println!("test {name} ...");

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use shadow_deploy::crd::{self, Definition};
+use shadow_deploy::crd;
 
 /// Arguments of the command.
 #[derive(clap::Args, Default)]
@@ -17,31 +17,31 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     let root = xtask::workspace();
     for definition in crd::ALL {
-        compared(root, &definition, args.fix)?;
+        let generated = definition
+            .generated()
+            .with_context(|| format!("generate {}", definition.path))?;
+        compared(root, definition.path, "core/src/api", &generated, args.fix)?;
     }
+    let scenarios = "xtask/e2e/src/scenarios.rs";
+    compared(root, "docs/scenarios.md", scenarios, &xtask_e2e::page(), args.fix)?;
     if args.fix {
         return Ok(());
     }
     xtask_bench::check()
 }
 
-fn compared(root: &Path, definition: &Definition, fix: bool) -> anyhow::Result<()> {
-    let path = root.join(definition.path);
-    let generated = definition
-        .generated()
-        .with_context(|| format!("generate {}", definition.path))?;
+/// Writes what was made from `source`, or compares it with what is there.
+fn compared(root: &Path, at: &str, source: &str, generated: &str, fix: bool) -> anyhow::Result<()> {
+    let path = root.join(at);
     if fix {
-        std::fs::write(&path, &generated).with_context(|| format!("write {}", path.display()))?;
-        println!("wrote {}", definition.path);
+        std::fs::write(&path, generated).with_context(|| format!("write {}", path.display()))?;
+        println!("wrote {at}");
         return Ok(());
     }
     let committed = std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
     if committed != generated {
-        bail!(
-            "{} is not what core/src/api says: run `cargo xtask check --fix` and commit it",
-            definition.path
-        );
+        bail!("{at} is not what {source} says: run `cargo xtask check --fix` and commit it");
     }
-    println!("{} is up to date", definition.path);
+    println!("{at} is up to date");
     Ok(())
 }

@@ -17,7 +17,9 @@ use xtask_lab::yardstick;
 pub(super) fn keep(selection: &Selection, tally: &Tally, time: Duration, fixed: Duration) -> Result<()> {
     let share = match selection {
         Selection::All(share) => *share,
-        Selection::CoreAnd(_) | Selection::Named(_) => bail!("only parts of everything are kept"),
+        Selection::Core | Selection::CoreAnd(_) | Selection::Named(_) => {
+            bail!("only parts of everything are kept")
+        }
     };
     let commit = commit()?;
     let folder = folder()?.join(&commit);

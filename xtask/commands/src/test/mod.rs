@@ -32,6 +32,12 @@ pub(crate) struct Args {
     /// with --all the part of everything, such as `2/6`.
     #[arg(long)]
     part: Option<Share>,
+    /// Only what runs always: the tests without a cluster and the fixed core.
+    #[arg(long, conflicts_with_all = ["only", "all", "part", "no_cluster"])]
+    core: bool,
+    /// Stop at the first failure.
+    #[arg(long)]
+    fail_fast: bool,
     /// Print the scenarios with their group and their part, and stop.
     #[arg(long)]
     list: bool,
@@ -49,7 +55,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     let begun = Instant::now();
     let fixed = yardstick::fixed_compile()?;
-    let mut tally = Tally::default();
+    let mut tally = Tally::stopping(args.fail_fast);
     if tests(args, &selection, &mut tally)? && !args.no_cluster && !args.keep {
         tally.note("nothing is left of the cluster", torn_down());
     }
@@ -68,6 +74,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 }
 
 fn selection(args: &Args) -> Result<Selection> {
+    if args.core {
+        return Ok(Selection::Core);
+    }
     Ok(match (&args.only, args.all, args.part) {
         (Some(name), _, _) => Selection::Named(name.clone()),
         (None, true, part) => Selection::All(part.unwrap_or(Share::WHOLE)),
@@ -85,13 +94,18 @@ fn tests(args: &Args, selection: &Selection, tally: &mut Tally) -> Result<bool> 
         for errand in ahead.errands() {
             tally.test(errand.name, || errand.finish());
         }
-        if !compiled {
+        if !compiled || tally.is_over() {
             return Ok(false);
         }
     }
     let rust = selection.has_code().then(RustTests::begin);
-    if args.no_cluster {
+    let rust = if args.no_cluster || args.fail_fast {
         finish(rust, tally);
+        None
+    } else {
+        rust
+    };
+    if args.no_cluster || tally.is_over() {
         return Ok(false);
     }
     if selection.has_code() {
