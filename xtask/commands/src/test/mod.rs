@@ -32,6 +32,9 @@ pub(crate) struct Args {
     /// with --all the part of everything, such as `2/6`.
     #[arg(long)]
     part: Option<Share>,
+    /// Run the scenarios this many times, one after the other on the same cluster.
+    #[arg(long, default_value_t = 1, requires = "only", value_name = "TIMES")]
+    repeat: u32,
     /// Only what runs always: the tests without a cluster and the fixed core.
     #[arg(long, conflicts_with_all = ["only", "all", "part", "no_cluster"])]
     core: bool,
@@ -115,7 +118,9 @@ fn tests(args: &Args, selection: &Selection, tally: &mut Tally) -> Result<bool> 
     // Before the first scenario: some of them measure times.
     finish(rust, tally);
     if let Some(scenarios) = scenarios {
-        scenarios.run(selection, tally);
+        for _ in 0..args.repeat {
+            scenarios.run(selection, tally);
+        }
     }
     Ok(true)
 }
