@@ -5,6 +5,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use http_auth::ChallengeRef;
+use http_auth::parser::ChallengeParser;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use reqwest::{StatusCode, Url};
 use serde::Deserialize;
@@ -31,16 +33,14 @@ struct Token {
 impl Registry {
     /// The value of `Authorization` that answers the challenge of a 401; `None` when we have nothing to say.
     pub(super) async fn answer_to(&self, headers: &HeaderMap) -> Result<Option<HeaderValue>, RegistryError> {
-        let challenges = headers.get_all(WWW_AUTHENTICATE).iter();
-        let challenges = challenges.filter_map(|value| value.to_str().ok());
-        let challenges: Vec<Challenge> = challenges.filter_map(challenge).collect();
-        let bearer = challenges.iter().find_map(|challenge| match challenge {
-            Challenge::Bearer { realm, service } => Some((realm, service)),
-            Challenge::Basic => None,
-        });
-        match bearer {
-            Some((realm, service)) => self.token(realm, service.as_deref()).await.map(Some),
-            None if challenges.contains(&Challenge::Basic) => self.basic().transpose(),
+        // One that is no text is as unreadable as an empty one.
+        let headers = headers.get_all(WWW_AUTHENTICATE).iter();
+        let headers = headers.map(|value| value.to_str().unwrap_or_default());
+        match chosen(headers)? {
+            Some(Challenge::Bearer { realm, service }) => {
+                self.token(&realm, service.as_deref()).await.map(Some)
+            }
+            Some(Challenge::Basic) => self.basic().transpose(),
             None => Ok(None),
         }
     }
@@ -89,59 +89,44 @@ fn secret_value(text: &str) -> Result<HeaderValue, RegistryError> {
     Ok(value)
 }
 
-/// `Bearer realm="https://…",service="…",scope="…"` or `Basic realm="…"`.
-fn challenge(text: &str) -> Option<Challenge> {
-    let (scheme, rest) = text.trim().split_once(' ').unwrap_or((text.trim(), ""));
-    if scheme.eq_ignore_ascii_case("basic") {
-        return Some(Challenge::Basic);
+/// The challenge to answer, of all headers: one for a token rather than one for the password. What stands behind a mistake
+/// is not read, and the parser's words for it are not repeated, since they quote the header.
+fn chosen<'a>(headers: impl Iterator<Item = &'a str>) -> Result<Option<Challenge>, RegistryError> {
+    let mut basic = None;
+    let mut is_readable = true;
+    for read in headers.flat_map(ChallengeParser::new) {
+        match read.map(|challenge| Challenge::of(&challenge)) {
+            Ok(Some(bearer @ Challenge::Bearer { .. })) => return Ok(Some(bearer)),
+            Ok(Some(Challenge::Basic)) => basic = Some(Challenge::Basic),
+            Ok(None) => {}
+            Err(_) => is_readable = false,
+        }
     }
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return None;
+    if basic.is_none() && !is_readable {
+        let why = "its header WWW-Authenticate, by which it asks who we are, is not readable";
+        return Err(RegistryError::Wrong(why.to_owned()));
     }
-    let parameters = parameters(rest);
-    let find = |name: &str| {
-        let found = parameters.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
-        found.map(|(_, value)| value.clone())
-    };
-    Some(Challenge::Bearer {
-        realm: find("realm")?,
-        service: find("service"),
-    })
+    Ok(basic)
 }
 
-/// `key="value"` pairs between commas; a value may hold commas and escaped quotes.
-fn parameters(text: &str) -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    let mut rest = text.trim_start_matches([' ', ',']);
-    while let Some((key, after)) = rest.split_once('=') {
-        let mut value = String::new();
-        let mut end = after.len();
-        if let Some(quoted) = after.strip_prefix('"') {
-            let mut escaped = false;
-            for (at, c) in quoted.char_indices() {
-                match c {
-                    '\\' if !escaped => escaped = true,
-                    '"' if !escaped => {
-                        end = at + 2;
-                        break;
-                    }
-                    other => {
-                        value.push(other);
-                        escaped = false;
-                    }
-                }
-            }
-        } else {
-            end = after.find(',').unwrap_or(after.len());
-            value = after[..end].trim().to_owned();
+impl Challenge {
+    fn of(challenge: &ChallengeRef<'_>) -> Option<Self> {
+        if challenge.scheme.eq_ignore_ascii_case("basic") {
+            return Some(Self::Basic);
         }
-        found.push((key.trim().to_owned(), value));
-        rest = after
-            .get(end..)
-            .unwrap_or_default()
-            .trim_start_matches([' ', ',']);
+        if !challenge.scheme.eq_ignore_ascii_case("bearer") {
+            return None;
+        }
+        let find = |name: &str| {
+            let mut all = challenge.params.iter();
+            let found = all.find(|(key, _)| key.eq_ignore_ascii_case(name));
+            found.map(|(_, value)| value.to_unescaped())
+        };
+        Some(Self::Bearer {
+            realm: find("realm")?,
+            service: find("service"),
+        })
     }
-    found
 }
 
 #[cfg(test)]
@@ -157,27 +142,59 @@ mod tests {
 
     #[test]
     fn challenges_are_read_as_registries_write_them() {
-        for (text, expected) in [
-            ("Basic realm=\"Registry\"", Some(Challenge::Basic)),
-            ("basic", Some(Challenge::Basic)),
+        let cases: [(&[&str], Option<Challenge>); 10] = [
+            (&["Basic realm=\"Registry\""], Some(Challenge::Basic)),
+            (&["BASIC"], Some(Challenge::Basic)),
             (
-                "Bearer realm=\"https://auth.example.org/token\",service=\"registry.example.org\",scope=\"repository:a:pull,push\"",
+                &[
+                    "Bearer realm=\"https://auth.example.org/token\",service=\"registry.example.org\",scope=\"repository:a:pull,push\"",
+                ],
                 bearer("https://auth.example.org/token", Some("registry.example.org")),
             ),
             (
-                "bearer scope=\"a,b=c\", realm=\"https://x/\\\"y\"",
+                &["bearer scope=\"a,b=c\", Realm=\"https://x/\\\"y\""],
                 bearer("https://x/\"y", None),
             ),
             (
-                "Bearer realm=https://x/token,service=y",
+                &["Bearer realm=\"https://x/token\",service=y"],
                 bearer("https://x/token", Some("y")),
             ),
-            ("Bearer realm=\"unfinished", bearer("unfinished", None)),
-            ("Bearer service=\"y\"", None),
-            ("Negotiate", None),
-            ("", None),
-        ] {
-            assert_eq!(challenge(text), expected, "{text}");
+            (
+                &["Basic realm=\"x\", Bearer realm=\"https://x/token\""],
+                bearer("https://x/token", None),
+            ),
+            (
+                &["Basic realm=\"x\"", "Bearer realm=\"https://x/token\""],
+                bearer("https://x/token", None),
+            ),
+            (&["Bearer service=\"y\"", "Basic"], Some(Challenge::Basic)),
+            (&["Negotiate"], None),
+            (&[], None),
+        ];
+        for (headers, expected) in cases {
+            let read = chosen(headers.iter().copied());
+            assert_eq!(read.unwrap(), expected, "{headers:?}");
         }
+    }
+
+    #[test]
+    fn a_challenge_that_is_not_readable_is_named_and_not_repeated() {
+        for header in [
+            "",
+            "Bearer realm=\"secret",
+            "Bearer realm=https://secret/token",
+            "Bearer realm",
+            "secret secret secret",
+            "secret=\"x\"",
+            "s\u{e9}cret",
+        ] {
+            let error = chosen([header].into_iter()).unwrap_err().to_string();
+            assert!(
+                error.contains("WWW-Authenticate") && !error.contains("cret"),
+                "{header}: {error}"
+            );
+        }
+        let beside = chosen(["Basic realm=\"x\", secret secret secret"].into_iter());
+        assert_eq!(beside.unwrap(), Some(Challenge::Basic));
     }
 }
