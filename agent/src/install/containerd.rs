@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use toml::Value;
+
 use super::InstallError;
 use crate::layout;
 use crate::node::{NodeError, runc};
@@ -43,7 +45,7 @@ pub fn dump() -> Result<Config, InstallError> {
         }
         .into());
     }
-    let config = parse(&text);
+    let config = parse(&text)?;
     if config.handlers.iter().any(|name| name == "runc") {
         return Ok(config);
     }
@@ -52,32 +54,35 @@ pub fn dump() -> Result<Config, InstallError> {
     )))
 }
 
-/// Reads the canonical form that containerd prints: one key a line, tables by their full names.
-fn parse(text: &str) -> Config {
-    let mut config = Config::default();
-    let mut table = String::new();
-    let runtimes = format!("plugins.{PLUGIN}.containerd.runtimes.");
-    for line in text.lines().map(str::trim) {
-        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-            table = name.replace(['\'', '"'], "");
-            if let Some(handler) = table.strip_prefix(&runtimes).filter(|name| !name.contains('.')) {
-                config.handlers.push(handler.to_owned());
-            }
-        } else if table.strip_prefix(&runtimes) == Some("runc.options") {
-            match line
-                .split_once('=')
-                .map(|(key, value)| (key.trim(), value.trim()))
-            {
-                Some(("SystemdCgroup", value)) => config.systemd_cgroup = value == "true",
-                Some(("BinaryName", value)) => {
-                    let name = value.trim_matches(['\'', '"']);
-                    config.binary_name = (!name.is_empty()).then(|| PathBuf::from(name));
-                }
-                Some(_) | None => {}
-            }
-        }
+/// Reads the merged configuration. Only runc's options are looked at: what others keep in theirs is their business.
+fn parse(text: &str) -> Result<Config, InstallError> {
+    let dump: toml::Table = text.parse().map_err(|error| no_toml(text, &error))?;
+    let mut runtimes = dump.get("plugins");
+    for table in [PLUGIN, "containerd", "runtimes"] {
+        runtimes = runtimes.and_then(|outer| outer.get(table));
     }
-    config
+    let Some(runtimes) = runtimes.and_then(Value::as_table) else {
+        return Ok(Config::default());
+    };
+    let options = runtimes.get("runc").and_then(|runc| runc.get("options"));
+    let option = |name: &str| options.and_then(|options| options.get(name));
+    let binary_name = option("BinaryName").and_then(Value::as_str);
+    Ok(Config {
+        handlers: runtimes.keys().cloned().collect(),
+        systemd_cgroup: option("SystemdCgroup")
+            .and_then(Value::as_bool)
+            .unwrap_or_default(),
+        binary_name: binary_name.filter(|name| !name.is_empty()).map(PathBuf::from),
+    })
+}
+
+fn no_toml(text: &str, error: &toml::de::Error) -> InstallError {
+    let start = error.span().map_or(0, |span| span.start);
+    let line = text.bytes().take(start).filter(|byte| *byte == b'\n').count() + 1;
+    InstallError::Unfit(format!(
+        "containerd config dump prints no TOML: {} (line {line}); look at its output on the node",
+        error.message()
+    ))
 }
 
 /// Our drop-in: the handler beside runc's, with the same cgroup driver.
@@ -149,17 +154,82 @@ version = 3
             SystemdCgroup = false
 ";
 
+    /// The same, as people write it.
+    const OTHER_SPELLINGS: [&str; 4] = [
+        r#"
+[plugins."io.containerd.cri.v1.runtime".containerd] # inline tables
+runtimes = { runc = { options = { BinaryName = "/usr/local/sbin/runc", SystemdCgroup = true } }, shadow = {} }
+"#,
+        r#"
+[plugins."io.containerd.cri.v1.runtime"] # dotted keys
+containerd.runtimes.runc.options.SystemdCgroup = true # BinaryName = "/opt/x"
+containerd.runtimes.runc.options.BinaryName = '/usr/local/sbin/runc'
+containerd.runtimes.shadow.options.SystemdCgroup = false
+"#,
+        r#"
+plugins = { "io.containerd.cri.v1.runtime" = { containerd.runtimes = {
+  runc.options = { SystemdCgroup = true, "BinaryName" = """/usr/local/sbin/runc""" },
+  shadow.runtime_type = "x",
+} } }
+"#,
+        "
+[ plugins . 'io.containerd.cri.v1.runtime' . containerd . runtimes . shadow ]
+[plugins.\"io.containerd.cri.v1.runtime\".\"containerd\".runtimes.runc.'options']\r
+\tSystemdCgroup\t=\ttrue\r
+\tBinaryName = \"/usr/local/\\u0073bin/runc\"\r
+",
+    ];
+
     #[test]
-    fn handlers_and_options_are_read_from_the_dump() {
-        let config = parse(DUMP);
-        assert_eq!(config.handlers, ["runc", "shadow"]);
-        assert!(config.systemd_cgroup);
-        assert_eq!(config.binary_name, Some("/usr/local/sbin/runc".into()));
+    fn handlers_and_options_are_read_however_they_are_written() {
+        for text in [DUMP].into_iter().chain(OTHER_SPELLINGS) {
+            let config = parse(text).unwrap();
+            assert_eq!(config.handlers, ["runc", "shadow"], "{text}");
+            assert!(config.systemd_cgroup, "{text}");
+            assert_eq!(config.binary_name, Some("/usr/local/sbin/runc".into()), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_said_is_as_containerd_has_it() {
+        let plain = format!("[plugins.'{PLUGIN}'.containerd.runtimes.runc.options]\nBinaryName = ''\n");
+        let handlers = vec!["runc".to_owned()];
+        assert_eq!(
+            parse(&plain).unwrap(),
+            Config {
+                handlers,
+                ..Config::default()
+            }
+        );
+        for none in [
+            "",
+            "version = 2\n[plugins.'io.containerd.grpc.v1.cri'.containerd.runtimes.runc]\n",
+            "plugins = 1\n",
+        ] {
+            assert_eq!(parse(none).unwrap(), Config::default(), "{none}");
+        }
+    }
+
+    #[test]
+    fn an_output_that_is_no_toml_is_named_with_its_line() {
+        let error = parse("version = 3\ncontainerd: broken\n")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("config dump") && error.contains("line 2") && !error.contains('\n'),
+            "{error}"
+        );
     }
 
     #[test]
     fn our_handler_uses_the_cgroup_driver_of_runc() {
-        assert!(drop_in(&parse(DUMP)).contains("SystemdCgroup = true"));
+        assert!(drop_in(&parse(DUMP).unwrap()).contains("SystemdCgroup = true"));
         assert!(drop_in(&Config::default()).contains("SystemdCgroup = false"));
+    }
+
+    #[test]
+    fn our_drop_in_is_the_handler_that_is_looked_for_afterwards() {
+        let config = parse(&drop_in(&Config::default())).unwrap();
+        assert_eq!(config.handlers, ["shadow"]);
     }
 }
