@@ -4,7 +4,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::fmt::friendly::SpanParser;
 use shadow_core::api::MigrationStrategy;
+
+/// Times are told in whole seconds.
+const SHORTEST: Duration = Duration::from_secs(1);
+/// More cannot be added to every point in time.
+const FOREVER: Duration = Duration::from_secs(u32::MAX as u64);
 
 /// Moves a running, stateful message consumer to another node: its memory, its place in the message stream
 /// and its name.
@@ -184,19 +190,19 @@ pub struct Uninstall {
     pub timeout: Duration,
 }
 
-/// `90`, `90s`, `5m`, `1h`.
+/// `90`, `90s`, `5m`, `1h30m`. What is said of a wrong one stands behind the option and the text, which clap names.
 fn duration(text: &str) -> Result<Duration, String> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let seconds = match &text[digits.len()..] {
-        "" | "s" => Some(1),
-        "m" => Some(60),
-        "h" => Some(3600),
-        _ => None,
+    let is_bare = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let with_unit = if is_bare {
+        format!("{text}s")
+    } else {
+        text.to_owned()
     };
-    let count: Option<u64> = digits.parse().ok();
-    match (count, seconds) {
-        (Some(count), Some(seconds)) if count > 0 => Ok(Duration::from_secs(count.saturating_mul(seconds))),
-        _ => Err("a time such as 90s, 5m or 1h".to_owned()),
+    match SpanParser::new().parse_unsigned_duration(&with_unit) {
+        Ok(time) if time >= SHORTEST => Ok(time.min(FOREVER)),
+        Ok(_) | Err(_) => {
+            Err("a time of 1s or more in hours, minutes and seconds, such as 90s, 5m or 1h30m".to_owned())
+        }
     }
 }
 
@@ -222,12 +228,42 @@ mod tests {
 
     #[test]
     fn times_have_units() {
-        let cases = [("90", 90), ("90s", 90), ("5m", 300), ("1h", 3600)];
+        let cases = [
+            ("90", 90),
+            ("90s", 90),
+            ("5m", 300),
+            ("1h", 3600),
+            ("1h30m", 5400),
+            ("1.5m", 90),
+            ("2 minutes", 120),
+            ("5000000h", FOREVER.as_secs()),
+        ];
         for (text, seconds) in cases {
             assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
         }
-        for bad in ["", "0", "m", "-1", "5d", "1.5m"] {
+        for bad in [
+            "",
+            "0",
+            "0s",
+            "m",
+            "-1",
+            "-1s",
+            "5d",
+            "500ms",
+            "5m ago",
+            "1.5",
+            "99999999999999999999h",
+        ] {
             assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_time_is_named_with_what_would_be_right() {
+        let typed = ["kubectl-shadow", "uninstall", "--timeout", "5 lightyears"];
+        let error = Cli::try_parse_from(typed).unwrap_err().to_string();
+        for part in ["--timeout", "'5 lightyears'", "such as 90s"] {
+            assert!(error.contains(part), "{error}");
         }
     }
 
