@@ -5,6 +5,7 @@ pub mod addons;
 pub mod broker;
 pub mod cargo_tools;
 pub mod cluster;
+mod debian;
 pub mod images;
 pub mod stage;
 pub mod yardstick;

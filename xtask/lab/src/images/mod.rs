@@ -7,6 +7,7 @@ mod archive;
 pub mod binaries;
 mod blob;
 mod checkpoint;
+mod clients;
 mod digest;
 mod foreign;
 mod image;
@@ -61,6 +62,14 @@ pub fn push_foreign(cluster: &Cluster) -> Result<()> {
         let image = build().with_context(|| name.to_owned())?;
         pushing.done(outcome(&image, &skopeo::push(&image, cluster)?));
     }
+    Ok(())
+}
+
+/// Pushes the image of the ordinary clients. Only what runs them asks for it: its packages take two minutes to unpack, once.
+pub fn push_clients(cluster: &Cluster) -> Result<()> {
+    let pushing = step("image clients");
+    let image = clients::image().context("image clients")?;
+    pushing.done(outcome(&image, &skopeo::push(&image, cluster)?));
     Ok(())
 }
 

@@ -17,7 +17,13 @@ use crate::images::binaries::Profile;
 /// The registry as the nodes reach it.
 const REGISTRY: &str = "10.100.0.1:5000/shadow";
 /// The broker Secrets of the samples.
-const SECRETS: [&str; 3] = ["orders-broker", "plain-broker", "polling-broker"];
+const SECRETS: [&str; 5] = [
+    "orders-broker",
+    "plain-broker",
+    "polling-broker",
+    "pika-broker",
+    "aiopika-broker",
+];
 /// A node is a target this long after its agent was started.
 const NODES_READY: Duration = Duration::from_secs(90);
 

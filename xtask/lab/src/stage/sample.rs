@@ -165,7 +165,7 @@ fn manifest(arguments: &[&str]) -> Result<String> {
 pub(super) fn with_arguments(text: &str, arguments: &[&str]) -> Result<String> {
     let line = text
         .lines()
-        .find(|line| line.contains("image: ") && line.contains("/samples/orders:"))
+        .find(|line| line.contains("image: ") && line.contains("/samples/"))
         .context("the sample's manifest names no image")?;
     let indent = &line[..line.len() - line.trim_start().len()];
     let with_arguments = format!("{line}\n{indent}args: {}", serde_json::json!(arguments));

@@ -1,5 +1,5 @@
 //! The sample in other shapes: as a Deployment, as a pod that nobody owns, as an application that knows nothing of
-//! migrations, and as one that reads control messages only when it is idle.
+//! migrations, as one that reads control messages only when it is idle, and as people write it with ordinary libraries.
 
 use std::fs;
 use std::time::Duration;
@@ -9,8 +9,9 @@ use anyhow::{Context, Result};
 use super::sample::{broker_api, broker_queues, consumes, queue_path, replaced, with_arguments};
 use super::{apply, get};
 use crate::cluster::{Cluster, REGISTRY, SECURE_REGISTRY, step, wait_for};
+use crate::images;
 
-const MANIFESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/orders/deploy");
+const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
 const READY: Duration = Duration::from_secs(90);
 
 /// Which of them.
@@ -24,16 +25,22 @@ pub enum Single {
     Plain,
     /// `polling.yaml`: a StatefulSet that looks for control messages once a second, when it is idle.
     Polling,
+    /// An ordinary client in Python, a StatefulSet on a single-active queue: pika.
+    Pika,
+    /// The same: aio-pika.
+    AioPika,
 }
 
 impl Single {
-    /// Name of its manifest and its label `app`.
+    /// Name of the workload and its label `app`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Deployment => "single",
             Self::Pod => "lone",
             Self::Plain => "plain",
             Self::Polling => "polling",
+            Self::Pika => "pika",
+            Self::AioPika => "aiopika",
         }
     }
 
@@ -43,6 +50,8 @@ impl Single {
             Self::Deployment | Self::Pod => self.name(),
             Self::Plain => "plain-0",
             Self::Polling => "polling-0",
+            Self::Pika => "pika-0",
+            Self::AioPika => "aiopika-0",
         }
     }
 
@@ -81,6 +90,7 @@ impl Single {
     pub fn deploy_replicas(self, cluster: &Cluster, replicas: u32) -> Result<()> {
         let manifest = with_replicas(&self.manifest()?, self.name(), replicas)?;
         let streams: Vec<String> = (0..replicas).map(|n| format!("{}-{n}", self.name())).collect();
+        self.push_image(cluster)?;
         self.remove(cluster)?;
         let starting = step(self.name());
         apply(cluster, &manifest)?;
@@ -97,11 +107,27 @@ impl Single {
     }
 
     fn manifest(self) -> Result<String> {
-        let path = format!("{MANIFESTS}/{}.yaml", self.name());
+        let file = match self {
+            Self::Deployment | Self::Pod | Self::Plain | Self::Polling => {
+                format!("orders/deploy/{}.yaml", self.name())
+            }
+            Self::Pika => "clients/deploy/pika.yaml".to_owned(),
+            Self::AioPika => "clients/deploy/aio-pika.yaml".to_owned(),
+        };
+        let path = format!("{EXAMPLES}/{file}");
         fs::read_to_string(&path).with_context(|| format!("read {path}"))
     }
 
+    /// That of our own sample is pushed with the product's; the other is made only where it is asked for.
+    fn push_image(self, cluster: &Cluster) -> Result<()> {
+        match self {
+            Self::Deployment | Self::Pod | Self::Plain | Self::Polling => Ok(()),
+            Self::Pika | Self::AioPika => images::push_clients(cluster),
+        }
+    }
+
     fn apply(self, cluster: &Cluster, manifest: &str) -> Result<()> {
+        self.push_image(cluster)?;
         self.remove(cluster)?;
         let starting = step(self.name());
         apply(cluster, manifest)?;
@@ -178,5 +204,19 @@ mod tests {
             assert!(text.contains(&format!("pod-name: {replica}}}")), "{replica}");
         }
         assert!(with_replicas(&Single::Pod.manifest().unwrap(), "lone", 2).is_err());
+    }
+
+    #[test]
+    fn ordinary_clients_can_be_told_what_the_sample_can() {
+        for single in [Single::Pika, Single::AioPika] {
+            let told = with_arguments(&single.manifest().unwrap(), &["--ballast-mb", "100"]).unwrap();
+            assert!(told.contains(r#"args: ["--ballast-mb","100"]"#), "{told}");
+            assert!(told.contains("limits: {memory: 356Mi}"), "{told}");
+            assert!(
+                told.contains(&format!("\n  name: {}\n", single.stream())),
+                "{told}"
+            );
+            assert!(told.contains("/samples/clients:dev"), "{told}");
+        }
     }
 }
