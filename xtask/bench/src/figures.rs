@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::row::Row;
 use super::shape::Shape;
 use super::steps::{self, StepTime};
+use super::way::Way;
 
 /// All rows of one scenario, of whatever run.
 pub(crate) struct Group<'a> {
@@ -14,6 +15,12 @@ pub(crate) struct Group<'a> {
 
 /// A figure of a row.
 pub(crate) type Pick = fn(&Row) -> Option<i64>;
+
+/// Tenths of plain starts in so many milliseconds; none where the row knows of no plain start.
+pub(crate) fn starts(row: &Row, millis: i64) -> Option<i64> {
+    let unit = row.plain_start_ms.filter(|unit| *unit > 0)?;
+    Some((millis * 10 + unit / 2) / unit)
+}
 
 /// Frozen longest, of all handoffs.
 pub(crate) fn freeze(row: &Row) -> Option<i64> {
@@ -54,6 +61,26 @@ impl Group<'_> {
         at(&self.sorted(pick), 50)
     }
 
+    /// The same in tenths of plain starts, each by the plain start of its own run: the machine is not always equally fast.
+    pub(crate) fn median_in_starts(&self, pick: Pick) -> Option<i64> {
+        self.median_of(|row| starts(row, pick(row)?))
+    }
+
+    /// The same of one step.
+    pub(crate) fn step_in_starts(&self, name: &str) -> Option<i64> {
+        self.median_of(|row| {
+            let steps = steps::parse(&row.steps);
+            let step = steps.iter().find(|step| step.name == name)?;
+            is_done(row).then(|| starts(row, step.millis)).flatten()
+        })
+    }
+
+    fn median_of(&self, pick: impl Fn(&Row) -> Option<i64>) -> Option<i64> {
+        let mut all: Vec<i64> = self.rows.iter().filter_map(|row| pick(row)).collect();
+        all.sort_unstable();
+        at(&all, 50)
+    }
+
     /// Rows about which neither the migration nor the oracle has a doubt.
     pub(crate) fn exact(&self) -> usize {
         self.rows.iter().filter(|row| is_exact(row)).count()
@@ -74,7 +101,7 @@ impl Group<'_> {
         let rows: Vec<Vec<StepTime>> = self
             .rows
             .iter()
-            .filter(|row| ["Completed", "Replayed"].contains(&row.phase.as_str()))
+            .filter(|row| is_done(row))
             .map(|row| part(steps::parse(&row.steps)))
             .collect();
         let mut names: Vec<&str> = Vec::new();
@@ -94,6 +121,37 @@ impl Group<'_> {
         };
         names.iter().filter_map(median).collect()
     }
+}
+
+/// How many moves of the product were exact.
+pub(crate) struct Exactness {
+    pub(crate) judged: usize,
+    pub(crate) exact: usize,
+    /// Could not be measured: neither exact nor not.
+    pub(crate) errors: usize,
+}
+
+/// Of all groups together; baselines promise nothing.
+pub(crate) fn exactness(groups: &[Group<'_>]) -> Exactness {
+    let mut all = Exactness {
+        judged: 0,
+        exact: 0,
+        errors: 0,
+    };
+    for group in groups {
+        if Way::named(&group.shape.way).is_none_or(Way::moves) {
+            let errors = group.rows.iter().filter(|row| row.is_error()).count();
+            all.errors += errors;
+            all.judged += group.rows.len() - errors;
+            all.exact += group.exact();
+        }
+    }
+    all
+}
+
+/// A move that was undone has steps, too.
+fn is_done(row: &Row) -> bool {
+    ["Completed", "Replayed"].contains(&row.phase.as_str())
 }
 
 /// Moved, and neither the migration nor the oracle has a doubt. A baseline has nobody but the oracle.
@@ -184,6 +242,24 @@ mod tests {
         let medians = groups(&rows)[0].steps(|all| all);
         let told: Vec<_> = medians.iter().map(|s| (s.name.as_str(), s.millis)).collect();
         assert_eq!(told, [("Prepare0", 2), ("Hold1", 20), ("Clean1", 5)]);
+    }
+
+    #[test]
+    fn a_multiple_is_of_the_plain_start_of_its_own_run() {
+        let of = |total, unit| Row {
+            total_ms: Some(total),
+            plain_start_ms: unit,
+            steps: format!("Stage1={}", total / 2),
+            ..good(1)
+        };
+        // The machine was half as fast in the second run; the first row is of a version that did not measure it.
+        let rows = [of(9_000, None), of(3_000, Some(1_000)), of(6_000, Some(2_000))];
+        let group = &groups(&rows)[0];
+        assert_eq!(group.median_in_starts(|row| row.total_ms), Some(30));
+        assert_eq!(group.step_in_starts("Stage1"), Some(15));
+        assert_eq!(group.step_in_starts("Stage2"), None);
+        assert_eq!(groups(&rows[..1])[0].median_in_starts(|row| row.total_ms), None);
+        assert_eq!(starts(&of(1, Some(0)), 5), None);
     }
 
     #[test]

@@ -7,9 +7,11 @@ mod measure;
 mod origin;
 mod outage;
 mod page;
+mod plain_start;
 mod portion;
 mod replay;
 mod row;
+mod rows;
 mod scenario;
 mod shape;
 mod steps;
@@ -62,7 +64,7 @@ pub fn run(args: Args) -> Result<()> {
         "no scenario has such a name: `cargo xtask bench --list` prints them"
     );
     let folder = args.out.clone().unwrap_or_else(fresh);
-    let known = row::read(&folder.join(ROWS))?;
+    let known = rows::read(&folder.join(ROWS))?;
     let chosen = args.portion.chosen(&known);
     if args.list {
         for scenario in &chosen {
@@ -75,7 +77,7 @@ pub fn run(args: Args) -> Result<()> {
         return print(&folder, &known);
     }
     fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
-    row::has_our_columns(&folder.join(ROWS))?;
+    rows::fit_columns(&folder.join(ROWS))?;
     let outcome = measured(&args, &folder, &chosen);
     if !args.keep {
         Cluster::down()?;
@@ -122,12 +124,12 @@ fn measured(args: &Args, folder: &Path, chosen: &[scenario::Scenario]) -> Result
     for (n, scenario) in (1..).zip(chosen) {
         println!("{n} of {}: {}", chosen.len(), scenario.shape());
         let rows = bench.measure(scenario, args.portion.moves());
-        row::append(&path, &rows)?;
+        rows::append(&path, &rows)?;
         if rows.iter().any(row::Row::is_error) {
             failed.push(scenario.shape().to_string());
         }
     }
-    print(folder, &row::read(&path)?)?;
+    print(folder, &rows::read(&path)?)?;
     ensure!(
         failed.is_empty(),
         "could not be measured (their rows say why): {}",

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::agents::Agents;
 use super::origin::Origin;
+use super::plain_start;
 use super::replay;
 use super::row::Row;
 use super::scenario::Scenario;
@@ -77,9 +78,13 @@ impl Bench {
         let stream = sample.map_or(SET_POD, Single::stream);
         let oracle = Oracle::start(cluster, &self.product, stream, load)?;
         oracle.run_for(WARM_UP);
+        let plain_start_ms = plain_start::measured(cluster, self.target(sample)?.1)?;
         for n in moves {
             agents.watch()?;
-            let row = Row::of(scenario.shape(), n, begun, &self.origin);
+            let row = Row {
+                plain_start_ms: Some(plain_start_ms),
+                ..Row::of(scenario.shape(), n, begun, &self.origin)
+            };
             let mut row = match &scenario.way.how {
                 How::Moved(arguments) => self.moved(sample, arguments, row)?,
                 How::Deleted => deleted(cluster, row)?,
@@ -94,13 +99,19 @@ impl Bench {
         Ok(())
     }
 
-    fn moved(&self, sample: Option<Single>, arguments: &[&str], row: Row) -> Result<Row> {
-        let cluster = &self.cluster;
+    /// The pod to be moved, and the node it goes to.
+    fn target(&self, sample: Option<Single>) -> Result<(String, &'static str)> {
         let pod = match sample {
-            Some(single) => single.pod(cluster)?,
+            Some(single) => single.pod(&self.cluster)?,
             None => SET_POD.to_owned(),
         };
-        let target = Sample::other_node(cluster, &pod)?;
+        let target = Sample::other_node(&self.cluster, &pod)?;
+        Ok((pod, target))
+    }
+
+    fn moved(&self, sample: Option<Single>, arguments: &[&str], row: Row) -> Result<Row> {
+        let cluster = &self.cluster;
+        let (pod, target) = self.target(sample)?;
         let moved = stage::migrate_with(cluster, &self.product, &pod, target, arguments)?;
         let row = row.moved(&moved);
         println!(

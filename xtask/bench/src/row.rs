@@ -1,10 +1,5 @@
 //! One row for each move, as it is kept.
 
-use std::fs::{self, OpenOptions};
-use std::io::ErrorKind;
-use std::path::Path;
-
-use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -67,6 +62,8 @@ pub(crate) struct Row {
     pub(crate) machine: String,
     /// Why it was undone, refused, or could not be measured.
     pub(crate) error: String,
+    /// What a plain pod needed on the target node until it was Ready, before the first move of the run; median of several.
+    pub(crate) plain_start_ms: Option<i64>,
 }
 
 impl Row {
@@ -196,49 +193,6 @@ fn steps(status: &Value) -> String {
         Some(format!("{}{}={span}", step["step"].as_str()?, step["leg"]))
     });
     timed.collect::<Vec<_>>().join(";")
-}
-
-/// Rows of a file; none if there is no such file. Columns of older versions may be missing.
-pub(crate) fn read(path: &Path) -> Result<Vec<Row>> {
-    if !path.exists() {
-        return Ok(Vec::new());
-    }
-    let mut reader = csv::Reader::from_path(path).with_context(|| format!("read {}", path.display()))?;
-    let rows = reader.deserialize().collect::<Result<_, csv::Error>>();
-    rows.with_context(|| format!("read the rows of {}", path.display()))
-}
-
-/// Adds rows: what was measured before is not touched, and what was measured now survives whatever comes next.
-pub(crate) fn append(path: &Path, rows: &[Row]) -> Result<()> {
-    let fresh = has_our_columns(path)?.is_none();
-    let file = OpenOptions::new().create(true).append(true).open(path);
-    let file = file.with_context(|| format!("open {}", path.display()))?;
-    let mut writer = csv::WriterBuilder::new().has_headers(fresh).from_writer(file);
-    for row in rows {
-        writer.serialize(row).context("write a row")?;
-    }
-    writer.flush().context("write the rows")
-}
-
-/// Rows cannot be added to a file with other columns. Nothing if it has none yet.
-pub(crate) fn has_our_columns(path: &Path) -> Result<Option<()>> {
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error).with_context(|| format!("read {}", path.display())),
-    };
-    let Some(columns) = text.lines().next() else {
-        return Ok(None);
-    };
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.serialize(Row::default()).context("write an empty row")?;
-    let ours = writer.into_inner().context("write an empty row")?;
-    ensure!(
-        ours.starts_with(format!("{columns}\n").as_bytes()),
-        "{} has other columns than rows of this version: measure into another folder (--out)",
-        path.display()
-    );
-    Ok(Some(()))
 }
 
 #[cfg(test)]

@@ -1,4 +1,3 @@
-use std::fs;
 use std::time::Duration;
 
 use serde_json::json;
@@ -25,45 +24,6 @@ fn ended(status: Value, said: &str) -> Move {
         code: 0,
         said: said.to_owned(),
     }
-}
-
-#[test]
-fn rows_are_added_to_those_that_are_there_and_read_back() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("rows.csv");
-    assert_eq!(read(&path).unwrap(), []);
-    let first = Row {
-        exact: Some(true),
-        total_ms: Some(7),
-        error: "a, \"b\"".into(),
-        ..empty()
-    };
-    append(&path, std::slice::from_ref(&first)).unwrap();
-    append(&path, &[empty()]).unwrap();
-    assert_eq!(read(&path).unwrap(), [first, empty()]);
-}
-
-#[test]
-fn rows_of_an_older_version_are_read() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("rows.csv");
-    fs::write(&path, "way,rate,phase,exact,total_ms\nx,80,Completed,true,\n").unwrap();
-    let rows = read(&path).unwrap();
-    assert_eq!(
-        (rows[0].rate, rows[0].exact, rows[0].total_ms),
-        (80, Some(true), None)
-    );
-    assert_eq!(rows[0].downtime_ms, None);
-    let refused = append(&path, &[empty()]).unwrap_err();
-    assert!(refused.to_string().contains("--out"), "{refused}");
-}
-
-#[test]
-fn a_column_that_cannot_be_read_is_told() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("rows.csv");
-    fs::write(&path, "way,rate\nx,many\n").unwrap();
-    assert!(format!("{:#}", read(&path).unwrap_err()).contains("rows.csv"));
 }
 
 #[test]

@@ -76,6 +76,9 @@ const RATES: [u32; 7] = [10, 20, 40, 60, 80, 100, 120];
 const HIGH_RATES: [u32; 2] = [1_000, 10_000];
 const HEAPS_MB: [u32; 3] = [10, 100, 500];
 
+/// What users have: the first to be measured, in every run.
+const ORDINARY: [&Way; 2] = [&way::PIKA, &way::AIO_PIKA];
+
 /// A few minutes: each way once, below and beyond what the consumer can serve, and a larger heap.
 pub(crate) fn quick() -> Vec<Scenario> {
     let ways = [
@@ -86,7 +89,9 @@ pub(crate) fn quick() -> Vec<Scenario> {
         &way::SINGLE_ACTIVE,
         &way::LIVE,
     ];
-    let mut all: Vec<Scenario> = ways.map(|way| Scenario::of(way, 80)).to_vec();
+    let mut all: Vec<Scenario> = ORDINARY.map(|way| Scenario::of(way, 80)).to_vec();
+    all.push(Scenario::of(&way::PIKA, 10));
+    all.extend(ways.map(|way| Scenario::of(way, 80)));
     all.push(Scenario::of(&way::RETURNING, 10));
     all.push(Scenario::of(&way::RETURNING, 120));
     all.push(Scenario {
@@ -100,6 +105,9 @@ pub(crate) fn quick() -> Vec<Scenario> {
 /// Everything.
 pub(crate) fn full() -> Vec<Scenario> {
     let mut all = Vec::new();
+    for way in ORDINARY {
+        all.extend(RATES.map(|rate| Scenario::of(way, rate)));
+    }
     for way in AT_EVERY_RATE {
         all.extend(RATES.map(|rate| Scenario::of(way, rate)));
         all.extend(HIGH_RATES.map(|rate| Scenario {
@@ -156,6 +164,23 @@ mod tests {
         for one in quick() {
             // The heap of 100 MB is measured at the same rate in both.
             assert!(names.contains(&one.shape().to_string()), "{}", one.shape());
+        }
+    }
+
+    #[test]
+    fn ordinary_clients_come_first_in_every_run() {
+        for all in [quick(), full()] {
+            let ways: Vec<&str> = all.iter().map(|one| one.way.name).collect();
+            let first = ways
+                .iter()
+                .take_while(|way| way.starts_with("ordinary client"))
+                .count();
+            let ordinary = ways
+                .iter()
+                .filter(|way| way.starts_with("ordinary client"))
+                .count();
+            assert_eq!(first, ordinary, "{ways:?}");
+            assert!(ORDINARY.iter().all(|way| ways.contains(&way.name)), "{ways:?}");
         }
     }
 

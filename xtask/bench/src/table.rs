@@ -3,9 +3,9 @@
 use super::figures::{self, Group, Pick, at};
 use super::row::Row;
 
-const HEAD: &str = "| way | msg/s | work | heap | bytes | prefetch | moves | exact | total ms: median, p90, max | pause ms: \
-                    median, p90, max | freeze ms: median, max | downtime ms: median, max | requests failed | MB: agent |\n\
-                    |---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n";
+const HEAD: &str = "| way | msg/s | work | heap | bytes | prefetch | moves | exact | plain start ms | total ms: median, p90, \
+                    max | pause ms: median, p90, max | freeze ms: median, max | downtime ms: median, max | requests failed | MB: agent |\n\
+                    |---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n";
 
 /// A table in Markdown.
 pub(crate) fn markdown(rows: &[Row]) -> String {
@@ -19,7 +19,7 @@ fn line(group: &Group<'_>) -> String {
     let shape = &group.shape;
     let moves = group.rows.len();
     format!(
-        "| {} | {} | {} | {} MB | {} | {} | {moves} | {} of {moves} | {} | {} | {} | {} | {} | {} |\n",
+        "| {} | {} | {} | {} MB | {} | {} | {moves} | {} of {moves} | {} | {} | {} | {} | {} | {} | {} |\n",
         shape.way,
         shape.rate,
         shape.work(),
@@ -27,6 +27,7 @@ fn line(group: &Group<'_>) -> String {
         shape.message_bytes,
         shape.prefetch,
         group.exact(),
+        one(group.median(|row| row.plain_start_ms)),
         three(group, |row| row.total_ms),
         three(group, |row| row.pause_ms),
         two(group, figures::freeze),
@@ -39,7 +40,12 @@ fn line(group: &Group<'_>) -> String {
 fn three(group: &Group<'_>, pick: Pick) -> String {
     let sorted = group.sorted(pick);
     match (at(&sorted, 50), at(&sorted, 90), sorted.last()) {
-        (Some(median), Some(high), Some(max)) => format!("{median}, {high}, {max}"),
+        (Some(median), Some(high), Some(max)) => {
+            format!(
+                "{}, {high}, {max}",
+                with_starts(median, group.median_in_starts(pick))
+            )
+        }
         _ => one(None),
     }
 }
@@ -49,6 +55,14 @@ fn two(group: &Group<'_>, pick: Pick) -> String {
     match (at(&sorted, 50), sorted.last()) {
         (Some(median), Some(max)) => format!("{median}, {max}"),
         _ => one(None),
+    }
+}
+
+/// `3715 (3.1×)`: milliseconds, and how many plain starts that is, where it is known.
+pub(crate) fn with_starts(millis: i64, tenths: Option<i64>) -> String {
+    match tenths {
+        Some(tenths) => format!("{millis} ({}.{}×)", tenths / 10, tenths % 10),
+        None => millis.to_string(),
     }
 }
 
@@ -75,7 +89,24 @@ mod tests {
         let line = table.lines().last().unwrap();
         assert_eq!(
             line,
-            "| x | 80 | 0.05 ms | 0 MB | 0 | 0 | 3 | 0 of 3 | 5, 7, 7 | – | – | – | – | – |"
+            "| x | 80 | 0.05 ms | 0 MB | 0 | 0 | 3 | 0 of 3 | – | 5, 7, 7 | – | – | – | – | – |"
         );
+    }
+
+    #[test]
+    fn a_median_is_told_in_plain_starts_where_they_were_measured() {
+        let row = Row {
+            way: "x".into(),
+            total_ms: Some(3_715),
+            plain_start_ms: Some(1_200),
+            ..Row::default()
+        };
+        let table = markdown(&[row]);
+        assert!(
+            table.contains("| 1200 | 3715 (3.1×), 3715, 3715 | – |"),
+            "{table}"
+        );
+        assert_eq!(with_starts(600, Some(5)), "600 (0.5×)");
+        assert_eq!(with_starts(600, None), "600");
     }
 }

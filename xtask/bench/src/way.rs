@@ -43,6 +43,20 @@ const FINISHED: &[&str] = &["--held", "finish"];
 /// The queue gets them back: the sample's own way on a classic queue.
 const RETURNED: &[&str] = &["--held", "return"];
 
+/// What users have: an ordinary client library that needs seconds to connect again, on a single-active queue.
+pub(crate) const PIKA: Way = Way {
+    name: "ordinary client (pika, reconnects after 3 s)",
+    sample: Some(Single::Pika),
+    how: How::Moved(&[]),
+    held: &[],
+    serving: Serving::Always,
+};
+/// The same with a library that connects again by itself: at once, but never twice within its interval.
+pub(crate) const AIO_PIKA: Way = Way {
+    name: "ordinary client (aio-pika, reconnects at most every 5 s)",
+    sample: Some(Single::AioPika),
+    ..PIKA
+};
 /// A StatefulSet pod by way of a stand-in.
 pub(crate) const SHADOW_POD: Way = Way {
     name: "StatefulSet ShadowPod",
@@ -172,6 +186,8 @@ pub(crate) const REPLAYED: Way = Way {
 
 /// All of them, in the order in which they are told.
 pub(crate) const ALL: &[&Way] = &[
+    &PIKA,
+    &AIO_PIKA,
     &SHADOW_POD,
     &RETURNING,
     &SEQUENTIAL,
@@ -203,6 +219,11 @@ impl Way {
             How::Moved(arguments) => arguments.contains(&BY_IMAGE_FLAG),
             How::Deleted | How::Replayed(_) => false,
         }
+    }
+
+    /// Whether it is an application as users have it, and not our own sample.
+    pub(crate) fn is_ordinary(&self) -> bool {
+        matches!(self.sample, Some(Single::Pika | Single::AioPika))
     }
 
     /// Whether the product moves it.

@@ -12,7 +12,7 @@ use crate::way;
 /// Work that the rates of the drawings belong to.
 pub(super) const WORK_US: u32 = 10_000;
 /// Ways are compared at this rate.
-const COMPARED_AT: u32 = 80;
+pub(super) const COMPARED_AT: u32 = 80;
 
 /// A drawing, to be written beside the page.
 pub(super) struct Chart {
@@ -36,7 +36,7 @@ pub(super) fn all(groups: &[Group<'_>]) -> Result<Vec<Chart>> {
 }
 
 /// Told apart also by those who see few colours.
-pub(super) const COLOURS: [RGBColor; 17] = [
+pub(super) const COLOURS: [RGBColor; 19] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
     RGBColor(0, 158, 115),
@@ -54,6 +54,8 @@ pub(super) const COLOURS: [RGBColor; 17] = [
     RGBColor(170, 190, 210),
     RGBColor(200, 160, 130),
     RGBColor(40, 40, 40),
+    RGBColor(180, 0, 100),
+    RGBColor(60, 150, 200),
 ];
 
 pub(super) fn colour(n: usize) -> RGBColor {

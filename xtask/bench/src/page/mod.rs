@@ -2,6 +2,7 @@
 
 mod charts;
 mod plot;
+mod short;
 mod stand_in;
 mod text;
 mod unmet;
@@ -14,7 +15,8 @@ use anyhow::{Context, Result, ensure};
 
 use super::ROWS;
 use super::figures;
-use super::row::{self, Row};
+use super::row::Row;
+use super::rows;
 
 /// The page below `docs`.
 const PAGE: &str = "results.md";
@@ -25,7 +27,7 @@ const FOLDER: &str = "results";
 pub(crate) fn write(rows: &Path, docs: &Path) -> Result<()> {
     let path = rows.join(ROWS);
     let raw = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
-    let rows = row::read(&path)?;
+    let rows = rows::read(&path)?;
     ensure!(!rows.is_empty(), "{} holds no row", path.display());
     let folder = docs.join(FOLDER);
     fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
@@ -52,7 +54,7 @@ pub(crate) fn stale(docs: &Path) -> Result<Option<Vec<String>>> {
         return Ok(None);
     }
     let mut stale = Vec::new();
-    for (name, text) in files(&row::read(&path)?)? {
+    for (name, text) in files(&rows::read(&path)?)? {
         let path = docs.join(&name);
         // A file that is not there is not as it should be.
         if fs::read_to_string(&path)

@@ -1,4 +1,5 @@
 use super::*;
+use crate::rows as file_of_rows;
 use crate::shape::Shape;
 use crate::way;
 
@@ -48,6 +49,11 @@ fn rows() -> Vec<Row> {
     rows
 }
 
+fn moves(rows: &[Row]) -> usize {
+    let moved = |row: &&Row| way::Way::named(&row.way).is_none_or(way::Way::moves);
+    rows.iter().filter(moved).count()
+}
+
 fn page_of(rows: &[Row]) -> String {
     files(rows).unwrap().remove(PAGE).unwrap()
 }
@@ -87,7 +93,48 @@ fn a_missed_target_says_how_much_and_where_the_time_goes() {
     );
     assert!(page.contains(&reason), "{page}");
     assert!(page.contains("| freeze ≤ 1500 ms (highest) | StatefulSet ShadowPod, 40 msg/s, 10 ms, 500 MB"));
-    assert!(page.contains("Commit: abc.") && page.contains("Machine: 2 cores."));
+    assert!(page.contains("Commit: abc.") && page.contains("machine of 2 cores."));
+}
+
+/// The head of the page is for those who read no further.
+#[test]
+fn the_page_begins_with_ten_lines_that_tell_what_matters() {
+    let unit = |row: Row| Row {
+        plain_start_ms: Some(1_000),
+        run: "a".into(),
+        ..row
+    };
+    let mut with_units: Vec<Row> = rows().into_iter().map(unit).collect();
+    let page = page_of(&with_units);
+    let head: Vec<&str> = page.split("\n## ").next().unwrap().lines().skip(2).collect();
+    assert_eq!(
+        head.iter().filter(|line| line.starts_with("- ")).count(),
+        10,
+        "{head:#?}"
+    );
+    let exact = format!("- **Exact**: {0} of {0} moves: nothing lost", moves(&with_units));
+    assert!(head[1].starts_with(&exact), "{head:#?}");
+    assert!(
+        head[2].contains("is ready after 1000 ms (1000 to 1000 in 1 runs)"),
+        "{}",
+        head[2]
+    );
+    assert_eq!(
+        head[3],
+        "- **Ordinary client (pika, reconnects after 3 s)**, 80 messages a second: moved in 4602 ms (4.6×); nobody consumes \
+         for 900 ms (0.9×), the process stands still for 80 ms (0.1×); 3 of 3 exact."
+    );
+    assert!(
+        head[4].starts_with("- **Ordinary client (aio-pika"),
+        "{}",
+        head[4]
+    );
+    assert!(head[9].starts_with("- **Not measured**"), "{}", head[9]);
+    assert!(page.contains("| Stage 1 | 900 (0.9×) |"), "{page}");
+    with_units.retain(|row| row.way != way::PIKA.name);
+    let page = page_of(&with_units);
+    assert!(page.contains("(pika, reconnects after 3 s)**: not measured yet."));
+    assert!(page_of(&rows()).contains("**The unit**, a plain start of a pod: not measured yet."));
 }
 
 #[test]
@@ -129,10 +176,7 @@ fn a_move_that_was_undone_is_named_with_its_reason_and_the_plain_way_is_not_blam
 #[test]
 fn what_could_not_be_measured_is_named_and_neither_kept_nor_missed() {
     let mut rows = rows();
-    let moves = rows
-        .iter()
-        .filter(|row| way::Way::named(&row.way).is_none_or(way::Way::moves))
-        .count();
+    let moves = moves(&rows);
     rows[4] = rows[4].clone().failed(&anyhow::anyhow!("no consumer"));
     let page = page_of(&rows);
     let promise = format!(
@@ -152,7 +196,7 @@ fn a_page_is_written_checked_and_found_stale() {
     let folder = tempfile::tempdir().unwrap();
     let (measured, docs) = (folder.path().join("measured"), folder.path().join("docs"));
     fs::create_dir_all(&measured).unwrap();
-    row::append(&measured.join(ROWS), &rows()).unwrap();
+    file_of_rows::append(&measured.join(ROWS), &rows()).unwrap();
     assert_eq!(stale(&docs).unwrap(), None);
     write(&measured, &docs).unwrap();
     assert_eq!(stale(&docs).unwrap(), Some(Vec::new()));

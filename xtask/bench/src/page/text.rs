@@ -1,23 +1,22 @@
 //! What the page says.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use anyhow::Result;
 
 use super::charts::Chart;
-use super::{FOLDER, ROWS, unmet};
-use crate::figures::Group;
+use super::{FOLDER, ROWS, short, unmet};
+use crate::figures::{self, Group};
 use crate::row::Row;
 use crate::steps;
-use crate::table::{self, one};
+use crate::table::{self, one, with_starts};
 use crate::targets::{self, Finding, Of, Target};
-use crate::way::Way;
 
 /// The whole page in Markdown.
 pub(super) fn page(rows: &[Row], groups: &[Group<'_>], charts: &[Chart]) -> Result<String> {
     let mut page = String::new();
-    head(&mut page, rows, groups)?;
+    short::section(&mut page, rows, groups)?;
+    how(&mut page, rows)?;
     let missed = promises(&mut page, groups)?;
     explained(&mut page, &missed)?;
     drawings(&mut page, charts)?;
@@ -31,35 +30,23 @@ pub(super) fn page(rows: &[Row], groups: &[Group<'_>], charts: &[Chart]) -> Resu
     Ok(page)
 }
 
-fn head(page: &mut String, rows: &[Row], groups: &[Group<'_>]) -> Result<()> {
-    let days: BTreeSet<&str> = rows.iter().filter_map(|row| row.at.get(..10)).collect();
-    let days = match (days.first(), days.last()) {
-        (Some(first), Some(last)) if first != last => format!("{first} to {last}"),
-        (first, _) => first.copied().unwrap_or("an unknown day").to_owned(),
-    };
-    let told = |pick: fn(&Row) -> &str| -> String {
-        let all: BTreeSet<&str> = rows.iter().map(pick).filter(|one| !one.is_empty()).collect();
-        let all: Vec<&str> = all.into_iter().collect();
-        if all.is_empty() {
-            "not told".to_owned()
-        } else {
-            all.join("; ")
-        }
-    };
+fn how(page: &mut String, rows: &[Row]) -> Result<()> {
     writeln!(
         page,
-        "# Results\n\n\
+        "\n## How it was measured\n\n\
          Made by `cargo xtask bench --page` from [{FOLDER}/{ROWS}]({FOLDER}/{ROWS}), the raw rows, none left out; change \
          the rows, not this page. The rows were made by `cargo xtask bench --out FOLDER --moves N`, N as many as the columns \
          say, in portions that add to the folder (`--only`, `--again`).\n\n\
-         {} rows of {} scenarios, {days}. Machine: {}. Commit: {}.\n\n\
-         Nodes, control plane, RabbitMQ, load and oracle share the machine. Rows of 2026-11-22 \
+         Commit: {}. Rows of 2026-11-22 \
          22:14 and of 2026-11-23 are from phases in which the machine was slow, up to half as fast: compare their steps, not \
-         their totals, with those of the others. Not measured: the returning ways of Deployments and bare pods at other rates \
+         their totals, with those of the others, or multiples of plain starts where there are any. Not measured: the returning ways of Deployments and bare pods at other rates \
          than in the table, live moves at 1,000 and 10,000 msg/s and of bare \
          pods, `SingleActive` for Deployments and bare pods, 4 KB messages and prefetch 1 on the other routes, moves through \
          kubelet's own checkpoint.\n\n\
          What the columns mean:\n\n\
+         - **plain start**: what a plain pod of the sample's image needs from its creation until it is Ready, on the target \
+         node, under the load of the scenario, before its first move; median of three. Older rows have none. *3.1×* is 3.1 plain \
+         starts: the median over the moves, each by the plain start of its own run.\n\
          - **total**: from the controller's first look at the migration to its end, when nothing of it is left.\n\
          - **pause**: longest time in which nobody consumes, from the request to hold until the copy is seen on the \
          queue. It includes that the application works off what it was given.\n\
@@ -73,10 +60,7 @@ fn head(page: &mut String, rows: &[Row], groups: &[Group<'_>]) -> Result<()> {
          checkpoints the pod that goes on, containerd restores the checkpoint as an image, the copy replays beside the \
          source, and takes its place when it has caught up; its total ends when the source is gone, and what was applied \
          between binding and checkpoint is applied twice.",
-        rows.len(),
-        groups.len(),
-        told(|row| &row.machine),
-        told(|row| &row.commit),
+        short::joined(rows, |row| &row.commit),
     )?;
     Ok(())
 }
@@ -113,16 +97,11 @@ fn promises<'a>(page: &mut String, groups: &'a [Group<'_>]) -> Result<Vec<Findin
 }
 
 fn exactness(page: &mut String, groups: &[Group<'_>]) -> Result<()> {
-    let moved = groups
-        .iter()
-        .filter(|group| Way::named(&group.shape.way).is_none_or(Way::moves));
-    let (mut judged, mut exact, mut errors) = (0, 0, 0);
-    for group in moved {
-        let unjudged = group.rows.iter().filter(|row| row.is_error()).count();
-        errors += unjudged;
-        judged += group.rows.len() - unjudged;
-        exact += group.exact();
-    }
+    let figures::Exactness {
+        judged,
+        exact,
+        errors,
+    } = figures::exactness(groups);
     let kept = if exact < judged {
         "**missed**".to_owned()
     } else if errors > 0 {
@@ -228,9 +207,12 @@ fn step_times(page: &mut String, groups: &[Group<'_>]) -> Result<()> {
             "---|".repeat(heads.len())
         )?;
         for name in names {
-            let cells = columns.iter().map(|(_, steps)| {
+            let cells = columns.iter().map(|(group, steps)| {
                 let step = steps.iter().find(|step| step.name == name);
-                one(step.map(|step| step.millis))
+                step.map_or_else(
+                    || one(None),
+                    |step| with_starts(step.millis, group.step_in_starts(name)),
+                )
             });
             let cells: Vec<String> = cells.collect();
             writeln!(page, "| {} | {} |", spaced(name), cells.join(" | "))?;
