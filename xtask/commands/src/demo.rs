@@ -21,7 +21,7 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 100)]
     rate: u32,
     /// How long the Service is asked after the end of the move, seconds.
-    #[arg(long, default_value_t = 60)]
+    #[arg(long, default_value_t = 10)]
     tail: u32,
     /// Leave the cluster running at the end.
     #[arg(long)]
