@@ -1,5 +1,5 @@
 """A consumer of orders with pika, as its examples have it: a blocking connection, manual acknowledgements, and a new
-connection 3 s after the last one was lost. It knows nothing of migrations."""
+connection 3 s (`--reconnect`) after the last one was lost. It knows nothing of migrations."""
 
 import logging
 import os
@@ -16,7 +16,6 @@ log = logging.getLogger(__name__)
 # It tells each step of each connection.
 logging.getLogger("pika").setLevel(logging.WARNING)
 
-RECONNECT_SLEEP = 3.0
 ENDS = {signal.SIGTERM, signal.SIGINT}
 
 
@@ -43,7 +42,7 @@ class Consumer:
             # A broker whose name is not known is an OSError.
             except (pika.exceptions.AMQPError, OSError) as error:
                 self._state.lost(repr(error))
-                self._stopping.wait(RECONNECT_SLEEP)
+                self._stopping.wait(self._told.reconnect)
 
     def _consume(self):
         told = self._told

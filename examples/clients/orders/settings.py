@@ -31,6 +31,8 @@ def parse(about):
     add("http-port", "8080", int)
     add("ballast-mb", "0", int)
     add("lame-duck", "3s", seconds)
+    # With pika; aio-pika has a way of its own.
+    add("reconnect", "3s", seconds)
     settings = parser.parse_args()
     if not settings.amqp_uri:
         parser.error("--amqp-uri or ORDERS_AMQP_URI is needed, such as amqp://USER:PASSWORD@HOST:5672/%2f")

@@ -53,7 +53,7 @@ impl Scenario {
         }
         all.extend(["--ballast-mb".to_owned(), self.heap_mb.to_string()]);
         all.extend(["--prefetch".to_owned(), self.prefetch.to_string()]);
-        all.extend(self.way.held.iter().map(|&word| word.to_owned()));
+        all.extend(self.way.consumer.iter().map(|&word| word.to_owned()));
         all
     }
 }
@@ -77,7 +77,7 @@ const HIGH_RATES: [u32; 2] = [1_000, 10_000];
 const HEAPS_MB: [u32; 3] = [10, 100, 500];
 
 /// What users have: the first to be measured, in every run.
-const ORDINARY: [&Way; 2] = [&way::PIKA, &way::AIO_PIKA];
+const ORDINARY: [&Way; 3] = [&way::PIKA, &way::PIKA_5_S, &way::AIO_PIKA];
 
 /// A few minutes: each way once, below and beyond what the consumer can serve, and a larger heap.
 pub(crate) fn quick() -> Vec<Scenario> {

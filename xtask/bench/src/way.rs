@@ -11,8 +11,8 @@ pub(crate) struct Way {
     /// The sample that is moved; none: the StatefulSet `orders`.
     pub(crate) sample: Option<Single>,
     pub(crate) how: How,
-    /// What tells its consumer what becomes of messages that it was given and has not begun.
-    pub(crate) held: &'static [&'static str],
+    /// Arguments of its consumer: what becomes of messages that it was given and has not begun, or when it connects again.
+    pub(crate) consumer: &'static [&'static str],
     /// Whether requests may find nobody for a while.
     pub(crate) serving: Serving,
 }
@@ -48,8 +48,14 @@ pub(crate) const PIKA: Way = Way {
     name: "ordinary client (pika, reconnects after 3 s)",
     sample: Some(Single::Pika),
     how: How::Moved(&[]),
-    held: &[],
+    consumer: &[],
     serving: Serving::Always,
+};
+/// The same, with the 5 s that other libraries wait by themselves (Java's recovery delay).
+pub(crate) const PIKA_5_S: Way = Way {
+    name: "ordinary client (pika, reconnects after 5 s)",
+    consumer: &["--reconnect", "5s"],
+    ..PIKA
 };
 /// The same with a library that connects again by itself: at once, but never twice within its interval.
 pub(crate) const AIO_PIKA: Way = Way {
@@ -62,7 +68,7 @@ pub(crate) const SHADOW_POD: Way = Way {
     name: "StatefulSet ShadowPod",
     sample: None,
     how: How::Moved(&[]),
-    held: FINISHED,
+    consumer: FINISHED,
     serving: Serving::Always,
 };
 /// A StatefulSet pod that goes before its copy starts.
@@ -70,7 +76,7 @@ pub(crate) const SEQUENTIAL: Way = Way {
     name: "StatefulSet Sequential",
     sample: None,
     how: How::Moved(&["--strategy", "sequential"]),
-    held: FINISHED,
+    consumer: FINISHED,
     serving: Serving::Interrupted,
 };
 /// A pod of a Deployment.
@@ -78,7 +84,7 @@ pub(crate) const DEPLOYMENT: Way = Way {
     name: "Deployment ShadowPod",
     sample: Some(Single::Deployment),
     how: How::Moved(&[]),
-    held: FINISHED,
+    consumer: FINISHED,
     serving: Serving::Always,
 };
 /// A pod that nobody owns.
@@ -86,25 +92,25 @@ pub(crate) const BARE: Way = Way {
     name: "bare pod ShadowPod",
     sample: Some(Single::Pod),
     how: How::Moved(&[]),
-    held: FINISHED,
+    consumer: FINISHED,
     serving: Serving::Always,
 };
 /// The same three, with a consumer that returns what it has not begun.
 pub(crate) const RETURNING: Way = Way {
     name: "StatefulSet ShadowPod returning",
-    held: RETURNED,
+    consumer: RETURNED,
     ..SHADOW_POD
 };
 /// See [`RETURNING`].
 pub(crate) const RETURNING_DEPLOYMENT: Way = Way {
     name: "Deployment ShadowPod returning",
-    held: RETURNED,
+    consumer: RETURNED,
     ..DEPLOYMENT
 };
 /// See [`RETURNING`].
 pub(crate) const RETURNING_BARE: Way = Way {
     name: "bare pod ShadowPod returning",
-    held: RETURNED,
+    consumer: RETURNED,
     ..BARE
 };
 /// A StatefulSet pod on a single-active queue that speaks no protocol.
@@ -112,7 +118,7 @@ pub(crate) const SINGLE_ACTIVE: Way = Way {
     name: "StatefulSet SingleActive",
     sample: Some(Single::Plain),
     how: How::Moved(&[]),
-    held: &[],
+    consumer: &[],
     serving: Serving::Always,
 };
 /// The same, the source first.
@@ -120,7 +126,7 @@ pub(crate) const SINGLE_ACTIVE_SEQUENTIAL: Way = Way {
     name: "StatefulSet SingleActive Sequential",
     sample: Some(Single::Plain),
     how: How::Moved(&["--strategy", "sequential"]),
-    held: &[],
+    consumer: &[],
     serving: Serving::Interrupted,
 };
 /// The source goes on with a copy of the stream while its own copy is made.
@@ -128,7 +134,7 @@ pub(crate) const LIVE: Way = Way {
     name: "StatefulSet Live",
     sample: None,
     how: How::Moved(&["--live"]),
-    held: FINISHED,
+    consumer: FINISHED,
     serving: Serving::Always,
 };
 /// The same for a pod of a Deployment.
@@ -136,7 +142,7 @@ pub(crate) const LIVE_DEPLOYMENT: Way = Way {
     name: "Deployment Live",
     sample: Some(Single::Deployment),
     how: How::Moved(&["--live"]),
-    held: FINISHED,
+    consumer: FINISHED,
     serving: Serving::Always,
 };
 /// An application that looks for control messages only when idle and sleeps 3 s between two connections.
@@ -144,7 +150,7 @@ pub(crate) const POLLING: Way = Way {
     name: "StatefulSet polling",
     sample: Some(Single::Polling),
     how: How::Moved(&[]),
-    held: &[],
+    consumer: &[],
     serving: Serving::Always,
 };
 /// The memory goes by way of an image registry.
@@ -171,7 +177,7 @@ pub(crate) const DELETED: Way = Way {
     name: "baseline: delete the pod",
     sample: None,
     how: How::Deleted,
-    held: FINISHED,
+    consumer: FINISHED,
     serving: Serving::Interrupted,
 };
 
@@ -180,13 +186,14 @@ pub(crate) const REPLAYED: Way = Way {
     name: "baseline: classical replay",
     sample: Some(Single::Pod),
     how: How::Replayed(Single::Pod),
-    held: FINISHED,
+    consumer: FINISHED,
     serving: Serving::Always,
 };
 
 /// All of them, in the order in which they are told.
 pub(crate) const ALL: &[&Way] = &[
     &PIKA,
+    &PIKA_5_S,
     &AIO_PIKA,
     &SHADOW_POD,
     &RETURNING,

@@ -66,6 +66,11 @@ pub(crate) fn run(bench: &Bench, scenarios: Vec<&'static Scenario>, tally: &mut 
         Ok(lanes) => lanes,
         Err(error) => return tally.note("the cluster is divided for several tenants", Err(error)),
     };
+    side_by_side(&lanes, scenarios, tally);
+    tally.note("nothing of the tenants is left", lanes.end(&bench.cluster));
+}
+
+fn side_by_side(lanes: &Lanes, scenarios: Vec<&'static Scenario>, tally: &mut Tally) {
     let waiting = Mutex::new(VecDeque::from(longest_first(scenarios)));
     let tally = Mutex::new(tally);
     thread::scope(|scope| {
@@ -110,6 +115,25 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 struct Lanes {
     tenants: Vec<String>,
     programs: NamedTempFile,
+}
+
+impl Lanes {
+    /// Takes every tenant away, and waits until it has gone. What answers after SIGTERM is not waited for.
+    fn end(self, cluster: &Cluster) -> Result<()> {
+        for name in &self.tenants {
+            let now = ["--all", "--grace-period=1", "--wait=false"];
+            let tenant = cluster.of(Tenant::Named(name.clone()));
+            stage::capture(tenant.kubectl(["delete", "pods"].into_iter().chain(now)))?;
+        }
+        let mut namespaces = cluster.kubectl(["delete", "namespace", "--timeout=2m"]);
+        namespaces.args(&self.tenants);
+        stage::capture(namespaces)?;
+        for name in &self.tenants {
+            stage::broker_api(cluster, "DELETE", &format!("vhosts/{name}"))?;
+            stage::broker_api(cluster, "DELETE", &format!("users/{name}"))?;
+        }
+        Ok(())
+    }
 }
 
 fn prepared(bench: &Bench) -> Result<Lanes> {

@@ -14,10 +14,10 @@ use crate::way::{self, How, Way};
 /// What users have, then our own sample on the same queue and on others, then the way without the product.
 const TOLD: [&Way; 6] = [
     &way::PIKA,
+    &way::PIKA_5_S,
     &way::AIO_PIKA,
     &way::SINGLE_ACTIVE,
     &way::RETURNING,
-    &way::RETURNING_DEPLOYMENT,
     &way::DELETED,
 ];
 

@@ -14,7 +14,6 @@ use xtask_lab::cluster::Cluster;
 use xtask_lab::yardstick;
 
 use crate::ahead::Ahead;
-use rust::RustTests;
 
 /// Arguments of the tests.
 #[derive(clap::Args)]
@@ -100,14 +99,8 @@ fn tests(args: &Args, selection: &Selection, tally: &mut Tally) -> Result<bool> 
         if !compiled || tally.is_over() {
             return Ok(false);
         }
+        rust::run(tally);
     }
-    let rust = selection.has_code().then(RustTests::begin);
-    let rust = if args.no_cluster || args.fail_fast {
-        finish(rust, tally);
-        None
-    } else {
-        rust
-    };
     if args.no_cluster || tally.is_over() {
         return Ok(false);
     }
@@ -115,20 +108,12 @@ fn tests(args: &Args, selection: &Selection, tally: &mut Tally) -> Result<bool> 
         tally.test("half a cluster leaves nothing behind", Cluster::check);
     }
     let scenarios = xtask_e2e::prepare(tally);
-    // Before the first scenario: some of them measure times.
-    finish(rust, tally);
     if let Some(scenarios) = scenarios {
         for _ in 0..args.repeat {
             scenarios.run(selection, tally);
         }
     }
     Ok(true)
-}
-
-fn finish(rust: Option<RustTests>, tally: &mut Tally) {
-    if let Some(rust) = rust {
-        rust.finish(tally);
-    }
 }
 
 fn torn_down() -> Result<()> {

@@ -5,10 +5,9 @@ use std::env;
 use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
-use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 
 use xtask::{Profile, Wanted};
 use xtask_e2e::tally::Tally;
@@ -18,53 +17,31 @@ use xtask_lab::cluster;
 
 use crate::registry;
 
-/// Rust tests that run while a cluster is started. Most of them wait for the broker.
-pub(crate) struct RustTests(JoinHandle<Result<Outcome>>);
+/// Runs all of them. Nothing else should run meanwhile: some measure how fast the broker answers.
+pub(crate) fn run(tally: &mut Tally) {
+    let name = "unit, property and protocol tests";
+    let begun = Instant::now();
+    let counted = Broker::start()
+        .context("start RabbitMQ")
+        .and_then(|broker| with(&broker));
+    tally.took(name, begun.elapsed());
+    let outcome = counted.and_then(|counts| {
+        tally.add_passed(counts.passed);
+        if counts.failed > 0 {
+            bail!("{} Rust tests failed; their output is above", counts.failed);
+        }
+        Ok(())
+    });
+    tally.note(name, outcome);
+}
 
-struct Outcome {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Counts {
     passed: usize,
     failed: usize,
-    /// Everything that was printed: it is shown when the tests have ended, so that nothing else stands between its lines.
-    said: String,
-    seconds: f64,
 }
 
-impl RustTests {
-    /// Begins them.
-    pub(crate) fn begin() -> Self {
-        Self(thread::spawn(run))
-    }
-
-    /// Waits for all of them.
-    pub(crate) fn finish(self, tally: &mut Tally) {
-        let name = "unit, property and protocol tests";
-        let outcome = self
-            .0
-            .join()
-            .unwrap_or_else(|_| Err(anyhow!("the runner panicked")));
-        let outcome = outcome.and_then(|outcome| {
-            println!("{}", outcome.said.trim_end());
-            println!("     {name}: {:.1} s", outcome.seconds);
-            tally.add_passed(outcome.passed);
-            if outcome.failed > 0 {
-                bail!("{} Rust tests failed; their output is above", outcome.failed);
-            }
-            Ok(())
-        });
-        tally.note(name, outcome);
-    }
-}
-
-fn run() -> Result<Outcome> {
-    let begun = Instant::now();
-    let broker = Broker::start().context("start RabbitMQ")?;
-    let mut outcome = with(&broker)?;
-    drop(broker);
-    outcome.seconds = begun.elapsed().as_secs_f64();
-    Ok(outcome)
-}
-
-fn with(broker: &Broker) -> Result<Outcome> {
+fn with(broker: &Broker) -> Result<Counts> {
     let mut nextest = xtask::cargo(&["nextest", "run"], Profile::Verify, Wanted::Everything);
     nextest.env("PATH", path_with(CargoTool::Nextest)?);
     nextest
@@ -75,26 +52,17 @@ fn with(broker: &Broker) -> Result<Outcome> {
         .stderr(Stdio::piped());
     let mut process = nextest.spawn().context("run cargo nextest")?;
     let output = process.stderr.take().context("cargo nextest says nothing")?;
-    let (mut said, mut counted) = (String::new(), None);
+    let mut counted = None;
     for line in BufReader::new(output).lines() {
         let line = line.context("read what cargo nextest prints")?;
+        println!("{line}");
         counted = counts(&line).or(counted);
-        said.push_str(&line);
-        said.push('\n');
     }
     let status = process.wait().context("wait for cargo nextest")?;
-    let Some((passed, failed)) = counted else {
-        bail!("cargo nextest ended with {status} and counted nothing:\n{said}");
-    };
-    if !status.success() && failed == 0 {
-        bail!("cargo nextest ended with {status}:\n{said}");
+    match counted {
+        Some(counts) if status.success() || counts.failed > 0 => Ok(counts),
+        Some(_) | None => bail!("cargo nextest ended with {status}; what it says is above"),
     }
-    Ok(Outcome {
-        passed,
-        failed,
-        said,
-        seconds: 0.0,
-    })
 }
 
 /// Cargo finds a command of its own on the path.
@@ -108,7 +76,7 @@ fn path_with(tool: CargoTool) -> Result<OsString> {
 
 /// Passed and failed tests, from nextest's last line:
 /// `Summary [  5.1s] 12 tests run: 10 passed (1 slow), 1 failed, 1 timed out, 0 skipped`.
-fn counts(line: &str) -> Option<(usize, usize)> {
+fn counts(line: &str) -> Option<Counts> {
     let (_, rest) = line
         .trim_start()
         .strip_prefix("Summary [")?
@@ -119,20 +87,29 @@ fn counts(line: &str) -> Option<(usize, usize)> {
         number.unwrap_or(0)
     };
     let failed = number(" failed") + number(" timed out") + number(" exec failed");
-    Some((number(" passed"), failed))
+    Some(Counts {
+        passed: number(" passed"),
+        failed,
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::counts;
+    use super::{Counts, counts};
 
     #[test]
     fn summary_of_nextest_is_counted() {
         let line =
             "     Summary [ 123.456s] 612 tests run: 609 passed (3 slow), 2 failed, 1 timed out, 4 skipped";
-        assert_eq!(counts(line), Some((609, 3)));
+        assert_eq!(
+            counts(line),
+            Some(Counts {
+                passed: 609,
+                failed: 3
+            })
+        );
         let line = "     Summary [   0.012s] 3 tests run: 3 passed, 0 skipped";
-        assert_eq!(counts(line), Some((3, 0)));
+        assert_eq!(counts(line), Some(Counts { passed: 3, failed: 0 }));
         assert_eq!(counts("        PASS [   0.012s] shadow-core a_test"), None);
     }
 }
