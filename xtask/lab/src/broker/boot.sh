@@ -1,8 +1,12 @@
-# First process of the broker's pid and mount namespaces. It ends when the server ends or when
+# First process of the broker's pid, mount and UTS namespaces. It ends when the server ends or when
 # its standard input does, and the kernel then ends everything else in the pid namespace. Its
 # mounts are seen by nobody else and vanish with it, data included.
 set -eu
 exec 3<&0
+
+# The server looks its host's name up for each AMQP 1.0 connection. /etc/hosts of the tree has this one; any other would be
+# asked of a name server, which answers after seconds when it is asked often.
+hostname localhost
 
 mount --bind "$TREE" "$TREE"
 cd "$TREE"
