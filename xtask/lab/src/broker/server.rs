@@ -39,7 +39,16 @@ impl Broker {
         let [amqp, management, names, distribution] = ports::free()?;
         let log = tempfile::tempfile().context("open a file for the broker's log")?;
         let process = Command::new("unshare")
-            .args(["--fork", "--pid", "--kill-child", "--mount", "--uts", "sh", "-c", BOOT])
+            .args([
+                "--fork",
+                "--pid",
+                "--kill-child",
+                "--mount",
+                "--uts",
+                "sh",
+                "-c",
+                BOOT,
+            ])
             .env("OWNER", tree::owner(&tree)?)
             .env("TREE", &tree)
             .env("CONFIGURATION", configuration(amqp, management))
