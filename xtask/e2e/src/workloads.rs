@@ -113,6 +113,10 @@ pub(super) fn sequentially(bench: &Bench) -> Result<()> {
 pub(super) fn with_its_volume(bench: &Bench) -> Result<()> {
     let cluster = &bench.cluster;
     for pod in ["orders-0", "orders-1"] {
+        // What an earlier run wrote stays on the disk.
+        let mut clear = cluster.run_on_node(Cluster::node_names()[0], "rm")?;
+        clear.args(["-rf", &format!("/mnt/shared/data-{pod}")]);
+        stage::capture(clear)?;
         stage::apply(cluster, &volume(cluster.namespace(), pod).to_string())?;
     }
     Sample::deploy_with_volume(cluster, &["--journal", "/data/journal"])?;
