@@ -17,6 +17,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ORACLE = os.environ.get("ORACLE", str(HERE.parent.parent / "target/debug/orders-oracle"))
 PORT = 18_080
+# What a consumer logs when it has heard SIGTERM; it then answers for the lame-duck time.
+STOPS = "stopping: no more messages"
 
 
 def main():
@@ -30,7 +32,9 @@ def check(program, folder):
     (folder / "hostname").write_text(pod + "\n")
     told = ["--amqp-uri", os.environ["SHADOW_TEST_AMQP_URI"], "--hostname-file", str(folder / "hostname")]
     told += ["--http-port", str(PORT), "--work", "1ms", "--lame-duck", "2s"]
-    consumer = subprocess.Popen([sys.executable, str(HERE / program), *told])
+    log = folder / "log"
+    with log.open("wb") as written:
+        consumer = subprocess.Popen([sys.executable, str(HERE / program), *told], stderr=written)
     try:
         until("it consumes", lambda: brief()["queue"] == f"orders.{pod}")
         judge(pod)
@@ -40,12 +44,14 @@ def check(program, folder):
         judge(pod)
         print(f"{program}: exact, and again {brief()['lastReconnectMs']} ms after a lost connection", flush=True)
         consumer.terminate()
-        time.sleep(1)
+        until("it says after SIGTERM that it stops", lambda: STOPS in log.read_text(errors="replace"))
         assert asked("/healthz") == b"ok\n", "it does not answer after SIGTERM"
         assert consumer.wait(timeout=10) == 0, "it does not end well"
         management("DELETE", f"queues/%2F/orders.{pod}")
     finally:
         consumer.kill()
+        consumer.wait()
+        sys.stderr.write(log.read_text(errors="replace"))
 
 
 def judge(pod):

@@ -10,7 +10,8 @@ use crate::environment;
 /// apply the flags of the target to build scripts and macros, which must stay dynamic.
 pub const TARGET: &str = "x86_64-unknown-linux-gnu";
 const FLAGS_OF_TARGET: &str = "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS";
-const STATIC: &str = "-C target-feature=+crt-static";
+/// The flags by which a program becomes static.
+pub const STATIC: &str = "-C target-feature=+crt-static";
 
 /// A test without content. A build that contains a test asks dependencies for the features that tests need; naming this one
 /// gives the first build of the test command the features of its later ones.
@@ -76,7 +77,7 @@ pub fn cargo(subcommand: &[&str], profile: Profile, wanted: Wanted) -> Command {
     command.args([profile.name(), "--workspace", "--target", TARGET]);
     command.args(profile.selection(wanted));
     command.env(FLAGS_OF_TARGET, STATIC);
-    if let Some(folder) = build_folder() {
+    if let Some(folder) = build_folder(workspace()) {
         command.env("CARGO_BUILD_BUILD_DIR", folder);
     }
     match profile {

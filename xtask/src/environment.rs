@@ -33,14 +33,15 @@ fn is_removed(name: &OsStr) -> bool {
 }
 
 /// Takes out of a command's environment what would make it compile otherwise than another call does.
-pub(crate) fn clean(command: &mut Command) {
+pub fn clean(command: &mut Command) {
     for (name, _) in env::vars_os().filter(|(name, _)| is_removed(name)) {
         command.env_remove(name);
     }
 }
 
 /// The cargo that called us, else the one on the path.
-pub(crate) fn cargo_program() -> OsString {
+#[must_use]
+pub fn cargo_program() -> OsString {
     env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 

@@ -9,6 +9,8 @@
 mod build;
 mod cache;
 mod environment;
+mod members;
 
-pub use build::{Profile, TARGET, Wanted, cargo, executable, workspace};
-pub use cache::{bound, cache};
+pub use build::{Profile, STATIC, TARGET, Wanted, cargo, executable, workspace};
+pub use cache::{cache, prepare};
+pub use environment::{cargo_program, clean};

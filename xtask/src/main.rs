@@ -8,16 +8,20 @@ use std::io::{self, BufRead as _, BufReader};
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
+use std::time::SystemTime;
 
-use xtask::{Profile, TARGET, Wanted, bound, cargo, executable, workspace};
+use xtask::{Profile, TARGET, Wanted, cargo, clean, executable, prepare, workspace};
 
 const COMMANDS: &str = "xtask-commands";
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     let outcome = compiled(profile_for(arguments.first())).map(|program| {
+        let mut command = Command::new(program);
+        // A cargo that it calls must not see what cargo set for this program.
+        clean(&mut command);
         // It returns only if the program cannot be run.
-        Command::new(program).args(arguments).exec()
+        command.args(arguments).exec()
     });
     match outcome {
         Ok(error) => eprintln!("error: the developer commands cannot be run: {error}"),
@@ -32,23 +36,21 @@ fn profile_for(command: Option<&OsString>) -> Profile {
     match command.and_then(|command| command.to_str()) {
         Some("test") => Profile::Verify,
         Some("demo" | "bench" | "images") => Profile::Release,
-        _ if built(Profile::Release) || !built(Profile::Verify) => Profile::Release,
-        _ => Profile::Verify,
+        _ if built(Profile::Verify) > built(Profile::Release) => Profile::Verify,
+        _ => Profile::Release,
     }
 }
 
-/// Whether the commands were compiled in this profile, where cargo puts them if nobody told it otherwise.
-fn built(profile: Profile) -> bool {
+/// When the commands were compiled in this profile; none if they were not, where cargo puts them by default.
+fn built(profile: Profile) -> Option<SystemTime> {
     let folder = workspace().join("target").join(TARGET).join(profile.name());
-    folder.join(COMMANDS).exists()
+    folder.join(COMMANDS).metadata().ok()?.modified().ok()
 }
 
 /// Compiles the commands; their path.
 fn compiled(profile: Profile) -> io::Result<PathBuf> {
-    if bound()? {
-        eprintln!("the build folder had grown beyond 16 GB; it begins again");
-    }
-    if !built(profile) {
+    prepare(workspace())?;
+    if built(profile).is_none() {
         eprintln!(
             "compiling the developer commands (profile {}), once",
             profile.name()

@@ -16,9 +16,29 @@ pub(crate) struct Group<'a> {
 /// A figure of a row.
 pub(crate) type Pick = fn(&Row) -> Option<i64>;
 
+/// A median of the moves whose plain start is known, and of them alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct InStarts {
+    pub(crate) millis: i64,
+    /// Of plain starts, each by the plain start of its own run: the machine is not always equally fast.
+    pub(crate) tenths: i64,
+}
+
+impl InStarts {
+    /// `3.1×`
+    pub(crate) fn times(self) -> String {
+        format!("{}.{}×", self.tenths / 10, self.tenths % 10)
+    }
+}
+
+/// The plain start of a row's run, milliseconds; none where it was not measured.
+pub(crate) fn plain_start(row: &Row) -> Option<i64> {
+    row.plain_start_ms.filter(|unit| *unit > 0)
+}
+
 /// Tenths of plain starts in so many milliseconds; none where the row knows of no plain start.
-pub(crate) fn starts(row: &Row, millis: i64) -> Option<i64> {
-    let unit = row.plain_start_ms.filter(|unit| *unit > 0)?;
+fn starts(row: &Row, millis: i64) -> Option<i64> {
+    let unit = plain_start(row)?;
     Some((millis * 10 + unit / 2) / unit)
 }
 
@@ -61,24 +81,32 @@ impl Group<'_> {
         at(&self.sorted(pick), 50)
     }
 
-    /// The same in tenths of plain starts, each by the plain start of its own run: the machine is not always equally fast.
-    pub(crate) fn median_in_starts(&self, pick: Pick) -> Option<i64> {
-        self.median_of(|row| starts(row, pick(row)?))
+    /// The same of the moves whose plain start is known.
+    pub(crate) fn in_starts(&self, pick: Pick) -> Option<InStarts> {
+        self.known(pick)
     }
 
     /// The same of one step.
-    pub(crate) fn step_in_starts(&self, name: &str) -> Option<i64> {
-        self.median_of(|row| {
+    pub(crate) fn step_in_starts(&self, name: &str) -> Option<InStarts> {
+        self.known(|row| {
             let steps = steps::parse(&row.steps);
             let step = steps.iter().find(|step| step.name == name)?;
-            is_done(row).then(|| starts(row, step.millis)).flatten()
+            is_done(row).then_some(step.millis)
         })
     }
 
-    fn median_of(&self, pick: impl Fn(&Row) -> Option<i64>) -> Option<i64> {
-        let mut all: Vec<i64> = self.rows.iter().filter_map(|row| pick(row)).collect();
-        all.sort_unstable();
-        at(&all, 50)
+    fn known(&self, pick: impl Fn(&Row) -> Option<i64>) -> Option<InStarts> {
+        let known = self.rows.iter().filter_map(|row| {
+            let millis = pick(row)?;
+            Some((millis, starts(row, millis)?))
+        });
+        let (mut millis, mut tenths): (Vec<i64>, Vec<i64>) = known.unzip();
+        millis.sort_unstable();
+        tenths.sort_unstable();
+        Some(InStarts {
+            millis: at(&millis, 50)?,
+            tenths: at(&tenths, 50)?,
+        })
     }
 
     /// Rows about which neither the migration nor the oracle has a doubt.
@@ -255,10 +283,12 @@ mod tests {
         // The machine was half as fast in the second run; the first row is of a version that did not measure it.
         let rows = [of(9_000, None), of(3_000, Some(1_000)), of(6_000, Some(2_000))];
         let group = &groups(&rows)[0];
-        assert_eq!(group.median_in_starts(|row| row.total_ms), Some(30));
-        assert_eq!(group.step_in_starts("Stage1"), Some(15));
+        let told = |known: Option<InStarts>| known.map(|known| (known.millis, known.tenths));
+        assert_eq!(told(group.in_starts(|row| row.total_ms)), Some((3_000, 30)));
+        assert_eq!(group.median(|row| row.total_ms), Some(6_000));
+        assert_eq!(told(group.step_in_starts("Stage1")), Some((1_500, 15)));
         assert_eq!(group.step_in_starts("Stage2"), None);
-        assert_eq!(groups(&rows[..1])[0].median_in_starts(|row| row.total_ms), None);
+        assert_eq!(groups(&rows[..1])[0].in_starts(|row| row.total_ms), None);
         assert_eq!(starts(&of(1, Some(0)), 5), None);
     }
 

@@ -1,13 +1,13 @@
 //! The unit in which moves are told: what a plain pod of the sample's image needs on the target node from its creation until
 //! it is Ready, under the load of the scenario. A machine that is slow at the moment is slow for both.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{self, BufRead as _, BufReader, Read};
 use std::process::{Child, Stdio};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use super::figures;
@@ -28,11 +28,11 @@ pub(crate) fn measured(cluster: &Cluster, node: &str) -> Result<i64> {
     stage::delete_app(cluster, NAME)?;
     create(cluster, WARM_UP, node)?;
     let pods = Pods::watched(cluster)?;
-    pods.until_ready(WARM_UP)?;
+    until_ready(&pods.lines, WARM_UP)?;
     let mut counted = Vec::new();
     for name in COUNTED {
         create(cluster, name, node)?;
-        let took = pods.until_ready(name)?;
+        let took = until_ready(&pods.lines, name)?;
         counted.push(i64::try_from(took.as_millis()).context("a time too long")?);
     }
     counted.sort_unstable();
@@ -69,8 +69,11 @@ fn manifest(name: &str, node: &str) -> Value {
 struct Pods<'a> {
     cluster: &'a Cluster,
     watch: Child,
-    lines: Receiver<(Instant, String)>,
+    lines: Lines,
 }
+
+/// Lines, each with the time at which it came: not that at which somebody asks for it.
+type Lines = Receiver<(Instant, io::Result<String>)>;
 
 impl<'a> Pods<'a> {
     fn watched(cluster: &'a Cluster) -> Result<Self> {
@@ -82,40 +85,11 @@ impl<'a> Pods<'a> {
             .spawn()
             .context("start kubectl get --watch")?;
         let output = watch.stdout.take().context("kubectl has no standard output")?;
-        let (told, lines) = mpsc::channel();
-        // The time is that of the line, not that at which somebody asks for it.
-        thread::spawn(move || {
-            for line in BufReader::new(output).lines().map_while(Result::ok) {
-                if told.send((Instant::now(), line)).is_err() {
-                    return;
-                }
-            }
-        });
         Ok(Self {
             cluster,
             watch,
-            lines,
+            lines: lines_of(output),
         })
-    }
-
-    /// From the first that was heard of a pod until it is Ready.
-    fn until_ready(&self, pod: &str) -> Result<Duration> {
-        let deadline = Instant::now() + READY;
-        let mut created = None;
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let (at, line) = self
-                .lines
-                .recv_timeout(left)
-                .with_context(|| format!("{pod}, a plain pod, is not ready after {READY:?}"))?;
-            let Some(ready) = told_of(&line, pod) else {
-                continue;
-            };
-            let created = *created.get_or_insert(at);
-            if ready {
-                return Ok(at.duration_since(created));
-            }
-        }
     }
 }
 
@@ -127,6 +101,44 @@ impl Drop for Pods<'_> {
         }
         if let Err(error) = stage::delete_app(self.cluster, NAME) {
             eprintln!("plain pods are left behind: {error:#}");
+        }
+    }
+}
+
+/// Reads in a thread of its own, to the end or to the first error, which is told like a line.
+fn lines_of(output: impl Read + Send + 'static) -> Lines {
+    let (told, lines) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(output).lines() {
+            let is_last = line.is_err();
+            if told.send((Instant::now(), line)).is_err() || is_last {
+                return;
+            }
+        }
+    });
+    lines
+}
+
+/// From the first that was heard of a pod until it is Ready.
+fn until_ready(lines: &Lines, pod: &str) -> Result<Duration> {
+    let deadline = Instant::now() + READY;
+    let mut created = None;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let (at, line) = match lines.recv_timeout(left) {
+            Ok(told) => told,
+            Err(RecvTimeoutError::Timeout) => bail!("{pod}, a plain pod, is not ready after {READY:?}"),
+            Err(RecvTimeoutError::Disconnected) => {
+                bail!("kubectl get --watch has ended before {pod}, a plain pod, was ready")
+            }
+        };
+        let line = line.context("read what kubectl get --watch writes")?;
+        let Some(ready) = told_of(&line, pod) else {
+            continue;
+        };
+        let created = *created.get_or_insert(at);
+        if ready {
+            return Ok(at.duration_since(created));
         }
     }
 }
@@ -148,6 +160,26 @@ mod tests {
         assert_eq!(told_of("plain-start-1 True", "plain-start-1"), Some(true));
         assert_eq!(told_of("plain-start-0 True", "plain-start-1"), None);
         assert_eq!(told_of("", "plain-start-1"), None);
+    }
+
+    struct Broken;
+
+    impl Read for Broken {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::Error::other("the pipe broke"))
+        }
+    }
+
+    #[test]
+    fn a_watch_that_breaks_or_ends_is_no_time_out() {
+        let first = b"plain-start-1 \n".as_slice();
+        let why = |lines: &Lines| format!("{:#}", until_ready(lines, "plain-start-1").unwrap_err());
+        let broken = why(&lines_of(first.chain(Broken)));
+        assert!(broken.ends_with("the pipe broke"), "{broken}");
+        let ended = why(&lines_of(first));
+        assert!(ended.contains("has ended"), "{ended}");
+        let ready = b"plain-start-1 \nplain-start-1 True\n".as_slice();
+        assert!(until_ready(&lines_of(ready), "plain-start-1").is_ok());
     }
 
     #[test]

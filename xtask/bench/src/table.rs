@@ -1,6 +1,6 @@
 //! Rows in short: one line for each scenario, with medians, 90th percentiles and maxima.
 
-use super::figures::{self, Group, Pick, at};
+use super::figures::{self, Group, InStarts, Pick, at};
 use super::row::Row;
 
 const HEAD: &str = "| way | msg/s | work | heap | bytes | prefetch | moves | exact | plain start ms | total ms: median, p90, \
@@ -41,10 +41,7 @@ fn three(group: &Group<'_>, pick: Pick) -> String {
     let sorted = group.sorted(pick);
     match (at(&sorted, 50), at(&sorted, 90), sorted.last()) {
         (Some(median), Some(high), Some(max)) => {
-            format!(
-                "{}, {high}, {max}",
-                with_starts(median, group.median_in_starts(pick))
-            )
+            format!("{}, {high}, {max}", with_starts(median, group.in_starts(pick)))
         }
         _ => one(None),
     }
@@ -58,10 +55,12 @@ fn two(group: &Group<'_>, pick: Pick) -> String {
     }
 }
 
-/// `3715 (3.1×)`: milliseconds, and how many plain starts that is, where it is known.
-pub(crate) fn with_starts(millis: i64, tenths: Option<i64>) -> String {
-    match tenths {
-        Some(tenths) => format!("{millis} ({}.{}×)", tenths / 10, tenths % 10),
+/// `3715 (3.1×)`: the median of all moves, and how many plain starts that is, where it is known. `4781 (3910: 5.7×)` where
+/// the moves whose plain start is known have another median: a multiple stands beside the milliseconds of its own moves.
+pub(crate) fn with_starts(millis: i64, known: Option<InStarts>) -> String {
+    match known {
+        Some(known) if known.millis == millis => format!("{millis} ({})", known.times()),
+        Some(known) => format!("{millis} ({}: {})", known.millis, known.times()),
         None => millis.to_string(),
     }
 }
@@ -106,7 +105,23 @@ mod tests {
             table.contains("| 1200 | 3715 (3.1×), 3715, 3715 | – |"),
             "{table}"
         );
-        assert_eq!(with_starts(600, Some(5)), "600 (0.5×)");
+        let known = |millis, tenths| Some(InStarts { millis, tenths });
+        assert_eq!(with_starts(600, known(600, 5)), "600 (0.5×)");
         assert_eq!(with_starts(600, None), "600");
+    }
+
+    #[test]
+    fn a_multiple_stands_beside_the_median_of_its_own_moves() {
+        let of = |total, unit| Row {
+            way: "x".into(),
+            total_ms: Some(total),
+            plain_start_ms: unit,
+            ..Row::default()
+        };
+        let table = markdown(&[of(9_000, None), of(3_715, Some(1_200)), of(9_100, None)]);
+        assert!(
+            table.contains("| 1200 | 9000 (3715: 3.1×), 9100, 9100 | – |"),
+            "{table}"
+        );
     }
 }

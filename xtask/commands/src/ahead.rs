@@ -10,10 +10,8 @@ use tempfile::NamedTempFile;
 use xtask_lab::cluster::OWN_PROGRAM;
 
 /// Commands of this program that make something for later, and what.
-const ERRANDS: [(&str, &[&str]); 2] = [
-    ("RabbitMQ is in the cache", &["broker", "fetch"]),
-    ("Kubernetes and its nodes are in the cache", &["cluster", "fetch"]),
-];
+const BROKER: (&str, &[&str]) = ("RabbitMQ is in the cache", &["broker", "fetch"]);
+const CLUSTER: (&str, &[&str]) = ("Kubernetes and its nodes are in the cache", &["cluster", "fetch"]);
 
 /// Everything that is being made. Dropped, it goes on.
 pub(crate) struct Ahead(Vec<Errand>);
@@ -27,9 +25,18 @@ pub(crate) struct Errand {
 }
 
 impl Ahead {
-    /// Begins all of it.
-    pub(crate) fn begin() -> Result<Self> {
-        let begun = ERRANDS
+    /// Begins all that a cluster needs.
+    pub(crate) fn for_a_cluster() -> Result<Self> {
+        Self::begin(&[BROKER, CLUSTER])
+    }
+
+    /// Begins what the Rust tests need.
+    pub(crate) fn for_rust_tests() -> Result<Self> {
+        Self::begin(&[BROKER])
+    }
+
+    fn begin(errands: &[(&'static str, &[&str])]) -> Result<Self> {
+        let begun = errands
             .iter()
             .map(|(name, arguments)| Errand::begin(name, arguments));
         begun.collect::<Result<Vec<_>>>().map(Self)

@@ -39,7 +39,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
 
 fn show(args: &Args) -> Result<()> {
     println!("local cluster");
-    let ahead = Ahead::begin()?;
+    let ahead = Ahead::for_a_cluster()?;
     let compiling = step("programs");
     compiling.doing(format!("profile {}", Profile::Release.name()));
     let programs = binaries::build(Profile::Release)?.len();

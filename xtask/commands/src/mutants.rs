@@ -21,6 +21,9 @@ struct Mutant {
     to: &'static str,
 }
 
+/// Set for tests that run in a copy with a fault.
+const IN_A_COPY: &str = "XTASK_MUTANT";
+
 const MUTANTS: [Mutant; 6] = [
     Mutant {
         stage: "hold",
@@ -88,13 +91,31 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     );
     let cache = xtask::cache().context("set HOME: no place for the cache is known")?;
     let _one_at_a_time = lock(&cache.join("mutants.lock"))?;
+    remove(&cache.join("mutants"))?;
+    println!(
+        "faults in a copy of commit {}; what is not committed is not in it",
+        head()?
+    );
     let tree = cache.join("mutants");
+    let outcome = survivors(&chosen, &tree);
+    remove(&tree)?;
+    let survivors = outcome?;
+    ensure!(
+        survivors.is_empty(),
+        "the fixed core does not find the fault in {}",
+        survivors.join(", ")
+    );
+    Ok(())
+}
+
+/// Stages whose fault was not found.
+fn survivors(mutants: &[&Mutant], tree: &Path) -> Result<Vec<&'static str>> {
     let mut survivors = Vec::new();
-    for mutant in chosen {
-        check_out(&tree)?;
-        mutant.put_into(&tree)?;
+    for mutant in mutants {
+        check_out(tree)?;
+        mutant.put_into(tree)?;
         let begun = Instant::now();
-        let found = found(&tree)?;
+        let found = found(tree, mutant.stage)?;
         println!(
             "{}: {}: {} after {:.0} s",
             mutant.stage,
@@ -106,14 +127,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             survivors.push(mutant.stage);
         }
     }
-    remove(&tree)?;
-    if survivors.is_empty() {
-        return Ok(());
-    }
-    bail!(
-        "the fixed core does not find the fault in {}",
-        survivors.join(", ")
-    )
+    Ok(survivors)
 }
 
 impl Mutant {
@@ -132,49 +146,58 @@ impl Mutant {
 }
 
 /// The first test that fails, and why; nothing if all pass.
-fn found(tree: &Path) -> Result<Option<String>> {
-    let log = tree.join("target/mutant.log");
-    fs::create_dir_all(tree.join("target")).context("make the folder of the log")?;
+fn found(tree: &Path, stage: &str) -> Result<Option<String>> {
+    let folder = xtask::workspace().join("target/mutants");
+    fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
+    let log = folder.join(format!("{stage}.log"));
     let file = fs::File::create(&log).with_context(|| format!("create {}", log.display()))?;
     let status = Command::new("cargo")
         .current_dir(tree)
         .args(["xtask", "test", "--core", "--fail-fast"])
+        .env(IN_A_COPY, "1")
         .stdout(file.try_clone().context("share the log")?)
         .stderr(file)
         .status()
         .context("run the fixed core")?;
     let said = fs::read_to_string(&log).with_context(|| format!("read {}", log.display()))?;
-    let failed = said
-        .lines()
-        .find(|line| line.starts_with("FAIL ") || line.trim_start().starts_with("FAIL ["));
-    match (status.success(), failed) {
+    match (status.success(), said.lines().find_map(failed_test)) {
         (true, _) => Ok(None),
-        (false, Some(line)) => Ok(Some(line.trim().to_owned())),
-        // A copy that does not compile says nothing about the tests.
+        (false, Some(test)) => Ok(Some(format!("found by {test}"))),
+        // A copy that does not compile, or a cluster that does not start, says nothing about the tests.
         (false, None) => bail!(
-            "the tests ended with {status} and name no failure; see {}",
+            "the tests ended with {status} and no test of the product failed; see {}",
             log.display()
         ),
     }
 }
 
-/// The commit that is checked out here, without changes.
-fn check_out(tree: &Path) -> Result<()> {
-    let path = tree.display().to_string();
-    if tree.join(".git").exists() {
-        git(tree, &["checkout", "--quiet", "--force", "--detach", &head()?])
-    } else {
-        git(xtask::workspace(), &["worktree", "prune"])?;
-        git(
-            xtask::workspace(),
-            &["worktree", "add", "--quiet", "--force", "--detach", &path, "HEAD"],
-        )
+/// The name in a line that says that a Rust test or a scenario failed.
+fn failed_test(line: &str) -> Option<String> {
+    if let Some((_, rest)) = line.split_once("FAIL [") {
+        return Some(rest.split_once(") ")?.1.trim().to_owned());
     }
+    let failure = line.strip_prefix("FAIL ")?;
+    let name = xtask_e2e::names().find(|name| failure.starts_with(&format!("{name}: ")))?;
+    Some(name.to_owned())
 }
 
+/// A work tree of this repository, at its commit and without changes.
+fn check_out(tree: &Path) -> Result<()> {
+    if !tree.exists() {
+        git(xtask::workspace(), &["worktree", "prune"])?;
+        let path = tree.display().to_string();
+        let add = ["worktree", "add", "--quiet", "--force", "--detach", &path, "HEAD"];
+        return git(xtask::workspace(), &add);
+    }
+    git(tree, &["checkout", "--quiet", "--force", "--detach", &head()?])
+}
+
+/// Also where it is what an interrupted run of another clone left.
 fn remove(tree: &Path) -> Result<()> {
-    let path = tree.display().to_string();
-    git(xtask::workspace(), &["worktree", "remove", "--force", &path])
+    if tree.exists() {
+        fs::remove_dir_all(tree).with_context(|| format!("remove {}", tree.display()))?;
+    }
+    git(xtask::workspace(), &["worktree", "prune"])
 }
 
 fn head() -> Result<String> {
@@ -195,11 +218,37 @@ mod tests {
 
     #[test]
     fn every_fault_can_be_put_into_the_code_of_today() {
+        // The copy holds a fault already; that is what the other tests are asked about.
+        if std::env::var_os(IN_A_COPY).is_some() {
+            return;
+        }
         for mutant in &MUTANTS {
             let path = xtask::workspace().join(mutant.file);
             let text = fs::read_to_string(&path).unwrap();
             assert_eq!(text.matches(mutant.from).count(), 1, "{}", mutant.stage);
             assert_ne!(mutant.from, mutant.to);
         }
+    }
+
+    #[test]
+    fn test_that_failed_is_named_and_what_came_before_the_tests_is_none() {
+        let line = "        FAIL [   5.230s] (290/643) shadow-core::faults park::a_name";
+        assert_eq!(
+            failed_test(line).as_deref(),
+            Some("shadow-core::faults park::a_name")
+        );
+        let name = xtask_e2e::names().next().unwrap();
+        assert_eq!(
+            failed_test(&format!("FAIL {name}: it ended Failed")).as_deref(),
+            Some(name)
+        );
+        assert_eq!(
+            failed_test("FAIL everything compiles and no lint complains: 1"),
+            None
+        );
+        assert_eq!(
+            failed_test("FAIL the cluster is up and the product installed: x"),
+            None
+        );
     }
 }

@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
@@ -62,20 +62,20 @@ pub(crate) fn run(bench: &Bench, scenarios: Vec<&'static Scenario>, tally: &mut 
     if scenarios.is_empty() {
         return;
     }
-    let lanes = match prepared(bench) {
-        Ok(lanes) => lanes,
-        Err(error) => return tally.note("the cluster is divided for several tenants", Err(error)),
-    };
-    side_by_side(&lanes, scenarios, tally);
-    tally.note("nothing of the tenants is left", lanes.end(&bench.cluster));
+    let tenants: Vec<String> = (1..=LANES).map(|n| format!("t{n}")).collect();
+    match prepared(bench, &tenants) {
+        Ok(programs) => side_by_side(&tenants, programs.path(), scenarios, tally),
+        Err(error) => tally.note("the cluster is divided for several tenants", Err(error)),
+    }
+    tally.note("nothing of the tenants is left", ended(&bench.cluster, &tenants));
 }
 
-fn side_by_side(lanes: &Lanes, scenarios: Vec<&'static Scenario>, tally: &mut Tally) {
+fn side_by_side(tenants: &[String], programs: &Path, scenarios: Vec<&'static Scenario>, tally: &mut Tally) {
     let waiting = Mutex::new(VecDeque::from(longest_first(scenarios)));
     let tally = Mutex::new(tally);
     thread::scope(|scope| {
-        for lane in &lanes.tenants {
-            let (waiting, tally, programs) = (&waiting, &tally, lanes.programs.path());
+        for lane in tenants {
+            let (waiting, tally) = (&waiting, &tally);
             scope.spawn(move || {
                 while let Some(scenario) = next(waiting, tally) {
                     let begun = Instant::now();
@@ -112,33 +112,9 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-struct Lanes {
-    tenants: Vec<String>,
-    programs: NamedTempFile,
-}
-
-impl Lanes {
-    /// Takes every tenant away, and waits until it has gone. What answers after SIGTERM is not waited for.
-    fn end(self, cluster: &Cluster) -> Result<()> {
-        for name in &self.tenants {
-            let now = ["--all", "--grace-period=1", "--wait=false"];
-            let tenant = cluster.of(Tenant::Named(name.clone()));
-            stage::capture(tenant.kubectl(["delete", "pods"].into_iter().chain(now)))?;
-        }
-        let mut namespaces = cluster.kubectl(["delete", "namespace", "--timeout=2m"]);
-        namespaces.args(&self.tenants);
-        stage::capture(namespaces)?;
-        for name in &self.tenants {
-            stage::broker_api(cluster, "DELETE", &format!("vhosts/{name}"))?;
-            stage::broker_api(cluster, "DELETE", &format!("users/{name}"))?;
-        }
-        Ok(())
-    }
-}
-
-fn prepared(bench: &Bench) -> Result<Lanes> {
-    let tenants: Vec<String> = (1..=LANES).map(|n| format!("t{n}")).collect();
-    for name in &tenants {
+/// Makes the tenants; a file with the paths of the product's programs.
+fn prepared(bench: &Bench, tenants: &[String]) -> Result<NamedTempFile> {
+    for name in tenants {
         let cluster = bench.cluster.of(Tenant::Named(name.clone()));
         let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
         stage::apply(&bench.cluster, &namespace.to_string())?;
@@ -148,7 +124,41 @@ fn prepared(bench: &Bench) -> Result<Lanes> {
     let programs = NamedTempFile::new().context("make a file for the paths of the programs")?;
     let paths = serde_json::to_string(bench.product.programs()).context("write the paths")?;
     fs::write(programs.path(), paths).context("write the paths of the programs")?;
-    Ok(Lanes { tenants, programs })
+    Ok(programs)
+}
+
+/// Takes every tenant away, and waits until it has gone. What one removal says does not keep the others from being tried.
+fn ended(cluster: &Cluster, tenants: &[String]) -> Result<()> {
+    let mut errors = Vec::new();
+    for name in tenants {
+        let tenant = cluster.of(Tenant::Named(name.clone()));
+        errors.extend(without_pods(&tenant).err());
+    }
+    let mut namespaces = cluster.kubectl(["delete", "namespace", "--ignore-not-found", "--timeout=2m"]);
+    namespaces.args(tenants);
+    errors.extend(stage::capture(namespaces).err());
+    for name in tenants {
+        for path in [format!("vhosts/{name}"), format!("users/{name}")] {
+            errors.extend(stage::broker_api(cluster, "DELETE", &path).err());
+        }
+    }
+    if errors.is_empty() {
+        return Ok(());
+    }
+    let all: Vec<String> = errors.iter().map(|error| format!("{error:#}")).collect();
+    bail!("{}", all.join("; "))
+}
+
+/// The pods go at once, and no owner makes another.
+fn without_pods(tenant: &Cluster) -> Result<()> {
+    let owners = [
+        "delete",
+        "deployments,replicasets,statefulsets",
+        "--all",
+        "--cascade=orphan",
+    ];
+    stage::capture(tenant.kubectl(owners))?;
+    stage::capture(tenant.kubectl(["delete", "pods", "--all", "--grace-period=1", "--wait=false"])).map(drop)
 }
 
 /// A virtual host with its user; the administrator may look into it, too. Done again, nothing changes.

@@ -34,7 +34,8 @@ use anyhow::{Context, Result, ensure};
 
 pub use lanes::{One, one};
 pub use run::{Prepared, prepare};
-pub use selection::{PARTS, Selection, listed, page};
+pub use scenarios::names;
+pub use selection::{Selection, listed, page};
 pub use share::Share;
 use xtask_lab::cluster::{Cluster, wait_for};
 use xtask_lab::stage::{self, Product};

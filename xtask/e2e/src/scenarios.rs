@@ -14,7 +14,7 @@ pub(crate) struct Scenario {
     /// The promise, as a short claim.
     pub(crate) name: &'static str,
     pub(crate) run: fn(&Bench) -> Result<()>,
-    /// How long it takes on two cores, measured on 2026-11-23; parts are balanced by it.
+    /// How long it takes on two cores, measured on 2026-11-23 (of the four moves: estimated); parts are balanced by it.
     pub(crate) seconds: u32,
     pub(crate) role: Role,
     pub(crate) company: Company,
@@ -38,7 +38,22 @@ pub(crate) enum Company {
     Shared,
 }
 
-/// All of them, in the order in which they run; the last one takes the product away.
+impl Company {
+    /// For a person.
+    pub(crate) fn told(self) -> &'static str {
+        match self {
+            Self::Alone => "alone",
+            Self::Shared => "beside others",
+        }
+    }
+}
+
+/// Names of all scenarios.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    ALL.iter().map(|scenario| scenario.name)
+}
+
+/// All of them. Those that share the cluster run first, the others in this order; the last one takes the product away.
 pub(crate) const ALL: &[Scenario] = &[
     Scenario {
         name: "four moves at 100 msg/s are exact",

@@ -1,6 +1,6 @@
 //! Which scenarios a run consists of. Pure: the same selection gives the same scenarios.
 
-use crate::scenarios::{ALL, Company, Role, Scenario};
+use crate::scenarios::{ALL, Role, Scenario};
 use crate::share::Share;
 
 /// What a run was asked for.
@@ -28,6 +28,12 @@ impl Selection {
             Self::All(share) => share.part == 1,
             Self::Named(_) => false,
         }
+    }
+
+    /// Whether it has no scenario.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.scenarios().is_empty()
     }
 
     /// The scenarios, in their order.
@@ -74,17 +80,14 @@ fn part_of(share: Share, already: u32, belongs: impl Fn(&Scenario) -> bool) -> V
 }
 
 /// Parts into which everything is divided where nothing else is said; each takes well under 45 minutes.
-pub const PARTS: u32 = 2;
+const PARTS: u32 = 2;
 
 /// The page of scenarios: what is in the fixed core, what is not and why, and where it runs instead.
 #[must_use]
 pub fn page() -> String {
     let mut lines = vec![HEAD.to_owned()];
     for scenario in ALL {
-        let company = match scenario.company {
-            Company::Alone => "alone",
-            Company::Shared => "beside others",
-        };
+        let company = scenario.company.told();
         let (runs, why) = match scenario.role {
             Role::Core => ("always".to_owned(), ""),
             Role::Rest(why) => (format!("fifth {}", fifth(scenario)), why),
@@ -102,7 +105,8 @@ const HEAD: &str = "# Scenarios on the cluster
 
 Generated from `xtask/e2e/src/scenarios.rs`: `cargo xtask check --fix` writes it. `cargo xtask test` runs what runs always (the
 fixed core) and one fifth of the rest, chosen by the number of commits modulo 5 or by `--part`. `cargo xtask test --all --part
-1/2` runs a part of everything. Seconds were measured on 2026-11-23 on two cores; the parts are balanced by them.
+1/2` runs a part of everything. Seconds were measured on 2026-11-23 on two cores (those of the four moves are an estimate); the
+parts are balanced by them.
 
 | scenario | in `cargo xtask test` | in `--all` | company | takes | why it left the fixed core |
 |---|---|---|---|---|---|
@@ -114,13 +118,17 @@ pub fn listed(selection: &Selection) -> String {
     let chosen = selection.scenarios();
     let mut lines = Vec::new();
     for scenario in &chosen {
-        let company = match scenario.company {
-            Company::Alone => "alone",
-            Company::Shared => "beside others",
-        };
+        let company = scenario.company.told();
+        let part = format!(
+            "part {}/{PARTS} of all",
+            place_in(scenario, PARTS, Selection::All)
+        );
         let role = match scenario.role {
-            Role::Core => "core".to_owned(),
-            Role::Rest(why) => format!("fifth {} of the rest: {why}", fifth(scenario)),
+            Role::Core => format!("core; {part}"),
+            Role::Rest(why) => format!(
+                "fifth {} of the rest; {part}; not in the core: {why}",
+                fifth(scenario)
+            ),
         };
         lines.push(format!(
             "{:>4} s  {} ({company}; {role})\n",

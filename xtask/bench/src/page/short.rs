@@ -8,7 +8,6 @@ use anyhow::Result;
 use super::charts::{COMPARED_AT, plain};
 use crate::figures::{self, Group, Pick};
 use crate::row::Row;
-use crate::table::with_starts;
 use crate::way::{self, How, Way};
 
 /// What users have, then our own sample on the same queue and on others, then the way without the product.
@@ -91,7 +90,8 @@ fn of_way(page: &mut String, groups: &[Group<'_>], way: &Way) -> Result<()> {
     if way.how == How::Deleted {
         writeln!(
             page,
-            "- **{name}**: ready again after {total}, without its memory."
+            "- **{name}**: ready again after {total}, without its memory{}.",
+            times_of(group)
         )?;
         return Ok(());
     }
@@ -99,9 +99,10 @@ fn of_way(page: &mut String, groups: &[Group<'_>], way: &Way) -> Result<()> {
     writeln!(
         page,
         "- **{name}**, {rate} messages a second: moved in {total}; nobody consumes for {}, the process stands still for \
-         {}; {exact} of {moves} exact.",
+         {}; {exact} of {moves} exact{}.",
         median(group, |row| row.pause_ms),
         median(group, figures::freeze),
+        times_of(group),
     )?;
     Ok(())
 }
@@ -130,17 +131,24 @@ fn told(way: &Way) -> String {
     }
 }
 
+/// Of the moves whose plain start is known; of all where it is known of none.
 fn median(group: &Group<'_>, pick: Pick) -> String {
-    group.median(pick).map_or_else(
-        || "an unknown time".to_owned(),
-        |millis| {
-            let told = with_starts(millis, group.median_in_starts(pick));
-            match told.split_once(' ') {
-                Some((millis, starts)) => format!("{millis} ms {starts}"),
-                None => format!("{told} ms"),
-            }
-        },
-    )
+    match (group.in_starts(pick), group.median(pick)) {
+        (Some(known), _) => format!("{} ms ({})", known.millis, known.times()),
+        (None, Some(millis)) => format!("{millis} ms"),
+        (None, None) => "an unknown time".to_owned(),
+    }
+}
+
+/// Of which moves the times are, if not of all.
+fn times_of(group: &Group<'_>) -> String {
+    let rows = group.rows.iter();
+    let known = rows.filter(|row| figures::plain_start(row).is_some()).count();
+    if known == 0 || known == group.rows.len() {
+        String::new()
+    } else {
+        format!("; times of the {known} whose plain start is known")
+    }
 }
 
 fn days(rows: &[Row]) -> String {

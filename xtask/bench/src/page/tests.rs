@@ -136,6 +136,43 @@ fn the_page_begins_with_ten_lines_that_tell_what_matters() {
     assert!(page_of(&rows()).contains("**The unit**, a plain start of a pod: not measured yet."));
 }
 
+/// Rows of versions that did not measure the plain start were slower here.
+#[test]
+fn milliseconds_beside_a_multiple_are_of_the_same_moves() {
+    let name = way::RETURNING.name;
+    let old = |n| Row {
+        total_ms: Some(9_000),
+        pause_ms: Some(700),
+        ..row(name, 80, n)
+    };
+    let new = |n| Row {
+        total_ms: Some(3_900),
+        pause_ms: Some(490),
+        steps: "Stage1=630".into(),
+        plain_start_ms: Some(700),
+        run: "b".into(),
+        commit: "def-dirty".into(),
+        ..row(name, 80, n)
+    };
+    let page = page_of(&[old(1), old(2), old(3), new(4), new(5)]);
+    let line = format!(
+        "- **Our sample, which reconnects within 50 ms: {name}**, 80 messages a second: moved in 3900 ms (5.6×); nobody consumes \
+         for 490 ms (0.7×), the process stands still for 80 ms (0.1×); 5 of 5 exact; times of the 2 whose plain start is known."
+    );
+    assert!(page.contains(&line), "{page}");
+    let cells = "| 700 | 9000 (3900: 5.6×), 9000, 9000 | 700 (490: 0.7×), 700, 700 |";
+    assert!(page.contains(cells), "{page}");
+    assert!(page.contains("| Stage 1 | 900 (630: 0.9×) |"), "{page}");
+    assert!(page.contains("Commit: abc; def-dirty. Rows whose commit ends in `-dirty`"));
+    assert!(!page_of(&rows()).contains("-dirty"));
+    // Where no move knows of its plain start, the times are of all.
+    let page = page_of(&[old(1), old(2)]);
+    assert!(
+        page.contains("moved in 9000 ms; nobody consumes for 700 ms,"),
+        "{page}"
+    );
+}
+
 #[test]
 fn a_target_without_rows_is_not_measured_rather_than_kept() {
     let page = page_of(&[row(way::BARE.name, 80, 1)]);

@@ -37,7 +37,7 @@ fn how(page: &mut String, rows: &[Row]) -> Result<()> {
          Made by `cargo xtask bench --page` from [{FOLDER}/{ROWS}]({FOLDER}/{ROWS}), the raw rows, none left out; change \
          the rows, not this page. The rows were made by `cargo xtask bench --out FOLDER --moves N`, N as many as the columns \
          say, in portions that add to the folder (`--only`, `--again`).\n\n\
-         Commit: {}. Rows of 2026-11-22 \
+         Commit: {}.{} Rows of 2026-11-22 \
          22:14 and of 2026-11-23 are from phases in which the machine was slow, up to half as fast: compare their steps, not \
          their totals, with those of the others, or multiples of plain starts where there are any. Not measured: the returning ways of Deployments and bare pods at other rates \
          than in the table, live moves at 1,000 and 10,000 msg/s and of bare \
@@ -46,7 +46,10 @@ fn how(page: &mut String, rows: &[Row]) -> Result<()> {
          What the columns mean:\n\n\
          - **plain start**: what a plain pod of the sample's image needs from its creation until it is Ready, on the target \
          node, under the load of the scenario, before its first move; median of three. Older rows have none. *3.1×* is 3.1 plain \
-         starts: the median over the moves, each by the plain start of its own run.\n\
+         starts: the median over the moves whose plain start is known, each by that of its own run. A multiple stands beside \
+         the milliseconds of the same moves: at the beginning of this page they stand alone; in the tables the median of all \
+         moves stands before them where it is another, as in *4781 (3910: 5.7×)*. Everything else, percentiles, maxima, exact, \
+         targets and drawings, is of all moves.\n\
          - **total**: from the controller's first look at the migration to its end, when nothing of it is left.\n\
          - **pause**: longest time in which nobody consumes, from the request to hold until the copy is seen on the \
          queue. It includes that the application works off what it was given.\n\
@@ -61,8 +64,18 @@ fn how(page: &mut String, rows: &[Row]) -> Result<()> {
          source, and takes its place when it has caught up; its total ends when the source is gone, and what was applied \
          between binding and checkpoint is applied twice.",
         short::joined(rows, |row| &row.commit),
+        uncommitted(rows),
     )?;
     Ok(())
+}
+
+/// What a commit that ends in `-dirty` means, where there is one.
+fn uncommitted(rows: &[Row]) -> &'static str {
+    if rows.iter().any(|row| row.commit.ends_with("-dirty")) {
+        " Rows whose commit ends in `-dirty` were measured with changes that were committed right after."
+    } else {
+        ""
+    }
 }
 
 /// The table of targets; returns what is missed.

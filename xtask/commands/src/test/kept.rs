@@ -2,11 +2,13 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
+use sha2::{Digest as _, Sha256};
 
 use xtask_e2e::Selection;
 use xtask_e2e::tally::Tally;
@@ -28,6 +30,9 @@ pub(super) fn keep(selection: &Selection, tally: &Tally, time: Duration, fixed: 
     for failure in tally.failures() {
         writeln!(text, "FAIL {failure}").context("write a failure")?;
     }
+    if tally.is_over() {
+        writeln!(text, "stopped at the first failure").context("write how it ended")?;
+    }
     writeln!(text, "{} passed, {} failed", tally.passed(), tally.failed()).context("write the count")?;
     let name = format!("part-{}-of-{}.txt", share.part, share.of);
     fs::write(folder.join(&name), text).with_context(|| format!("write {name}"))?;
@@ -36,6 +41,9 @@ pub(super) fn keep(selection: &Selection, tally: &Tally, time: Duration, fixed: 
         let path = folder.join(format!("part-{part}-of-{}.txt", share.of));
         match fs::read_to_string(&path) {
             Ok(text) => print!("{text}"),
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("read {}", path.display()));
+            }
             Err(_) => println!(
                 "part {part}/{}: not run; type `cargo xtask test --all --part {part}/{}`",
                 share.of, share.of
@@ -51,23 +59,28 @@ fn folder() -> Result<PathBuf> {
         .join("tests"))
 }
 
-/// The commit that is tested; with `-changed` when files differ from it.
+/// The commit that is tested; with a digest of what differs from it.
 fn commit() -> Result<String> {
     let commit = git(&["rev-parse", "--short=12", "HEAD"])?;
-    let changed = !git(&["status", "--porcelain", "--untracked-files=no"])?.is_empty();
-    Ok(if changed {
-        format!("{commit}-changed")
-    } else {
-        commit
-    })
+    let changes = git(&["diff", "HEAD"])?;
+    if changes.is_empty() {
+        return Ok(commit);
+    }
+    let digest = Sha256::digest(&changes);
+    let short: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    Ok(format!("{commit}-changed-{short}"))
 }
 
 /// How many commits led to the one that is tested.
 pub(super) fn commits() -> Result<u32> {
-    let count = git(&["rev-list", "--count", "HEAD"])?;
-    count
-        .parse()
-        .context("git counted no commits; choose a part with --part")
+    const INSTEAD: &str = "choose a fifth of the scenarios with --part";
+    let shallow = git(&["rev-parse", "--is-shallow-repository"]).context(INSTEAD)?;
+    ensure!(
+        shallow == "false",
+        "this clone does not have all commits, so their number chooses nothing: {INSTEAD}"
+    );
+    let count = git(&["rev-list", "--count", "HEAD"]).context(INSTEAD)?;
+    count.parse().context(INSTEAD)
 }
 
 fn git(arguments: &[&str]) -> Result<String> {

@@ -6,7 +6,7 @@ mod rust;
 
 use std::time::Instant;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 
 use xtask_e2e::tally::Tally;
 use xtask_e2e::{Selection, Share};
@@ -32,7 +32,7 @@ pub(crate) struct Args {
     #[arg(long)]
     part: Option<Share>,
     /// Run the scenarios this many times, one after the other on the same cluster.
-    #[arg(long, default_value_t = 1, requires = "only", value_name = "TIMES")]
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..), requires = "only", value_name = "TIMES")]
     repeat: u32,
     /// Only what runs always: the tests without a cluster and the fixed core.
     #[arg(long, conflicts_with_all = ["only", "all", "part", "no_cluster"])]
@@ -40,7 +40,7 @@ pub(crate) struct Args {
     /// Stop at the first failure.
     #[arg(long)]
     fail_fast: bool,
-    /// Print the scenarios with their group and their part, and stop.
+    /// Print the scenarios with their group and their parts, all or those chosen, and stop.
     #[arg(long)]
     list: bool,
     /// Leave the cluster running at the end.
@@ -55,6 +55,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         print!("{}", xtask_e2e::listed(&selection));
         return Ok(());
     }
+    ensure!(
+        args.no_cluster || !selection.is_empty(),
+        "no scenario has such a name; `cargo xtask test --list` prints all"
+    );
     let begun = Instant::now();
     let fixed = yardstick::fixed_compile()?;
     let mut tally = Tally::stopping(args.fail_fast);
@@ -76,8 +80,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 }
 
 fn selection(args: &Args) -> Result<Selection> {
-    if args.core {
+    // Which fifth is not asked where no scenario runs.
+    if args.core || args.no_cluster {
         return Ok(Selection::Core);
+    }
+    let is_chosen = args.only.is_some() || args.all || args.part.is_some();
+    if args.list && !is_chosen {
+        return Ok(Selection::All(Share::WHOLE));
     }
     Ok(match (&args.only, args.all, args.part) {
         (Some(name), _, _) => Selection::Named(name.clone()),
@@ -90,7 +99,11 @@ fn selection(args: &Args) -> Result<Selection> {
 /// Says whether a cluster may have been started.
 fn tests(args: &Args, selection: &Selection, tally: &mut Tally) -> Result<bool> {
     if selection.has_code() {
-        let ahead = Ahead::begin()?;
+        let ahead = if args.no_cluster {
+            Ahead::for_rust_tests()?
+        } else {
+            Ahead::for_a_cluster()?
+        };
         code::quick(tally);
         let compiled = code::compiles(tally);
         for errand in ahead.errands() {

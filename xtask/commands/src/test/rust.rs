@@ -44,6 +44,8 @@ struct Counts {
 fn with(broker: &Broker) -> Result<Counts> {
     let mut nextest = xtask::cargo(&["nextest", "run"], Profile::Verify, Wanted::Everything);
     nextest.env("PATH", path_with(CargoTool::Nextest)?);
+    // Its last line is read.
+    nextest.args(["--color", "never"]);
     nextest
         .env("SHADOW_TEST_AMQP_URI", &broker.amqp_uri)
         .env("SHADOW_TEST_MANAGEMENT_URI", &broker.management_uri)

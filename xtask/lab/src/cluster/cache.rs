@@ -105,10 +105,14 @@ pub(super) fn unfinished(layout: &Layout) -> anyhow::Result<Vec<PathBuf>> {
     if !layout.cache.exists() {
         return Ok(found);
     }
-    for part in [debian_tree(layout), kubernetes(layout), coredns(layout)] {
-        let part = staging(&part);
-        if part.exists() {
-            found.push(part);
+    let entries =
+        fs::read_dir(&layout.cache).with_context(|| format!("reading {}", layout.cache.display()))?;
+    for entry in entries {
+        let path = entry
+            .with_context(|| format!("reading {}", layout.cache.display()))?
+            .path();
+        if path.extension().is_some_and(|extension| extension == "part") {
+            found.push(path);
         }
     }
     Ok(found)

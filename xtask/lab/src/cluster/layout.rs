@@ -86,16 +86,8 @@ impl Layout {
                 run.display()
             );
         }
-        let cache = match (
-            env::var_os(CACHE_VARIABLE),
-            env::var_os("XDG_CACHE_HOME"),
-            env::var_os("HOME"),
-        ) {
-            (Some(cache), _, _) => PathBuf::from(cache),
-            (None, Some(base), _) => PathBuf::from(base).join("kubectl-shadow"),
-            (None, None, Some(home)) => PathBuf::from(home).join(".cache/kubectl-shadow"),
-            (None, None, None) => bail!("set {CACHE_VARIABLE} or HOME: no place for the cache is known"),
-        };
+        let cache = xtask::cache()
+            .with_context(|| format!("set {CACHE_VARIABLE} or HOME: no place for the cache is known"))?;
         Ok(Self { run, cache })
     }
 

@@ -129,12 +129,13 @@ pub(crate) fn install_package(layout: &Layout, package: &str, program: &str) -> 
     }
     let mut install = Command::new("apt-get");
     install
-        .args(["install", "--yes", "--quiet", package])
+        .args(["install", "--yes", "--quiet", "--no-install-recommends", package])
         .env("DEBIAN_FRONTEND", "noninteractive");
     let mut update = Command::new("apt-get");
     update.args(["update", "--quiet"]);
-    run(layout, "apt-get-install", update)?;
-    run(layout, "apt-get-install", install)
+    let wanted = || format!("{program} is needed: install the package {package}");
+    run(layout, "apt-get-install", update).with_context(wanted)?;
+    run(layout, "apt-get-install", install).with_context(wanted)
 }
 
 /// Fetches the Debian tree into a folder.

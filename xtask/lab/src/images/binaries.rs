@@ -10,9 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 pub use xtask::{Profile, workspace};
-use xtask::{TARGET, Wanted};
-
-const STATIC: [&str; 2] = ["-C", "target-feature=+crt-static"];
+use xtask::{STATIC, TARGET, Wanted};
 
 /// Compiles every program of the workspace and returns where each is, by name.
 pub fn build(profile: Profile) -> Result<BTreeMap<String, PathBuf>> {
@@ -55,7 +53,7 @@ pub fn compile(source: &Path, program: &Path) -> Result<()> {
             "-Cpanic=abort",
             "-Cstrip=symbols",
         ])
-        .args(STATIC)
+        .args(STATIC.split(' '))
         .arg("-o")
         .args([program, source])
         .status()

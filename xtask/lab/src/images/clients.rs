@@ -109,9 +109,11 @@ fn finish(tree: &Path) -> Result<String> {
 /// `python3.14` and its library.
 fn library(tree: &Path) -> Result<(String, PathBuf)> {
     let lib = tree.join("usr/lib");
-    let entries = fs::read_dir(&lib).with_context(|| format!("read {}", lib.display()))?;
+    let entries = fs::read_dir(&lib)
+        .and_then(|entries| entries.collect::<Result<Vec<_>, _>>())
+        .with_context(|| format!("read {}", lib.display()))?;
     let mut names = entries
-        .flatten()
+        .iter()
         .map(|entry| entry.file_name().to_string_lossy().into_owned());
     let name = names.find(|name| name.starts_with("python3.")).with_context(|| {
         format!(

@@ -7,7 +7,7 @@ use super::archive;
 use super::image::Image;
 use crate::cluster::{Cluster, debian_program};
 use crate::stage::capture;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use std::process::Command;
 
 /// What a push came to.
@@ -56,9 +56,15 @@ fn digest_at(place: &str) -> Result<Option<String>> {
         place,
     ]);
     let output = inspect.output().context("run skopeo")?;
-    // A registry that cannot be reached fails the push that follows, with skopeo's reason.
-    let digest = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    Ok(Some(digest).filter(|_| output.status.success()))
+    if output.status.success() {
+        return Ok(Some(String::from_utf8_lossy(&output.stdout).trim().to_owned()));
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let absent = ["manifest unknown", "name unknown"]
+        .iter()
+        .any(|words| said.contains(words));
+    ensure!(absent, "ask the registry for {place}: {}", said.trim());
+    Ok(None)
 }
 
 fn skopeo() -> Result<Command> {
