@@ -3,6 +3,7 @@
 //! Its whole state is [`Memory`]: a checkpoint is a clone of it, a restored process is an application that starts with
 //! such a clone and connects, as a real one does when it finds its socket closed.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -32,6 +33,7 @@ pub(crate) struct Memory {
 /// A running application, behind a proxy of its own so that its connection can be cut.
 pub(crate) struct Application {
     memory: Arc<Mutex<Memory>>,
+    in_line: Arc<AtomicBool>,
     task: JoinHandle<()>,
     proxy: Proxy,
 }
@@ -46,9 +48,17 @@ impl Application {
     pub(crate) async fn restore(queue: &str, work: Duration, memory: Memory) -> Self {
         let proxy = Proxy::start().await;
         let memory = Arc::new(Mutex::new(memory));
-        let process = run(proxy.amqp_uri(), queue.to_owned(), work, memory.clone());
+        let in_line = Arc::new(AtomicBool::new(false));
+        let process = run(
+            proxy.amqp_uri(),
+            queue.to_owned(),
+            work,
+            memory.clone(),
+            in_line.clone(),
+        );
         Self {
             memory,
+            in_line,
             task: tokio::spawn(process),
             proxy,
         }
@@ -74,6 +84,15 @@ impl Application {
     pub(crate) async fn has_connected(&self, scene: &Scene) {
         until("the application consumes", || async {
             (scene.counts().await.1 == 1).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until the broker has confirmed its consumer, be it served or not. One that comes at the very moment at which it
+    /// becomes the active one may be told as a waiting one for ever (RabbitMQ 4.3: it notes the two in either order).
+    pub(crate) async fn waits_in_line(&self) {
+        until("the broker confirms the consumer", || async {
+            self.in_line.load(Ordering::SeqCst).then_some(())
         })
         .await;
     }
@@ -107,16 +126,28 @@ impl Application {
 }
 
 /// Consumes over as many connections as it takes.
-async fn run(uri: String, queue: String, work: Duration, memory: Arc<Mutex<Memory>>) {
+async fn run(
+    uri: String,
+    queue: String,
+    work: Duration,
+    memory: Arc<Mutex<Memory>>,
+    in_line: Arc<AtomicBool>,
+) {
     loop {
-        if let Err(lost) = serve(&uri, &queue, work, &memory).await {
+        if let Err(lost) = serve(&uri, &queue, work, &memory, &in_line).await {
             eprintln!("application reconnects: {lost}");
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
-async fn serve(uri: &str, queue: &str, work: Duration, memory: &Mutex<Memory>) -> lapin::Result<()> {
+async fn serve(
+    uri: &str,
+    queue: &str,
+    work: Duration,
+    memory: &Mutex<Memory>,
+    in_line: &AtomicBool,
+) -> lapin::Result<()> {
     let connection = Connection::connect(uri, ConnectionProperties::default()).await?;
     let channel = connection.create_channel().await?;
     channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
@@ -124,6 +155,7 @@ async fn serve(uri: &str, queue: &str, work: Duration, memory: &Mutex<Memory>) -
     let mut serving = channel
         .basic_consume(queue.into(), "".into(), options, arguments)
         .await?;
+    in_line.store(true, Ordering::SeqCst);
     while let Some(message) = serving.next().await {
         let message = message?;
         if !work.is_zero() {

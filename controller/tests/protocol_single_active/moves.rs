@@ -30,9 +30,7 @@ fn moves() -> usize {
 /// Moves the application once; returns the copy.
 async fn moved(scene: &Scene, source: Application) -> (Application, Times) {
     let witness = scene.witness().await;
-    // As the product does: what the broker tells late of a consumer that has just come is waited for.
-    let known = scene.broker.describe_for_single_active(&scene.queue);
-    known.await.unwrap().expect("the queue exists");
+    scene.can_be_held().await;
     source.has_applied(source.applied() + SOME).await;
 
     let begun = Instant::now();
@@ -41,6 +39,7 @@ async fn moved(scene: &Scene, source: Application) -> (Application, Times) {
     let proven = begun.elapsed();
     let checkpoint = source.checkpoint();
     let target = Application::restore(&scene.queue, Duration::ZERO, checkpoint.clone()).await;
+    target.waits_in_line().await;
     let at_the_end = source.kill().await;
     assert_eq!(
         at_the_end.applied.len(),

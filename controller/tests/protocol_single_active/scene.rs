@@ -154,6 +154,19 @@ impl Scene {
             .expect("the queue exists")
     }
 
+    /// Waits until the broker tells of a consumer that has just become the active one what it is. The product waits as long as
+    /// statistics are late on a broker that has time for them; several queues under load here take all of two cores.
+    pub(crate) async fn can_be_held(&self) {
+        until("the queue can be held", || async {
+            let held = self.facts().await.can_be_held_single_active();
+            if held.is_err() {
+                tokio::time::sleep(LOOK_AT_STATISTICS).await;
+            }
+            held.ok()
+        })
+        .await;
+    }
+
     /// (ready, consumers)
     pub(crate) async fn counts(&self) -> (u64, u64) {
         match self.broker.queue(&self.queue).await.unwrap() {
