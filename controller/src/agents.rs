@@ -11,6 +11,7 @@ use kube::{Api, Client};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use shadow_core::names::{self, Key};
+use shadow_core::reason::Reason;
 use shadow_core::wire::{
     Abort, Announcement, CheckpointRequest, Checkpointed, DiscardRequest, Discarded, Ending, FetchRequest,
     KeyReport, KillRequest, NodeFacts, Preflight, PreflightRequest, Problem, PullRequest, PushRequest,
@@ -85,7 +86,7 @@ impl Agents {
     pub async fn report(&self, node: &str, key: &Key) -> Result<Option<KeyReport>, ControllerError> {
         match self.get_within(node, format!("/v1/keys/{key}"), LOOK).await {
             Ok(report) => Ok(Some(report)),
-            Err(ControllerError::Agent { problem, .. }) if problem.reason == "UnknownKey" => Ok(None),
+            Err(ControllerError::Agent { problem, .. }) if problem.reason == Reason::UnknownKey => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -192,7 +193,7 @@ impl Agents {
             limit: QUICK,
         };
         match self.send(node, call).await {
-            Err(ControllerError::Agent { problem, .. }) if problem.reason == "UnknownKey" => Ok(()),
+            Err(ControllerError::Agent { problem, .. }) if problem.reason == Reason::UnknownKey => Ok(()),
             other => other.map(drop),
         }
     }
@@ -305,7 +306,12 @@ impl Agents {
             .await
             .map_err(|error| unreachable_agent(node, &error))?;
         let problem = serde_json::from_str(&text).unwrap_or_else(|_| Problem {
-            reason: "AgentAnswer".to_owned(),
+            // Each of our own refusals has a body; a path that is not known has none.
+            reason: if status == reqwest::StatusCode::NOT_FOUND {
+                Reason::NoSuchRequest
+            } else {
+                Reason::AgentAnswer
+            },
             message: format!("{status}: {text}"),
         });
         Err(ControllerError::Agent {

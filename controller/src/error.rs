@@ -2,6 +2,7 @@
 
 use shadow_core::api::Witness;
 use shadow_core::machine::Outcome;
+use shadow_core::reason::Reason;
 use shadow_core::wire::Problem;
 
 use crate::broker::BrokerError;
@@ -142,23 +143,23 @@ impl ControllerError {
         }
     }
 
-    /// Short, stable, CamelCase; for conditions.
-    pub fn reason(&self) -> String {
+    /// For conditions and decisions.
+    pub fn reason(&self) -> Reason {
         match self {
-            Self::Api(_) if !self.is_transient() => "ApiServerRefused".to_owned(),
-            Self::Api(_) | Self::NotLeading | Self::Blind(_) => "ApiServer".to_owned(),
+            Self::Api(_) if !self.is_transient() => Reason::ApiServerRefused,
+            Self::Api(_) | Self::NotLeading | Self::Blind(_) => Reason::ApiServer,
             Self::Broker(error) | Self::ParkUnsure { source: error, .. } if error.is_transient() => {
-                "BrokerUnreachable".to_owned()
+                Reason::BrokerUnreachable
             }
-            Self::Broker(BrokerError::LeftFenced { .. }) => "LeftFenced".to_owned(),
-            Self::Broker(_) | Self::ParkUnsure { .. } => "BrokerRefused".to_owned(),
-            Self::Agent { problem, .. } => problem.reason.clone(),
-            Self::AgentUnreachable { .. } => "AgentUnreachable".to_owned(),
-            Self::Secret { .. } | Self::SecretKey { .. } | Self::NoBroker => "BrokerSecret".to_owned(),
-            Self::RegistrySecret { .. } => "RegistrySecret".to_owned(),
-            Self::Repository(_) => "RegistryRepository".to_owned(),
-            Self::RuleNotInForce => "RuleNotInForce".to_owned(),
-            Self::Malformed(_) => "Malformed".to_owned(),
+            Self::Broker(BrokerError::LeftFenced { .. }) => Reason::LeftFenced,
+            Self::Broker(_) | Self::ParkUnsure { .. } => Reason::BrokerRefused,
+            Self::Agent { problem, .. } => problem.reason,
+            Self::AgentUnreachable { .. } => Reason::AgentUnreachable,
+            Self::Secret { .. } | Self::SecretKey { .. } | Self::NoBroker => Reason::BrokerSecret,
+            Self::RegistrySecret { .. } => Reason::RegistrySecret,
+            Self::Repository(_) => Reason::RegistryRepository,
+            Self::RuleNotInForce => Reason::RuleNotInForce,
+            Self::Malformed(_) => Reason::Malformed,
         }
     }
 

@@ -3,6 +3,7 @@
 
 use shadow_core::api::Plan;
 use shadow_core::machine::Cause;
+use shadow_core::reason::Reason;
 use shadow_core::wire::{Preflight, PreflightRequest};
 
 use crate::context::Context;
@@ -32,11 +33,7 @@ pub(crate) async fn unfit(ctx: &Context, plan: &Plan) -> Result<Option<Cause>, C
 fn known<T>(answer: Result<T, ControllerError>) -> Result<Option<T>, ControllerError> {
     match answer {
         Ok(found) => Ok(Some(found)),
-        Err(ControllerError::Agent { problem, .. })
-            if problem.reason == "AgentAnswer" && problem.message.starts_with("404") =>
-        {
-            Ok(None)
-        }
+        Err(ControllerError::Agent { problem, .. }) if problem.reason == Reason::NoSuchRequest => Ok(None),
         Err(error) => Err(error),
     }
 }
@@ -44,7 +41,7 @@ fn known<T>(answer: Result<T, ControllerError>) -> Result<Option<T>, ControllerE
 fn undumpable(plan: &Plan, found: &Preflight) -> Cause {
     let (pod, obstacles) = (&plan.source.name, found.obstacles.join("; "));
     Cause::new(
-        "CannotBeDumped",
+        Reason::CannotBeDumped,
         format!("spec.sourcePod: pod {pod} cannot be dumped: {obstacles}"),
     )
 }
@@ -52,7 +49,7 @@ fn undumpable(plan: &Plan, found: &Preflight) -> Cause {
 fn no_room(plan: &Plan, node: &str, room: u64, memory: u64) -> Cause {
     let mega = |bytes: u64| bytes as f64 / 1e6;
     Cause::new(
-        "DiskFull",
+        Reason::DiskFull,
         format!(
             "node {node} has room for {:.1} MB in /run/shadow, which is memory, and the archive of pod {} takes about {:.1} MB; \
              make room there or choose another node",
@@ -69,12 +66,12 @@ mod tests {
 
     use super::*;
 
-    fn answer(reason: &str, message: &str) -> Result<Option<()>, ControllerError> {
+    fn answer(reason: Reason) -> Result<Option<()>, ControllerError> {
         known(Err(ControllerError::Agent {
             node: "node-a".into(),
             problem: Problem {
-                reason: reason.into(),
-                message: message.into(),
+                reason,
+                message: String::new(),
             },
             transient: false,
         }))
@@ -82,8 +79,8 @@ mod tests {
 
     #[test]
     fn an_agent_that_does_not_know_the_question_is_no_obstacle() {
-        assert!(matches!(answer("AgentAnswer", "404 Not Found: "), Ok(None)));
-        assert!(answer("UnknownKey", "404").is_err());
-        assert!(answer("AgentAnswer", "500 Internal Server Error: ").is_err());
+        assert!(matches!(answer(Reason::NoSuchRequest), Ok(None)));
+        assert!(answer(Reason::UnknownKey).is_err());
+        assert!(answer(Reason::AgentAnswer).is_err());
     }
 }

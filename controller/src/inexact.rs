@@ -7,6 +7,7 @@ use kube::{Api, ResourceExt};
 use shadow_core::api::MigrationPolicy;
 use shadow_core::machine::Cause;
 use shadow_core::policy::{self, OnInexact};
+use shadow_core::reason::Reason;
 
 use crate::broker::{QueueFacts, QueueKind};
 use crate::context::Context;
@@ -96,14 +97,14 @@ fn judged(said: Result<OnInexact, policy::Unreadable>, doubt: &Doubt) -> Result<
             ));
         }
         Ok(OnInexact::Silent) => (
-            "InexactHandoff",
+            Reason::InexactHandoff,
             format!("{why}. Either {way_out}; or allow it by a MigrationPolicy with inexactHandoff: Allow"),
         ),
         Ok(OnInexact::Refused(by)) => (
-            "InexactHandoff",
+            Reason::InexactHandoff,
             format!("{why}, and MigrationPolicy {by} refuses such moves; {way_out}"),
         ),
-        Err(unreadable) => ("PolicyUnreadable", format!("{why}. {unreadable}")),
+        Err(unreadable) => (Reason::PolicyUnreadable, format!("{why}. {unreadable}")),
     };
     Err(Cause::new(reason, because))
 }
@@ -163,7 +164,7 @@ mod tests {
         ] {
             let cause = judged(Ok(said), &doubt).unwrap_err();
             assert!(
-                cause.reason == "InexactHandoff"
+                cause.reason == Reason::InexactHandoff
                     && cause.message.contains(part)
                     && cause.message.contains("use another"),
                 "{cause:?}"

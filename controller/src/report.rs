@@ -46,7 +46,7 @@ pub fn set_condition(
 pub fn conclude(status: &mut MigrationStatus, now: Timestamp) {
     let (truth, reason, message) = match (status.phase, &status.rollback) {
         (Phase::Completed, _) => (true, "Completed".to_owned(), moved(status)),
-        (_, Some(rollback)) => (false, rollback.reason.clone(), rollback.message.clone()),
+        (_, Some(rollback)) => (false, rollback.reason.to_string(), rollback.message.clone()),
         (_, None) => (
             false,
             "Failed".to_owned(),

@@ -5,6 +5,7 @@
 //!
 //! - [`api`]: the custom resource, as users write it and as we report on it
 //! - [`names`]: every label, annotation, queue, pod and key name, one function each
+//! - [`reason`]: why something is refused, undone or stuck, as data
 //! - [`repository`]: where checkpoint images go
 //! - [`wire`]: messages between controller and agent
 //! - [`settings`]: what a migration is told about its stream, from the spec or from annotations
@@ -14,16 +15,19 @@
 //! - [`restore_pod`]: pods that restore a container
 //! - [`image_pod`]: pods that a container runtime restores from a checkpoint image
 //! - [`workload`], [`strategy`]: what owns a pod, and which way of moving it fits
+//! - [`doubt`]: what weakens a verdict, as data
 //! - [`machine`]: the step function that decides what happens next
 #![forbid(unsafe_code)]
 
 pub mod api;
 pub mod compat;
+pub mod doubt;
 pub mod image_origin;
 pub mod image_pod;
 pub mod machine;
 pub mod names;
 pub mod policy;
+pub mod reason;
 pub mod repository;
 pub mod restore_choice;
 pub mod restore_pod;

@@ -28,6 +28,8 @@ mod image;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::reason::Reason;
+
 pub use image::{DiscardRequest, Discarded, Login, PullRequest, PushRequest, Pushed, RegistryAccess};
 
 /// A pod, and which incarnation of it.
@@ -248,8 +250,8 @@ pub struct NodeFacts {
 #[serde(rename_all = "camelCase")]
 #[error("{message}")]
 pub struct Problem {
-    /// Short, stable, CamelCase: `UnknownKey`, `DumpFailed`, `DigestMismatch`, …
-    pub reason: String,
+    /// Why.
+    pub reason: Reason,
     /// What happened and what to do, for a person.
     pub message: String,
 }

@@ -102,7 +102,7 @@ fn failed() -> StatefulMigration {
         "steps": [step("Stage", 1, 0, Some(1200), Some("\u{1b}[2Jevil")), step("Abandon", 1, 1200, Some(1500), None)],
         "rollback": {
             "reason": "ImageUnknown", "message": "image orders:9 cannot be pulled on node-b; push it there",
-            "cancelled": false, "since": time(1200),
+            "since": time(1200),
         },
         "verdict": {"exact": true, "because": "the source kept its memory and its place in the stream"},
     }))

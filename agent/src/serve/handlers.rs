@@ -9,6 +9,7 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use shadow_core::names::Key;
+use shadow_core::reason::Reason;
 use shadow_core::wire::{
     Abort, Announcement, CheckpointRequest, Checkpointed, DiscardRequest, Discarded, Ending, FetchRequest,
     KeyReport, KillRequest, NodeFacts, Preflight, PreflightRequest, PullRequest, PushRequest, Pushed,
@@ -69,7 +70,7 @@ pub(super) async fn announce(
     })?;
     if let Some(present) = differs {
         let message = format!("restore key {key} is announced for something else: {present:?}");
-        return Err(Refusal::unfit("AnnouncedOtherwise", message));
+        return Err(Refusal::unfit(Reason::AnnouncedOtherwise, message));
     }
     info!(%key, pod = announcement.pod, container = announcement.container, "restore announced");
     Ok(Json(slot.now().unwrap_or_default().report()))
@@ -138,7 +139,7 @@ fn announced(agent: &Agent, key: &Key) -> Result<Arc<Slot>, Refusal> {
     let slot = agent.keys.slot(key);
     if slot.now().and_then(|state| state.announcement).is_none() {
         return Err(Refusal::unfit(
-            "NotAnnounced",
+            Reason::NotAnnounced,
             format!("restore key {key} was not announced here"),
         ));
     }
@@ -181,7 +182,7 @@ pub(super) async fn kill(
     if !container.deleting {
         let pod = &request.pod.name;
         return Err(Refusal::unfit(
-            "NotBeingDeleted",
+            Reason::NotBeingDeleted,
             format!("pod {pod} is not being deleted; nothing was killed"),
         ));
     }
@@ -205,7 +206,7 @@ pub(super) async fn connections(
         | None => return Ok(Json(0)),
     };
     let container = ContainerId::parse(&claimant.container_id)
-        .map_err(|error| Refusal::unfit("NoContainer", error.to_string()))?;
+        .map_err(|error| Refusal::unfit(Reason::NoContainer, error.to_string()))?;
     Ok(Json(agent.helper.connections(&container, port).await?))
 }
 

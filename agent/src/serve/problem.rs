@@ -5,6 +5,7 @@ use std::io;
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use shadow_core::reason::Reason;
 use shadow_core::wire::Problem;
 
 use crate::archive::ArchiveError;
@@ -24,12 +25,12 @@ use crate::transfer::TransferError;
 #[derive(Debug)]
 pub struct Refusal {
     status: StatusCode,
-    reason: &'static str,
+    reason: Reason,
     message: String,
 }
 
 impl Refusal {
-    fn new(status: StatusCode, reason: &'static str, message: impl ToString) -> Self {
+    fn new(status: StatusCode, reason: Reason, message: impl ToString) -> Self {
         Self {
             status,
             reason,
@@ -39,20 +40,20 @@ impl Refusal {
 
     /// The caller may not.
     pub fn forbidden(message: String) -> Self {
-        Self::new(StatusCode::FORBIDDEN, "Forbidden", message)
+        Self::new(StatusCode::FORBIDDEN, Reason::Forbidden, message)
     }
 
     /// There is no such key.
     pub fn unknown(key: &str) -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
-            "UnknownKey",
+            Reason::UnknownKey,
             format!("restore key {key} is not known on this node"),
         )
     }
 
     /// The request cannot be carried out as it is.
-    pub fn unfit(reason: &'static str, message: impl ToString) -> Self {
+    pub fn unfit(reason: Reason, message: impl ToString) -> Self {
         Self::new(StatusCode::CONFLICT, reason, message)
     }
 
@@ -67,12 +68,12 @@ impl Refusal {
             error.to_string(),
             layout::RUN
         );
-        Self::unfit("DiskFull", message)
+        Self::unfit(Reason::DiskFull, message)
     }
 
     /// The agent's own trouble.
     pub fn internal(message: impl ToString) -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal", message)
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, Reason::Internal, message)
     }
 }
 
@@ -81,12 +82,12 @@ impl IntoResponse for Refusal {
         let (status, reason, message) = (self.status.as_u16(), self.reason, &self.message);
         if self.status == StatusCode::NOT_FOUND {
             // The controller asks before it announces, and again until everything is forgotten.
-            tracing::debug!(status, reason, detail = message, "request refused");
+            tracing::debug!(status, %reason, detail = message, "request refused");
         } else {
-            tracing::warn!(status, reason, detail = message, "request refused");
+            tracing::warn!(status, %reason, detail = message, "request refused");
         }
         let problem = Problem {
-            reason: self.reason.to_owned(),
+            reason: self.reason,
             message: self.message,
         };
         (self.status, Json(problem)).into_response()
@@ -102,8 +103,8 @@ impl From<KeysError> for Refusal {
 impl From<ClusterError> for Refusal {
     fn from(error: ClusterError) -> Self {
         match &error {
-            ClusterError::Api { .. } => Self::new(StatusCode::BAD_GATEWAY, "ApiUnavailable", error),
-            ClusterError::Unfit(_) => Self::unfit("ContainerNotAsAsked", error),
+            ClusterError::Api { .. } => Self::new(StatusCode::BAD_GATEWAY, Reason::ApiUnavailable, error),
+            ClusterError::Unfit(_) => Self::unfit(Reason::ContainerNotAsAsked, error),
         }
     }
 }
@@ -111,8 +112,10 @@ impl From<ClusterError> for Refusal {
 impl From<HelperError> for Refusal {
     fn from(error: HelperError) -> Self {
         match &error {
-            HelperError::Silent { .. } => Self::new(StatusCode::BAD_GATEWAY, "HelperUnavailable", error),
-            HelperError::Failed(_) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "NodeFailed", error),
+            HelperError::Silent { .. } => {
+                Self::new(StatusCode::BAD_GATEWAY, Reason::HelperUnavailable, error)
+            }
+            HelperError::Failed(_) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, Reason::NodeFailed, error),
         }
     }
 }
@@ -120,25 +123,25 @@ impl From<HelperError> for Refusal {
 impl From<CheckpointError> for Refusal {
     fn from(error: CheckpointError) -> Self {
         let failed =
-            |error: &CheckpointError| Self::new(StatusCode::INTERNAL_SERVER_ERROR, "DumpFailed", error);
+            |error: &CheckpointError| Self::new(StatusCode::INTERNAL_SERVER_ERROR, Reason::DumpFailed, error);
         match error {
             CheckpointError::Cluster(error) => error.into(),
             CheckpointError::Dump(HelperError::Silent { .. }) => {
-                Self::new(StatusCode::BAD_GATEWAY, "HelperUnavailable", error)
+                Self::new(StatusCode::BAD_GATEWAY, Reason::HelperUnavailable, error)
             }
             CheckpointError::Kubelet(KubeletError::Refused {
                 status: 403 | 401 | 404,
                 ..
-            }) => Self::unfit("KubeletRefused", error),
+            }) => Self::unfit(Reason::KubeletRefused, error),
             CheckpointError::Keys(error) => error.into(),
-            CheckpointError::Stopping => Self::new(StatusCode::SERVICE_UNAVAILABLE, "Stopping", error),
+            CheckpointError::Stopping => Self::new(StatusCode::SERVICE_UNAVAILABLE, Reason::Stopping, error),
             CheckpointError::Archive(ArchiveError::Io { ref source, .. }) => {
                 Self::disk(source.kind(), &error).unwrap_or_else(|| failed(&error))
             }
             CheckpointError::Archive(_) | CheckpointError::Kubelet(_) => failed(&error),
             // It was tried twice: each time the process stood still, and messages wait.
             CheckpointError::Dump(HelperError::Failed(Failure::Hung(_) | Failure::Other(_))) => {
-                Self::unfit("DumpFailed", error)
+                Self::unfit(Reason::DumpFailed, error)
             }
             CheckpointError::Dump(HelperError::Failed(Failure::DiskFull(_))) => {
                 // Its own node is the only one that can dump a pod.
@@ -151,10 +154,10 @@ impl From<CheckpointError> for Refusal {
 impl From<ArchiveError> for Refusal {
     fn from(error: ArchiveError) -> Self {
         match &error {
-            ArchiveError::Mismatch(_) => Self::unfit("DigestMismatch", error),
-            ArchiveError::Refused(_) => Self::unfit("ArchiveRefused", error),
+            ArchiveError::Mismatch(_) => Self::unfit(Reason::DigestMismatch, error),
+            ArchiveError::Refused(_) => Self::unfit(Reason::ArchiveRefused, error),
             ArchiveError::Io { source, .. } => Self::disk(source.kind(), &error)
-                .unwrap_or_else(|| Self::new(StatusCode::BAD_GATEWAY, "TransferFailed", error)),
+                .unwrap_or_else(|| Self::new(StatusCode::BAD_GATEWAY, Reason::TransferFailed, error)),
         }
     }
 }
@@ -162,12 +165,12 @@ impl From<ArchiveError> for Refusal {
 impl From<ImageError> for Refusal {
     fn from(error: ImageError) -> Self {
         match error {
-            ImageError::Unfit(_) => Self::unfit("BadImage", error),
+            ImageError::Unfit(_) => Self::unfit(Reason::BadImage, error),
             ImageError::Unknown(key) => Self::unknown(key.as_str()),
             ImageError::Registry(error) => error.into(),
             ImageError::Archive(error) => error.into(),
             ImageError::Keys(error) => error.into(),
-            ImageError::Stopping => Self::new(StatusCode::SERVICE_UNAVAILABLE, "Stopping", error),
+            ImageError::Stopping => Self::new(StatusCode::SERVICE_UNAVAILABLE, Reason::Stopping, error),
         }
     }
 }
@@ -176,12 +179,12 @@ impl From<RegistryError> for Refusal {
     fn from(error: RegistryError) -> Self {
         match &error {
             RegistryError::Unreachable { .. } | RegistryError::Busy { .. } | RegistryError::Cut { .. } => {
-                Self::new(StatusCode::BAD_GATEWAY, "RegistryUnavailable", error)
+                Self::new(StatusCode::BAD_GATEWAY, Reason::RegistryUnavailable, error)
             }
-            RegistryError::Forbidden(_) => Self::unfit("RegistryNotAllowed", error),
-            RegistryError::Refused { .. } => Self::unfit("RegistryRefused", error),
-            RegistryError::Wrong(_) => Self::unfit("DigestMismatch", error),
-            RegistryError::Secret(_) => Self::unfit("RegistrySecret", error),
+            RegistryError::Forbidden(_) => Self::unfit(Reason::RegistryNotAllowed, error),
+            RegistryError::Refused { .. } => Self::unfit(Reason::RegistryRefused, error),
+            RegistryError::Wrong(_) => Self::unfit(Reason::DigestMismatch, error),
+            RegistryError::Secret(_) => Self::unfit(Reason::RegistrySecret, error),
         }
     }
 }
@@ -189,14 +192,16 @@ impl From<RegistryError> for Refusal {
 impl From<TransferError> for Refusal {
     fn from(error: TransferError) -> Self {
         match error {
-            TransferError::Unfit(_) => Self::unfit("BadFetch", error),
+            TransferError::Unfit(_) => Self::unfit(Reason::BadFetch, error),
             TransferError::Archive(error) => error.into(),
             TransferError::Image(error) => error.into(),
-            TransferError::Refused { .. } => Self::unfit("SourceRefused", error),
-            TransferError::Unreachable { .. } => Self::new(StatusCode::BAD_GATEWAY, "TransferFailed", error),
+            TransferError::Refused { .. } => Self::unfit(Reason::SourceRefused, error),
+            TransferError::Unreachable { .. } => {
+                Self::new(StatusCode::BAD_GATEWAY, Reason::TransferFailed, error)
+            }
             TransferError::Keys(error) => error.into(),
             TransferError::Identity(_) => Self::internal(error),
-            TransferError::Stopping => Self::new(StatusCode::SERVICE_UNAVAILABLE, "Stopping", error),
+            TransferError::Stopping => Self::new(StatusCode::SERVICE_UNAVAILABLE, Reason::Stopping, error),
         }
     }
 }

@@ -164,7 +164,7 @@ impl Node {
         let problem: Problem = serde_json::from_slice(&bytes).unwrap();
         Err(Refused {
             status,
-            reason: problem.reason,
+            reason: problem.reason.to_string(),
             message: problem.message,
         })
     }

@@ -111,7 +111,7 @@ pub(super) async fn kill(
             ..
         }) => {
             tracing::info!(
-                reason = problem.reason,
+                reason = %problem.reason,
                 detail = problem.message,
                 "nothing left to kill"
             );

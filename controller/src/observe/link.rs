@@ -2,8 +2,8 @@
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
-use shadow_core::api::{HoldKind, Leg, Plan, StatefulMigration, Step};
-use shadow_core::machine::LinkSeen;
+use shadow_core::api::{Leg, Plan, StatefulMigration};
+use shadow_core::machine::{LinkSeen, Look, Sight};
 
 use crate::broker::{Broker, HoldProof, HoldState};
 use crate::context::Context;
@@ -26,35 +26,23 @@ pub(super) async fn look(
     migration: &StatefulMigration,
     plan: &Plan,
     leg: &Leg,
-    step: Step,
+    sight: Sight,
 ) -> Result<Link, ControllerError> {
     let mut found = Link::default();
-    match plan.queue.hold {
-        HoldKind::Park | HoldKind::Exchange => return Ok(found),
-        HoldKind::SingleActive => {}
+    if !(sight.has(Look::Link) || sight.has(Look::LinkProof)) {
+        return Ok(found);
     }
     let broker = ctx.broker(migration, plan.queue.secret.as_deref()).await?;
-    found.link = match step {
-        Step::Hold | Step::Commit => proof(ctx, &broker, leg).await?,
-        Step::Prepare
-        | Step::Stage
-        | Step::Fence
-        | Step::Follow
-        | Step::Checkpoint
-        | Step::Transfer
-        | Step::Restore
-        | Step::Exclude
-        | Step::Release
-        | Step::Switch
-        | Step::Retire
-        | Step::Clean
-        | Step::Abandon => state(ctx, leg),
+    found.link = if sight.has(Look::LinkProof) {
+        proof(ctx, &broker, leg).await?
+    } else {
+        state(ctx, leg)
     };
-    if matches!(step, Step::Restore | Step::Commit | Step::Abandon) {
+    if sight.has(Look::CopyConnected) {
         let connected = copy(ctx, &broker, plan, leg).await;
         found.copy_connected = super::or_blind(connected, &mut found.blind);
     }
-    if let (Step::Release, Some(witness)) = (step, &leg.witness) {
+    if let (true, Some(witness)) = (sight.has(Look::SourceGone), &leg.witness) {
         let gone = broker.source_is_gone(&plan.queue.queue, witness).await;
         found.source_gone = super::or_blind(gone.map(Some).map_err(Into::into), &mut found.blind);
     }

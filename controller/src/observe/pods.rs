@@ -63,6 +63,7 @@ pub(crate) fn view(pod: &Pod, container: &str) -> PodView {
                 .is_some_and(|last| last.terminated.is_some())
         }),
         unschedulable: condition(&status, "PodScheduled").is_some_and(|c| c == "False"),
+        criu_failed: criu_failed(ours),
         trouble: trouble(&status, ours),
     }
 }
@@ -99,6 +100,16 @@ fn condition<'a>(status: &'a PodStatus, kind: &str) -> Option<&'a str> {
         .iter()
         .find(|c| c.type_ == kind)
         .map(|c| c.status.as_str())
+}
+
+/// Containerd has no other way to say so than its message.
+fn criu_failed(ours: Option<&ContainerStatus>) -> bool {
+    let ended = ours.and_then(|c| c.state.as_ref()?.terminated.as_ref());
+    ended.is_some_and(|t| {
+        t.message
+            .as_deref()
+            .is_some_and(|said| said.contains("criu failed"))
+    })
 }
 
 fn trouble(status: &PodStatus, ours: Option<&ContainerStatus>) -> Option<String> {
@@ -173,6 +184,20 @@ mod tests {
         );
         let copy = seen("Always", json!({}));
         assert_eq!((copy.restarts, copy.reran), (1, false));
+    }
+
+    #[test]
+    fn a_restore_by_image_that_criu_failed_is_known_by_what_containerd_says() {
+        let ended = |message: &str| {
+            let state = json!({"name": "orders", "image": "", "imageID": "", "ready": false, "restartCount": 0,
+                "state": {"terminated": {"exitCode": 128, "reason": "StartError", "message": message}}});
+            criu_failed(Some(&serde_json::from_value(state).unwrap()))
+        };
+        assert!(ended(
+            "OCI runtime restore failed: criu failed: type RESTORE errno 0"
+        ));
+        assert!(!ended("exec: \"orders\": executable file not found in $PATH"));
+        assert!(!criu_failed(None));
     }
 
     #[test]

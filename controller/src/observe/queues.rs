@@ -3,10 +3,10 @@
 use kube::ResourceExt;
 use shadow_core::api::{Fence, Leg, Plan, QueuePlan, StatefulMigration, Witness};
 use shadow_core::machine::steps::hold;
-use shadow_core::machine::{ConnectionSeen, Observed, PortSeen, QueueSeen};
+use shadow_core::machine::{ConnectionSeen, Look, Observed, PortSeen, QueueSeen, Sight};
 use shadow_core::names;
 
-use super::{Look, Needs, port};
+use super::port;
 use crate::broker::{self, Broker, BrokerError};
 use crate::context::Context;
 use crate::error::ControllerError;
@@ -52,7 +52,7 @@ pub(super) fn hold_queues(migration: &StatefulMigration) -> Vec<String> {
 pub(super) async fn look(
     ctx: &Context,
     migration: &StatefulMigration,
-    needs: Needs,
+    sight: Sight,
 ) -> Result<Queues, ControllerError> {
     let mut found = Queues::default();
     let wanted = [
@@ -75,33 +75,33 @@ pub(super) async fn look(
             migration.name_any()
         )));
     };
-    if !wanted.into_iter().any(|look| needs.has(look)) {
+    if !wanted.into_iter().any(|look| sight.has(look)) {
         return Ok(found);
     }
     let broker = ctx.broker(migration, plan.queue.secret.as_deref()).await?;
     let fence = status.and_then(|s| s.fence.as_ref());
-    if let (Some(fence), true) = (fence, needs.has(Look::Port)) {
+    if let (Some(fence), true) = (fence, sight.has(Look::Port)) {
         found.port = port::look(&broker, plan, fence).await?;
     }
     // The hold queue is read before the primary queue: an application that is seen on the hold queue has left the
     // primary one already.
-    if needs.has(Look::Hold) {
+    if sight.has(Look::Hold) {
         found.hold = broker.queue(&names::hold_queue(&leg.key)).await?.into();
     }
-    if needs.has(Look::Primary) {
+    if sight.has(Look::Primary) {
         found.primary = broker.queue_with_unacked(&plan.queue.queue).await?.into();
     }
     // After the queues: an application that is seen parked on the connection it had before has lost none.
-    if let (true, Some(witness)) = (needs.has(Look::Connection), &leg.witness) {
+    if let (true, Some(witness)) = (sight.has(Look::Connection), &leg.witness) {
         found.connection = connection(&broker, &plan.queue, fence, witness, &found).await?;
     }
-    if needs.has(Look::Consumers) && !needs.has(Look::Primary) {
+    if sight.has(Look::Consumers) && !sight.has(Look::Primary) {
         found.primary = consumers(&broker, &plan.queue).await?.into();
     }
     if let Some(fence) = fence {
-        beside(&broker, plan, fence, needs, &mut found).await?;
+        beside(&broker, plan, fence, sight, &mut found).await?;
     }
-    told_and_left(&broker, migration, leg, needs, &mut found).await?;
+    told_and_left(&broker, migration, leg, sight, &mut found).await?;
     Ok(found)
 }
 
@@ -110,16 +110,16 @@ async fn told_and_left(
     broker: &Broker,
     migration: &StatefulMigration,
     leg: &Leg,
-    needs: Needs,
+    sight: Sight,
     found: &mut Queues,
 ) -> Result<(), BrokerError> {
-    if needs.has(Look::FromControl) {
+    if sight.has(Look::FromControl) {
         found.from_control = broker.queue(&names::control_queue(&leg.from.pod)).await?.into();
     }
-    if needs.has(Look::ToControl) {
+    if sight.has(Look::ToControl) {
         found.to_control = broker.queue(&names::control_queue(&leg.to.pod)).await?.into();
     }
-    if needs.has(Look::Leftovers) {
+    if sight.has(Look::Leftovers) {
         for queue in hold_queues(migration) {
             let look = broker.queue_with_unacked(&queue).await?.into();
             found.leftovers.push((queue, look));
@@ -166,12 +166,12 @@ async fn beside(
     broker: &Broker,
     plan: &Plan,
     fence: &Fence,
-    needs: Needs,
+    sight: Sight,
     found: &mut Queues,
 ) -> Result<(), BrokerError> {
-    if needs.has(Look::Port) {
+    if sight.has(Look::Port) {
         [found.backlog, found.mirror] = port::beside(broker, plan, fence).await?;
-    } else if needs.has(Look::Beside) {
+    } else if sight.has(Look::Beside) {
         let [backlog, mirror] = port::names(fence);
         found.backlog = broker.queue(&backlog).await?.into();
         found.mirror = if port::wants_mirror(plan) {

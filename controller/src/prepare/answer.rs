@@ -14,7 +14,7 @@ pub(super) fn answer(
     if is_of_the_cluster(&error) || passes(migration, &error) {
         return Err(error);
     }
-    Ok(refused(&error.reason(), error.to_string()))
+    Ok(refused(error.reason(), error.to_string()))
 }
 
 /// Whether a migration that waits in line for others to end goes on waiting: it was well before, and its broker or an agent
@@ -37,6 +37,7 @@ fn is_of_the_cluster(error: &ControllerError) -> bool {
 mod tests {
     use k8s_openapi::jiff::Timestamp;
     use shadow_core::api::{MigrationStatus, StatefulMigrationSpec};
+    use shadow_core::reason::Reason;
 
     use super::*;
     use crate::report;
@@ -70,7 +71,7 @@ mod tests {
     fn who_waits_in_line_waits_on_and_who_has_just_come_is_answered() {
         assert!(answer(&migration(true), silent()).is_err());
         let told = answer(&migration(false), silent()).unwrap();
-        assert!(matches!(told, Prepared::Refused(cause) if cause.reason == "AgentUnreachable"));
+        assert!(matches!(told, Prepared::Refused(cause) if cause.reason == Reason::AgentUnreachable));
         // That does not pass by waiting.
         let refused = answer(&migration(true), ControllerError::NoBroker).unwrap();
         assert!(matches!(refused, Prepared::Refused(_)));

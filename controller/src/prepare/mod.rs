@@ -14,6 +14,7 @@ use shadow_core::api::{
 };
 use shadow_core::image_origin;
 use shadow_core::machine::Cause;
+use shadow_core::reason::Reason;
 use shadow_core::restore_choice::{self, Chosen};
 use shadow_core::settings::{self, Settings};
 use shadow_core::strategy::{self, Choice};
@@ -42,18 +43,18 @@ pub async fn prepare(ctx: &Context, migration: &StatefulMigration) -> Result<Pre
     let namespace = migration.namespace().unwrap_or_default();
     let report = validate::check(&migration.name_any(), &namespace, &migration.spec, &facts);
     if !report.is_ok() {
-        return Ok(refused("Refused", report.reasons()));
+        return Ok(refused(Reason::Refused, report.reasons()));
     }
     let Some(pod) = &facts.pod else {
-        return Ok(refused("Refused", "spec.sourcePod: the pod is gone"));
+        return Ok(refused(Reason::Refused, "spec.sourcePod: the pod is gone"));
     };
     let choice = match strategy::choose(migration.spec.migration_strategy, pod, &facts.claims) {
         Ok(choice) => choice,
-        Err(impossible) => return Ok(refused("Refused", impossible.to_string())),
+        Err(impossible) => return Ok(refused(Reason::Refused, impossible.to_string())),
     };
     if is_live(migration) && choice.strategy == MigrationStrategy::Sequential {
         return Ok(refused(
-            "Refused",
+            Reason::Refused,
             format!(
                 "spec.handoff: a source cannot go on when it ends before its copy starts, and the strategy is Sequential ({}); \
                  leave Live out",
@@ -69,11 +70,11 @@ pub async fn prepare(ctx: &Context, migration: &StatefulMigration) -> Result<Pre
     };
     let named = |node: &&Node| node.metadata.name == migration.spec.target_node;
     let Some(target) = facts.nodes.iter().find(named) else {
-        return Ok(refused("Refused", "spec.targetNode: the node is gone"));
+        return Ok(refused(Reason::Refused, "spec.targetNode: the node is gone"));
     };
     let restore = match restore_choice::choose(&migration.spec, target) {
         Ok(chosen) => chosen,
-        Err(why) => return Ok(refused("Refused", format!("spec.restoreBackend: {why}"))),
+        Err(why) => return Ok(refused(Reason::Refused, format!("spec.restoreBackend: {why}"))),
     };
     fit(
         ctx,
@@ -110,7 +111,7 @@ async fn obstacle(
     fitness::unfit(ctx, plan).await
 }
 
-fn refused(reason: &str, message: impl Into<String>) -> Prepared {
+fn refused(reason: Reason, message: impl Into<String>) -> Prepared {
     Prepared::Refused(Cause::new(reason, message))
 }
 
@@ -124,7 +125,10 @@ fn plan(
 ) -> Prepared {
     let spec = &migration.spec;
     let (Some(container), Some(target_node)) = (settings.container, spec.target_node.clone()) else {
-        return refused("Refused", "spec.targetNode and spec.containerName must be known");
+        return refused(
+            Reason::Refused,
+            "spec.targetNode and spec.containerName must be known",
+        );
     };
     let view = observe::pod_view(pod, &container);
     let restore = chosen.backend;

@@ -5,6 +5,7 @@ use kube::ResourceExt;
 use shadow_core::api::{HoldKind, QueuePlan, StatefulMigration};
 use shadow_core::machine::Cause;
 use shadow_core::names::{self, Key};
+use shadow_core::reason::Reason;
 use shadow_core::settings::Settings;
 
 use crate::broker::{Broker, Needs, QueueFacts, QueueKind, QueueSeen, Sufficiency};
@@ -24,7 +25,7 @@ pub(super) async fn plan(
     let broker = ctx.broker(migration, secret.as_deref()).await?;
     let Some(facts) = broker.describe(&queue).await? else {
         return Ok(Err(Cause::new(
-            "QueueUnknown",
+            Reason::QueueUnknown,
             format!(
                 "spec.messageQueueConfig.queueName: queue {queue:?} does not exist on the broker; name the queue that the pod \
                  consumes, or wait until the pod has declared it"
@@ -50,7 +51,7 @@ pub(super) async fn plan(
     };
     if let (HoldKind::Exchange, Some(why)) = (hold, &unfenced) {
         return Ok(Err(Cause::new(
-            "CannotGoLive",
+            Reason::CannotGoLive,
             format!("spec.handoff: the source cannot go on with a copy of the stream: {why}. Leave Live out"),
         )));
     }
@@ -100,7 +101,10 @@ async fn rehearsed(broker: &Broker, queue: &str) -> Result<Result<Fit, Cause>, C
 }
 
 fn deleted(queue: &str) -> Cause {
-    Cause::new("QueueUnknown", format!("queue {queue:?} was deleted meanwhile"))
+    Cause::new(
+        Reason::QueueUnknown,
+        format!("queue {queue:?} was deleted meanwhile"),
+    )
 }
 
 /// Whether the application can be asked to wait on another queue.
@@ -121,7 +125,7 @@ async fn parkable(
     let control_seen = broker.queue(&control).await?;
     if control_seen == QueueSeen::Absent {
         return Ok(Err(Cause::new(
-            "NoControlQueue",
+            Reason::NoControlQueue,
             format!(
                 "the application does not listen for control messages: queue {control:?} does not exist. It has to consume it \
                  and answer START_REPLAY and END_REPLAY (docs/applications.md)"
@@ -144,7 +148,7 @@ fn wrong_consumers(facts: &QueueFacts) -> Option<Cause> {
             .map(|c| format!("{} from {}", c.tag, c.peer_host))
             .collect();
         return Some(Cause::new(
-            "UnexpectedConsumers",
+            Reason::UnexpectedConsumers,
             format!(
                 "queue {queue} must have exactly one consumer, the pod that is moved; it has {}: [{}]. Stop the others (a pod \
                  deleted with --force may still run), or look why the pod does not consume it",
@@ -156,7 +160,7 @@ fn wrong_consumers(facts: &QueueFacts) -> Option<Cause> {
     let automatic = facts.consumers.iter().any(|consumer| !consumer.manual_ack);
     automatic.then(|| {
         Cause::new(
-            "AutomaticAcknowledgement",
+            Reason::AutomaticAcknowledgement,
             format!(
                 "the consumer of {queue} acknowledges automatically, so nobody can know what it has applied; use manual acknowledgements"
             ),
@@ -177,6 +181,6 @@ async fn missing_permissions(
     };
     Ok(match broker.permissions_suffice(&needs).await? {
         Sufficiency::Sufficient => None,
-        Sufficiency::Missing(what) => Some(Cause::new("BrokerPermissions", what.join("; "))),
+        Sufficiency::Missing(what) => Some(Cause::new(Reason::BrokerPermissions, what.join("; "))),
     })
 }

@@ -9,6 +9,7 @@ use kube::ResourceExt;
 use kube::runtime::controller::Action as Requeue;
 use shadow_core::api::{MigrationStatus, Plan, StatefulMigration, Step};
 use shadow_core::machine::{self, Cause, Decision, End, Next, Outcome, record};
+use shadow_core::reason::Reason;
 use shadow_core::turns::Turn;
 
 use crate::context::Context;
@@ -64,8 +65,11 @@ async fn begin(ctx: &Context, migration: &StatefulMigration) -> Result<Requeue, 
     status.observed_generation = migration.metadata.generation;
     record::enter(&mut status, Step::Prepare, Timestamp::now());
     if migration.spec.cancel {
-        let cause = Cause::new("Cancelled", "cancelled as asked, before anything was touched");
-        record::roll_back(&mut status, &cause, true, Timestamp::now());
+        let cause = Cause::new(
+            Reason::Cancelled,
+            "cancelled as asked, before anything was touched",
+        );
+        record::roll_back(&mut status, &cause, Timestamp::now());
         return end(ctx, migration, status, End::Undone).await;
     }
     let prepared = match prepare::prepare(ctx, migration).await {
@@ -82,11 +86,11 @@ async fn begin(ctx: &Context, migration: &StatefulMigration) -> Result<Requeue, 
         Prepared::Refused(cause) => {
             tracing::info!(
                 migration = migration.name_any(),
-                reason = cause.reason,
+                reason = %cause.reason,
                 message = cause.message,
                 "refused"
             );
-            record::roll_back(&mut status, &cause, false, Timestamp::now());
+            record::roll_back(&mut status, &cause, Timestamp::now());
             end(ctx, migration, status, End::Undone).await
         }
     }
@@ -111,8 +115,8 @@ async fn start(
         Turn::Begin => {}
         Turn::Wait(why) => return queue_up(ctx, migration, &why).await.map(Started::Not),
         Turn::Refuse(why) => {
-            let cause = Cause::new("AlreadyMoving", why);
-            record::roll_back(&mut status, &cause, false, Timestamp::now());
+            let cause = Cause::new(Reason::AlreadyMoving, why);
+            record::roll_back(&mut status, &cause, Timestamp::now());
             return end(ctx, migration, status, End::Undone).await.map(Started::Not);
         }
     }
@@ -286,14 +290,14 @@ async fn undo(
 ) -> Result<StatefulMigration, ControllerError> {
     tracing::warn!(
         migration = migration.name_any(),
-        reason = cause.reason,
+        reason = %cause.reason,
         message = cause.message,
         "undoing the handoff"
     );
     goes_on(&mut status);
-    record::roll_back(&mut status, cause, cause.reason == "Cancelled", Timestamp::now());
+    record::roll_back(&mut status, cause, Timestamp::now());
     let written = store::write(ctx, migration, status).await?;
-    report::announce(ctx, migration, false, &cause.reason, &cause.message).await;
+    report::announce(ctx, migration, false, &cause.reason.to_string(), &cause.message).await;
     Ok(written)
 }
 

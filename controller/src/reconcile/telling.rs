@@ -66,12 +66,12 @@ pub(super) async fn stuck(
             &mut status,
             STUCK,
             Some(true),
-            &cause.reason,
+            &cause.reason.to_string(),
             &cause.message,
             Timestamp::now(),
         );
         store::write(ctx, migration, status).await?;
-        report::announce(ctx, migration, false, &cause.reason, &cause.message).await;
+        report::announce(ctx, migration, false, &cause.reason.to_string(), &cause.message).await;
     }
     Ok(Requeue::requeue(Duration::from_secs(30)))
 }

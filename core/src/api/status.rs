@@ -8,7 +8,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::plan::Plan;
+use crate::doubt;
 use crate::names::Key;
+use crate::reason::Reason;
 use crate::wire::{Checkpointed, Transferred};
 
 /// Phases as users of the reference system know them, in the order in which a move passes through them.
@@ -289,11 +291,10 @@ pub struct Witness {
 #[serde(rename_all = "camelCase")]
 pub struct Rollback {
     /// Short, stable, CamelCase.
-    pub reason: String,
+    #[schemars(with = "String")]
+    pub reason: Reason,
     /// What happened and what to do, for a person.
     pub message: String,
-    /// Whether the user asked for it.
-    pub cancelled: bool,
     /// Whether the handoff is tried again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub again: bool,
@@ -327,4 +328,7 @@ pub struct Verdict {
     pub exact: bool,
     /// On what this rests, or what weakens it.
     pub because: String,
+    /// What weakens it, one entry each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub doubts: Vec<doubt::Told>,
 }

@@ -2,6 +2,7 @@
 //! done twice it is done once.
 
 use crate::api::{Reading, Witness};
+use crate::doubt::Doubt;
 use crate::machine::port::PortChange;
 use crate::machine::proof::{Dead, Emptied, Expendable};
 use crate::names::Key;
@@ -72,7 +73,7 @@ pub enum Action {
         served: Reading,
     },
     /// Write a doubt about exactness into the verdict.
-    Doubt(String),
+    Doubt(Doubt),
     /// Take back control messages that nobody reads.
     WithdrawControl {
         /// Pod whose control queue is meant.
@@ -135,7 +136,7 @@ pub enum Outcome {
     /// The instance was told what to read.
     Told(Reading),
     /// Something weakens the verdict.
-    Doubted(String),
+    Doubted(Doubt),
     /// The rule answered the dry run.
     RuleProven,
     /// The dump.

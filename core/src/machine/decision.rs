@@ -3,7 +3,9 @@
 use k8s_openapi::jiff::Timestamp;
 
 use crate::api::Step;
+use crate::doubt::Doubt;
 use crate::machine::action::Action;
+use crate::reason::Reason;
 
 /// What happens next.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,8 +37,8 @@ pub struct Next {
     pub step: Step,
     /// Note for the record of the step that is over.
     pub note: Option<String>,
-    /// Something was seen that weakens the verdict.
-    pub doubt: Option<String>,
+    /// What was seen that weakens the verdict.
+    pub doubts: Vec<Doubt>,
     /// What changes in the record of the present handoff.
     pub change: Change,
     /// The handoff, or the attempt of the present one, that begins after that.
@@ -52,7 +54,7 @@ impl Next {
         Self {
             step,
             note: None,
-            doubt: None,
+            doubts: Vec::new(),
             change: Change::None,
             begin: None,
             recorded: true,
@@ -90,8 +92,8 @@ impl Next {
 
     /// With a doubt about exactness.
     #[must_use]
-    pub fn doubt(mut self, doubt: impl Into<String>) -> Self {
-        self.doubt = Some(doubt.into());
+    pub fn doubt(mut self, doubt: Doubt) -> Self {
+        self.doubts.push(doubt);
         self
     }
 }
@@ -144,8 +146,8 @@ pub enum End {
 /// Why something is not done, or is undone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cause {
-    /// Short, stable, CamelCase.
-    pub reason: String,
+    /// For conditions and decisions.
+    pub reason: Reason,
     /// What happened and what to do, for a person.
     pub message: String,
     /// Whether the first handoff is tried again when it is undone: nothing is wrong with what was asked for.
@@ -154,9 +156,9 @@ pub struct Cause {
 
 impl Cause {
     /// A cause.
-    pub fn new(reason: impl Into<String>, message: impl Into<String>) -> Self {
+    pub fn new(reason: Reason, message: impl Into<String>) -> Self {
         Self {
-            reason: reason.into(),
+            reason,
             message: message.into(),
             again: false,
         }

@@ -20,6 +20,7 @@ pub mod port;
 pub mod proof;
 pub mod record;
 pub mod route;
+pub mod sight;
 pub mod steps;
 
 pub use action::{Action, Outcome};
@@ -29,10 +30,12 @@ pub use observed::{
     RuleSeen, TrafficSeen,
 };
 pub use route::Route;
+pub use sight::{Look, Sight};
 
 use k8s_openapi::jiff::Timestamp;
 
 use crate::api::{Leg, MigrationStatus, Plan, StatefulMigrationSpec, Step};
+use crate::reason::Reason;
 
 /// Everything a step may base its decision on.
 #[derive(Clone, Copy, Debug)]
@@ -66,14 +69,14 @@ pub fn next_step(
 ) -> Decision {
     let (Some(plan), Some(intent)) = (&status.plan, &status.intent) else {
         return Decision::Stuck(Cause::new(
-            "StatusUnreadable",
+            Reason::StatusUnreadable,
             "the status has a phase but no plan or no intent; it was changed by somebody else. Both pods are kept: \
              look at them and at the queue, then delete this object",
         ));
     };
     let Some(leg) = status.legs.last() else {
         return Decision::Stuck(Cause::new(
-            "StatusUnreadable",
+            Reason::StatusUnreadable,
             "the status has a plan but no handoff; it was changed by somebody else. Delete this object and create it anew",
         ));
     };

@@ -99,6 +99,8 @@ pub struct PodView {
     pub unschedulable: bool,
     /// Why it does not start or has to go, when something says so (`FailedScheduling`, `ErrImagePull`, an eviction, …).
     pub trouble: Option<String>,
+    /// The trouble is that CRIU could not restore it, as the container runtime says.
+    pub criu_failed: bool,
 }
 
 /// A queue as the broker shows it.

@@ -7,11 +7,12 @@ use crate::api::{
     Fence, Instance, Intent, Leg, MigrationStatus, Phase, Plan, Reading, Rollback, Step, StepRecord, Told,
     Verdict,
 };
+use crate::doubt::{Doubt, Told as ToldDoubt};
 use crate::machine::action::Outcome;
 use crate::machine::decision::{Begin, Cause, Change, End, Next};
 use crate::machine::route::Route;
-use crate::machine::steps::single_active;
 use crate::names::{BadKey, Key};
+use crate::reason::Reason;
 
 /// Writes the plan and the intent of the first step.
 pub fn begin(
@@ -45,7 +46,7 @@ pub fn advance(status: &mut MigrationStatus, next: &Next, uid: &str, now: Timest
     if let (Some(note), Some(record)) = (&next.note, status.steps.last_mut()) {
         record.note = Some(note.clone());
     }
-    if let Some(doubt) = &next.doubt {
+    for doubt in &next.doubts {
         add_doubt(status, doubt);
     }
     apply_change(status, &next.change, now);
@@ -93,14 +94,13 @@ pub fn enter(status: &mut MigrationStatus, step: Step, now: Timestamp) {
 }
 
 /// Writes down why the present handoff is undone.
-pub fn roll_back(status: &mut MigrationStatus, cause: &Cause, cancelled: bool, now: Timestamp) {
+pub fn roll_back(status: &mut MigrationStatus, cause: &Cause, now: Timestamp) {
     if let Some(record) = status.steps.last_mut() {
         record.note = Some(cause.message.clone());
     }
     status.rollback = Some(Rollback {
-        reason: cause.reason.clone(),
+        reason: cause.reason,
         message: cause.message.clone(),
-        cancelled,
         again: cause.again,
         since: MicroTime(now),
     });
@@ -121,7 +121,7 @@ pub fn absorb(status: &mut MigrationStatus, outcome: Outcome, now: Timestamp) ->
             leg.park_sent = Some(MicroTime(now));
             leg.witness.get_or_insert(witness);
             if leg.committed.is_some() {
-                add_doubt(status, single_active::HOLD_WAS_LOST);
+                add_doubt(status, &Doubt::HoldLost);
             }
         }
         Outcome::UnparkSent => {
@@ -138,7 +138,7 @@ pub fn absorb(status: &mut MigrationStatus, outcome: Outcome, now: Timestamp) ->
             leg.told = Some(Told { reading, at });
         }
         Outcome::Turned { strays } if strays.is_empty() => return false,
-        Outcome::Turned { strays } => add_doubt(status, &breached(&strays)),
+        Outcome::Turned { strays } => add_doubt(status, &Doubt::BoundPastFence { exchanges: strays }),
         Outcome::Twinned => return twinned(status),
         Outcome::Doubted(doubt) => add_doubt(status, &doubt),
         Outcome::Checkpointed(facts) => leg.checkpoint = Some(facts),
@@ -149,14 +149,6 @@ pub fn absorb(status: &mut MigrationStatus, outcome: Outcome, now: Timestamp) ->
         Outcome::Ended => leg.ended = Some(MicroTime(now)),
     }
     true
-}
-
-fn breached(strays: &[String]) -> String {
-    format!(
-        "while new messages went to the backlog queue, somebody bound the primary queue to {} as well: what came through \
-         these bindings may be applied twice. Find out who declares them (applications often do when they start)",
-        strays.join(", ")
-    )
 }
 
 fn twinned(status: &mut MigrationStatus) -> bool {
@@ -172,7 +164,14 @@ pub fn finish(status: &mut MigrationStatus, end: End, now: Timestamp) {
     status.pause = longest_pause(status).map(|d| format!("{}ms", d.as_millis()));
     status.phase = match end {
         End::Completed => Phase::Completed,
-        End::Undone if status.rollback.as_ref().is_some_and(|r| r.cancelled) => Phase::Cancelled,
+        End::Undone
+            if status
+                .rollback
+                .as_ref()
+                .is_some_and(|r| r.reason == Reason::Cancelled) =>
+        {
+            Phase::Cancelled
+        }
         End::Undone => Phase::Failed,
     };
     if let Some(doubt) = expired(status, now) {
@@ -189,12 +188,13 @@ pub fn finish(status: &mut MigrationStatus, end: End, now: Timestamp) {
         status.verdict = Some(Verdict {
             exact: true,
             because: because.to_owned(),
+            doubts: Vec::new(),
         });
     }
 }
 
 /// A queue that drops messages by their age did so if a hold lasted as long.
-fn expired(status: &MigrationStatus, now: Timestamp) -> Option<String> {
+fn expired(status: &MigrationStatus, now: Timestamp) -> Option<Doubt> {
     let queue = &status.plan.as_ref()?.queue;
     let kept = queue.ttl_millis?;
     let held = |leg: &Leg| {
@@ -203,11 +203,10 @@ fn expired(status: &MigrationStatus, now: Timestamp) -> Option<String> {
         Some(end.duration_since(leg.park_sent.as_ref()?.0).as_millis())
     };
     let longest = status.legs.iter().filter_map(held).max()?;
-    (longest >= i128::from(kept)).then(|| {
-        format!(
-            "queue {} drops messages after {kept} ms, and nobody consumed it for {longest} ms: what waited may have been dropped",
-            queue.queue
-        )
+    (longest >= i128::from(kept)).then(|| Doubt::Expired {
+        queue: queue.queue.clone(),
+        kept_millis: kept,
+        held_millis: longest,
     })
 }
 
@@ -231,15 +230,18 @@ fn close_step(status: &mut MigrationStatus, now: Timestamp) {
     }
 }
 
-fn add_doubt(status: &mut MigrationStatus, doubt: &str) {
-    let because = match &status.verdict {
-        Some(verdict) if !verdict.exact && verdict.because.contains(doubt) => return,
-        Some(verdict) if !verdict.exact => format!("{}; {doubt}", verdict.because),
-        Some(_) | None => doubt.to_owned(),
-    };
+fn add_doubt(status: &mut MigrationStatus, doubt: &Doubt) {
+    let told = ToldDoubt::from(doubt);
+    let before = status.verdict.take().filter(|verdict| !verdict.exact);
+    let mut doubts = before.map(|verdict| verdict.doubts).unwrap_or_default();
+    if !doubts.contains(&told) {
+        doubts.push(told);
+    }
+    let because: Vec<&str> = doubts.iter().map(|told| told.message.as_str()).collect();
     status.verdict = Some(Verdict {
         exact: false,
-        because,
+        because: because.join("; "),
+        doubts,
     });
 }
 

@@ -1,6 +1,7 @@
 //! A Sequential move whose restore cannot be finished: the source has gone, and nobody may wait for ever.
 
 use shadow_core::api::{MigrationStrategy, Step};
+use shadow_core::doubt::Doubt;
 use shadow_core::machine::{Decision, KeySeen, PodSeen, PodView, QueueSeen, Route, limits};
 use shadow_core::wire::{Archive, Claim};
 
@@ -61,9 +62,11 @@ fn is_given_up(case: &Case, seconds: i64, word: &str, what: &str) {
     let Decision::Advance(next) = &decision else {
         panic!("{what}: {decision:?}");
     };
-    let doubt = next.doubt.as_deref().unwrap_or_default();
+    let [doubt @ Doubt::MemoryGivenUp { why, .. }] = next.doubts.as_slice() else {
+        panic!("{what}: {decision:?}");
+    };
     assert!(
-        next.step == Step::Clean && doubt.contains(word),
+        next.step == Step::Clean && why.contains(word) && doubt.to_string().contains(why),
         "{what}: {decision:?}"
     );
 }
@@ -181,13 +184,16 @@ fn a_copy_that_goes_while_the_old_pod_does_is_told_of() {
         let Decision::Advance(next) = case.after(1) else {
             panic!("{kind:?}: {:?}", case.after(1));
         };
-        assert_eq!(next.doubt, None, "{kind:?}");
+        assert_eq!(next.doubts, [], "{kind:?}");
+        let pod = case.status.legs.last().unwrap().to.pod.clone();
+        let deleted = Doubt::CopyDeleted { pod: pod.clone() };
+        let ended = Doubt::CopyEnded { pod };
         let gone = [
-            (PodSeen::Gone, "sent away"),
-            (changed(|view| view.terminating = true), "sent away"),
-            (changed(|view| view.uid = "another".into()), "sent away"),
-            (changed(|view| view.ended = true), "ended or was restarted"),
-            (changed(|view| view.reran = true), "ended or was restarted"),
+            (PodSeen::Gone, deleted.clone()),
+            (changed(|view| view.terminating = true), deleted.clone()),
+            (changed(|view| view.uid = "another".into()), deleted),
+            (changed(|view| view.ended = true), ended.clone()),
+            (changed(|view| view.reran = true), ended),
         ];
         for (seen, how) in gone {
             case.seen.to = seen;
@@ -195,8 +201,7 @@ fn a_copy_that_goes_while_the_old_pod_does_is_told_of() {
             let Decision::Advance(next) = &decision else {
                 panic!("{kind:?}: {decision:?}");
             };
-            let doubt = next.doubt.as_deref().unwrap_or_default();
-            assert!(doubt.contains(how), "{kind:?}, {how}: {decision:?}");
+            assert_eq!(next.doubts, [how], "{kind:?}: {decision:?}");
         }
     }
 }

@@ -3,6 +3,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use k8s_openapi::jiff::SignedDuration;
 use shadow_core::api::Step;
+use shadow_core::doubt::DoubtReason;
 use shadow_core::machine::{End, record};
 
 use super::{at, began, kinds};
@@ -29,7 +30,8 @@ fn a_hold_as_long_as_messages_live_is_said_in_the_verdict() {
             record::finish(&mut status, end, after(1_000));
             let verdict = status.verdict.unwrap();
             assert_eq!(verdict.exact, exact, "{kind:?} {end:?} {seconds}: {verdict:?}");
-            assert!(exact || verdict.because.contains("drops messages"), "{verdict:?}");
+            let reasons: Vec<DoubtReason> = verdict.doubts.iter().map(|told| told.reason).collect();
+            assert!(exact || reasons == [DoubtReason::Expired], "{verdict:?}");
         }
     }
 }

@@ -5,6 +5,8 @@ use k8s_openapi::jiff::SignedDuration;
 use shadow_core::api::{Fence, HoldKind, MigrationStrategy, OwnerKind, Step};
 use shadow_core::machine::{Branched, Decision, Flow, PortSeen, QueueSeen, limits};
 
+use shadow_core::reason::Reason;
+
 use super::{Case, Kind, at, began, undone};
 
 /// The second handoff of a stream that was fenced in the first: new messages go to the primary queue again.
@@ -58,7 +60,7 @@ fn one_that_has_worked_off_its_backlog_may_take_its_time_to_connect() {
     let never = between.after(limits::FENCE_LATER.as_secs() + 1);
     undone(
         &never,
-        "NotParked",
+        Reason::NotParked,
         "0 consumers on the hold queue",
         "nobody came",
     );
@@ -95,6 +97,11 @@ fn a_backlog_is_worked_off_as_long_as_the_move_may_take() {
             "{deadline:?}: {before:?}"
         );
         let late = case.after_with(limit + 1, deadline);
-        undone(&late, "NotWorkedOff", "spec.deadlineSeconds", "too many wait");
+        undone(
+            &late,
+            Reason::NotWorkedOff,
+            "spec.deadlineSeconds",
+            "too many wait",
+        );
     }
 }

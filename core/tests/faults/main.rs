@@ -16,9 +16,10 @@ use shadow_core::api::{
 };
 use shadow_core::machine::steps::guard;
 use shadow_core::machine::{
-    Decision, KeySeen, LinkSeen, Observed, PodSeen, PodView, QueueSeen, Route, RuleSeen, limits, next_step,
-    record,
+    Decision, KeySeen, LinkSeen, Observed, PodSeen, PodView, QueueSeen, Route, RuleSeen, Sight, limits,
+    next_step, record,
 };
+use shadow_core::reason::Reason;
 use shadow_core::wire::{Archive, CheckpointBackend, Claim, PodRef};
 
 mod after_commit;
@@ -183,7 +184,9 @@ impl Case {
             ..StatefulMigrationSpec::default()
         };
         let now = began() + SignedDuration::from_secs(seconds);
-        next_step(&spec, &self.status, &self.seen, now)
+        // What this step does not look at, the controller would not know either.
+        let sight = Sight::in_status(&self.status).unwrap();
+        next_step(&spec, &self.status, &sight.blank(self.seen.clone()), now)
     }
 
     fn commit(&mut self) {
@@ -229,7 +232,7 @@ fn fates(view: &PodView) -> Vec<(PodSeen, &'static str)> {
     ]
 }
 
-fn undone(decision: &Decision, reason: &str, word: &str, what: &str) {
+fn undone(decision: &Decision, reason: Reason, word: &str, what: &str) {
     let Decision::RollBack(cause) = decision else {
         panic!("{what}: {decision:?}");
     };
@@ -254,7 +257,7 @@ fn whatever_becomes_of_the_source_before_the_commit_undoes_the_move() {
                 case.seen.from = fate.clone();
                 undone(
                     &case.after(1),
-                    "SourceChanged",
+                    Reason::SourceChanged,
                     word,
                     &format!("{kind:?} {step:?} {fate:?}"),
                 );
@@ -276,7 +279,7 @@ fn a_consumer_that_ended_while_its_queue_was_held_undoes_the_move_and_is_named()
             case.seen.link = LinkSeen::Trapped(trap.into());
             undone(
                 &case.after(1),
-                "ConsumerEnded",
+                Reason::ConsumerEnded,
                 trap,
                 &format!("{kind:?} {step:?}"),
             );
@@ -292,14 +295,14 @@ fn a_wish_to_cancel_and_the_deadline_undo_the_move_in_every_step_before_the_comm
             let late = case.after(i64::from(limits::DEADLINE_SECONDS) + 1);
             undone(
                 &late,
-                "DeadlineExceeded",
+                Reason::DeadlineExceeded,
                 "spec.deadlineSeconds",
                 &format!("{kind:?} {step:?}"),
             );
             case.seen.cancel = true;
             undone(
                 &case.after(1),
-                "Cancelled",
+                Reason::Cancelled,
                 "source goes on",
                 &format!("{kind:?} {step:?}"),
             );

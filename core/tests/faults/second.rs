@@ -1,7 +1,9 @@
 //! A second handoff that failed as often as it is tried without asking.
 
 use shadow_core::api::{OwnerKind, Step};
+use shadow_core::doubt::{Doubt, DoubtReason};
 use shadow_core::machine::{Action, Decision, KeySeen, LinkSeen, PodSeen, PodView, QueueSeen, Route, limits};
+use shadow_core::reason::Reason;
 use shadow_core::wire::{Archive, Claim};
 
 use super::{Case, at, kinds, source};
@@ -51,7 +53,7 @@ fn a_person_is_asked_and_gets_one_more_attempt_by_deleting_the_pod() {
                 panic!("{decision:?}");
             };
             assert!(
-                cause.reason == "SecondHandoffFails" && cause.message.contains("delete pod orders-0"),
+                cause.reason == Reason::SecondHandoffFails && cause.message.contains("delete pod orders-0"),
                 "{cause:?}"
             );
         }
@@ -91,10 +93,10 @@ fn a_stand_in_that_ends_meanwhile_is_noticed() {
             let Decision::Advance(next) = soon(case) else {
                 panic!("{:?}", soon(case));
             };
-            let doubt = next.doubt.unwrap_or_default();
+            let reasons: Vec<DoubtReason> = next.doubts.iter().map(Doubt::reason).collect();
             assert!(
-                next.step == Step::Clean && doubt.contains("memory is lost"),
-                "{doubt}"
+                next.step == Step::Clean && reasons == [DoubtReason::StandInLost],
+                "{reasons:?}"
             );
         }
     }

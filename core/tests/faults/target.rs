@@ -6,6 +6,7 @@ use shadow_core::machine::proof::{Expendable, Grace};
 use shadow_core::machine::{
     Action, Cause, Decision, KeySeen, LinkSeen, Observed, PodSeen, QueueSeen, Route, RuleSeen, limits, record,
 };
+use shadow_core::reason::Reason;
 use shadow_core::wire::{Archive, Checkpointed, Claim, Transferred};
 
 use super::{Case, at, began, fates, kinds, undone};
@@ -25,7 +26,7 @@ fn a_copy_that_has_to_go_before_it_took_over_is_not_waited_for() {
                 case.seen.to = fate.clone();
                 undone(
                     &case.after(1),
-                    "TargetRejected",
+                    Reason::TargetRejected,
                     word,
                     &format!("{kind:?} {step:?} {fate:?}"),
                 );
@@ -72,8 +73,13 @@ fn a_copy_without_room_is_waited_for_a_moment_and_then_named() {
             case.after(1)
         );
         let later = case.after(limits::UNSCHEDULABLE.as_secs() + 1);
-        undone(&later, "TargetRejected", "Insufficient cpu", &format!("{kind:?}"));
-        undone(&later, "TargetRejected", "node-b", &format!("{kind:?}"));
+        undone(
+            &later,
+            Reason::TargetRejected,
+            "Insufficient cpu",
+            &format!("{kind:?}"),
+        );
+        undone(&later, Reason::TargetRejected, "node-b", &format!("{kind:?}"));
     }
 }
 
@@ -90,7 +96,12 @@ fn a_target_whose_agent_is_silent_is_given_up_before_anything_is_held() {
             case.after(1)
         );
         let later = case.after(limits::STAGE.as_secs() + 1);
-        undone(&later, "TargetNotReady", "no route to host", &format!("{kind:?}"));
+        undone(
+            &later,
+            Reason::TargetNotReady,
+            "no route to host",
+            &format!("{kind:?}"),
+        );
     }
 }
 
@@ -177,8 +188,8 @@ fn a_queue_that_we_hold_is_let_go_when_the_target_is_gone() {
 fn no_further_attempt_waits_for_a_target_that_is_gone() {
     for kind in kinds() {
         let mut case = at(kind, Step::Abandon);
-        let lost = Cause::new("HoldLost", "the controller died").again();
-        record::roll_back(&mut case.status, &lost, false, began());
+        let lost = Cause::new(Reason::HoldLost, "the controller died").again();
+        record::roll_back(&mut case.status, &lost, began());
         let leg = case.status.legs.last_mut().unwrap();
         leg.unpark_sent.clone_from(&leg.park_sent);
         case.seen = Observed {
@@ -258,7 +269,7 @@ fn a_restore_that_goes_no_further_is_undone_and_says_how_far_it_came() {
                 });
                 let limit = limits::connected(bytes).as_secs();
                 assert!(matches!(case.after(limit), Decision::Wait { .. }), "{what}");
-                undone(&case.after(limit + 1), "RestoreTimeout", word, &what);
+                undone(&case.after(limit + 1), Reason::RestoreTimeout, word, &what);
             }
         }
     }
@@ -269,5 +280,36 @@ fn a_restore_that_goes_no_further_is_undone_and_says_how_far_it_came() {
 fn who_ends_a_restore_has_time_to_say_why() {
     for bytes in [0, 99_999_999, 5_000_000_000, 1 << 50] {
         assert!(limits::restore(bytes) < limits::connected(bytes), "{bytes}");
+    }
+}
+
+/// What a consumer of the primary queue took is not in the copy's memory.
+#[test]
+fn a_consumer_that_appears_before_the_commit_undoes_the_move() {
+    for kind in kinds() {
+        if kind.hold == HoldKind::SingleActive {
+            // Its queue serves nobody beside our own consumer.
+            continue;
+        }
+        let mut case = at(kind, Step::Commit);
+        let queue = |consumers| QueueSeen::Present {
+            ready: 3,
+            consumers,
+            unacked: None,
+        };
+        for (primary, backlog) in [(queue(1), QueueSeen::Absent), (queue(0), queue(1))] {
+            let fenced = backlog != QueueSeen::Absent;
+            case.status.fence = fenced.then(|| shadow_core::api::Fence {
+                key: case.status.legs.last().unwrap().key.clone(),
+                twins: false,
+            });
+            (case.seen.primary, case.seen.backlog) = (primary, backlog);
+            undone(
+                &case.after(1),
+                Reason::UnexpectedConsumer,
+                "1 consumers appeared",
+                &format!("{kind:?}, fenced: {fenced}"),
+            );
+        }
     }
 }

@@ -1,5 +1,8 @@
 //! Applications that never read what they are told.
 
+use shadow_core::doubt::DoubtReason;
+use shadow_core::reason::Reason;
+
 use crate::drive::{Ended, Script, drive, in_turn, serving};
 use crate::mover::Mover;
 use crate::world::{Faults, Memory, SOURCE};
@@ -11,7 +14,7 @@ fn a_deaf_application_is_named_and_left_alone() {
         ..Faults::default()
     };
     let Ended { world, status, .. } = drive(&Script { faults, ..in_turn() });
-    assert_eq!(status.rollback.unwrap().reason, "ControlUnread");
+    assert_eq!(status.rollback.unwrap().reason, Reason::ControlUnread);
     assert_eq!(serving(&world, SOURCE), Some(Memory::Moved));
 }
 
@@ -40,7 +43,11 @@ fn what_comes_while_a_backlog_is_put_back_is_in_the_verdict() {
             assert_eq!(serving(&world, SOURCE), Some(Memory::Moved), "{mover:?}");
             let verdict = status.verdict.unwrap();
             assert!(
-                !verdict.exact && verdict.because.contains("older ones waited"),
+                !verdict.exact
+                    && verdict
+                        .doubts
+                        .iter()
+                        .any(|told| told.reason == DoubtReason::Overtaken),
                 "{mover:?}, killed in round {kill}: {verdict:?}"
             );
         }

@@ -2,7 +2,7 @@
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use shadow_core::api::{MigrationStatus, Phase, StatefulMigrationSpec, Step};
-use shadow_core::machine::{Action, Change, Decision, End, Next, Observed, next_step, record};
+use shadow_core::machine::{Action, Change, Decision, End, Next, Observed, Sight, next_step, record};
 
 use crate::mover::Mover;
 use crate::world::{Faults, Memory, Part, SOURCE, UID, World};
@@ -49,9 +49,10 @@ impl Script {
         self.crash.or(sent_away).is_none()
     }
 
-    /// What can be seen of the world in this round.
+    /// What the present step looks at, as far as it can be seen in this round.
     fn sees(&self, round: usize, world: &World, status: &MigrationStatus) -> Observed {
-        let all = world.look(status);
+        let sight = Sight::in_status(status).unwrap();
+        let all = sight.blank(world.look(status));
         match self.silent_in(round) {
             Some(part) => part.hide(all, status),
             None => all,
@@ -123,7 +124,7 @@ pub(crate) fn drive(script: &Script) -> Ended {
                 }
             }
             Decision::RollBack(cause) => {
-                record::roll_back(&mut status, &cause, cause.reason == "Cancelled", now);
+                record::roll_back(&mut status, &cause, now);
                 saved = status.clone();
             }
             Decision::Finish(end) => {

@@ -21,7 +21,9 @@ use k8s_openapi::jiff::Timestamp;
 use mover::{ALL, Mover};
 use proptest::prelude::*;
 use shadow_core::api::{HoldKind, MigrationStatus, OwnerKind, Phase, StatefulMigrationSpec, Step};
+use shadow_core::doubt::DoubtReason;
 use shadow_core::machine::{Decision, limits, next_step};
+use shadow_core::reason::Reason;
 use world::{Faults, Memory, REPLACEMENT, SHADOW, SOURCE};
 
 fn movers() -> impl Strategy<Value = Mover> {
@@ -111,7 +113,7 @@ fn a_failed_first_restore_leaves_the_source_as_it_was() {
     };
     let Ended { world, status, .. } = drive(&Script { faults, ..in_turn() });
     assert_eq!(status.phase, Phase::Failed);
-    assert_eq!(status.rollback.unwrap().reason, "RestoreFailed");
+    assert_eq!(status.rollback.unwrap().reason, Reason::RestoreFailed);
     assert_eq!(serving(&world, SOURCE), Some(Memory::Moved));
     assert_eq!(world.pods[SOURCE].uid, "source");
 }
@@ -134,7 +136,7 @@ fn a_registry_that_keeps_the_image_undoes_the_move() {
             mover,
             ..in_turn()
         });
-        assert_eq!(status.rollback.unwrap().reason, "ImageStays", "{mover:?}");
+        assert_eq!(status.rollback.unwrap().reason, Reason::ImageStays, "{mover:?}");
         assert_eq!(serving(&world, SOURCE), Some(Memory::Moved), "{mover:?}");
         assert_eq!(world.pods.len(), 1, "{mover:?}: {:?}", world.pods);
     }
@@ -182,7 +184,7 @@ fn a_failed_restore_by_image_leaves_the_source_as_it_was() {
         ..in_turn()
     });
     let rollback = status.rollback.unwrap();
-    assert_eq!(rollback.reason, "RestoreFailed");
+    assert_eq!(rollback.reason, Reason::RestoreFailed);
     assert!(
         rollback.message.contains("criu failed") && rollback.message.contains("log-file"),
         "why, and how to learn more: {}",
@@ -325,8 +327,11 @@ fn killed_in(round: usize, outage: usize, mover: Mover) -> usize {
         "{case}"
     );
     let verdict = ended.status.verdict.unwrap();
-    let said =
-        mover.hold() == HoldKind::SingleActive && verdict.because.contains("hold on the queue was lost");
+    let said = mover.hold() == HoldKind::SingleActive
+        && verdict
+            .doubts
+            .iter()
+            .all(|told| told.reason == DoubtReason::HoldLost);
     assert!(verdict.exact || said, "{case}: {verdict:?}");
     ended.rounds
 }
@@ -343,5 +348,7 @@ fn a_connection_lost_during_the_hold_is_said_in_the_verdict() {
     assert_eq!(ended.status.phase, Phase::Completed);
     let verdict = ended.status.verdict.unwrap();
     assert!(!verdict.exact, "{verdict:?}");
+    assert_eq!(verdict.doubts.len(), 1, "{verdict:?}");
+    assert_eq!(verdict.doubts[0].reason, DoubtReason::ConnectionLost);
     assert!(verdict.because.contains(how), "{verdict:?}");
 }

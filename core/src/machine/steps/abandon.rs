@@ -6,6 +6,7 @@
 //! is gone is not waited for.
 
 use crate::api::Step;
+use crate::doubt::{Doubt, DoubtReason};
 use crate::machine::observed::{KeySeen, PodSeen, QueueSeen};
 use crate::machine::proof::Expendable;
 use crate::machine::steps::fenced::Resumed;
@@ -14,6 +15,7 @@ use crate::machine::steps::{
 };
 use crate::machine::{Action, Cause, Decision, End, Next, Route, Scene, limits};
 use crate::names;
+use crate::reason::Reason;
 use crate::wire::Claim;
 
 /// Decides.
@@ -162,16 +164,16 @@ fn forget(scene: &Scene<'_>) -> Decision {
         .unwrap_or(Decision::Finish(End::Undone))
 }
 
-/// What the verdict adds when it was the source that went.
-const MEMORY_WENT: &str = "its memory went with it. No message in the queue is lost";
-
 /// `None`: the source is what it was, or the verdict says already that it is not.
 fn without_its_memory(scene: &Scene<'_>) -> Option<Decision> {
     if scene.seen.from == PodSeen::Unseen {
         return Some(wait(scene, format!("the source cannot be seen{}", blind(scene))));
     }
-    let change = guard::changed(scene.leg, &scene.seen.from).filter(|_| !is_told(scene, MEMORY_WENT))?;
-    Some(Decision::Run(Action::Doubt(format!("{change}; {MEMORY_WENT}"))))
+    if is_told(scene, DoubtReason::SourceLost) {
+        return None;
+    }
+    let how = guard::changed(scene.leg, &scene.seen.from)?;
+    Some(Decision::Run(Action::Doubt(Doubt::SourceLost { how })))
 }
 
 /// After so many attempts a person decides when there is another one. Until then the stand-in serves.
@@ -190,7 +192,7 @@ fn try_again(scene: &Scene<'_>) -> Decision {
         .as_ref()
         .map_or("unknown", |r| r.message.as_str());
     Decision::Stuck(Cause::new(
-        "SecondHandoffFails",
+        Reason::SecondHandoffFails,
         format!(
             "pod {} holds the state and serves; moving it to its old name failed {attempt} times, last because: {why}. \
              Mend that and delete pod {} to try once more",

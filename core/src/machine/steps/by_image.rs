@@ -9,6 +9,7 @@ use crate::api::{RestoreBackend, Step};
 use crate::machine::observed::{PodSeen, PodView};
 use crate::machine::steps::{after, overdue, restore};
 use crate::machine::{Action, Cause, Change, Decision, Next, Scene, limits};
+use crate::reason::Reason;
 
 /// Whether this migration restores so.
 pub fn applies(scene: &Scene<'_>) -> bool {
@@ -41,8 +42,8 @@ pub fn restore(scene: &Scene<'_>) -> Option<Decision> {
     {
         let why = view.trouble.as_deref().unwrap_or("the restored process ended");
         return Some(Decision::RollBack(Cause::new(
-            "RestoreFailed",
-            format!("{why}{}", criu_log(scene, why)),
+            Reason::RestoreFailed,
+            format!("{why}{}", criu_log(scene, view)),
         )));
     }
     restored(scene).filter(|_| restore::copy_is_connected(scene))?;
@@ -51,7 +52,7 @@ pub fn restore(scene: &Scene<'_>) -> Option<Decision> {
     }
     Some(match &scene.leg.image_kept {
         None if overdue(scene, limits::RESTORE) => Decision::RollBack(Cause::new(
-            "RestoreTimeout",
+            Reason::RestoreTimeout,
             format!(
                 "after {} s the checkpoint image is not known to be deleted, and the pod must not be set back to it later; see \
                  the controller's log for what the registry or the source's agent says",
@@ -60,7 +61,7 @@ pub fn restore(scene: &Scene<'_>) -> Option<Decision> {
         )),
         None => Decision::Run(Action::WithdrawImage),
         Some(why) => Decision::RollBack(Cause::new(
-            "ImageStays",
+            Reason::ImageStays,
             format!(
                 "the checkpoint image cannot be deleted, so the pod could be set back to it later: {why}. Let the registry \
                  delete images, or leave spec.restoreBackend out"
@@ -70,8 +71,8 @@ pub fn restore(scene: &Scene<'_>) -> Option<Decision> {
 }
 
 /// How to learn more of what CRIU gave up: containerd deletes its log together with the container.
-fn criu_log(scene: &Scene<'_>, why: &str) -> String {
-    if !why.contains("criu failed") {
+fn criu_log(scene: &Scene<'_>, view: &PodView) -> String {
+    if !view.criu_failed {
         return String::new();
     }
     format!(

@@ -6,6 +6,7 @@
 use crate::api::Step;
 use crate::machine::steps::{after, overdue, wait};
 use crate::machine::{Action, Cause, Decision, Scene, limits};
+use crate::reason::Reason;
 use crate::wire::PodRef;
 
 /// Decides.
@@ -19,7 +20,7 @@ pub fn next(scene: &Scene<'_>) -> Decision {
     }
     if overdue(scene, limits::CHECKPOINT) {
         return Decision::RollBack(Cause::new(
-            "CheckpointTimeout",
+            Reason::CheckpointTimeout,
             "the dump did not end within 120 s",
         ));
     }

@@ -9,6 +9,7 @@ use crate::api::Step;
 use crate::machine::observed::QueueSeen;
 use crate::machine::steps::{after, blind, overdue, restore, single_active, wait};
 use crate::machine::{Cause, Change, Decision, Route, Scene, limits};
+use crate::reason::Reason;
 
 /// Decides.
 pub fn next(scene: &Scene<'_>) -> Decision {
@@ -29,13 +30,13 @@ pub fn next(scene: &Scene<'_>) -> Decision {
             Decision::RollBack(unexpected(scene, consumers))
         }
         QueueSeen::Absent => Decision::RollBack(Cause::new(
-            "QueueGone",
+            Reason::QueueGone,
             format!("queue {} was deleted while it was held", scene.plan.queue.queue),
         )),
         QueueSeen::Present { .. } if overdue(scene, limits::RESTORE) => {
             let pod = &scene.leg.to.pod;
             Decision::RollBack(Cause::new(
-                "CopyLost",
+                Reason::CopyLost,
                 format!(
                     "the copy is not on the hold queue any more: it crashed or lost the broker after its restore; `kubectl \
                      describe pod {pod}` and its logs say which{}",
@@ -44,7 +45,7 @@ pub fn next(scene: &Scene<'_>) -> Decision {
             ))
         }
         QueueSeen::Unseen if overdue(scene, limits::RESTORE) => Decision::RollBack(Cause::new(
-            "CommitTimeout",
+            Reason::CommitTimeout,
             format!("the broker could not be read before the commit{}", blind(scene)),
         )),
         QueueSeen::Present { .. } | QueueSeen::Unseen => {
@@ -55,7 +56,7 @@ pub fn next(scene: &Scene<'_>) -> Decision {
 
 fn unexpected(scene: &Scene<'_>, consumers: u64) -> Cause {
     Cause::new(
-        "UnexpectedConsumer",
+        Reason::UnexpectedConsumer,
         format!(
             "{consumers} consumers appeared on {} while it was held; find them in the broker's management page and stop \
              them, then try again",

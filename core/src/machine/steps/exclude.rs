@@ -9,15 +9,12 @@
 //! ready by then, instead. A source that somebody else sends away does not wait for that, so the copy is adopted at once.
 
 use crate::api::Step;
+use crate::doubt::{Doubt, DoubtReason};
 use crate::machine::observed::{PodSeen, PodView, QueueSeen, RuleSeen};
 use crate::machine::proof::Expendable;
 use crate::machine::steps::{after, blind, guard, is_told, overdue, single_active, switch, wait};
 use crate::machine::{Action, Decision, Route, Scene, limits};
 use crate::wire::PodRef;
-
-/// What a restart of the source after the commit means.
-pub(super) const RESTARTED: &str = "the source restarted between the commit and its end and may have taken messages that \
-                                    are not in the moved state";
 
 /// Decides.
 pub fn next(scene: &Scene<'_>) -> Decision {
@@ -101,17 +98,13 @@ fn uncounted(scene: &Scene<'_>) -> Option<Decision> {
     }))
 }
 
-/// Until it counts the copy, a ReplicaSet replaces a source that somebody else sends away.
-const REPLACED: &str =
-    "a pod that it started meanwhile may have taken messages that are not in the moved state";
-
-/// `None`: nobody has, or the verdict says so already.
-fn replaced(scene: &Scene<'_>) -> Option<String> {
-    (switch::is_leaving(scene) && !is_told(scene, REPLACED)).then(|| {
-        format!(
-            "pod {} was sent away by somebody else before its ReplicaSet had adopted pod {}; {REPLACED}",
-            scene.leg.from.pod, scene.leg.to.pod
-        )
+/// Until it counts the copy, a ReplicaSet replaces a source that somebody else deletes. `None`: nobody does, or the verdict
+/// says so already.
+fn replaced(scene: &Scene<'_>) -> Option<Doubt> {
+    let untold = switch::is_leaving(scene) && !is_told(scene, DoubtReason::SourceReplaced);
+    untold.then(|| Doubt::SourceReplaced {
+        source: scene.leg.from.pod.clone(),
+        copy: scene.leg.to.pod.clone(),
     })
 }
 
@@ -125,16 +118,16 @@ fn delete(scene: &Scene<'_>) -> Decision {
 fn unconsumed(scene: &Scene<'_>, source: Option<&PodView>) -> Decision {
     let next = after(Step::Exclude, scene);
     if source.is_some_and(|view| view.restarts != scene.leg.from.restarts) {
-        return Decision::Advance(next.doubt(RESTARTED));
+        return Decision::Advance(next.doubt(Doubt::SourceRestarted));
     }
     match scene.seen.primary {
         _ if single_active::applies(scene) => Decision::Advance(next),
         QueueSeen::Present { consumers: 0, .. } => Decision::Advance(next),
-        QueueSeen::Present { .. } if overdue(scene, limits::TRAFFIC) => {
-            Decision::Advance(next.doubt(format!(
-                "somebody else consumes {}, so what it took is not in the moved state",
-                scene.plan.queue.queue
-            )))
+        QueueSeen::Present { consumers, .. } if overdue(scene, limits::TRAFFIC) => {
+            Decision::Advance(next.doubt(Doubt::OthersConsumed {
+                others: consumers,
+                queue: scene.plan.queue.queue.clone(),
+            }))
         }
         QueueSeen::Present { consumers, .. } => wait(
             scene,

@@ -14,6 +14,7 @@ use crate::machine::port::{self, PortChange, Verb};
 use crate::machine::steps::fenced::{make, progress, record_twins, seen, unread};
 use crate::machine::steps::{guard, overdue, wait};
 use crate::machine::{Cause, Decision, Next, Scene, limits};
+use crate::reason::Reason;
 
 /// Decides.
 pub fn next(scene: &Scene<'_>) -> Decision {
@@ -22,7 +23,7 @@ pub fn next(scene: &Scene<'_>) -> Decision {
     };
     if !seen.flow.is_turned() && !port::worked_off(seen.backlog) {
         return Decision::RollBack(Cause::new(
-            "BacklogUnread",
+            Reason::BacklogUnread,
             format!(
                 "messages of an earlier handoff still wait in its backlog queue (ms2m.backlog.*, beside {}); pod {} works them \
                  off first",
@@ -117,7 +118,7 @@ fn gave_up(scene: &Scene<'_>) -> Option<Decision> {
     overdue(scene, patience(scene)).then(|| {
         let how = seen(scene, Reading::Backlog).map_or_else(|| unread(scene), |seen| progress(scene, &seen));
         Decision::RollBack(Cause::new(
-            "NotWorkedOff",
+            Reason::NotWorkedOff,
             format!(
                 "after {} s {how}. The pod works more slowly than messages wait for it: give it more time \
                  (spec.deadlineSeconds), try again when fewer wait, or let it read control messages at any time \

@@ -6,6 +6,7 @@
 use crate::api::{Reading, Step};
 use crate::machine::steps::{after, blind, fenced, overdue, wait};
 use crate::machine::{Cause, Change, Decision, QueueSeen, Scene, limits};
+use crate::reason::Reason;
 
 /// Decides.
 pub fn next(scene: &Scene<'_>) -> Decision {
@@ -23,7 +24,7 @@ pub fn next(scene: &Scene<'_>) -> Decision {
     }
     if overdue(scene, limits::RESTORE) {
         return Decision::RollBack(Cause::new(
-            "NotFollowed",
+            Reason::NotFollowed,
             format!(
                 "pod {} did not go on with a copy of the stream within {} s{}",
                 scene.leg.from.pod,

@@ -7,9 +7,11 @@
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use crate::api::{Intent, Leg, MigrationStatus, StatefulMigrationSpec, Step};
+use crate::doubt::Doubt;
 use crate::machine::observed::PodSeen;
 use crate::machine::steps::{later, overdue, rollout, single_active, wait};
 use crate::machine::{Cause, Decision, Next, Scene, limits};
+use crate::reason::Reason;
 
 /// What has to be done instead of the present step's own decision, if anything.
 pub fn overrides(step: Step, scene: &Scene<'_>) -> Option<Decision> {
@@ -57,15 +59,18 @@ pub fn is_out_of_patience(status: &MigrationStatus, now: Timestamp) -> bool {
 
 fn source_guard(scene: &Scene<'_>) -> Option<Cause> {
     if scene.seen.cancel {
-        return Some(Cause::new("Cancelled", "cancelled as asked; the source goes on"));
+        return Some(Cause::new(
+            Reason::Cancelled,
+            "cancelled as asked; the source goes on",
+        ));
     }
     if let Some(change) = changed(scene.leg, &scene.seen.from) {
-        return Some(Cause::new("SourceChanged", change));
+        return Some(Cause::new(Reason::SourceChanged, change));
     }
     let late = deadline(scene.spec, scene.status).is_some_and(|deadline| scene.now > deadline);
     late.then(|| {
         Cause::new(
-            "DeadlineExceeded",
+            Reason::DeadlineExceeded,
             format!(
                 "not committed within spec.deadlineSeconds ({} s); the step that took too long is the last one in status.steps",
                 allowed(scene.spec).as_secs()
@@ -144,9 +149,9 @@ pub(super) fn stand_in_is_lost(scene: &Scene<'_>) -> Option<Decision> {
     if let Some(over) = rollout::over(scene) {
         return Some(over);
     }
-    Some(Decision::Advance(Next::to(Step::Clean).note(lost.clone()).doubt(format!(
-        "{lost}; it held the state after the first handoff, so the memory is lost as in any crash of the application, \
-         and pod {} starts from its image, if its StatefulSet still wants it. No message in the queue is lost",
-        scene.leg.to.pod
-    ))))
+    let doubt = Doubt::StandInLost {
+        how: lost.clone(),
+        pod: scene.leg.to.pod.clone(),
+    };
+    Some(Decision::Advance(Next::to(Step::Clean).note(lost).doubt(doubt)))
 }

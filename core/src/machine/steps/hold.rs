@@ -7,10 +7,12 @@
 //! Failure: the instance is sent back to its primary queue.
 
 use crate::api::Step;
+use crate::doubt::Doubt;
 use crate::machine::observed::{ConnectionSeen, QueueSeen};
 use crate::machine::steps::fence::Parking;
 use crate::machine::steps::{after, blind, fence, overdue, single_active, wait};
 use crate::machine::{Action, Cause, Change, Decision, Next, Scene, limits};
+use crate::reason::Reason;
 
 /// Decides.
 pub fn next(scene: &Scene<'_>) -> Decision {
@@ -46,19 +48,18 @@ fn parked(scene: &Scene<'_>) -> Next {
             scene.leg.from.pod
         ))
         .change(Change::Parked);
+    let allowed = scene.plan.queue.inexact.clone();
+    let allowed = allowed.map(|why| Doubt::AllowedByPolicy { why });
     let lost = match &scene.seen.connection {
-        ConnectionSeen::Lost(how) => Some(format!(
-            "{how}; a message that was applied but not yet acknowledged then may have been delivered once more, as brokers \
-             promise delivery at least once"
-        )),
+        ConnectionSeen::Lost(how) => Some(Doubt::ConnectionLost { how: how.clone() }),
         ConnectionSeen::Held | ConnectionSeen::Unseen => None,
     };
-    let doubts: Vec<String> = scene.plan.queue.inexact.clone().into_iter().chain(lost).collect();
-    if doubts.is_empty() {
+    match (allowed, lost) {
         // A controller that dies before the dump is recorded asks for the hold once more and finds it.
-        return next.unrecorded();
+        (None, None) => next.unrecorded(),
+        (Some(doubt), None) | (None, Some(doubt)) => next.doubt(doubt),
+        (Some(allowed), Some(lost)) => next.doubt(allowed).doubt(lost),
     }
-    next.doubt(doubts.join("; "))
 }
 
 /// The proof: one consumer on the fresh hold queue, none on the primary queue, nothing unacknowledged on it.
@@ -86,7 +87,7 @@ fn gave_up(scene: &Scene<'_>) -> Option<Decision> {
             None => String::new(),
         };
         return Some(Decision::RollBack(Cause::new(
-            "ControlUnread",
+            Reason::ControlUnread,
             format!(
                 "the application does not read its control queue {queue:?}; it has to consume it and answer START_REPLAY \
                  (docs/applications.md), and to take its name from /etc/hostname{unhelped}"
@@ -96,7 +97,7 @@ fn gave_up(scene: &Scene<'_>) -> Option<Decision> {
     overdue(scene, fence::until_parked(scene)).then(|| {
         let waited = scene.now.duration_since(scene.since);
         let message = format!("not parked within {} s: {}", waited.as_secs(), progress(scene));
-        Decision::RollBack(Cause::new("NotParked", message))
+        Decision::RollBack(Cause::new(Reason::NotParked, message))
     })
 }
 

@@ -24,6 +24,7 @@ mod unrestored;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use crate::api::Step;
+use crate::doubt::DoubtReason;
 use crate::machine::{Decision, KeySeen, Next, Scene, limits};
 
 /// What follows the present handoff's `step` on this route: its next step, the next handoff, or the end.
@@ -37,9 +38,9 @@ fn after(step: Step, scene: &Scene<'_>) -> Next {
 }
 
 /// Whether the verdict says this already: a doubt is told once.
-fn is_told(scene: &Scene<'_>, doubt: &str) -> bool {
+fn is_told(scene: &Scene<'_>, doubt: DoubtReason) -> bool {
     let verdict = scene.status.verdict.as_ref();
-    verdict.is_some_and(|verdict| !verdict.exact && verdict.because.contains(doubt))
+    verdict.is_some_and(|verdict| verdict.doubts.iter().any(|told| told.reason == doubt))
 }
 
 /// Waits for something that a watch or the next look will show.

@@ -6,6 +6,7 @@
 //! not waited for, and the verdict says so.
 
 use crate::api::Step;
+use crate::doubt::Doubt;
 use crate::machine::observed::{PodSeen, QueueSeen};
 use crate::machine::steps::{after, blind, fenced, single_active, wait};
 use crate::machine::{Action, Change, Decision, Next, Scene, limits};
@@ -55,10 +56,8 @@ pub(super) fn is_lost(scene: &Scene<'_>) -> bool {
 
 /// Should it come back, it finds the message in its control queue, and its hold queue stays as long as it is on it.
 pub(super) fn lost(scene: &Scene<'_>) -> Next {
-    let pod = &scene.leg.to.pod;
-    after(Step::Release, scene).change(Change::Released).doubt(format!(
-        "pod {pod} consumed nothing after the commit: it was deleted, crashed or lost the broker; `kubectl describe pod \
-         {pod}` and its logs say which. If it crashed, the memory is lost as in any crash of the application. No message \
-         in the queue is lost"
-    ))
+    let pod = scene.leg.to.pod.clone();
+    after(Step::Release, scene)
+        .change(Change::Released)
+        .doubt(Doubt::CopySilent { pod })
 }

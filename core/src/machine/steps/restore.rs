@@ -8,11 +8,13 @@
 use k8s_openapi::jiff::SignedDuration;
 
 use crate::api::Step;
+use crate::doubt::Doubt;
 use crate::machine::observed::{KeySeen, PodSeen, QueueSeen};
 use crate::machine::steps::{
     after, blind, by_image, fenced, guard, overdue, rollout, single_active, unrestored, wait,
 };
 use crate::machine::{Action, Cause, Change, Decision, Next, Route, Scene, limits};
+use crate::reason::Reason;
 use crate::wire::Claim;
 
 /// Decides.
@@ -42,7 +44,7 @@ pub fn next(scene: &Scene<'_>) -> Decision {
         Some((uid, micros)) if copy_is_connected(scene) => Decision::Advance(onwards(scene, uid, micros)),
         Some(_) | None if overdue(scene, limit(scene)) && scene.leg.committed.is_none() => {
             Decision::RollBack(Cause::new(
-                "RestoreTimeout",
+                Reason::RestoreTimeout,
                 format!("after {} s: {}", limit(scene).as_secs(), progress(scene)),
             ))
         }
@@ -108,7 +110,7 @@ pub fn copy_is_lost(scene: &Scene<'_>) -> Option<Cause> {
         PodSeen::Present(_) | PodSeen::Unseen => return None,
     };
     Some(Cause::new(
-        "TargetRejected",
+        Reason::TargetRejected,
         format!(
             "pod {} on {} ended before it could take over: {why}",
             scene.leg.to.pod, scene.leg.to.node
@@ -118,7 +120,7 @@ pub fn copy_is_lost(scene: &Scene<'_>) -> Option<Cause> {
 
 fn failed(scene: &Scene<'_>, reason: &str) -> Decision {
     if scene.leg.committed.is_none() {
-        return Decision::RollBack(Cause::new("RestoreFailed", reason));
+        return Decision::RollBack(Cause::new(Reason::RestoreFailed, reason));
     }
     let (pod, node) = (&scene.leg.to.pod, &scene.leg.to.node);
     if scene.leg.restores_failed < limits::RESTORES {
@@ -128,14 +130,16 @@ fn failed(scene: &Scene<'_>, reason: &str) -> Decision {
         });
     }
     if scene.seen.cancel {
-        return Decision::Advance(Next::to(Step::Clean).doubt(format!(
-            "the memory of pod {pod} was given up, as asked, after its restore had failed {} times ({reason}); it starts from \
-             its image. No message in the queue is lost",
-            scene.leg.restores_failed + 1
-        )));
+        return Decision::Advance(Next::to(Step::Clean).doubt(Doubt::MemoryGivenUp {
+            pod: pod.clone(),
+            why: format!(
+                "it was given up, as asked, after its restore had failed {} times ({reason})",
+                scene.leg.restores_failed + 1
+            ),
+        }));
     }
     Decision::Stuck(Cause::new(
-        "RestoreFails",
+        Reason::RestoreFails,
         format!(
             "the source has gone and restoring pod {pod} on {node} failed {} times, last because: {reason}. The archive with its \
              memory is kept on {node}. Messages wait in the queue. To give the memory up and let the pod start from its image, \

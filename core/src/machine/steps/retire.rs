@@ -6,6 +6,7 @@
 //! Failure: there is only forward; we wait and say for what.
 
 use crate::api::Step;
+use crate::doubt::Doubt;
 use crate::machine::observed::{PodSeen, PodView, QueueSeen};
 use crate::machine::proof::{Dead, Emptied, Expendable};
 use crate::machine::steps::{after, blind, guard, overdue, single_active, wait};
@@ -80,36 +81,28 @@ fn remove_queues(scene: &Scene<'_>) -> Decision {
 }
 
 fn onwards(scene: &Scene<'_>) -> Next {
-    let next = after(Step::Retire, scene).note(format!("pod {} of before is gone", scene.leg.from.pod));
-    let lost_hold = single_active::not_held_to_the_end(scene).map(str::to_owned);
-    let doubts: Vec<String> = copy_went(scene).into_iter().chain(lost_hold).collect();
-    if doubts.is_empty() {
-        next
-    } else {
-        next.doubt(doubts.join("; "))
+    let mut next = after(Step::Retire, scene).note(format!("old pod {} is gone", scene.leg.from.pod));
+    if let Some(doubt) = copy_went(scene) {
+        next = next.doubt(doubt);
     }
+    if single_active::is_not_held_to_the_end(scene) {
+        next = next.doubt(Doubt::HoldLost);
+    }
+    next
 }
 
 /// Whoever took over may have gone meanwhile, and with it the memory. A stand-in is watched by the handoff that follows, and a
 /// pod that is restored only now has taken nothing over yet.
-fn copy_went(scene: &Scene<'_>) -> Option<String> {
+fn copy_went(scene: &Scene<'_>) -> Option<Doubt> {
     if scene.route == Route::InPlace || !scene.route.ends_with(scene.leg.number) {
         return None;
     }
-    let pod = &scene.leg.to.pod;
-    let how = match &scene.seen.to {
-        PodSeen::Unseen => return None,
+    let pod = scene.leg.to.pod.clone();
+    match &scene.seen.to {
+        PodSeen::Unseen => None,
         PodSeen::Present(view) if Some(&view.uid) == scene.leg.to.uid.as_ref() && !view.terminating => {
-            if !view.ended && !view.reran {
-                return None;
-            }
-            "ended or was restarted before the end of the move (its own log says why)"
+            (view.ended || view.reran).then_some(Doubt::CopyEnded { pod })
         }
-        PodSeen::Present(_) | PodSeen::Gone => {
-            "was sent away before the end of the move (an eviction, a rollout, a smaller number of replicas or a person)"
-        }
-    };
-    Some(format!(
-        "pod {pod}, which had the stream, {how}; its memory went with it. No message in the queue is lost"
-    ))
+        PodSeen::Present(_) | PodSeen::Gone => Some(Doubt::CopyDeleted { pod }),
+    }
 }

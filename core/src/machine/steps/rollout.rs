@@ -5,6 +5,7 @@
 //! template. Nobody consumes beside it: the stand-in goes first.
 
 use crate::api::Step;
+use crate::doubt::Doubt;
 use crate::machine::observed::{PodSeen, PodView};
 use crate::machine::proof::Expendable;
 use crate::machine::steps::{blind, wait};
@@ -41,12 +42,11 @@ pub fn replaces(scene: &Scene<'_>) -> Option<Decision> {
 /// The end of a move that a rollout overtook; nobody of the old revision is left.
 pub fn over(scene: &Scene<'_>) -> Option<Decision> {
     let (_, revision) = another(scene)?;
-    let lost = format!(
-        "the StatefulSet was rolled out while its pod was moved (revision {revision}), so the memory went with the old revision, as \
-         in any rollout; pod {} starts from the new template. No message in the queue is lost",
-        scene.leg.to.pod
-    );
+    let lost = Doubt::RolledOut {
+        revision: revision.to_owned(),
+        pod: scene.leg.to.pod.clone(),
+    };
     Some(Decision::Advance(
-        Next::to(Step::Clean).note(lost.clone()).doubt(lost),
+        Next::to(Step::Clean).note(lost.to_string()).doubt(lost),
     ))
 }

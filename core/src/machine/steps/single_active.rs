@@ -10,6 +10,7 @@ use crate::machine::observed::{KeySeen, LinkSeen, PodSeen, QueueSeen};
 use crate::machine::proof::Expendable;
 use crate::machine::steps::{abandon, after, blind, by_image, out_of_reach, overdue, release, wait};
 use crate::machine::{Action, Cause, Change, Decision, Route, Scene, limits};
+use crate::reason::Reason;
 use crate::wire::Claim;
 
 /// Whether this migration's queue is held so.
@@ -33,9 +34,9 @@ pub fn hold(scene: &Scene<'_>) -> Decision {
                 .change(Change::Parked),
         ),
         LinkSeen::Lost(why) => Decision::RollBack(lost(why)),
-        LinkSeen::Trapped(why) => Decision::RollBack(Cause::new("ConsumerEnded", why.clone())),
+        LinkSeen::Trapped(why) => Decision::RollBack(Cause::new(Reason::ConsumerEnded, why.clone())),
         LinkSeen::Waiting(why) if overdue(scene, limits::PARK) => Decision::RollBack(Cause::new(
-            "NotSettled",
+            Reason::NotSettled,
             format!(
                 "not all that was delivered was acknowledged within {} s: {why}; an application that acknowledges only full \
                  batches waits for more messages than it is going to get",
@@ -44,7 +45,7 @@ pub fn hold(scene: &Scene<'_>) -> Decision {
         )),
         LinkSeen::Waiting(why) => wait(scene, format!("{why}{}", blind(scene))),
         LinkSeen::Unseen if overdue(scene, limits::PARK) => Decision::RollBack(Cause::new(
-            "NotSettled",
+            Reason::NotSettled,
             format!("the broker does not answer{}", blind(scene)),
         )),
         LinkSeen::Unseen => wait(scene, format!("the broker does not answer{}", blind(scene))),
@@ -96,7 +97,7 @@ pub fn commit(scene: &Scene<'_>) -> Decision {
     };
     match &scene.seen.link {
         LinkSeen::Proven if taker => Decision::Advance(after(Step::Commit, scene).change(Change::Committed)),
-        LinkSeen::Trapped(why) => Decision::RollBack(Cause::new("ConsumerEnded", why.clone())),
+        LinkSeen::Trapped(why) => Decision::RollBack(Cause::new(Reason::ConsumerEnded, why.clone())),
         LinkSeen::Unseen | LinkSeen::Absent | LinkSeen::Waiting(_) | LinkSeen::Proven | LinkSeen::Lost(_) => {
             unready(scene)
         }
@@ -106,7 +107,7 @@ pub fn commit(scene: &Scene<'_>) -> Decision {
 fn unready(scene: &Scene<'_>) -> Decision {
     if overdue(scene, limits::RESTORE) {
         return Decision::RollBack(Cause::new(
-            "CommitTimeout",
+            Reason::CommitTimeout,
             format!(
                 "the hold could not be shown once more before the commit{}",
                 blind(scene)
@@ -117,13 +118,9 @@ fn unready(scene: &Scene<'_>) -> Decision {
 }
 
 /// Retire: the old instance is gone, and it is not known that the queue was held until then.
-pub fn not_held_to_the_end(scene: &Scene<'_>) -> Option<&'static str> {
-    (applies(scene) && !scene.seen.link.holds()).then_some(HOLD_WAS_LOST)
+pub fn is_not_held_to_the_end(scene: &Scene<'_>) -> bool {
+    applies(scene) && !scene.seen.link.holds()
 }
-
-/// A queue that was not held for some time after the commit.
-pub const HOLD_WAS_LOST: &str = "the hold on the queue was lost between the commit and the end of the old instance, which may \
-                                 have taken messages that are not in the moved state";
 
 /// Release: the old instance is gone, so the copy is next in line.
 pub fn release(scene: &Scene<'_>) -> Decision {
@@ -233,7 +230,7 @@ fn is_there(scene: &Scene<'_>) -> bool {
 
 fn lost(why: &str) -> Cause {
     Cause::new(
-        "HoldLost",
+        Reason::HoldLost,
         format!(
             "the hold on the queue was lost before the commit ({why}), so the source was served again and its checkpoint is \
              void; if no further attempt follows, look at the controller's log for why its connection to the broker breaks, and \

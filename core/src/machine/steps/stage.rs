@@ -12,6 +12,7 @@ use crate::machine::observed::{KeySeen, PodSeen, PodView, RuleSeen};
 use crate::machine::proof::Expendable;
 use crate::machine::steps::{after, blind, by_image, overdue, rollout, wait};
 use crate::machine::{Action, Cause, Change, Decision, Route, Scene, limits};
+use crate::reason::Reason;
 use crate::wire::Claim;
 
 /// Decides.
@@ -47,7 +48,7 @@ fn first(scene: &Scene<'_>) -> Decision {
         PodSeen::Gone => too_late_or_wait(scene, "the target node's agent does not answer"),
         PodSeen::Present(view) if view.key.as_deref() != Some(scene.leg.key.as_str()) => {
             Decision::RollBack(Cause::new(
-                "NameTaken",
+                Reason::NameTaken,
                 format!(
                     "a pod named {} exists that is not ours; remove or rename it and try again",
                     scene.leg.to.pod
@@ -68,7 +69,7 @@ fn ruled(scene: &Scene<'_>) -> Option<Decision> {
         (_, RuleSeen::Unseen) => Some(too_late_or_wait(scene, "the rewriting rule cannot be read")),
         (_, RuleSeen::Absent) => Some(Decision::Run(Action::InstallRule)),
         (_, RuleSeen::Unproven) if overdue(scene, limits::STAGE) => Some(Decision::RollBack(Cause::new(
-            "WebhookNotInForce",
+            Reason::WebhookNotInForce,
             format!(
                 "the webhook did not rewrite a dry-run copy of the pod within {} s{}; check that the pods of deployment \
                  shadow-webhook are ready",
@@ -137,7 +138,7 @@ fn claimed(scene: &Scene<'_>, view: &PodView) -> Decision {
         KeySeen::Known {
             claim: Claim::Failed { reason, .. },
             ..
-        } => Decision::RollBack(Cause::new("RestoreFailed", reason.clone())),
+        } => Decision::RollBack(Cause::new(Reason::RestoreFailed, reason.clone())),
         KeySeen::Unseen | KeySeen::Unknown | KeySeen::Known { .. } => {
             if let Some(cause) = no_room(scene, view) {
                 return Decision::RollBack(cause);
@@ -163,7 +164,7 @@ fn rejected(view: &PodView) -> Option<Cause> {
             .as_deref()
             .unwrap_or("somebody deleted it or the node rejected it");
         Cause::new(
-            "TargetRejected",
+            Reason::TargetRejected,
             format!("the target pod ended before it was needed: {why}"),
         )
     })
@@ -174,7 +175,7 @@ fn no_room(scene: &Scene<'_>, view: &PodView) -> Option<Cause> {
     let late = scene.leg.number == 1 && view.unschedulable && overdue(scene, limits::UNSCHEDULABLE);
     late.then(|| {
         Cause::new(
-            "TargetRejected",
+            Reason::TargetRejected,
             format!(
                 "node {} does not take pod {}: {}; make room there or choose another node",
                 scene.leg.to.node,
@@ -195,7 +196,7 @@ fn too_late_or_wait(scene: &Scene<'_>, what: &str) -> Decision {
             limits::STAGE.as_secs(),
             blind(scene)
         );
-        return Decision::RollBack(Cause::new("TargetNotReady", message));
+        return Decision::RollBack(Cause::new(Reason::TargetNotReady, message));
     }
     wait(scene, format!("{what}{}", blind(scene)))
 }

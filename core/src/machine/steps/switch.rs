@@ -6,9 +6,10 @@
 //! Failure: there is only forward; a copy that does not become ready in time does not hold up the end.
 
 use crate::api::Step;
+use crate::doubt::Doubt;
 use crate::machine::observed::{PodSeen, PodView, TrafficSeen};
 use crate::machine::proof::Expendable;
-use crate::machine::steps::{after, blind, exclude, fenced, guard, overdue, wait};
+use crate::machine::steps::{after, blind, fenced, guard, overdue, wait};
 use crate::machine::{Action, Decision, Next, Route, Scene, limits};
 
 /// Decides.
@@ -74,14 +75,14 @@ pub(super) fn alone(scene: &Scene<'_>, restarted: bool) -> Next {
     };
     let next = after(step, scene);
     if restarted {
-        return next.doubt(exclude::RESTARTED);
+        return next.doubt(Doubt::SourceRestarted);
     }
     match fenced::intruders(scene) {
         0 => next,
-        others => next.doubt(format!(
-            "{others} others than pod {} consumed {} after the commit; what they took is not in the moved state",
-            scene.leg.to.pod, scene.plan.queue.queue
-        )),
+        others => next.doubt(Doubt::OthersConsumed {
+            others,
+            queue: scene.plan.queue.queue.clone(),
+        }),
     }
 }
 

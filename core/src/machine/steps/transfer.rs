@@ -7,6 +7,7 @@
 use crate::api::Step;
 use crate::machine::steps::{after, overdue};
 use crate::machine::{Action, Cause, Decision, Scene, limits};
+use crate::reason::Reason;
 
 /// Decides.
 pub fn next(scene: &Scene<'_>) -> Decision {
@@ -20,7 +21,7 @@ pub fn next(scene: &Scene<'_>) -> Decision {
     }
     if overdue(scene, limits::TRANSFER) {
         return Decision::RollBack(Cause::new(
-            "TransferTimeout",
+            Reason::TransferTimeout,
             "the transfer did not end within 120 s",
         ));
     }
@@ -29,7 +30,7 @@ pub fn next(scene: &Scene<'_>) -> Decision {
             checkpoint: checkpoint.clone(),
         }),
         None => Decision::RollBack(Cause::new(
-            "CheckpointMissing",
+            Reason::CheckpointMissing,
             "the record of the dump is gone from the status",
         )),
     }

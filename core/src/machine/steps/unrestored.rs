@@ -5,6 +5,7 @@
 //! memory is lost as in any crash: the pod starts from its image, and the verdict says so.
 
 use crate::api::Step;
+use crate::doubt::Doubt;
 use crate::machine::observed::{KeySeen, PodSeen};
 use crate::machine::steps::{overdue, restore};
 use crate::machine::{Decision, Next, Scene};
@@ -79,9 +80,9 @@ fn ended(claim: &Claim, seen: &PodSeen) -> Option<&'static str> {
 }
 
 fn given_up(scene: &Scene<'_>, why: &str) -> Decision {
-    let lost = format!(
-        "the memory of pod {} is lost: {why}. It starts from its image, as after any crash. No message in the queue is lost",
-        scene.leg.to.pod
-    );
-    Decision::Advance(Next::to(Step::Clean).note(lost.clone()).doubt(lost))
+    let lost = Doubt::MemoryGivenUp {
+        pod: scene.leg.to.pod.clone(),
+        why: why.to_owned(),
+    };
+    Decision::Advance(Next::to(Step::Clean).note(lost.to_string()).doubt(lost))
 }

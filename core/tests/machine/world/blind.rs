@@ -46,8 +46,7 @@ impl Part {
                 ..unseen
             },
             Self::Management => {
-                let step = status.intent.as_ref().map(|intent| intent.step);
-                let proven = matches!(step, Some(Step::Hold | Step::Commit));
+                let proven = Sight::in_status(status).is_some_and(|sight| sight.has(Look::LinkProof));
                 Observed {
                     link: if proven { unseen.link } else { seen.link },
                     copy_connected: unseen.copy_connected,

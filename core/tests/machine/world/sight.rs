@@ -1,9 +1,9 @@
-//! What the machine may look at.
+//! What the world would show of itself; a step sees only what it looks at.
 
 use super::*;
 
 impl World {
-    /// What the machine may look at.
+    /// Everything that there is to see.
     pub(crate) fn look(&self, status: &MigrationStatus) -> Observed {
         let leg = status.legs.last().unwrap();
         let hold = names::hold_queue(&leg.key);
@@ -11,7 +11,7 @@ impl World {
         Observed {
             cancel: self.cancel,
             from: self.see(&leg.from.pod),
-            restarted: leg.from.uid.as_ref().map(|uid| self.restarted.contains(uid)),
+            restarted: self.afterlife(leg),
             to: self.see(&leg.to.pod),
             primary: QueueSeen::Present {
                 ready: self.stream.waiting(None),
@@ -52,6 +52,16 @@ impl World {
                 .map(|q| (q.clone(), self.queue(&q)))
                 .collect(),
             blind: Vec::new(),
+        }
+    }
+
+    /// Events tell of a source that cannot be looked at itself any more.
+    fn afterlife(&self, leg: &Leg) -> Option<bool> {
+        let there = self.pods.get(&leg.from.pod).map(|pod| pod.uid.as_str()) == leg.from.uid.as_deref();
+        match (leg.number, &leg.from.uid) {
+            (2.., _) => Some(false),
+            (_, Some(uid)) if leg.committed.is_some() && !there => Some(self.restarted.contains(uid)),
+            (_, Some(_) | None) => None,
         }
     }
 
@@ -152,6 +162,7 @@ impl World {
                 restarts: pod.restarts,
                 reran: pod.restarts > 0,
                 unschedulable: false,
+                criu_failed: pod.trouble.is_some_and(|said| said.contains("criu failed")),
                 trouble: pod.trouble.map(str::to_owned),
             })
         })

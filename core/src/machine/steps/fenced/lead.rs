@@ -1,14 +1,12 @@
 //! Who reads what of a stream that was fenced: oldest messages first, until everything is as it was before.
 
 use crate::api::{Reading, Step};
+use crate::doubt::{Doubt, DoubtReason};
 use crate::machine::observed::{PodSeen, QueueSeen};
 use crate::machine::port::{self, PortChange, Seen, Verb};
 use crate::machine::steps::fenced::{are_twins, make, progress, record_twins, seen, unread};
 use crate::machine::steps::{after, blind, is_told, overdue, release, wait};
 use crate::machine::{Action, Change, Decision, Scene, limits};
-
-/// What is overtaken is told once.
-const OVERTAKEN: &str = "older ones waited in a backlog queue of ours";
 
 /// Release: the copy reads what is oldest. It has the stream as soon as the rest is finite; the end is led to by `Clean`.
 pub(in crate::machine::steps) fn release(scene: &Scene<'_>) -> Decision {
@@ -126,23 +124,16 @@ pub(in crate::machine::steps) fn lead(
 }
 
 /// Older messages that come after newer ones, if that is not told yet. It is told before they do, as nothing shows it later.
-fn overtaken(scene: &Scene<'_>, reader: &Reader<'_>, seen: &Seen, verb: Verb) -> Option<String> {
-    let queue = &scene.plan.queue.queue;
-    let doubt = if verb == Verb::Make(PortChange::PourRest) {
-        format!(
-            "pod {} does not do what it is told, or is gone, so the backlog is put back into {queue} for it; what came at \
-             that very moment gets behind newer messages, since {OVERTAKEN}",
-            reader.pod
-        )
-    } else if seen.is_overtaken() {
-        format!(
-            "somebody consumed new messages of {queue} while {OVERTAKEN}: an instance that crashed and started anew, or one \
-             that is not ours"
-        )
-    } else {
+fn overtaken(scene: &Scene<'_>, reader: &Reader<'_>, seen: &Seen, verb: Verb) -> Option<Doubt> {
+    if is_told(scene, DoubtReason::Overtaken) {
         return None;
-    };
-    (!is_told(scene, OVERTAKEN)).then_some(doubt)
+    }
+    let queue = scene.plan.queue.queue.clone();
+    if verb == Verb::Make(PortChange::PourRest) {
+        let pod = reader.pod.to_owned();
+        return Some(Doubt::PouredBack { pod, queue });
+    }
+    seen.is_overtaken().then_some(Doubt::Overtaken { queue })
 }
 
 /// Who reads a message later that names a queue which is gone would read nothing at all.

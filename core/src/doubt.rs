@@ -1,0 +1,281 @@
+//! Doubts: everything that weakens a verdict, as data, with the words for each in this file alone.
+//!
+//! A step tells a [`Doubt`]; the status keeps its [`DoubtReason`] beside the sentence ([`Told`]). Whether something was told
+//! already is decided by the reason, never by the sentence.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Why a verdict is not "exact"; in `status.verdict.doubts` as the name of the variant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum DoubtReason {
+    /// A policy allowed a handoff that is not known to be exact.
+    AllowedByPolicy,
+    /// A connection to the broker was lost during the hold.
+    ConnectionLost,
+    /// The source restarted after the commit.
+    SourceRestarted,
+    /// The source's ReplicaSet may have started another pod.
+    SourceReplaced,
+    /// Others consumed the queue after the commit.
+    OthersConsumed,
+    /// The hold was lost after the commit.
+    HoldLost,
+    /// Newer messages were consumed before older ones.
+    Overtaken,
+    /// The primary queue was bound past the fence.
+    BoundPastFence,
+    /// The source went, and its memory with it.
+    SourceLost,
+    /// The stand-in went before it was dumped, and the memory with it.
+    StandInLost,
+    /// The StatefulSet was rolled out during the move.
+    RolledOut,
+    /// The memory was given up: its restore could not be finished.
+    MemoryGivenUp,
+    /// The copy consumed nothing after the commit.
+    CopySilent,
+    /// The copy went after it had taken over, and the memory with it.
+    CopyLost,
+    /// Messages may have expired while nobody consumed.
+    Expired,
+    /// A reason of a newer version.
+    #[serde(other)]
+    Other,
+}
+
+/// Something that was seen and weakens the verdict.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// See [`DoubtReason::AllowedByPolicy`].
+    AllowedByPolicy {
+        /// What may happen to messages, and the policy.
+        why: String,
+    },
+    /// See [`DoubtReason::ConnectionLost`].
+    ConnectionLost {
+        /// Which connection, as a sentence.
+        how: String,
+    },
+    /// See [`DoubtReason::SourceRestarted`].
+    SourceRestarted,
+    /// See [`DoubtReason::SourceReplaced`].
+    SourceReplaced {
+        /// The source.
+        source: String,
+        /// The pod that its ReplicaSet should have adopted.
+        copy: String,
+    },
+    /// See [`DoubtReason::OthersConsumed`].
+    OthersConsumed {
+        /// How many.
+        others: u64,
+        /// The queue.
+        queue: String,
+    },
+    /// See [`DoubtReason::HoldLost`].
+    HoldLost,
+    /// Somebody consumed newer messages: [`DoubtReason::Overtaken`].
+    Overtaken {
+        /// The primary queue.
+        queue: String,
+    },
+    /// The backlog is put behind newer messages: [`DoubtReason::Overtaken`].
+    PouredBack {
+        /// The pod that does not read it.
+        pod: String,
+        /// The primary queue.
+        queue: String,
+    },
+    /// See [`DoubtReason::BoundPastFence`].
+    BoundPastFence {
+        /// Exchanges that were bound.
+        exchanges: Vec<String>,
+    },
+    /// See [`DoubtReason::SourceLost`].
+    SourceLost {
+        /// How, as a sentence.
+        how: String,
+    },
+    /// See [`DoubtReason::StandInLost`].
+    StandInLost {
+        /// How, as a sentence.
+        how: String,
+        /// The pod that starts from its image.
+        pod: String,
+    },
+    /// See [`DoubtReason::RolledOut`].
+    RolledOut {
+        /// The new revision.
+        revision: String,
+        /// The pod that starts from the new template.
+        pod: String,
+    },
+    /// See [`DoubtReason::MemoryGivenUp`].
+    MemoryGivenUp {
+        /// The pod that starts from its image.
+        pod: String,
+        /// Why.
+        why: String,
+    },
+    /// See [`DoubtReason::CopySilent`].
+    CopySilent {
+        /// The copy.
+        pod: String,
+    },
+    /// The copy's process ended: [`DoubtReason::CopyLost`].
+    CopyEnded {
+        /// The copy.
+        pod: String,
+    },
+    /// The copy was deleted: [`DoubtReason::CopyLost`].
+    CopyDeleted {
+        /// The copy.
+        pod: String,
+    },
+    /// See [`DoubtReason::Expired`].
+    Expired {
+        /// The queue.
+        queue: String,
+        /// How long it keeps a message, ms.
+        kept_millis: u64,
+        /// How long nobody consumed, ms.
+        held_millis: i128,
+    },
+}
+
+impl Doubt {
+    /// The kind of doubt.
+    pub fn reason(&self) -> DoubtReason {
+        match self {
+            Self::AllowedByPolicy { .. } => DoubtReason::AllowedByPolicy,
+            Self::ConnectionLost { .. } => DoubtReason::ConnectionLost,
+            Self::SourceRestarted => DoubtReason::SourceRestarted,
+            Self::SourceReplaced { .. } => DoubtReason::SourceReplaced,
+            Self::OthersConsumed { .. } => DoubtReason::OthersConsumed,
+            Self::HoldLost => DoubtReason::HoldLost,
+            Self::Overtaken { .. } | Self::PouredBack { .. } => DoubtReason::Overtaken,
+            Self::BoundPastFence { .. } => DoubtReason::BoundPastFence,
+            Self::SourceLost { .. } => DoubtReason::SourceLost,
+            Self::StandInLost { .. } => DoubtReason::StandInLost,
+            Self::RolledOut { .. } => DoubtReason::RolledOut,
+            Self::MemoryGivenUp { .. } => DoubtReason::MemoryGivenUp,
+            Self::CopySilent { .. } => DoubtReason::CopySilent,
+            Self::CopyEnded { .. } | Self::CopyDeleted { .. } => DoubtReason::CopyLost,
+            Self::Expired { .. } => DoubtReason::Expired,
+        }
+    }
+}
+
+impl fmt::Display for Doubt {
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one arm for each doubt: all words stand in one place"
+    )]
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AllowedByPolicy { why } => f.write_str(why),
+            Self::ConnectionLost { how } => write!(
+                f,
+                "{how}; a message that was applied but not yet acknowledged at that moment may have been delivered twice"
+            ),
+            Self::SourceRestarted => f.write_str(
+                "the source restarted after the commit and may have taken messages that are not in the moved memory",
+            ),
+            Self::SourceReplaced { source, copy } => write!(
+                f,
+                "pod {source} was deleted by somebody else before its ReplicaSet had adopted pod {copy}; a pod that the \
+                 ReplicaSet started meanwhile may have taken messages that are not in the moved memory"
+            ),
+            Self::OthersConsumed { others, queue } => write!(
+                f,
+                "after the commit {others} other {} consumed queue {queue}; what they took is not in the moved memory",
+                if *others == 1 { "consumer" } else { "consumers" }
+            ),
+            Self::HoldLost => f.write_str(
+                "the hold on the queue was lost between the commit and the end of the old pod, which may have taken messages \
+                 that are not in the moved memory",
+            ),
+            Self::Overtaken { queue } => write!(
+                f,
+                "a consumer read new messages of queue {queue} while older ones waited in the backlog queue: the pod crashed and \
+                 restarted, or it is a consumer that does not belong to the move"
+            ),
+            Self::PouredBack { pod, queue } => write!(
+                f,
+                "pod {pod} does not read its control messages, or is gone, so the backlog is put back into queue {queue}; \
+                 messages that arrived at that very moment may be read before older ones"
+            ),
+            Self::BoundPastFence { exchanges } => write!(
+                f,
+                "while new messages went to the backlog queue, somebody bound the primary queue to {} as well: messages that \
+                 came through these bindings may be applied twice. Find the program that declares them (applications often do \
+                 when they start)",
+                exchanges.join(", ")
+            ),
+            Self::SourceLost { how } => write!(f, "{how}; its memory is lost. {NOTHING_LOST}"),
+            Self::StandInLost { how, pod } => write!(
+                f,
+                "{how}; it held the memory after the first handoff, so the memory is lost as in any crash of the application. Pod \
+                 {pod} starts from its image, if its StatefulSet still wants it. {NOTHING_LOST}"
+            ),
+            Self::RolledOut { revision, pod } => write!(
+                f,
+                "the StatefulSet was rolled out during the move (revision {revision}), so the memory is lost as in any rollout. Pod \
+                 {pod} starts from the new template. {NOTHING_LOST}"
+            ),
+            Self::MemoryGivenUp { pod, why } => write!(
+                f,
+                "the memory of pod {pod} is lost: {why}. The pod starts from its image, as after any crash. {NOTHING_LOST}"
+            ),
+            Self::CopySilent { pod } => write!(
+                f,
+                "pod {pod} consumed nothing after the commit: it was deleted, crashed or lost the broker; `kubectl describe pod \
+                 {pod}` and its logs say which. If it crashed, its memory is lost. {NOTHING_LOST}"
+            ),
+            Self::CopyEnded { pod } => write!(
+                f,
+                "pod {pod} had taken over, but its process ended or restarted before the move finished (its own log says why); \
+                 its memory is lost. {NOTHING_LOST}"
+            ),
+            Self::CopyDeleted { pod } => write!(
+                f,
+                "pod {pod} had taken over, but was deleted before the move finished (eviction, rollout, scale-down or kubectl \
+                 delete); its memory is lost. {NOTHING_LOST}"
+            ),
+            Self::Expired {
+                queue,
+                kept_millis,
+                held_millis,
+            } => write!(
+                f,
+                "queue {queue} drops messages after {kept_millis} ms, and nobody consumed it for {held_millis} ms: messages that \
+                 waited may have been dropped"
+            ),
+        }
+    }
+}
+
+const NOTHING_LOST: &str = "No message in the queue is lost";
+
+/// A doubt as the status keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Told {
+    /// The kind of doubt: short, stable, CamelCase.
+    #[schemars(with = "String")]
+    pub reason: DoubtReason,
+    /// What was seen, for a person.
+    pub message: String,
+}
+
+impl From<&Doubt> for Told {
+    fn from(doubt: &Doubt) -> Self {
+        Self {
+            reason: doubt.reason(),
+            message: doubt.to_string(),
+        }
+    }
+}
