@@ -39,7 +39,7 @@ pub enum DoubtReason {
     CopySilent,
     /// The copy went after it had taken over, and the memory with it.
     CopyLost,
-    /// Messages may have expired while nobody consumed.
+    /// Messages may have expired while the queue had no consumer.
     Expired,
     /// A reason of a newer version.
     #[serde(other)]
@@ -77,7 +77,7 @@ pub enum Doubt {
     },
     /// See [`DoubtReason::HoldLost`].
     HoldLost,
-    /// Somebody consumed newer messages: [`DoubtReason::Overtaken`].
+    /// A consumer took newer messages: [`DoubtReason::Overtaken`].
     Overtaken {
         /// The primary queue.
         queue: String,
@@ -141,7 +141,7 @@ pub enum Doubt {
         queue: String,
         /// How long it keeps a message, ms.
         kept_millis: u64,
-        /// How long nobody consumed, ms.
+        /// How long the queue had no consumer, ms.
         held_millis: i128,
     },
 }
@@ -186,7 +186,7 @@ impl fmt::Display for Doubt {
             ),
             Self::SourceReplaced { source, copy } => write!(
                 f,
-                "pod {source} was deleted by somebody else before its ReplicaSet had adopted pod {copy}; a pod that the \
+                "pod {source} was deleted (rollout, scale-down, eviction or kubectl delete) before its ReplicaSet had adopted pod {copy}; a pod that the \
                  ReplicaSet started meanwhile may have taken messages that are not in the moved memory"
             ),
             Self::OthersConsumed { others, queue } => write!(
@@ -210,7 +210,7 @@ impl fmt::Display for Doubt {
             ),
             Self::BoundPastFence { exchanges } => write!(
                 f,
-                "while new messages went to the backlog queue, somebody bound the primary queue to {} as well: messages that \
+                "while new messages went to the backlog queue, another program bound the primary queue to {} as well: messages that \
                  came through these bindings may be applied twice. Find the program that declares them (applications often do \
                  when they start)",
                 exchanges.join(", ")
@@ -251,7 +251,7 @@ impl fmt::Display for Doubt {
                 held_millis,
             } => write!(
                 f,
-                "queue {queue} drops messages after {kept_millis} ms, and nobody consumed it for {held_millis} ms: messages that \
+                "queue {queue} drops messages after {kept_millis} ms, and it had no consumer for {held_millis} ms: messages that \
                  waited may have been dropped"
             ),
         }

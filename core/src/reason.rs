@@ -30,7 +30,7 @@ pub enum Reason {
     PolicyUnreadable,
     /// The queue does not exist.
     QueueUnknown,
-    /// Others than the moved pod consume the queue, or nobody does.
+    /// The queue does not have exactly one consumer.
     UnexpectedConsumers,
 
     // Before the commit.
@@ -80,13 +80,13 @@ pub enum Reason {
     CopyLost,
     /// The last look before the commit did not succeed in time.
     CommitTimeout,
-    /// Somebody consumed the queue while it was held.
+    /// A consumer appeared on the queue while it was held.
     UnexpectedConsumer,
     /// The queue was deleted while it was held.
     QueueGone,
 
     // Stuck.
-    /// The status was changed by somebody else.
+    /// The status was changed by another program or person.
     StatusUnreadable,
     /// The second handoff failed as often as it is tried.
     SecondHandoffFails,
@@ -104,7 +104,7 @@ pub enum Reason {
     BrokerRefused,
     /// The Secret of the broker cannot be used.
     BrokerSecret,
-    /// A migration that nobody looks after left its fence up.
+    /// A migration object was removed by hand and its fence is still up.
     LeftFenced,
     /// No agent answers on a node.
     AgentUnreachable,
@@ -140,8 +140,6 @@ pub enum Reason {
     DiskFull,
     /// The dump failed.
     DumpFailed,
-    /// The node's helper is busy; the same request works later.
-    HelperBusy,
     /// The node's helper does not answer.
     HelperUnavailable,
     /// A root operation on the node failed.

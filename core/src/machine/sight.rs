@@ -40,13 +40,13 @@ pub enum Look {
     Port,
     /// The consumers of the queues beside the primary one.
     Beside,
-    /// Our consumer on a single-active queue, as its own task knows it: nobody is asked.
+    /// Our consumer on a single-active queue, as its own task in the controller knows it; the broker is not asked.
     Link,
     /// The same with a proof that everything delivered before it is settled.
     LinkProof,
     /// Whether the copy is at the broker, where no hold queue shows it.
     CopyConnected,
-    /// Whether the consumer of before is gone from a single-active queue.
+    /// Whether the source's consumer is gone from a single-active queue.
     SourceGone,
 }
 

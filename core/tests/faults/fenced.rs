@@ -4,7 +4,6 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use k8s_openapi::jiff::SignedDuration;
 use shadow_core::api::{Fence, HoldKind, MigrationStrategy, OwnerKind, Step};
 use shadow_core::machine::{Branched, Decision, Flow, PortSeen, QueueSeen, limits};
-
 use shadow_core::reason::Reason;
 
 use super::{Case, Kind, at, began, undone};

@@ -332,6 +332,7 @@ fn killed_in(round: usize, outage: usize, mover: Mover) -> usize {
             .doubts
             .iter()
             .all(|told| told.reason == DoubtReason::HoldLost);
+    assert_eq!(verdict.exact, verdict.doubts.is_empty(), "{case}: {verdict:?}");
     assert!(verdict.exact || said, "{case}: {verdict:?}");
     ended.rounds
 }

@@ -98,8 +98,8 @@ fn uncounted(scene: &Scene<'_>) -> Option<Decision> {
     }))
 }
 
-/// Until it counts the copy, a ReplicaSet replaces a source that somebody else deletes. `None`: nobody does, or the verdict
-/// says so already.
+/// A ReplicaSet replaces a source that is deleted before the ReplicaSet counts the copy. `None`: the source is not being
+/// deleted, or the verdict says so already.
 fn replaced(scene: &Scene<'_>) -> Option<Doubt> {
     let untold = switch::is_leaving(scene) && !is_told(scene, DoubtReason::SourceReplaced);
     untold.then(|| Doubt::SourceReplaced {
