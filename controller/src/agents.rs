@@ -17,7 +17,7 @@ use shadow_core::wire::{
     KeyReport, KillRequest, NodeFacts, Preflight, PreflightRequest, Problem, PullRequest, PushRequest,
     Pushed, Transferred,
 };
-use shadow_identity::{Identity, peer_url};
+use shadow_identity::{Identity, capped, peer_url};
 use tokio::time::Instant;
 
 use crate::error::ControllerError;
@@ -36,6 +36,9 @@ const SILENCE: Duration = Duration::from_secs(8);
 
 /// A few small requests of the agent to a registry, each tried three times.
 const REGISTRY: Duration = Duration::from_secs(45);
+
+/// Bytes of an answer, which is a few thousand.
+const LONGEST: usize = 256 << 10;
 
 /// Clients of all agents.
 pub struct Agents {
@@ -272,10 +275,10 @@ impl Agents {
         call: Call<'_, B>,
     ) -> Result<T, ControllerError> {
         let response = self.send(node, call).await?;
-        response
-            .json()
+        let body = capped(response, LONGEST)
             .await
-            .map_err(|error| unreachable_agent(node, &error))
+            .map_err(|error| unreachable_agent(node, &error))?;
+        serde_json::from_slice(&body).map_err(|error| unreachable_agent(node, &error))
     }
 
     async fn send<B: Serialize>(
@@ -301,10 +304,10 @@ impl Agents {
         if status.is_success() {
             return Ok(response);
         }
-        let text = response
-            .text()
+        let text = capped(response, LONGEST)
             .await
             .map_err(|error| unreachable_agent(node, &error))?;
+        let text = String::from_utf8_lossy(&text);
         let problem = serde_json::from_str(&text).unwrap_or_else(|_| Problem {
             // Each of our own refusals has a body; a path that is not known has none.
             reason: if status == reqwest::StatusCode::NOT_FOUND {

@@ -16,9 +16,11 @@
 //! | [`serve`] | accept loop that tells the router who calls |
 //! | [`client`] | HTTP client for a part dialled by address and identified by name |
 //! | [`peer`] | the names in a peer's certificate |
+//! | `capped` | what a peer answers, read to a limit |
 #![forbid(unsafe_code)]
 
 pub mod authority;
+mod capped;
 pub mod client;
 mod error;
 pub mod identity;
@@ -31,6 +33,7 @@ mod verify;
 mod wait;
 
 pub use authority::Authority;
+pub use capped::{CappedError, capped};
 pub use client::peer_url;
 pub use error::IdentityError;
 pub use identity::Identity;

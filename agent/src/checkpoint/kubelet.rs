@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use shadow_core::wire::CheckpointRequest;
+use shadow_identity::{CappedError, capped};
 
 use super::convert::{self, ConvertError};
 use crate::keys::Slot;
@@ -16,6 +17,8 @@ use crate::layout;
 use crate::node::dump::Dumped;
 use crate::transfer::causes;
 
+/// Bytes of an answer: names of files, or a sentence.
+const LONGEST_ANSWER: usize = 64 << 10;
 const WITHIN: Duration = Duration::from_secs(130);
 const ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
@@ -91,6 +94,10 @@ impl Kubelet {
             address: host.clone(),
             why: causes(&error),
         };
+        let unread = |error: CappedError| KubeletError::Unreachable {
+            address: host.clone(),
+            why: causes(&error),
+        };
         let token = read(&Path::new(ACCOUNT).join("token"))?;
         let answer = self
             .client()?
@@ -101,13 +108,17 @@ impl Kubelet {
             .map_err(unreachable)?;
         let status = answer.status();
         if !status.is_success() {
-            let body = answer.text().await.map_err(unreachable)?;
+            let body = capped(answer, LONGEST_ANSWER).await.map_err(unread)?;
             return Err(KubeletError::Refused {
                 status: status.as_u16(),
-                body,
+                body: String::from_utf8_lossy(&body).into_owned(),
             });
         }
-        let made: Made = answer.json().await.map_err(unreachable)?;
+        let made = capped(answer, LONGEST_ANSWER).await.map_err(unread)?;
+        let made: Made = serde_json::from_slice(&made).map_err(|error| KubeletError::Unreachable {
+            address: host.clone(),
+            why: error.to_string(),
+        })?;
         // Kubelet does not tell how long the container stood still: no longer than it took to answer.
         let frozen_micros = micros(begun);
         let folder = slot.folder.clone();

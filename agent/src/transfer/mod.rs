@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use shadow_core::names;
 use shadow_core::wire::{FetchRequest, Problem, PullRequest, Transferred};
-use shadow_identity::{Identity, peer_url};
+use shadow_identity::{Identity, capped, peer_url};
 use tokio::time::timeout;
 use tracing::info;
 
@@ -26,6 +26,9 @@ use crate::image::Images;
 use crate::keys::Slot;
 use crate::keys::state::Fetched;
 use bridge::{BodyReader, SILENCE};
+
+/// Bytes of another agent's reason.
+const LONGEST_REFUSAL: usize = 16 << 10;
 
 pub use error::TransferError;
 
@@ -96,13 +99,14 @@ impl Fetcher {
             .map_err(|error| unreachable(causes(&error)))?;
         if !answer.status().is_success() {
             let status = answer.status();
-            let message = match answer.json::<Problem>().await {
-                Ok(problem) => problem.message,
-                Err(_) => status.to_string(),
-            };
+            let refusal = timeout(SILENCE, capped(answer, LONGEST_REFUSAL)).await;
+            let problem = refusal
+                .ok()
+                .and_then(Result::ok)
+                .and_then(|body| serde_json::from_slice::<Problem>(&body).ok());
             return Err(TransferError::Refused {
                 node: request.node.clone(),
-                message,
+                message: problem.map_or_else(|| status.to_string(), |problem| problem.message),
             });
         }
         let promise = Promise {
@@ -199,9 +203,9 @@ async fn adopt(slot: &Slot, wanted: &str) -> Result<(), TransferError> {
 }
 
 /// An HTTP error alone says only that something was wrong.
-pub(crate) fn causes(error: &reqwest::Error) -> String {
+pub(crate) fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
+    let mut cause = error.source();
     while let Some(inner) = cause {
         text = format!("{text}: {inner}");
         cause = inner.source();

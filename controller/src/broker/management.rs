@@ -9,6 +9,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Client, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use shadow_identity::{CappedError, capped};
 use url::Url;
 
 use super::address::decoded;
@@ -20,6 +21,8 @@ const REQUEST: Duration = Duration::from_secs(3);
 const DEFAULT_PORT: u16 = 15672;
 /// How often a request is made that the plugin fails at.
 const ATTEMPTS: u32 = 3;
+/// Bytes of an answer. The list of a thousand connections with all its columns has two million.
+const LONGEST: usize = 4 << 20;
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// What stays as it is in a path segment.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
@@ -236,13 +239,13 @@ impl Management {
         if !status.is_success() {
             return Err(self.refused(path, status.to_string()));
         }
-        answer.json().await.map(Answer::Found).map_err(|error| {
-            if error.is_decode() {
-                self.refused(path, "something that is not the expected JSON".to_owned())
-            } else {
-                self.unreachable(&error)
-            }
-        })
+        let body = capped(answer, LONGEST).await.map_err(|error| match error {
+            CappedError::TooLong(most) => self.refused(path, format!("more than {most} bytes")),
+            CappedError::Broken(error) => self.unreachable(&error),
+        })?;
+        let read = serde_json::from_slice(&body);
+        read.map(Answer::Found)
+            .map_err(|_| self.refused(path, "something that is not the expected JSON".to_owned()))
     }
 
     fn refused(&self, path: &str, answer: String) -> BrokerError {

@@ -8,6 +8,7 @@ use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode, Url};
 use serde::Deserialize;
 use shadow_core::repository::Repository;
 use shadow_core::wire::{Login, RegistryAccess};
+use shadow_identity::{CappedError, capped};
 
 use super::error::RegistryError;
 use super::guard::GuardedResolver;
@@ -225,22 +226,17 @@ fn client(ca: Option<&str>) -> Result<Client, RegistryError> {
 
 /// A body of at most `most` bytes; a longer one is refused before it is held.
 pub(super) async fn read_capped(
-    mut answer: Response,
+    answer: Response,
     most: usize,
     host: &str,
     what: &'static str,
 ) -> Result<Vec<u8>, RegistryError> {
-    let mut body = Vec::new();
-    let broke = |error: reqwest::Error| RegistryError::unreachable(host, what, &error.without_url());
-    while let Some(chunk) = answer.chunk().await.map_err(broke)? {
-        if body.len() + chunk.len() > most {
-            return Err(RegistryError::Wrong(format!(
-                "{host} answered more than {most} bytes to the request to {what}"
-            )));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
+    capped(answer, most).await.map_err(|error| match error {
+        CappedError::TooLong(most) => RegistryError::Wrong(format!(
+            "{host} answered more than {most} bytes to the request to {what}"
+        )),
+        CappedError::Broken(error) => RegistryError::unreachable(host, what, &error.without_url()),
+    })
 }
 
 /// The registry's own word for a refusal, if it is one of the specification's kind.
