@@ -98,6 +98,9 @@ pub struct CheckpointRequest {
     pub container: String,
     /// Back-end to use.
     pub backend: CheckpointBackend,
+    /// Node whose agent may fetch the archive; nobody may if it is not named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
 }
 
 /// What a checkpoint holds and what it cost.

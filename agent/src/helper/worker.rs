@@ -205,12 +205,9 @@ fn kill(id: &ContainerId, window: Duration) -> Result<Answer, NodeError> {
 }
 
 fn send_kill(id: &ContainerId) -> Result<(), NodeError> {
-    let log = std::env::temp_dir().join(format!("shadow-kill-{id}.log"));
-    let killed = runc::kill(id, &log);
-    if let Err(error) = std::fs::remove_file(&log) {
-        info!(%error, "runtime wrote no log");
-    }
-    killed
+    // In a folder that nobody else can have made: the runtime opens the file as root.
+    let folder = tempfile::tempdir().map_err(NodeError::at("make folder in", &std::env::temp_dir()))?;
+    runc::kill(id, &folder.path().join("log"))
 }
 
 fn act(ask: &Ask) -> Result<Answer, NodeError> {

@@ -98,17 +98,25 @@ impl Keys {
         &self.layout
     }
 
-    /// The slot of a key, known or not.
+    /// The slot of a key, which is kept from now on.
     pub fn slot(&self, key: &Key) -> Arc<Slot> {
-        let make = || {
-            Arc::new(Slot {
-                key: key.clone(),
-                folder: self.layout.key(key),
-                making: tokio::sync::Mutex::default(),
-                state: watch::Sender::new(None),
-            })
-        };
+        let make = || self.empty(key);
         self.slots().entry(key.clone()).or_insert_with(make).clone()
+    }
+
+    /// The slot of a key if there is one, else an empty one that is not kept: what is only looked up takes no memory.
+    pub fn look_up(&self, key: &Key) -> Arc<Slot> {
+        let known = self.slots().get(key).cloned();
+        known.unwrap_or_else(|| self.empty(key))
+    }
+
+    fn empty(&self, key: &Key) -> Arc<Slot> {
+        Arc::new(Slot {
+            key: key.clone(),
+            folder: self.layout.key(key),
+            making: tokio::sync::Mutex::default(),
+            state: watch::Sender::new(None),
+        })
     }
 
     /// All keys that have a state.

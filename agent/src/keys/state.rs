@@ -15,6 +15,8 @@ pub struct KeyState {
     pub claim: ClaimRecord,
     /// The dump made here.
     pub checkpointed: Option<Checkpointed>,
+    /// Node whose agent may fetch that dump.
+    pub target: Option<String>,
     /// What was dumped; for the annotations of an image.
     pub origin: Option<Origin>,
     /// The image made of the dump, and its repository.

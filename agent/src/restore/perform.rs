@@ -101,7 +101,11 @@ fn restore_from(
     fs::create_dir_all(&work).map_err(NodeError::at("make folder", &work))?;
     run_restore(call, &images, &work, id)?;
     let mark = call.root.join(id).join(MARK);
-    fs::write(&mark, "").map_err(NodeError::at("write", &mark))?;
+    if let Err(error) = fs::write(&mark, "") {
+        // It runs by now, and without its mark it would be restored again at its next start.
+        remove(call, id)?;
+        return Err(NodeError::at("write", &mark)(error).into());
+    }
     Ok(())
 }
 

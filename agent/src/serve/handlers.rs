@@ -4,24 +4,25 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use shadow_core::names::Key;
+use axum::{Extension, Json};
+use shadow_core::names::{self, Key};
 use shadow_core::reason::Reason;
 use shadow_core::wire::{
     Abort, Announcement, CheckpointRequest, Checkpointed, DiscardRequest, Discarded, Ending, FetchRequest,
     KeyReport, KillRequest, NodeFacts, Preflight, PreflightRequest, PullRequest, PushRequest, Pushed,
     Transferred,
 };
+use shadow_identity::PeerNames;
 use tracing::{info, warn};
 
 use super::problem::Refusal;
 use super::{Agent, room};
 use crate::archive::{ArchiveError, pack};
-use crate::keys::Slot;
 use crate::keys::state::ClaimRecord;
+use crate::keys::{Keys, Slot};
 use crate::node::ContainerId;
 use crate::transfer::bridge::written_body;
 
@@ -78,7 +79,7 @@ pub(super) async fn announce(
 
 /// `GET /v1/keys/{key}`.
 pub(super) async fn report(State(agent): State<Agent>, Path(key): Path<Key>) -> Answer<KeyReport> {
-    match agent.keys.slot(&key).now() {
+    match agent.keys.look_up(&key).now() {
         Some(state) => Ok(Json(state.report())),
         None => Err(Refusal::unknown(key.as_str())),
     }
@@ -91,6 +92,7 @@ pub(super) async fn checkpoint(
     Json(request): Json<CheckpointRequest>,
 ) -> Answer<Checkpointed> {
     let slot = agent.keys.slot(&key);
+    slot.update(|state| state.target.clone_from(&request.target))?;
     finished(async move { Ok(Json(agent.checkpointer.checkpoint(&slot, &request).await?)) }).await
 }
 
@@ -130,13 +132,13 @@ pub(super) async fn discard(
     Path(key): Path<Key>,
     Json(request): Json<DiscardRequest>,
 ) -> Answer<Discarded> {
-    let slot = agent.keys.slot(&key);
+    let slot = agent.keys.look_up(&key);
     finished(async move { Ok(Json(agent.images.discard(&slot, &request).await?)) }).await
 }
 
 /// An archive is brought only to where a container is expected to claim it.
 fn announced(agent: &Agent, key: &Key) -> Result<Arc<Slot>, Refusal> {
-    let slot = agent.keys.slot(key);
+    let slot = agent.keys.look_up(key);
     if slot.now().and_then(|state| state.announcement).is_none() {
         return Err(Refusal::unfit(
             Reason::NotAnnounced,
@@ -152,7 +154,7 @@ pub(super) async fn abort(
     Path(key): Path<Key>,
     Json(abort): Json<Abort>,
 ) -> Answer<KeyReport> {
-    let slot = agent.keys.slot(&key);
+    let slot = agent.keys.look_up(&key);
     if slot.now().is_none() {
         return Err(Refusal::unknown(key.as_str()));
     }
@@ -197,7 +199,7 @@ pub(super) async fn connections(
     State(agent): State<Agent>,
     Path((key, port)): Path<(Key, u16)>,
 ) -> Answer<u32> {
-    let state = agent.keys.slot(&key).now();
+    let state = agent.keys.look_up(&key).now();
     let claimant = match state.map(|state| state.claim) {
         Some(ClaimRecord::Restored { claimant, .. }) => claimant,
         Some(
@@ -212,7 +214,7 @@ pub(super) async fn connections(
 
 /// `DELETE /v1/keys/{key}`.
 pub(super) async fn remove(State(agent): State<Agent>, Path(key): Path<Key>) -> Result<StatusCode, Refusal> {
-    let slot = agent.keys.slot(&key);
+    let slot = agent.keys.look_up(&key);
     finished(async move {
         // An archive that is being made is finished first; removing it under the writer would leave half of it.
         let _one_at_a_time = slot.making.lock().await;
@@ -223,11 +225,23 @@ pub(super) async fn remove(State(agent): State<Agent>, Path(key): Path<Key>) -> 
     .await
 }
 
-/// `GET /v1/keys/{key}/archive`.
-pub(super) async fn archive(State(agent): State<Agent>, Path(key): Path<Key>) -> Result<Body, Refusal> {
-    let slot = agent.keys.slot(&key);
-    if slot.now().and_then(|state| state.checkpointed).is_none() {
+/// `GET /v1/keys/{key}/archive`: for the agent of the node that the controller named, since an archive holds memory.
+pub(super) async fn archive(
+    State(keys): State<Keys>,
+    Extension(peer): Extension<PeerNames>,
+    Path(key): Path<Key>,
+) -> Result<Body, Refusal> {
+    let slot = keys.look_up(&key);
+    let Some(state) = slot.now().filter(|state| state.checkpointed.is_some()) else {
         return Err(Refusal::unknown(key.as_str()));
+    };
+    let target = state.target.as_deref().map(names::agent_identity);
+    if !target.is_some_and(|target| peer.is(&target)) {
+        warn!(?peer, %key, target = state.target, "archive refused");
+        return Err(Refusal::forbidden(format!(
+            "the archive of restore key {key} goes to another node than that of {:?}",
+            peer.0
+        )));
     }
     let dir = slot.folder.archive();
     Ok(written_body(move |output| -> Result<(), ArchiveError> {

@@ -52,9 +52,7 @@ enum Caller {
 
 /// All routes, each behind its caller check.
 pub fn router(agent: Agent) -> Router {
-    let archive = Router::new()
-        .route("/v1/keys/{key}/archive", get(handlers::archive))
-        .layer(from_fn_with_state(Caller::Agents, admit));
+    let archive = archive(agent.keys.clone());
     Router::new()
         .route("/v1/node", get(handlers::node))
         .route("/v1/room", get(handlers::room))
@@ -74,9 +72,17 @@ pub fn router(agent: Agent) -> Router {
         .route("/v1/keys/{key}/kill", post(handlers::kill))
         .route("/v1/keys/{key}/connections/{port}", get(handlers::connections))
         .layer(from_fn_with_state(Caller::Controller, admit))
-        .merge(archive)
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(agent)
+        .merge(archive)
+}
+
+/// What agents ask of one another.
+fn archive(keys: Keys) -> Router {
+    Router::new()
+        .route("/v1/keys/{key}/archive", get(handlers::archive))
+        .layer(from_fn_with_state(Caller::Agents, admit))
+        .with_state(keys)
 }
 
 async fn admit(State(caller): State<Caller>, request: Request, next: Next) -> Response {
@@ -110,7 +116,14 @@ fn may(caller: Caller, peer: &PeerNames) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use axum::body::Body;
+    use axum::http::StatusCode;
+    use shadow_core::names::Key;
+    use shadow_core::wire::Checkpointed;
+    use tower::ServiceExt;
+
     use super::*;
+    use crate::layout::Layout;
 
     fn peer(name: &str) -> PeerNames {
         PeerNames(vec![name.to_owned()])
@@ -121,6 +134,47 @@ mod tests {
         let agent = peer(&names::agent_identity("node-a"));
         assert!(may(Caller::Agents, &agent));
         assert!(!may(Caller::Controller, &agent));
+    }
+
+    async fn status(keys: &Keys, key: &Key, asks: &str) -> StatusCode {
+        let request = Request::get(format!("/v1/keys/{key}/archive"))
+            .extension(peer(asks))
+            .body(Body::empty())
+            .unwrap();
+        archive(keys.clone()).oneshot(request).await.unwrap().status()
+    }
+
+    #[tokio::test]
+    async fn an_archive_goes_to_the_agent_of_its_target_only() {
+        let root = tempfile::tempdir().unwrap();
+        let keys = Keys::load(Layout::below(root.path())).unwrap();
+        let key = Key::parse("0c1b7d1e-8a3f-4a52-9c57-6f1d9a4f6b11-1-1").unwrap();
+        let b = names::agent_identity("node-b");
+        assert_eq!(status(&keys, &key, &b).await, StatusCode::NOT_FOUND);
+        assert!(keys.known().is_empty());
+        let dumped = Checkpointed {
+            digest: String::new(),
+            bytes: 0,
+            frozen_micros: 0,
+            total_micros: 0,
+        };
+        let slot = keys.slot(&key);
+        slot.update(|state| state.checkpointed = Some(dumped)).unwrap();
+        assert_eq!(
+            status(&keys, &key, &b).await,
+            StatusCode::FORBIDDEN,
+            "nobody was named"
+        );
+        slot.update(|state| state.target = Some("node-b".to_owned()))
+            .unwrap();
+        assert_eq!(status(&keys, &key, &b).await, StatusCode::OK);
+        for other in [names::agent_identity("node-c"), names::controller_identity()] {
+            assert_eq!(
+                status(&keys, &key, &other).await,
+                StatusCode::FORBIDDEN,
+                "{other}"
+            );
+        }
     }
 
     #[test]

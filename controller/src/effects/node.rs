@@ -52,6 +52,7 @@ pub(super) async fn checkpoint(
         pod,
         container: plan.container.clone(),
         backend: plan.checkpoint_backend,
+        target: Some(leg.to.node.clone()),
     };
     ctx.agents
         .checkpoint(&leg.from.node, &leg.key, &request)
