@@ -16,4 +16,5 @@ pub mod migrations;
 pub mod pods;
 mod review;
 pub mod rewrite;
+mod room;
 pub mod router;

@@ -2,33 +2,40 @@
 
 use std::sync::Arc;
 
-use axum::Json;
+use axum::body::Bytes;
 use axum::extract::State;
 use json_patch::diff;
 use k8s_openapi::api::authentication::v1::UserInfo;
 use k8s_openapi::api::core::v1::Pod;
-use kube::core::admission::{AdmissionRequest, AdmissionResponse, Operation};
-use serde_json::{Value, json};
-use shadow_core::api::{StatefulMigration, StatefulMigrationSpec};
+use kube::core::admission::{AdmissionResponse, Operation};
+use serde::Deserialize;
+use serde_json::json;
+use shadow_core::api::StatefulMigrationSpec;
 use shadow_core::validate::{self, Facts, Report, Requester};
 use shadow_core::workload;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
 use crate::cluster::{Cluster, Looked};
-use crate::review::{Answer, answer, read};
+use crate::review::{self, Answer, answer, read};
 use crate::router::LOOKUPS;
 
-type Request = AdmissionRequest<StatefulMigration>;
+type Request = review::Request<Written>;
+
+/// What is read of a migration: the rest is the API server's, or ours.
+#[derive(Deserialize)]
+pub(crate) struct Written {
+    spec: StatefulMigrationSpec,
+}
 
 /// Defaults of a new migration. Nothing depends on the look-up succeeding: what it would add is optional.
-pub async fn mutate<C: Cluster>(State(cluster): State<Arc<C>>, Json(review): Json<Value>) -> Answer {
-    let request: Request = match read(review) {
+pub async fn mutate<C: Cluster>(State(cluster): State<Arc<C>>, review: Bytes) -> Answer {
+    let request: Request = match read(&review) {
         Ok(request) => request,
         // The schema is checked after this and has better words for it.
         Err(unreadable) => return answer(unreadable.response),
     };
-    let response = AdmissionResponse::from(&request);
+    let response = request.allowed();
     let (Operation::Create, Some(migration)) = (&request.operation, &request.object) else {
         return answer(response);
     };
@@ -65,30 +72,24 @@ fn defaulted(
 }
 
 /// Refuses what cannot work.
-pub async fn validate<C: Cluster>(State(cluster): State<Arc<C>>, Json(review): Json<Value>) -> Answer {
-    let request: Request = match read(review) {
+pub async fn validate<C: Cluster>(State(cluster): State<Arc<C>>, review: Bytes) -> Answer {
+    let request: Request = match read(&review) {
         Ok(request) => request,
         Err(unreadable) => return answer(unreadable.response.deny(unreadable.reason)),
     };
-    let response = AdmissionResponse::from(&request);
+    let response = request.allowed();
     let Some(migration) = &request.object else {
         return answer(response);
     };
-    match (&request.operation, &request.old_object) {
-        (Operation::Create, _) => {}
-        (Operation::Update, Some(old)) => {
-            return answer(reported(
-                response,
-                &request,
-                validate::check_update(&old.spec, &migration.spec),
-            ));
-        }
-        (Operation::Update | Operation::Delete | Operation::Connect, _) => return answer(response),
+    match &request.operation {
+        Operation::Create => {}
+        // An earlier version's configuration sends changes, too; the API server has checked them.
+        Operation::Update | Operation::Delete | Operation::Connect => return answer(response),
     }
     let namespace = request.namespace.as_deref().unwrap_or_default();
     match timeout(
         LOOKUPS,
-        facts(&*cluster, namespace, migration, &request.user_info),
+        facts(&*cluster, namespace, &migration.spec, &request.user_info),
     )
     .await
     {
@@ -120,11 +121,11 @@ fn reported(mut response: AdmissionResponse, request: &Request, report: Report) 
 async fn facts<C: Cluster>(
     cluster: &C,
     namespace: &str,
-    migration: &StatefulMigration,
+    spec: &StatefulMigrationSpec,
     user: &UserInfo,
 ) -> Looked<Facts> {
     let (pod, nodes, migrations, may_create_pods, may_delete_pods) = tokio::try_join!(
-        around_pod(cluster, namespace, &migration.spec.source_pod),
+        around_pod(cluster, namespace, &spec.source_pod),
         cluster.nodes(),
         cluster.migrations(namespace),
         cluster.may(user, namespace, "create"),

@@ -1,31 +1,83 @@
 //! Admission of the pod that a StatefulSet re-creates during a migration.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::Json;
+use axum::body::Bytes;
 use axum::extract::State;
 use json_patch::diff;
 use k8s_openapi::api::core::v1::Pod;
-use kube::core::admission::{AdmissionRequest, AdmissionResponse, Operation};
-use serde_json::Value;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use kube::core::admission::{AdmissionResponse, Operation};
+use serde::Deserialize;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
 use crate::cluster::Cluster;
-use crate::review::{Answer, answer, read};
+use crate::review::{Answer, Request, answer, read, read_whole};
 use crate::rewrite::{self, Announcement};
 use crate::router::LOOKUPS;
 
+/// What is read of a pod to know whether it was announced.
+#[derive(Deserialize)]
+struct Glance {
+    metadata: Metadata,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Metadata {
+    name: Option<String>,
+    labels: Option<BTreeMap<String, String>>,
+    annotations: Option<BTreeMap<String, String>>,
+    #[serde(default)]
+    owner_references: Vec<Owner>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Owner {
+    api_version: String,
+    kind: String,
+    name: String,
+    uid: String,
+    controller: Option<bool>,
+}
+
+impl From<Glance> for Pod {
+    fn from(Glance { metadata }: Glance) -> Self {
+        let owner = |owner: Owner| OwnerReference {
+            api_version: owner.api_version,
+            kind: owner.kind,
+            name: owner.name,
+            uid: owner.uid,
+            controller: owner.controller,
+            ..OwnerReference::default()
+        };
+        Self {
+            metadata: ObjectMeta {
+                name: metadata.name,
+                labels: metadata.labels,
+                annotations: metadata.annotations,
+                owner_references: Some(metadata.owner_references.into_iter().map(owner).collect()),
+                ..ObjectMeta::default()
+            },
+            ..Self::default()
+        }
+    }
+}
+
 /// Rewrites an announced pod, lets any other pass; refuses when it cannot tell.
-pub async fn mutate<C: Cluster>(State(cluster): State<Arc<C>>, Json(review): Json<Value>) -> Answer {
-    let request: AdmissionRequest<Pod> = match read(review) {
+pub async fn mutate<C: Cluster>(State(cluster): State<Arc<C>>, review: Bytes) -> Answer {
+    let mut request: Request<Glance> = match read(&review) {
         Ok(request) => request,
         Err(unreadable) => return unknown(unreadable.response, "", "", &unreadable.reason),
     };
-    let response = AdmissionResponse::from(&request);
-    let (Operation::Create, Some(pod)) = (&request.operation, &request.object) else {
+    let response = request.allowed();
+    let (Operation::Create, Some(glance)) = (&request.operation, request.object.take()) else {
         return answer(response);
     };
+    let pod = &Pod::from(glance);
     let namespace = request.namespace.as_deref().unwrap_or_default();
     let name = pod.metadata.name.as_deref().unwrap_or_default();
     let probe = rewrite::is_probe(pod, request.user_info.username.as_deref(), request.dry_run);
@@ -48,7 +100,10 @@ pub async fn mutate<C: Cluster>(State(cluster): State<Arc<C>>, Json(review): Jso
         }
         Ok(Some(found)) => {
             info!(namespace, name, key = %found.key, migration = found.migration, probe, "pod becomes a restore");
-            answer(rewritten(response, pod, &found))
+            match read_whole(&review).await {
+                Ok(whole) => answer(rewritten(response, &whole, &found)),
+                Err(why) => unknown(response, namespace, name, &why),
+            }
         }
         Err(error) => unknown(response, namespace, name, &error.to_string()),
     }

@@ -1,15 +1,23 @@
 //! Reading a review and answering it. What does not parse is still answered: with the review's own id, so that
 //! the caller sees a reason and not a broken webhook.
+//!
+//! Anybody in the cluster can send a review, without an account. So only the fields that are used are read, into types that
+//! take about as much memory as their text: the client library's own type keeps parts of it as loose JSON, which takes
+//! twenty times as much. A whole pod, which takes more, is read by [`read_whole`] alone.
 
 use axum::Json;
-use kube::Resource;
-use kube::core::DynamicObject;
-use kube::core::admission::{AdmissionRequest, AdmissionResponse, AdmissionReview};
-use serde::de::DeserializeOwned;
-use serde_json::Value;
+use k8s_openapi::api::authentication::v1::UserInfo;
+use kube::core::admission::{AdmissionResponse, AdmissionReview, Operation};
+use kube::core::{DynamicObject, Status, TypeMeta};
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use tokio::sync::Semaphore;
 
 /// What a route answers.
 pub(crate) type Answer = Json<AdmissionReview<DynamicObject>>;
+
+/// Objects, lists and their elements of a review that is read as a whole. A pod with a thousand variables has half as many.
+const MOST_VALUES: usize = 10_000;
 
 /// A review whose object is not what it should be.
 pub(crate) struct Unreadable {
@@ -19,28 +27,120 @@ pub(crate) struct Unreadable {
     pub(crate) reason: String,
 }
 
-pub(crate) fn read<T>(review: Value) -> Result<AdmissionRequest<T>, Box<Unreadable>>
-where
-    T: Resource + DeserializeOwned,
-{
-    let reason = match serde_json::from_value::<AdmissionReview<T>>(review.clone()) {
-        Ok(review) => match review.try_into() {
-            Ok(request) => return Ok(request),
-            Err(error) => error.to_string(),
-        },
+/// What the API server asks.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Request<T> {
+    #[serde(skip)]
+    types: TypeMeta,
+    uid: String,
+    #[serde(default)]
+    pub(crate) name: String,
+    pub(crate) namespace: Option<String>,
+    pub(crate) operation: Operation,
+    pub(crate) user_info: UserInfo,
+    pub(crate) object: Option<T>,
+    #[serde(default)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Review<T> {
+    api_version: String,
+    kind: String,
+    request: Request<T>,
+}
+
+impl<T> Request<T> {
+    /// Allows, until it is told otherwise.
+    pub(crate) fn allowed(&self) -> AdmissionResponse {
+        let mut response = AdmissionResponse::invalid("");
+        response.types = self.types.clone();
+        response.uid.clone_from(&self.uid);
+        response.allowed = true;
+        response.result = Status::default();
+        response
+    }
+}
+
+/// Reads a review with this part of an object.
+pub(crate) fn read<T: DeserializeOwned>(review: &[u8]) -> Result<Request<T>, Box<Unreadable>> {
+    let reason = match parsed(review) {
+        Ok(request) => return Ok(request),
         Err(error) => error.to_string(),
     };
-    let untyped: Option<AdmissionRequest<DynamicObject>> =
-        serde_json::from_value::<AdmissionReview<_>>(review)
-            .ok()
-            .and_then(|review| review.try_into().ok());
-    let response = match untyped {
-        Some(request) => AdmissionResponse::from(&request),
-        None => AdmissionResponse::invalid(&reason),
+    let envelope: Result<Request<IgnoredAny>, _> = parsed(review);
+    let response = match envelope {
+        Ok(request) => request.allowed(),
+        Err(_) => AdmissionResponse::invalid(&reason),
     };
     Err(Box::new(Unreadable { response, reason }))
 }
 
+/// Reads a review with the whole object, one at a time.
+pub(crate) async fn read_whole<T: DeserializeOwned>(review: &[u8]) -> Result<T, String> {
+    static ONE: Semaphore = Semaphore::const_new(1);
+    let _one = ONE.acquire().await.map_err(|error| error.to_string())?;
+    if values(review) > MOST_VALUES {
+        return Err(format!("it has more than {MOST_VALUES} fields and list elements"));
+    }
+    let request: Request<T> = parsed(review).map_err(|error| error.to_string())?;
+    request
+        .object
+        .ok_or_else(|| "the review has no object".to_owned())
+}
+
+fn parsed<T: DeserializeOwned>(review: &[u8]) -> Result<Request<T>, serde_json::Error> {
+    let review: Review<T> = serde_json::from_slice(review)?;
+    Ok(Request {
+        types: TypeMeta {
+            api_version: review.api_version,
+            kind: review.kind,
+        },
+        ..review.request
+    })
+}
+
+/// How many values a JSON text has at most, without reading it.
+fn values(json: &[u8]) -> usize {
+    let (mut values, mut quoted, mut escaped) = (0, false, false);
+    for byte in json {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'{' | b'[' | b',' if !quoted => values += 1,
+            _ => {}
+        }
+    }
+    values
+}
+
 pub(crate) fn answer(response: AdmissionResponse) -> Answer {
     Json(response.into_review())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_counted_outside_strings() {
+        for (json, count) in [
+            (r#""a,b{[""#, 0),
+            (r#"{"a\",":[1,2],"b":{}}"#, 5),
+            (r#"[{},{},{}]"#, 6),
+        ] {
+            assert_eq!(values(json.as_bytes()), count, "{json}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_pod_of_too_many_values_is_not_read() {
+        let volumes = vec!["{}"; MOST_VALUES].join(",");
+        let review = format!(r#"{{"request":{{"object":{{"spec":{{"volumes":[{volumes}]}}}}}}}}"#);
+        let refused = read_whole::<k8s_openapi::api::core::v1::Pod>(review.as_bytes()).await;
+        assert!(refused.unwrap_err().contains("more than 10000"));
+    }
 }

@@ -197,9 +197,19 @@ async fn a_pod_that_two_migrations_announce_is_refused() {
 
 #[tokio::test]
 async fn a_pod_that_does_not_parse_is_refused() {
+    let mut unlabelled = recreated();
+    unlabelled["metadata"]["labels"] = "none".into();
     let mut odd = recreated();
     odd["spec"]["containers"] = "none".into();
-    let response = post(cluster(), names::WEBHOOK_PODS_PATH, &review("CREATE", &odd)).await;
-    assert!(message(&response).contains("invalid type"), "{response}");
-    assert_eq!(response["uid"], "r1");
+    for pod in [&unlabelled, &odd] {
+        let fake = Fake {
+            migrations: vec![under_way("move", "Replaying", json!([leg(1, 0, true)]))],
+            ..cluster()
+        };
+        let response = post(fake, names::WEBHOOK_PODS_PATH, &review("CREATE", pod)).await;
+        assert!(message(&response).contains("invalid type"), "{response}");
+        assert_eq!(response["uid"], "r1");
+    }
+    let (after, _) = created(cluster(), &odd).await;
+    assert_eq!(after, odd, "what nobody announced is not looked at any further");
 }
