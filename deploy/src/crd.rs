@@ -38,6 +38,14 @@ pub const ALL: [Definition; 2] = [MIGRATION, POLICY];
 
 const HEADER: &str = "# Generated from core/src/api by `cargo xtask check --fix`. Do not edit.\n";
 
+/// What a user may write where a type of Kubernetes sets no limit: characters of a string, elements of a list or map. Whoever
+/// may create our objects could fill the memory of everything that reads them.
+const LIMITS: [(&str, &str, u64); 3] = [
+    ("string", "maxLength", 1_024),
+    ("array", "maxItems", 100),
+    ("object", "maxProperties", 100),
+];
+
 /// Formats that an API server knows; it warns about any other at every installation.
 const FORMATS: [&str; 7] = ["int32", "int64", "float", "double", "byte", "date", "date-time"];
 
@@ -46,6 +54,9 @@ impl Definition {
     pub fn generated(&self) -> Result<String, serde_yaml_ng::Error> {
         let mut definition = serde_yaml_ng::to_value((self.of_type)())?;
         drop_unknown_formats(&mut definition);
+        if let Some(spec) = spec_of(&mut definition) {
+            bound(spec);
+        }
         let mut text = HEADER.to_owned();
         text.push_str(&serde_yaml_ng::to_string(&definition)?);
         Ok(text)
@@ -76,5 +87,43 @@ fn drop_unknown_formats(value: &mut serde_yaml_ng::Value) {
         | serde_yaml_ng::Value::Bool(_)
         | serde_yaml_ng::Value::Number(_)
         | serde_yaml_ng::Value::String(_) => {}
+    }
+}
+
+fn spec_of(definition: &mut serde_yaml_ng::Value) -> Option<&mut serde_yaml_ng::Value> {
+    definition
+        .get_mut("spec")?
+        .get_mut("versions")?
+        .get_mut(0)?
+        .get_mut("schema")?
+        .get_mut("openAPIV3Schema")?
+        .get_mut("properties")?
+        .get_mut("spec")
+}
+
+/// Sets a limit for everything whose size is left open. An enum and an object of fixed fields have one by themselves.
+fn bound(schema: &mut serde_yaml_ng::Value) {
+    let Some(map) = schema.as_mapping_mut() else {
+        return;
+    };
+    for (kind, limit, most) in LIMITS {
+        let open = map.get("type").and_then(serde_yaml_ng::Value::as_str) == Some(kind)
+            && ["enum", "properties", limit]
+                .iter()
+                .all(|key| !map.contains_key(*key));
+        if open {
+            map.insert(limit.into(), most.into());
+        }
+    }
+    for (key, inner) in map.iter_mut() {
+        match key.as_str() {
+            Some("properties") => inner
+                .as_mapping_mut()
+                .into_iter()
+                .flat_map(serde_yaml_ng::Mapping::values_mut)
+                .for_each(bound),
+            Some("items" | "additionalProperties") => bound(inner),
+            _ => {}
+        }
     }
 }

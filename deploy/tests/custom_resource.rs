@@ -24,6 +24,45 @@ fn every_format_is_one_that_an_api_server_knows() {
     }
 }
 
+/// Strings, lists and maps of a schema that have no limit, by path.
+fn unlimited(path: &str, schema: &serde_yaml_ng::Value, found: &mut Vec<String>) {
+    let has = |key: &str| schema.get(key).is_some();
+    let open = match schema.get("type").and_then(|kind| kind.as_str()) {
+        Some("string") => !has("maxLength") && !has("enum"),
+        Some("array") => !has("maxItems"),
+        Some("object") => !has("maxProperties") && !has("properties"),
+        _ => false,
+    };
+    if open {
+        found.push(path.to_owned());
+    }
+    let fields = schema.get("properties").and_then(|fields| fields.as_mapping());
+    for (name, field) in fields.into_iter().flatten() {
+        unlimited(&format!("{path}.{}", name.as_str().unwrap()), field, found);
+    }
+    for inner in ["items", "additionalProperties"] {
+        if let Some(inner) = schema.get(inner) {
+            unlimited(&format!("{path}[]"), inner, found);
+        }
+    }
+}
+
+#[test]
+fn everything_that_a_user_may_write_has_a_limit() {
+    for definition in crd::ALL {
+        let committed: serde_yaml_ng::Value = serde_yaml_ng::from_str(definition.committed).unwrap();
+        let spec = &committed["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
+        assert!(
+            spec["properties"]
+                .as_mapping()
+                .is_some_and(|fields| !fields.is_empty())
+        );
+        let mut found = Vec::new();
+        unlimited("spec", spec, &mut found);
+        assert_eq!(found, Vec::<String>::new(), "{}", definition.path);
+    }
+}
+
 #[test]
 fn every_field_of_the_spec_but_cancel_is_fixed() {
     let definition: serde_yaml_ng::Value = serde_yaml_ng::from_str(crd::MIGRATION.committed).unwrap();
@@ -43,4 +82,5 @@ fn every_field_of_the_spec_but_cancel_is_fixed() {
     }
     assert!(fixed > 10, "fields were not read");
     assert!(!rules.contains("cancel == "));
+    assert!(rules.contains("!has(oldSelf.cancel) || !oldSelf.cancel || (has(self.cancel) && self.cancel)"));
 }

@@ -34,15 +34,18 @@ pub struct StatefulMigrationSpec {
     pub source_pod: String,
     /// Node to move it to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
     pub target_node: Option<String>,
     /// Container to move; needed when the pod has several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
     pub container_name: Option<String>,
     /// The stream that the pod consumes; what is left out comes from the workload's annotations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message_queue_config: Option<MessageQueueConfig>,
     /// Secret in this namespace with the keys `uri` (amqp) and `managementUri` (http).
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
     pub broker_secret_ref: Option<String>,
     /// How the pod's owner is dealt with; chosen from the owner when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -116,7 +119,7 @@ const FIXED: [&str; 17] = [
 ];
 
 /// One rule per field: each names what was changed. An API server refuses the same as a single rule over optional
-/// values, since it cannot bound its cost.
+/// values, since it cannot bound its cost. The API server holds to these rules by itself: `cancel` needs no webhook.
 fn only_cancel_changes() -> serde_json::Value {
     let rule = |field: &&str| {
         serde_json::json!({
@@ -126,7 +129,11 @@ fn only_cancel_changes() -> serde_json::Value {
             "message": format!("{field} cannot be changed, only cancel can; create another StatefulMigration instead"),
         })
     };
-    FIXED.iter().map(rule).collect()
+    let stays_cancelled = serde_json::json!({
+        "rule": "!has(oldSelf.cancel) || !oldSelf.cancel || (has(self.cancel) && self.cancel)",
+        "message": "cancel cannot be taken back, the move is being undone; create another StatefulMigration instead",
+    });
+    FIXED.iter().map(rule).chain([stays_cancelled]).collect()
 }
 
 /// Where the messages come from.
@@ -135,16 +142,20 @@ fn only_cancel_changes() -> serde_json::Value {
 pub struct MessageQueueConfig {
     /// Primary queue; `{pod}` and `{ordinal}` are filled in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 255))]
     pub queue_name: Option<String>,
     /// Broker URL with credentials, those of `guest` if it names none; prefer `brokerSecretRef`, which keeps them out of this
     /// object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 2048))]
     pub broker_url: Option<String>,
     /// Of the reference system, without effect: the broker says which exchanges feed the queue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 255))]
     pub exchange_name: Option<String>,
     /// Of the reference system, without effect: the broker knows the queue's bindings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 255))]
     pub routing_key: Option<String>,
 }
 

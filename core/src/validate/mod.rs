@@ -114,28 +114,6 @@ pub fn check(name: &str, namespace: &str, spec: &StatefulMigrationSpec, facts: &
     report
 }
 
-/// Says whether `new` may replace `old`: nothing but `cancel` may change, and that only to true.
-pub fn check_update(old: &StatefulMigrationSpec, new: &StatefulMigrationSpec) -> Report {
-    let mut report = Report::default();
-    if (StatefulMigrationSpec {
-        cancel: old.cancel,
-        ..new.clone()
-    }) != *old
-    {
-        report.refuse(
-            "spec",
-            "it is immutable but for cancel; create another StatefulMigration instead",
-        );
-    }
-    if old.cancel && !new.cancel {
-        report.refuse(
-            "spec.cancel",
-            "a cancelled migration is being undone; create another StatefulMigration",
-        );
-    }
-    report
-}
-
 /// Fills in what the user left open and what does not depend on anything that may change later. The settings of
 /// the stream stay where they are: the controller resolves them anew.
 pub fn default_spec(spec: &mut StatefulMigrationSpec, pod: Option<&Pod>) {
