@@ -69,13 +69,17 @@ fn unable(node: &Node) -> Option<String> {
         .take(3)
         .collect();
     match numbers.as_slice() {
-        [2, 1, _] | [2, 2, 0..=6] | [2, 3, 0..=3] => None,
+        [2, 1, 9..=u32::MAX] | [2, 2, 5..=6] | [2, 3, 2..=3] => None,
+        [2, 1, _] | [2, 2, 0..=4] | [2, 3, 0..=1] => Some(format!(
+            "containerd {version} of node {name:?} restores checkpoint images, and lets whoever may create a pod there take over \
+             the node by such an image (CVE-2026-53492, CVE-2026-50195); update it to 2.1.9, 2.2.5 or 2.3.2"
+        )),
         [2, 2 | 3, _] => Some(format!(
             "containerd {version} of node {name:?} restores no image unless enable_experimental_restore_via_create is set, which \
              nobody can see from here"
         )),
         _ => Some(format!(
-            "containerd {version} of node {name:?} restores no checkpoint image, versions 2.1 to 2.3 do"
+            "containerd {version} of node {name:?} restores no checkpoint image; 2.1.9, 2.2.5 and 2.3.2 do"
         )),
     }
 }
@@ -110,16 +114,21 @@ mod tests {
     #[test]
     fn runtimes_that_restore_images_are_known_by_their_version() {
         let answer = |runtime: &str| unable(&node(runtime, true));
-        for able in ["2.1.0", "2.1.9", "2.1.9+ds1", "2.2.6", "2.3.3", "2.3.0-rc.1"] {
+        for able in ["2.1.9", "2.1.9+ds1", "2.1.10", "2.2.5", "2.2.6", "2.3.2", "2.3.3"] {
             assert_eq!(answer(&format!("containerd://{able}")), None, "{able}");
         }
         for (unable, why) in [
+            ("containerd://2.1.0", "update it to 2.1.9"),
+            ("containerd://2.1.8", "CVE-2026-53492"),
+            ("containerd://2.2.4", "CVE-2026-50195"),
+            ("containerd://2.3.1", "take over"),
+            ("containerd://2.3.0-rc.1", "take over"),
             ("containerd://2.2.7", "enable_experimental"),
             ("containerd://2.3.4", "enable_experimental"),
-            ("containerd://2.4.0", "2.1 to 2.3"),
-            ("containerd://2.0.5", "2.1 to 2.3"),
-            ("containerd://1.7.24", "2.1 to 2.3"),
-            ("containerd://", "2.1 to 2.3"),
+            ("containerd://2.4.0", "restores no checkpoint image"),
+            ("containerd://2.0.5", "restores no checkpoint image"),
+            ("containerd://1.7.24", "restores no checkpoint image"),
+            ("containerd://", "restores no checkpoint image"),
             ("cri-o://1.33.0", "only containerd"),
             ("", "only containerd"),
         ] {
@@ -137,9 +146,9 @@ mod tests {
             (None, true, old, false, Ok(RuntimeClass)),
             (None, false, able, true, Ok(Image)),
             (None, false, able, false, Err("checkpointImageRepository")),
-            (None, false, old, true, Err("2.1 to 2.3")),
+            (None, false, old, true, Err("restores no checkpoint image")),
             (Some(Image), true, able, true, Ok(Image)),
-            (Some(Image), true, old, true, Err("2.1 to 2.3")),
+            (Some(Image), true, old, true, Err("restores no checkpoint image")),
             (Some(RuntimeClass), true, able, true, Ok(RuntimeClass)),
             (Some(RuntimeClass), false, able, true, Err("no runtime handler")),
         ];
