@@ -13,6 +13,7 @@ use shadow_identity::Identity;
 
 use crate::agents::Agents;
 use crate::broker::{Broker, BrokerAddress};
+use crate::brokers::Brokers;
 use crate::error::ControllerError;
 use crate::holds::Holds;
 use crate::leadership::Leadership;
@@ -20,13 +21,13 @@ use crate::observe::Stopping;
 
 /// A Secret is read again after this time: a look at the broker every few milliseconds must not read it each time.
 const ADDRESS_FRESH: Duration = Duration::from_secs(5);
-/// A broker that no migration asked for so long is disconnected. One whose password was changed has another address.
-const BROKER_IDLE: Duration = Duration::from_secs(300);
 
 /// Shared by all reconciliations.
 pub struct Context {
-    /// API server.
+    /// API server, for questions and changes.
     pub client: Client,
+    /// The same, for watches, whose answers do not end.
+    pub watching: Client,
     /// Our name in events.
     pub recorder: Recorder,
     /// Node agents.
@@ -43,15 +44,15 @@ pub struct Context {
     pub holds: Holds,
     /// Asked before anything is done.
     pub leadership: Arc<Leadership>,
-    /// With the time of their last use.
-    brokers: Mutex<HashMap<BrokerAddress, (Instant, Arc<Broker>)>>,
+    /// Connected ones.
+    pub brokers: Brokers,
     addresses: Mutex<HashMap<(String, String), (Instant, BrokerAddress)>>,
     proven_rules: Mutex<HashSet<String>>,
 }
 
 impl Context {
     /// A context for one process.
-    pub fn new(client: Client, identity: Identity, ca_pem: String, limits: Limits) -> Self {
+    pub fn new(client: Client, watching: Client, identity: Identity, ca_pem: String, limits: Limits) -> Self {
         let reporter = Reporter {
             controller: "shadow-controller".into(),
             instance: None,
@@ -60,13 +61,14 @@ impl Context {
             recorder: Recorder::new(client.clone(), reporter),
             agents: Agents::new(client.clone(), identity),
             client,
+            watching,
             ca_pem,
             stopping: Arc::default(),
             limits,
             beginning: tokio::sync::Mutex::default(),
             holds: Holds::default(),
             leadership: Leadership::begun(),
-            brokers: Mutex::default(),
+            brokers: Brokers::default(),
             addresses: Mutex::default(),
             proven_rules: Mutex::default(),
         }
@@ -79,21 +81,7 @@ impl Context {
         secret: Option<&str>,
     ) -> Result<Arc<Broker>, ControllerError> {
         let address = self.broker_address(migration, secret).await?;
-        if let Some(broker) = self.known_broker(&address) {
-            return Ok(broker);
-        }
-        let broker = Arc::new(Broker::connect(&address).await?);
-        let mut brokers = self.brokers.lock().unwrap_or_else(PoisonError::into_inner);
-        brokers.retain(|_, (used, _)| used.elapsed() < BROKER_IDLE);
-        brokers.insert(address, (Instant::now(), Arc::clone(&broker)));
-        Ok(broker)
-    }
-
-    fn known_broker(&self, address: &BrokerAddress) -> Option<Arc<Broker>> {
-        let mut brokers = self.brokers.lock().unwrap_or_else(PoisonError::into_inner);
-        let (used, broker) = brokers.get_mut(address)?;
-        *used = Instant::now();
-        Some(Arc::clone(broker))
+        Ok(self.brokers.at(address).await?)
     }
 
     async fn broker_address(
@@ -124,10 +112,9 @@ impl Context {
             return Ok(address);
         }
         let address = self.read_address(&key.0, name).await?;
-        self.addresses
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(key, (Instant::now(), address.clone()));
+        let mut known = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|_, (read, _)| read.elapsed() < ADDRESS_FRESH);
+        known.insert(key, (Instant::now(), address.clone()));
         Ok(address)
     }
 

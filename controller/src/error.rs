@@ -96,6 +96,9 @@ pub enum ControllerError {
         "this controller has not seen its leadership lease for as long as it lasts, so another one may lead; nothing was done"
     )]
     NotLeading,
+    /// An effect was left before it was done.
+    #[error("this took more than {0} s and was left; it is done again")]
+    TooLong(u64),
     /// Something cannot be watched at the moment.
     #[error("{0}")]
     Blind(String),
@@ -131,6 +134,7 @@ impl ControllerError {
             | Self::AgentUnreachable { .. }
             | Self::RuleNotInForce
             | Self::NotLeading
+            | Self::TooLong(_)
             | Self::Blind(_) => true,
             Self::Broker(error) | Self::ParkUnsure { source: error, .. } => error.is_transient(),
             Self::Agent { transient, .. } => *transient,
@@ -148,6 +152,7 @@ impl ControllerError {
         match self {
             Self::Api(_) if !self.is_transient() => Reason::ApiServerRefused,
             Self::Api(_) | Self::NotLeading | Self::Blind(_) => Reason::ApiServer,
+            Self::TooLong(_) => Reason::TooLong,
             Self::Broker(error) | Self::ParkUnsure { source: error, .. } if error.is_transient() => {
                 Reason::BrokerUnreachable
             }

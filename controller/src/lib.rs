@@ -3,6 +3,7 @@
 
 pub mod agents;
 pub mod broker;
+pub mod brokers;
 pub mod context;
 pub mod effects;
 pub mod error;
@@ -13,6 +14,7 @@ pub mod leadership;
 pub mod nodes;
 pub mod observe;
 pub mod occupancy;
+pub mod orphans;
 pub mod prepare;
 pub mod reconcile;
 mod registry;

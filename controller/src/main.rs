@@ -12,7 +12,7 @@ use kube::{Api, Client};
 use shadow_controller::context::Context;
 use shadow_controller::error::ControllerError;
 use shadow_controller::leadership::lease::Held;
-use shadow_controller::{holds, nodes, reconcile, signer};
+use shadow_controller::{nodes, orphans, reconcile, signer};
 use shadow_core::api::StatefulMigration;
 use shadow_core::turns::Limits;
 use tokio::signal::unix::{SignalKind, signal};
@@ -22,6 +22,11 @@ use tracing_subscriber::EnvFilter;
 /// For what was begun when it is asked to end. A visit drives its migration as long as something can be done, so a move that is
 /// under way takes all of it, and no pod stands still meanwhile; the next leader begins after it.
 const TO_THE_END: Duration = Duration::from_secs(5);
+
+/// The API server answers, or is not waited for.
+const ANSWERS: Duration = Duration::from_secs(5);
+/// The same for the lease, which is renewed 2 s before it runs out.
+const RENEWS: Duration = Duration::from_millis(900);
 
 /// Moves stateful message consumers between nodes.
 #[derive(Parser)]
@@ -55,9 +60,10 @@ async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     // At once: the first process of a container does not hear a signal for which it has no handler.
     let asked = asked_to_end()?;
-    let client = client().await?;
+    let clients = Clients::connect().await?;
+    let client = clients.calls.clone();
     let lease = tokio::select! {
-        taken = Held::take(&client, &args.identity) => taken.context("leadership lease")?,
+        taken = Held::take(&clients.lease, &args.identity) => taken.context("leadership lease")?,
         () = heard(asked.clone()) => return Ok(()),
     };
     let authority = signer::authority(&client)
@@ -69,17 +75,24 @@ async fn main() -> anyhow::Result<()> {
         per_node: args.moves_per_node,
         per_cluster: args.moves_per_cluster,
     };
-    let ctx = Arc::new(Context::new(client.clone(), identity, ca_pem, limits));
+    let ctx = Arc::new(Context::new(
+        client,
+        clients.watches.clone(),
+        identity,
+        ca_pem,
+        limits,
+    ));
     tokio::select! {
-        () = signer::serve(client.clone(), authority.clone()) => {}
-        () = signer::inject_ca_bundle(client.clone(), authority) => {}
+        () = signer::serve(clients.watches.clone(), authority.clone()) => {}
+        () = signer::inject_ca_bundle(clients.watches.clone(), authority) => {}
         () = nodes::publish(&ctx) => {}
-        () = holds::let_go_of_orphans(&ctx) => {}
-        why = ctx.leadership.ended(client.clone(), &args.identity) => {
+        () = orphans::sweep(&ctx) => {}
+        () = ctx.brokers.sweep() => {}
+        why = ctx.leadership.ended(clients.lease.clone(), &args.identity) => {
             tracing::error!(why, "no longer the leader; ending, so that what is held is let go and the next leader finds nothing half-done by us");
             std::process::exit(1);
         }
-        () = migrations(client, Arc::clone(&ctx), args.concurrency, asked.clone()) => {}
+        () = migrations(clients.watches, Arc::clone(&ctx), args.concurrency, asked.clone()) => {}
         () = in_time(asked) => tracing::warn!("what was begun is not done; the next leader goes on with it"),
     }
     ctx.leadership.give_up();
@@ -126,11 +139,36 @@ fn install_crypto() -> anyhow::Result<()> {
         .map_err(|_| anyhow::anyhow!("a cryptography provider was already installed"))
 }
 
-/// Effects are keyed and retried by the machine; a retry below it could freeze a container twice.
-async fn client() -> anyhow::Result<Client> {
-    let mut config = kube::Config::infer().await.context("no cluster to talk to")?;
-    config.default_retry = false;
-    Ok(Client::try_from(config)?)
+/// How the API server is spoken to. A connection whose other end is gone without a word (a backend of a load balancer) is
+/// noticed by these limits only: the kernel waits a quarter of an hour.
+struct Clients {
+    /// Questions and changes.
+    calls: Client,
+    /// Answers that never end; they have limits of their own.
+    watches: Client,
+    /// The lease, which runs out while one waits.
+    lease: Client,
+}
+
+impl Clients {
+    async fn connect() -> anyhow::Result<Self> {
+        let mut config = kube::Config::infer().await.context("no cluster to talk to")?;
+        // Effects are keyed and retried by the machine; a retry below it could freeze a container twice.
+        config.default_retry = false;
+        let client = |limit: Option<Duration>| {
+            let mut config = config.clone();
+            config.connect_timeout = limit.or(Some(ANSWERS));
+            config.read_timeout = limit;
+            config.write_timeout = limit;
+            config.reset_reader_on_write = true;
+            Client::try_from(config)
+        };
+        Ok(Self {
+            calls: client(Some(ANSWERS))?,
+            watches: client(None)?,
+            lease: client(Some(RENEWS))?,
+        })
+    }
 }
 
 /// Until it is asked to end, and what was begun by then is done.

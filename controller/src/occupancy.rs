@@ -138,7 +138,13 @@ fn lease(name: &str, uid: &str) -> Lease {
     }
 }
 
-fn holder(lease: &Lease) -> Option<&str> {
+/// All Leases that occupy something.
+pub(crate) fn ours() -> ListParams {
+    ListParams::default().labels(&format!("{}={}", PART.0, PART.1))
+}
+
+/// UID of the migration that has it.
+pub(crate) fn holder(lease: &Lease) -> Option<&str> {
     lease.spec.as_ref()?.holder_identity.as_deref()
 }
 
@@ -149,6 +155,6 @@ fn leases(plan: &Plan) -> [String; 2] {
     [format!("pod-{}", plan.source.uid), format!("queue-{short}")]
 }
 
-fn api(ctx: &Context) -> Api<Lease> {
+pub(crate) fn api(ctx: &Context) -> Api<Lease> {
     Api::namespaced(ctx.client.clone(), names::SYSTEM_NAMESPACE)
 }

@@ -1,14 +1,19 @@
 //! Writes the migration object: the only writer of its status. Every write carries the resourceVersion that the
 //! decision was based on, so that two controllers can never both act on the same state.
+//!
+//! Guarantee: a status is never too large to be written, however long what was seen is: a broker's consumer tags, CRIU's paths.
 
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
-use serde_json::json;
+use serde_json::{Value, json};
 use shadow_core::api::{MigrationStatus, StatefulMigration};
 use shadow_core::names;
 
 use crate::context::Context;
 use crate::error::ControllerError;
+
+/// Bytes of one text of a status. Longer ones were made by others and are for people.
+const LONGEST: usize = 4_096;
 
 fn api(ctx: &Context, migration: &StatefulMigration) -> Api<StatefulMigration> {
     Api::namespaced(ctx.client.clone(), &migration.namespace().unwrap_or_default())
@@ -32,10 +37,30 @@ pub async fn write(
 ) -> Result<StatefulMigration, ControllerError> {
     let mut changed = migration.clone();
     changed.metadata.managed_fields = None;
-    changed.status = Some(status);
+    changed.status = Some(bounded(&status)?);
     Ok(api(ctx, migration)
         .replace_status(&migration.name_any(), &PostParams::default(), &changed)
         .await?)
+}
+
+/// The status with each text cut to what can be written.
+fn bounded(status: &MigrationStatus) -> Result<MigrationStatus, ControllerError> {
+    let malformed = |error: serde_json::Error| ControllerError::Malformed(error.to_string());
+    let mut value = serde_json::to_value(status).map_err(malformed)?;
+    cut(&mut value);
+    serde_json::from_value(value).map_err(malformed)
+}
+
+fn cut(value: &mut Value) {
+    match value {
+        Value::String(text) if text.len() > LONGEST => {
+            text.truncate(text.floor_char_boundary(LONGEST - "…".len()));
+            text.push('…');
+        }
+        Value::Array(values) => values.iter_mut().for_each(cut),
+        Value::Object(fields) => fields.values_mut().for_each(cut),
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }
 
 /// Makes sure that the object stays until we are done with it.
@@ -76,4 +101,30 @@ async fn finalize(
             &Patch::Merge(patch),
         )
         .await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::jiff::Timestamp;
+
+    use super::*;
+    use crate::report;
+
+    #[test]
+    fn a_text_is_cut_to_what_can_be_written_and_a_short_one_is_kept() {
+        let mut status = MigrationStatus::default();
+        for (kind, message) in [("Long", "ü".repeat(350_000)), ("Short", "ü".to_owned())] {
+            report::set_condition(
+                &mut status,
+                kind,
+                None,
+                "Waiting",
+                &message,
+                Timestamp::UNIX_EPOCH,
+            );
+        }
+        let written = bounded(&status).unwrap().conditions;
+        assert!(written[0].message.len() <= LONGEST && written[0].message.ends_with("ü…"));
+        assert_eq!(written[1], status.conditions[1]);
+    }
 }

@@ -101,6 +101,12 @@ impl Key {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// UID of its migration.
+    pub fn migration(&self) -> &str {
+        let mut parts = self.0.rsplitn(3, '-');
+        parts.nth(2).unwrap_or(&self.0)
+    }
 }
 
 impl fmt::Display for Key {
@@ -189,9 +195,16 @@ pub fn is_template_hash(label: &str) -> bool {
 /// Annotation by which a ReplicaSet chooses the pod that it gives up: the lowest number goes first.
 pub const DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
 
+const RULE: &str = "shadow-rewrite-";
+
 /// Webhook configuration that exists only while the migration with this UID re-creates its pod.
 pub fn rewrite_rule(uid: &str) -> String {
-    format!("shadow-rewrite-{uid}")
+    format!("{RULE}{uid}")
+}
+
+/// UID of the migration that a rule of ours belongs to; `None` for anything else.
+pub fn migration_of_rule(name: &str) -> Option<&str> {
+    name.strip_prefix(RULE)
 }
 
 /// Tag of the checkpoint image of a key, at most 128 characters. The key alone is unique; the namespace says whose it is.

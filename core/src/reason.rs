@@ -100,6 +100,8 @@ pub enum Reason {
     ApiServer,
     /// The broker does not answer.
     BrokerUnreachable,
+    /// Something took too long and was left.
+    TooLong,
     /// The broker refused.
     BrokerRefused,
     /// The Secret of the broker cannot be used.

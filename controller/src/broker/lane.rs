@@ -1,15 +1,15 @@
 //! One connection to a broker with one channel, opened on demand and forgotten when it is gone.
 
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use lapin::options::ConfirmSelectOptions;
-use lapin::tcp::OwnedTLSConfig;
-use lapin::{Channel, Connection, ConnectionProperties};
+use lapin::{AsyncTcpStream, Channel, Connection, ConnectionProperties};
 use tokio::time::timeout;
 use tracing::info;
 
-use super::{Broker, BrokerError, refusal};
+use super::{Broker, BrokerError, refusal, wire};
 
 /// Limit for a connection, TLS and login included.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -110,7 +110,7 @@ impl Lane {
             }
             None => true,
         };
-        let opened = broker.open(self.purpose).await?;
+        let opened = broker.open(self.purpose, Reads::Answers).await?;
         if lost && !self.confirms {
             broker.sessions.fetch_add(1, Ordering::Relaxed);
         }
@@ -121,28 +121,57 @@ impl Lane {
     }
 }
 
+/// What comes over a connection. It decides how large frames are, of which the client library has room for 64 at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reads {
+    /// Answers about queues, and nothing of an application.
+    Answers,
+    /// Messages of an application, whose headers fill one frame.
+    Messages,
+}
+
+impl Reads {
+    /// Bytes. A broker that sets no limit, or a huge one, gets these as well.
+    fn frame_max(self) -> u32 {
+        match self {
+            Self::Answers => 8_192,
+            Self::Messages => 131_072,
+        }
+    }
+}
+
 impl Broker {
-    pub(super) async fn open(&self, purpose: &str) -> Result<Connection, BrokerError> {
-        let properties = ConnectionProperties::default()
-            .with_connection_name(format!("kubectl-shadow controller ({purpose})").into());
-        let tls = OwnedTLSConfig {
-            identity: None,
-            cert_chain: self.address.ca.clone(),
-        };
-        let runtime = lapin::runtime::default_runtime();
-        let connecting = async {
-            Connection::connect_uri_with_config(self.endpoint.amqp.clone(), properties, tls, runtime?).await
-        };
-        match timeout(CONNECT, connecting).await {
-            Ok(Ok(connection)) => {
-                info!(broker = ?self.endpoint, purpose, "connected to broker");
-                Ok(connection)
-            }
-            Ok(Err(error)) => Err(refusal::of_connection(&self.endpoint, &error)),
-            Err(_) => Err(BrokerError::Unreachable {
+    /// A connection for `purpose`, which the broker shows beside its name.
+    pub(super) async fn open(&self, purpose: &str, reads: Reads) -> Result<Connection, BrokerError> {
+        let connected = timeout(CONNECT, self.logged_in(purpose, reads)).await;
+        let connection = connected.unwrap_or_else(|_| {
+            Err(BrokerError::Unreachable {
                 host: self.endpoint.host.clone(),
                 reason: format!("no answer within {} s", CONNECT.as_secs()),
-            }),
-        }
+            })
+        })?;
+        info!(broker = ?self.endpoint, purpose, "connected to broker");
+        Ok(connection)
+    }
+
+    /// Dialled by us and once: what the client library dials it dials without a limit to its tries.
+    async fn logged_in(&self, purpose: &str, reads: Reads) -> Result<Connection, BrokerError> {
+        let (stream, cut) = wire::guarded(wire::dialled(&self.address, &self.endpoint).await?);
+        let properties = ConnectionProperties::default()
+            .with_connection_name(format!("kubectl-shadow controller ({purpose})").into());
+        let mut uri = self.endpoint.amqp.clone();
+        uri.query.frame_max = Some(reads.frame_max());
+        let once = Mutex::new(Some(stream));
+        let dial = async move |_, _| {
+            let stream = once.lock().unwrap_or_else(PoisonError::into_inner).take();
+            stream.map(AsyncTcpStream::Plain).ok_or_else(|| {
+                lapin::ErrorKind::IOError(Arc::new(std::io::ErrorKind::ConnectionAborted.into())).into()
+            })
+        };
+        let connection = Connection::connector(uri, wire::runtime(), dial, properties)
+            .await
+            .map_err(|error| refusal::of_connection(&self.endpoint, &error))?;
+        cut.keep();
+        Ok(connection)
     }
 }

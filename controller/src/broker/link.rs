@@ -22,7 +22,7 @@ use super::management::Management;
 use super::{BrokerAddress, BrokerError, refusal};
 
 /// Limit for an answer to a question.
-const LOOK: Duration = Duration::from_secs(3);
+pub(super) const LOOK: Duration = Duration::from_secs(3);
 /// How often a wait for an answer looks whether the broker has stopped reading.
 const GLANCE: Duration = Duration::from_millis(100);
 /// Limit for an answer to a change, which the broker writes to its disk first.

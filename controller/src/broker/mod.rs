@@ -23,6 +23,7 @@ mod removal;
 mod seen;
 mod single_active;
 mod tls;
+mod wire;
 mod witness;
 
 pub use address::BrokerAddress;

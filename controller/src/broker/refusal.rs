@@ -30,19 +30,12 @@ pub(super) fn of_connection(endpoint: &Endpoint, error: &lapin::Error) -> Broker
             }
         };
     }
-    if let ErrorKind::IOError(io) = error.kind()
-        && endpoint.amqp.scheme == lapin::uri::AMQPScheme::AMQPS
-        && is_tls(io)
-    {
-        return BrokerError::Tls {
-            host,
-            reason: io.to_string(),
-        };
-    }
-    BrokerError::Unreachable {
-        host,
-        reason: error.to_string(),
-    }
+    let reason = if let ErrorKind::IOError(io) = error.kind() {
+        io.to_string()
+    } else {
+        error.to_string()
+    };
+    BrokerError::Unreachable { host, reason }
 }
 
 /// Why a call on an open channel failed. `resource` is the queue that it was about.
@@ -87,11 +80,4 @@ pub(super) fn of_call(
         )
         | AMQPErrorKind::Hard(_) => lost(said),
     }
-}
-
-fn is_tls(io: &std::io::Error) -> bool {
-    io.kind() == std::io::ErrorKind::InvalidData
-        || io
-            .get_ref()
-            .is_some_and(|inner| inner.downcast_ref::<rustls::Error>().is_some())
 }

@@ -4,8 +4,13 @@
 use lapin::options::{BasicGetOptions, BasicRejectOptions};
 use shadow_core::api::Witness;
 use shadow_core::machine::ConnectionSeen;
+use tokio::time::timeout;
 
-use super::{Broker, BrokerError, QueueFacts};
+use super::lane::Reads;
+use super::link::LOOK;
+use super::{Broker, BrokerError, QueueFacts, refusal};
+
+const FIRST: &str = "look at the first message of";
 
 impl Broker {
     /// Notes the connections that matter before a park: that over which the pod at `address` consumes the queue (where
@@ -54,23 +59,38 @@ impl Broker {
                 "the controller's own was opened anew meanwhile, so nobody can tell whether a message came back".to_owned(),
             ));
         }
-        let first = self
-            .ask("look at the first message of", queue, |channel| async move {
-                let Some(message) = channel
-                    .basic_get(queue.into(), BasicGetOptions::default())
-                    .await?
-                else {
-                    return Ok(None);
-                };
-                let back = BasicRejectOptions { requeue: true };
-                channel.basic_reject(message.delivery.delivery_tag, back).await?;
-                Ok(Some(message.delivery.redelivered))
-            })
-            .await;
-        match first {
+        match self.first_was_delivered(queue).await {
             Ok(Some(true)) => Ok(Some(format!("the first message of {queue} was delivered before"))),
             Ok(Some(false) | None) | Err(BrokerError::NoSuchQueue { .. }) => Ok(None),
             Err(error) => Err(error),
+        }
+    }
+
+    /// Whether the first message of a queue was delivered before; `None` when there is none. On a connection of its own,
+    /// whose end gives the message back, too, and which has room for an application's headers.
+    async fn first_was_delivered(&self, queue: &str) -> Result<Option<bool>, BrokerError> {
+        let failed = |error: lapin::Error| refusal::of_call(&self.endpoint, FIRST, queue, &error);
+        let connection = self.open(FIRST, Reads::Messages).await?;
+        let looking = async {
+            let channel = connection.create_channel().await?;
+            let first = channel
+                .basic_get(queue.into(), BasicGetOptions::default())
+                .await?;
+            if let Some(message) = &first {
+                let back = BasicRejectOptions { requeue: true };
+                channel.basic_reject(message.delivery.delivery_tag, back).await?;
+            }
+            // The answer to this one says that the message is back in its place.
+            connection.close(200, "done".into()).await?;
+            Ok(first.map(|message| message.delivery.redelivered))
+        };
+        match timeout(LOOK, looking).await {
+            Ok(looked) => looked.map_err(failed),
+            Err(_) => Err(BrokerError::TimedOut {
+                host: self.endpoint.host.clone(),
+                operation: FIRST,
+                seconds: LOOK.as_secs(),
+            }),
         }
     }
 

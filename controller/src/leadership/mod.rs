@@ -69,6 +69,8 @@ impl Leadership {
             let (asked, now) = (Instant::now(), Timestamp::now());
             match tokio::time::timeout(ANSWER, api.get(LEASE)).await {
                 Ok(Ok(lease)) => match left(&lease, identity, now) {
+                    // Its manager did not renew it, whatever keeps it from that.
+                    Ok(Duration::ZERO) => return format!("the lease was not renewed for {SECONDS} s"),
                     Ok(left) => {
                         heard = asked;
                         self.extend(asked + left);

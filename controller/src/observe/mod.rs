@@ -58,7 +58,7 @@ pub async fn observe(
     );
     seen.from = or_blind(from, &mut seen.blind);
     if let PodSeen::Present(view) = &seen.from {
-        ctx.stopping.expect(&ctx.client, namespace, &view.uid);
+        ctx.stopping.expect(&ctx.watching, namespace, &view.uid);
     }
     if sight.has(Look::Afterlife) {
         let restarted = afterlife::look(ctx, plan, leg, &seen.from).await;

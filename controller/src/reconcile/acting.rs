@@ -8,7 +8,9 @@ use kube::ResourceExt;
 use shadow_core::api::{MigrationStatus, StatefulMigration};
 use shadow_core::machine::steps::guard;
 use shadow_core::machine::{Action, Outcome};
+use tokio::time::timeout;
 
+use super::limits;
 use crate::context::Context;
 use crate::effects::{self, Subject};
 use crate::error::ControllerError;
@@ -33,7 +35,11 @@ pub(super) async fn act(
 ) -> Result<Acted, ControllerError> {
     tracing::info!(migration = migration.name_any(), ?action, "acting");
     let may_take_long = matches!(action, Action::Checkpoint { .. } | Action::Fetch { .. });
-    let performed = perform(ctx, migration, action);
+    let limit = limits::of(&action);
+    let performed = async {
+        let performed = timeout(limit, perform(ctx, migration, action)).await;
+        performed.unwrap_or(Err(ControllerError::TooLong(limit.as_secs())))
+    };
     if !may_take_long || !can_be_called_off(migration) {
         return performed.await.map(Acted::Done);
     }

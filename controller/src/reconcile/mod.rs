@@ -11,6 +11,7 @@ use shadow_core::api::{MigrationStatus, Plan, StatefulMigration, Step};
 use shadow_core::machine::{self, Cause, Decision, End, Next, Outcome, record};
 use shadow_core::reason::Reason;
 use shadow_core::turns::Turn;
+use tokio::time::timeout;
 
 use crate::context::Context;
 use crate::error::ControllerError;
@@ -18,6 +19,7 @@ use crate::prepare::{self, Prepared};
 use crate::{observe, occupancy, report, store};
 
 mod acting;
+mod limits;
 mod telling;
 
 use acting::{Acted, act, is_final};
@@ -33,6 +35,8 @@ const QUEUED_LOOK: Duration = Duration::from_millis(500);
 const AFTER_ERROR: Duration = Duration::from_millis(200);
 /// A doubt that cannot be saved is tried again so often before its cause is forgotten.
 const DOUBT_TRIES: u32 = 25;
+/// For one look at everything; each question has a limit of its own.
+const LOOKS_WITHIN: Duration = Duration::from_secs(15);
 /// After this many looks without a change the object itself is read again: the user may have cancelled.
 const LOOKS_BEFORE_REREAD: u32 = 20;
 
@@ -257,7 +261,9 @@ async fn save_doubt(
 async fn look_and_decide(ctx: &Context, migration: &StatefulMigration, status: &MigrationStatus) -> Decision {
     let seen = match (&status.plan, status.legs.last(), &status.intent) {
         (Some(plan), Some(leg), Some(intent)) => {
-            observe::observe(ctx, migration, plan, leg, intent.step).await
+            let looking = observe::observe(ctx, migration, plan, leg, intent.step);
+            // What was not seen in time was not seen.
+            timeout(LOOKS_WITHIN, looking).await.unwrap_or_default()
         }
         _ => machine::Observed::default(),
     };

@@ -16,6 +16,7 @@ use tracing::info;
 
 use super::topology::{Port, PortState};
 use super::verbs::Turned;
+use crate::broker::lane::Reads;
 use crate::broker::{Broker, BrokerError, refusal};
 
 const OPERATION: &str = "put the backlog back";
@@ -61,7 +62,7 @@ impl Broker {
     /// Moves messages from queue to queue until there are none.
     async fn pour(&self, from: &str, to: &str) -> Result<u64, BrokerError> {
         let failed = |error: lapin::Error| refusal::of_call(&self.endpoint, OPERATION, from, &error);
-        let connection = self.open(OPERATION).await?;
+        let connection = self.open(OPERATION, Reads::Messages).await?;
         let channel = connection.create_channel().await.map_err(failed)?;
         channel.tx_select().await.map_err(failed)?;
         let mut poured = 0;

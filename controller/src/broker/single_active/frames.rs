@@ -11,6 +11,8 @@ use fe2o3_amqp_types::sasl::{SaslInit, SaslMechanisms, SaslOutcome};
 use serde::Serialize;
 use tokio_util::codec::{Decoder, Encoder};
 
+use super::depth;
+
 /// Largest frame that we take; an attach with all its properties needs a tenth of it.
 pub(super) const MAX_FRAME: u32 = 65_536;
 /// Size, data offset, type and channel.
@@ -98,6 +100,7 @@ impl Decoder for Frames {
 }
 
 fn body(kind: u8, body: &[u8]) -> Result<Frame, FrameError> {
+    depth::checked(body).map_err(|refused| FrameError::Malformed(refused.to_string()))?;
     let unread = |error: serde_amqp::Error| FrameError::Malformed(error.to_string());
     match kind {
         TYPE_AMQP if body.is_empty() => Ok(Frame::Empty),

@@ -18,6 +18,7 @@
 mod attach;
 mod consumers;
 mod conversation;
+mod depth;
 mod frames;
 mod keeper;
 mod preconditions;

@@ -65,7 +65,8 @@ impl Broker {
             .spawn()
             .context("start unshare: util-linux must be installed")?;
         let mut broker = Self {
-            amqp_uri: format!("amqp://shadow:shadow@127.0.0.1:{amqp}/%2f"),
+            // Test programs get the size that brokers usually set; the controller has to set its own.
+            amqp_uri: format!("amqp://shadow:shadow@127.0.0.1:{amqp}/%2f?frame_max=131072"),
             management_uri: format!("http://shadow:shadow@127.0.0.1:{management}"),
             process,
             log,
@@ -121,6 +122,8 @@ fn configuration(amqp: u16, management: u16) -> String {
 listeners.tcp.local = 127.0.0.1:{amqp}
 management.tcp.ip = 127.0.0.1
 management.tcp.port = {management}
+# No limit, an honest setting that a client must not answer with a buffer of that size.
+frame_max = 0
 "
     )
 }

@@ -1,0 +1,76 @@
+//! The brokers that are connected: one for each address that a migration names, as long as it is used.
+//!
+//! Guarantee: however many addresses migrations name, few brokers are kept. Each costs a thread and half a megabyte.
+//! No decision rests on it; losing one costs a reconnect.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::broker::{Broker, BrokerAddress, BrokerError};
+
+/// As many are kept; one more, and the one that was not used for the longest time is let go. Who uses it keeps it until then.
+const KEPT: usize = 16;
+/// One that no migration asked for so long is disconnected. A changed password makes another address.
+const IDLE: Duration = Duration::from_secs(60);
+/// How often that is looked at.
+const SWEEP: Duration = Duration::from_secs(10);
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Brokers {
+    kept: Mutex<HashMap<BrokerAddress, Kept>>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    used: Instant,
+    broker: Arc<Broker>,
+}
+
+impl Brokers {
+    /// The broker at an address, connected if it is not yet; at most 3 s.
+    pub async fn at(&self, address: BrokerAddress) -> Result<Arc<Broker>, BrokerError> {
+        if let Some(broker) = self.known(&address) {
+            return Ok(broker);
+        }
+        let broker = Arc::new(Broker::connect(&address).await?);
+        self.keep(address, Arc::clone(&broker));
+        Ok(broker)
+    }
+
+    /// Lets go of those that nobody uses any more. Never returns.
+    pub async fn sweep(&self) {
+        loop {
+            tokio::time::sleep(SWEEP).await;
+            self.locked(|kept| kept.retain(|_, kept| kept.used.elapsed() < IDLE));
+        }
+    }
+
+    fn known(&self, address: &BrokerAddress) -> Option<Arc<Broker>> {
+        self.locked(|kept| {
+            let kept = kept.get_mut(address)?;
+            kept.used = Instant::now();
+            Some(Arc::clone(&kept.broker))
+        })
+    }
+
+    fn keep(&self, address: BrokerAddress, broker: Arc<Broker>) {
+        let used = Instant::now();
+        self.locked(|kept| {
+            kept.insert(address, Kept { used, broker });
+            if kept.len() > KEPT
+                && let Some(oldest) = kept
+                    .iter()
+                    .min_by_key(|(_, kept)| kept.used)
+                    .map(|(at, _)| at.clone())
+            {
+                kept.remove(&oldest);
+            }
+        });
+    }
+
+    fn locked<T>(&self, work: impl FnOnce(&mut HashMap<BrokerAddress, Kept>) -> T) -> T {
+        work(&mut self.kept.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}

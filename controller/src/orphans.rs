@@ -1,0 +1,92 @@
+//! What belongs to a migration that is there no more. A migration's finalizer keeps it until all of this is gone; who may do
+//! anything in the cluster can take the finalizer off, and nobody would look after these things then.
+//!
+//! Guarantee: things are listed before migrations, so that what a new migration makes is never taken for an orphan.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
+use kube::api::{DeleteParams, ListParams, Preconditions};
+use kube::{Api, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+use shadow_core::api::StatefulMigration;
+use shadow_core::names::{self, Key};
+
+use crate::context::Context;
+use crate::error::ControllerError;
+use crate::occupancy;
+
+const EVERY: Duration = Duration::from_secs(10);
+
+/// Looks for orphans as long as the process leads. Never returns.
+pub async fn sweep(ctx: &Context) {
+    loop {
+        tokio::time::sleep(EVERY).await;
+        if let Err(error) = once(ctx).await {
+            tracing::warn!(%error, "not known whether everything still belongs to a migration");
+        }
+    }
+}
+
+async fn once(ctx: &Context) -> Result<(), ControllerError> {
+    let keys = ctx.holds.keys();
+    let rules: Api<MutatingWebhookConfiguration> = Api::all(ctx.client.clone());
+    let rules_now = rules.list_metadata(&ListParams::default()).await?.items;
+    let leases = occupancy::api(ctx);
+    let leases_now = leases.list(&occupancy::ours()).await?.items;
+    let migrations: Api<StatefulMigration> = Api::all(ctx.client.clone());
+    let migrations = migrations.list_metadata(&ListParams::default()).await?.items;
+    let living: HashSet<String> = migrations.iter().filter_map(ResourceExt::uid).collect();
+    for key in keys.iter().filter(|key| !living.contains(key.migration())) {
+        let_go(ctx, key).await;
+    }
+    for rule in &rules_now {
+        let name = rule.name_any();
+        if names::migration_of_rule(&name).is_some_and(|uid| !living.contains(uid)) {
+            delete(&rules, rule).await?;
+        }
+    }
+    for lease in &leases_now {
+        if occupancy::holder(lease).is_some_and(|uid| !living.contains(uid)) {
+            delete(&leases, lease).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn let_go(ctx: &Context, key: &Key) {
+    let held = ctx.holds.is_held(key);
+    let Some(hold) = ctx.holds.take(key) else { return };
+    if held {
+        tracing::warn!(%key, "its migration was removed by hand; the queue is let go");
+    }
+    if let Err(error) = hold.release().await {
+        tracing::info!(%key, %error, "the hold had ended before");
+    }
+}
+
+/// The very object that was seen.
+async fn delete<T>(api: &Api<T>, seen: &impl ResourceExt) -> Result<(), ControllerError>
+where
+    T: Resource + Clone + DeserializeOwned + std::fmt::Debug,
+{
+    let params = DeleteParams {
+        preconditions: Some(Preconditions {
+            uid: seen.uid(),
+            resource_version: seen.resource_version(),
+        }),
+        ..DeleteParams::default()
+    };
+    match api.delete(&seen.name_any(), &params).await {
+        Ok(_) => {
+            tracing::warn!(
+                name = seen.name_any(),
+                "its migration was removed by hand; deleted"
+            );
+            Ok(())
+        }
+        Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
