@@ -22,6 +22,12 @@ pub enum Reason {
     CannotBeDumped,
     /// The stream cannot be copied for a source that goes on.
     CannotGoLive,
+    /// Others read the pod's control queue.
+    ControlQueueShared,
+    /// The consumer lets nobody else consume the queue.
+    ExclusiveConsumer,
+    /// Something that has to be seen before a move cannot be seen.
+    NotKnown,
     /// The handoff is not known to be exact, and no policy allows that.
     InexactHandoff,
     /// The application does not listen for control messages.
@@ -102,6 +108,8 @@ pub enum Reason {
     BrokerUnreachable,
     /// Something took too long and was left.
     TooLong,
+    /// The privileged part of an agent carries out as much as it can.
+    HelperBusy,
     /// The broker refused.
     BrokerRefused,
     /// The Secret of the broker cannot be used.

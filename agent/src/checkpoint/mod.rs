@@ -24,6 +24,9 @@ use crate::layout::KeyFolder;
 use crate::node::dump::Dumped;
 use kubelet::{Kubelet, KubeletError};
 
+/// A dump is tried so often. Each time the process stands still for some ten milliseconds.
+const DUMPS: u32 = 4;
+
 /// Why there is no checkpoint.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
@@ -99,16 +102,18 @@ impl Checkpointer {
         made
     }
 
-    /// A dump that failed is tried once more, unless it hung or the disk is full: a process may just have been in a state that
-    /// passes.
+    /// A dump that failed is tried again, unless it hung or the disk is full: a process may just have been in a state that
+    /// passes, such as a connection of its own that was closed and not yet accepted.
     async fn dump(&self, slot: &Slot, container: &RunningContainer) -> Result<Dumped, HelperError> {
-        match self.helper.dump(&slot.key, &container.id).await {
-            Err(HelperError::Failed(Failure::Other(why))) => {
-                warn!(key = %slot.key, why, "dump failed, tried once more");
-                self.helper.dump(&slot.key, &container.id).await
+        for attempt in 1..DUMPS {
+            match self.helper.dump(&slot.key, &container.id).await {
+                Err(HelperError::Failed(Failure::Other(why))) => {
+                    warn!(key = %slot.key, attempt, why, "dump failed, tried again");
+                }
+                dumped => return dumped,
             }
-            dumped => dumped,
         }
+        self.helper.dump(&slot.key, &container.id).await
     }
 
     async fn make(

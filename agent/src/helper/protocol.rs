@@ -73,6 +73,9 @@ pub enum Failure {
     /// The disk that archives are kept on is full: only a person can make room.
     #[error("{0}")]
     DiskFull(String),
+    /// Nothing was begun: others are asked for at this moment.
+    #[error("{0}")]
+    Busy(String),
     /// It stood still and was given up. Once more would keep the container paused for as long again.
     #[error("{0}")]
     Hung(String),

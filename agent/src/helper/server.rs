@@ -13,15 +13,22 @@ use std::time::Duration;
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use tracing::{info, warn};
 
-use super::{Answer, Ask, worker};
+use super::{Answer, Ask, Failure, worker};
 
-const AT_ONCE: usize = 8;
+/// Looks at the same time. What acts on a container has places of its own: looks for moves that wait must not keep a dump
+/// from beginning while a stream is held.
+const LOOKS: usize = 8;
+const ACTS: usize = 8;
+/// Requests that are read or answered, one thread each.
+const AT_ONCE: usize = 64;
 const MAX_ASK: u64 = 64 * 1024;
 const READ_WITHIN: Duration = Duration::from_secs(5);
 
 static GATE: Gate = Gate {
     inside: Mutex::new(Inside {
         requests: 0,
+        looks: 0,
+        acts: 0,
         stops: false,
     }),
     left: Condvar::new(),
@@ -35,7 +42,61 @@ struct Gate {
 
 struct Inside {
     requests: usize,
+    looks: usize,
+    acts: usize,
     stops: bool,
+}
+
+impl Inside {
+    fn lane(&mut self, lane: Lane) -> (&mut usize, usize) {
+        match lane {
+            Lane::Looks => (&mut self.looks, LOOKS),
+            Lane::Acts => (&mut self.acts, ACTS),
+        }
+    }
+}
+
+/// Which places a request takes.
+#[derive(Clone, Copy)]
+enum Lane {
+    Looks,
+    Acts,
+}
+
+impl Lane {
+    fn of(ask: &Ask) -> Self {
+        match ask {
+            Ask::Dump { .. } | Ask::Kill { .. } | Ask::Thaw { .. } => Self::Acts,
+            Ask::Connections { .. } | Ask::Preflight { .. } | Ask::Inspect => Self::Looks,
+        }
+    }
+}
+
+/// A place among those that are carried out.
+struct Place(Lane);
+
+impl Place {
+    fn taken(lane: Lane) -> Option<Self> {
+        let mut inside = GATE.inside.lock().unwrap_or_else(PoisonError::into_inner);
+        let (taken, most) = inside.lane(lane);
+        if *taken >= most {
+            return None;
+        }
+        *taken += 1;
+        Some(Self(lane))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut inside = GATE.inside.lock().unwrap_or_else(PoisonError::into_inner);
+        let (taken, _) = inside.lane(self.0);
+        *taken -= 1;
+    }
+}
+
+fn busy() -> Answer {
+    Answer::Failed(Failure::Busy("the node helper is busy".to_owned()))
 }
 
 /// A request from its begin to its end.
@@ -43,13 +104,14 @@ struct Request;
 
 impl Request {
     /// Why it is turned away, if it is. It counts until it has been told.
-    fn begin() -> (Self, Option<&'static str>) {
+    fn begin() -> (Self, Option<Answer>) {
         let mut inside = GATE.inside.lock().unwrap_or_else(PoisonError::into_inner);
         inside.requests += 1;
         let refusal = if inside.stops {
-            Some("node helper stops; try again when the next one runs")
+            let why = "the node helper stops; try again when the next one runs";
+            Some(Answer::Failed(Failure::Busy(why.to_owned())))
         } else if inside.requests > AT_ONCE {
-            Some("node helper is busy; try again")
+            Some(busy())
         } else {
             None
         };
@@ -90,7 +152,7 @@ pub fn serve(socket: &Path) -> io::Result<()> {
         let (request, refusal) = Request::begin();
         thread::spawn(move || {
             let answered = match refusal {
-                Some(why) => send(&stream, &Answer::Failed(why.to_owned().into())),
+                Some(refusal) => send(&stream, &refusal),
                 None => answer(&stream),
             };
             if let Err(error) = answered {
@@ -112,7 +174,10 @@ fn answer(stream: &UnixStream) -> io::Result<()> {
     let mut line = String::new();
     BufReader::new(stream.take(MAX_ASK)).read_line(&mut line)?;
     let answer = match serde_json::from_str::<Ask>(&line) {
-        Ok(ask) => worker::perform(&ask),
+        Ok(ask) => match Place::taken(Lane::of(&ask)) {
+            Some(_place) => worker::perform(&ask),
+            None => busy(),
+        },
         Err(error) => Answer::Failed(format!("request is not understood: {error}").into()),
     };
     send(stream, &answer)
@@ -122,4 +187,19 @@ fn send(mut stream: &UnixStream, answer: &Answer) -> io::Result<()> {
     let mut line = serde_json::to_vec(answer)?;
     line.push(b'\n');
     stream.write_all(&line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looks_leave_the_places_of_dumps_alone() {
+        let looks: Vec<_> = (0..LOOKS).map(|_| Place::taken(Lane::Looks).unwrap()).collect();
+        assert!(Place::taken(Lane::Looks).is_none());
+        let acts: Vec<_> = (0..ACTS).map(|_| Place::taken(Lane::Acts).unwrap()).collect();
+        assert!(Place::taken(Lane::Acts).is_none());
+        drop((looks, acts));
+        assert!(Place::taken(Lane::Looks).is_some());
+    }
 }

@@ -139,6 +139,10 @@ impl From<CheckpointError> for Refusal {
                 Self::disk(source.kind(), &error).unwrap_or_else(|| failed(&error))
             }
             CheckpointError::Archive(_) | CheckpointError::Kubelet(_) => failed(&error),
+            // Nothing was begun; the source waits no longer than for any other answer.
+            CheckpointError::Dump(HelperError::Failed(Failure::Busy(_))) => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, Reason::HelperBusy, error)
+            }
             // It was tried twice: each time the process stood still, and messages wait.
             CheckpointError::Dump(HelperError::Failed(Failure::Hung(_) | Failure::Other(_))) => {
                 Self::unfit(Reason::DumpFailed, error)
