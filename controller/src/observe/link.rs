@@ -1,5 +1,7 @@
 //! One look at a single-active queue that we hold: our consumer, the source's, and whether the copy is there.
 
+use std::time::Duration;
+
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use shadow_core::api::{Leg, Plan, StatefulMigration};
@@ -9,11 +11,15 @@ use crate::broker::{Broker, HoldProof, HoldState};
 use crate::context::Context;
 use crate::error::ControllerError;
 
+/// The broker tells of a new consumer when it next gathers statistics.
+const LISTED_AGAIN: Duration = Duration::from_millis(50);
+
 /// What was seen.
 #[derive(Default)]
 pub(super) struct Link {
     pub(super) link: LinkSeen,
     pub(super) copy_connected: Option<bool>,
+    pub(super) copy_consumes: Option<bool>,
     pub(super) source_gone: Option<bool>,
     /// Why something of it could not be read.
     pub(super) blind: Vec<String>,
@@ -41,6 +47,10 @@ pub(super) async fn look(
     if sight.has(Look::CopyConnected) {
         let connected = copy(ctx, &broker, plan, leg).await;
         found.copy_connected = super::or_blind(connected, &mut found.blind);
+    }
+    if sight.has(Look::CopyConsumes) {
+        let consumes = consumes(ctx, &broker, plan, leg).await;
+        found.copy_consumes = super::or_blind(consumes.map(Some), &mut found.blind);
     }
     if let (true, Some(witness)) = (sight.has(Look::SourceGone), &leg.witness) {
         let gone = broker.source_is_gone(&plan.queue.queue, witness).await;
@@ -86,22 +96,11 @@ async fn copy(
     plan: &Plan,
     leg: &Leg,
 ) -> Result<Option<bool>, ControllerError> {
-    let api: Api<Pod> = Api::namespaced(ctx.client.clone(), &plan.source.namespace);
-    let (pod, connections) = tokio::join!(
-        api.get_opt(&leg.to.pod),
+    let (address, connections) = tokio::join!(
+        address(ctx, plan, leg),
         ctx.agents.connections(&leg.to.node, &leg.key, broker.port())
     );
-    let Some(pod) = pod? else {
-        return Ok(Some(false));
-    };
-    let named = leg
-        .to
-        .uid
-        .as_ref()
-        .is_none_or(|uid| pod.metadata.uid.as_ref() == Some(uid));
-    let another = pod.metadata.uid == leg.from.uid;
-    let address = pod.status.and_then(|status| status.pod_ip);
-    let Some(address) = address.filter(|_| named && !another) else {
+    let Some(address) = address? else {
         return Ok(Some(false));
     };
     Ok(match connections {
@@ -112,4 +111,39 @@ async fn copy(
             broker.is_connected_from(&address).await?.then_some(true)
         }
     })
+}
+
+/// Whether the broker lists the pod that takes over as a consumer of the queue. A connection that is open is no proof: it may be
+/// refused the login, and nobody could go back to a source that was given up for it. Asked again after a moment if not.
+async fn consumes(ctx: &Context, broker: &Broker, plan: &Plan, leg: &Leg) -> Result<bool, ControllerError> {
+    let found = match address(ctx, plan, leg).await? {
+        Some(address) => {
+            let listed = broker
+                .single_active_consumers(&plan.queue.queue)
+                .await?
+                .application;
+            listed.iter().any(|consumer| consumer.peer_host == address)
+        }
+        None => false,
+    };
+    if !found {
+        tokio::time::sleep(LISTED_AGAIN).await;
+    }
+    Ok(found)
+}
+
+/// Address of the pod that takes over; `None` while there is none.
+async fn address(ctx: &Context, plan: &Plan, leg: &Leg) -> Result<Option<String>, ControllerError> {
+    let api: Api<Pod> = Api::namespaced(ctx.client.clone(), &plan.source.namespace);
+    let Some(pod) = api.get_opt(&leg.to.pod).await? else {
+        return Ok(None);
+    };
+    let named = leg
+        .to
+        .uid
+        .as_ref()
+        .is_none_or(|uid| pod.metadata.uid.as_ref() == Some(uid));
+    let another = pod.metadata.uid == leg.from.uid;
+    let address = pod.status.and_then(|status| status.pod_ip);
+    Ok(address.filter(|_| named && !another))
 }

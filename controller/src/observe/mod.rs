@@ -68,6 +68,7 @@ pub async fn observe(
     let link = or_blind(link, &mut seen.blind);
     seen.link = link.link;
     seen.copy_connected = link.copy_connected;
+    seen.copy_consumes = link.copy_consumes;
     seen.source_gone = link.source_gone;
     seen.blind.extend(link.blind);
     seen.key = or_blind(key, &mut seen.blind);

@@ -31,7 +31,7 @@ pub const UNSCHEDULABLE: SignedDuration = SignedDuration::from_secs(10);
 /// Who was told to connect to another queue has done so by then.
 pub const RESTORE: SignedDuration = SignedDuration::from_secs(20);
 /// The rest of the time for a copy to be on the hold queue: its agent has said by then if its restore was ended.
-const CONNECT: SignedDuration = SignedDuration::from_secs(5);
+const CONNECT: SignedDuration = SignedDuration::from_secs(11);
 /// Restores run at about ten times this speed, bytes per second.
 const SLOWEST_RESTORE: u64 = 100_000_000;
 /// A control message that had no effect is sent again after this time; reading it twice does nothing. The broker keeps

@@ -33,6 +33,8 @@ pub struct Observed {
     pub link: LinkSeen,
     /// Whether the pod that takes over has a connection to the broker.
     pub copy_connected: Option<bool>,
+    /// Whether the broker lists it as a consumer of the queue: up to 5 s after it consumes.
+    pub copy_consumes: Option<bool>,
     /// Whether the consumer that held a single-active queue before us is gone for good.
     pub source_gone: Option<bool>,
     /// The port before the primary queue.

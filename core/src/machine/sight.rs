@@ -46,6 +46,8 @@ pub enum Look {
     LinkProof,
     /// Whether the copy is at the broker, where no hold queue shows it.
     CopyConnected,
+    /// Whether the broker lists the copy as a consumer of a single-active queue.
+    CopyConsumes,
     /// Whether the source's consumer is gone from a single-active queue.
     SourceGone,
 }
@@ -109,6 +111,7 @@ impl Sight {
             traffic: or_blank(has(Look::Traffic), all.traffic),
             link: or_blank(has(Look::Link) || has(Look::LinkProof), all.link),
             copy_connected: or_blank(has(Look::CopyConnected), all.copy_connected),
+            copy_consumes: or_blank(has(Look::CopyConsumes), all.copy_consumes),
             source_gone: or_blank(has(Look::SourceGone), all.source_gone),
             port: or_blank(has(Look::Port), all.port),
             backlog: self.beside(all.backlog),
@@ -201,11 +204,12 @@ fn beside(step: Step) -> &'static [Look] {
 }
 
 fn linked(step: Step) -> &'static [Look] {
-    use Look::{CopyConnected, Link, LinkProof, SourceGone};
+    use Look::{CopyConnected, CopyConsumes, Link, LinkProof, SourceGone};
     match step {
         Step::Hold => &[LinkProof],
-        Step::Commit => &[LinkProof, CopyConnected],
-        Step::Restore | Step::Abandon => &[Link, CopyConnected],
+        Step::Commit => &[LinkProof, CopyConsumes],
+        Step::Restore => &[Link, CopyConnected, CopyConsumes],
+        Step::Abandon => &[Link, CopyConnected],
         Step::Release => &[Link, SourceGone],
         Step::Prepare
         | Step::Stage
@@ -265,6 +269,7 @@ mod tests {
             traffic: TrafficSeen::Switched,
             link: LinkSeen::Proven,
             copy_connected: Some(true),
+            copy_consumes: Some(true),
             source_gone: Some(true),
             port: PortSeen::Unseen,
             backlog: queue,

@@ -21,6 +21,7 @@ fn committed() -> Vec<(Kind, Case)> {
             case.seen.from = PodSeen::Gone;
             case.seen.to = re_created(&case, |_| ());
             case.seen.copy_connected = Some(false);
+            case.seen.copy_consumes = Some(false);
             case.seen.hold = QueueSeen::Present {
                 ready: 0,
                 consumers: 0,

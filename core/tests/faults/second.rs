@@ -25,6 +25,7 @@ fn exhausted() -> Vec<Case> {
         };
         case.seen.link = LinkSeen::Absent;
         case.seen.copy_connected = Some(false);
+        case.seen.copy_consumes = Some(false);
         case.seen.primary = QueueSeen::Present {
             ready: 0,
             consumers: 1,

@@ -116,6 +116,7 @@ fn no_end_waits_for_a_target_that_is_gone() {
             case.seen.hold = QueueSeen::Absent;
             case.seen.link = LinkSeen::Absent;
             case.seen.copy_connected = Some(false);
+            case.seen.copy_consumes = Some(false);
             case.seen.rule = RuleSeen::Absent;
             case.seen.primary = QueueSeen::Present {
                 ready: 0,
@@ -163,6 +164,7 @@ fn a_queue_that_we_hold_is_let_go_when_the_target_is_gone() {
         let mut case = at(kind, Step::Abandon);
         case.seen.key = KeySeen::Unseen;
         case.seen.copy_connected = None;
+        case.seen.copy_consumes = None;
         let leg = case.status.legs.last_mut().unwrap();
         leg.transfer = Some(Transferred {
             wire_bytes: 1,
@@ -178,6 +180,7 @@ fn a_queue_that_we_hold_is_let_go_when_the_target_is_gone() {
         }
         assert!(matches!(case.after(1), Decision::Wait { .. }), "{kind:?}");
         case.seen.copy_connected = Some(true);
+        case.seen.copy_consumes = Some(true);
         let later = case.after(limits::SILENCE.as_secs() + 1);
         assert!(matches!(later, Decision::Wait { .. }), "{kind:?}: {later:?}");
     }
@@ -202,6 +205,7 @@ fn no_further_attempt_waits_for_a_target_that_is_gone() {
             link: LinkSeen::Absent,
             rule: RuleSeen::Absent,
             copy_connected: Some(false),
+            copy_consumes: Some(false),
             to: PodSeen::Gone,
             hold: QueueSeen::Absent,
             backlog: QueueSeen::Absent,
@@ -254,6 +258,7 @@ fn a_restore_that_goes_no_further_is_undone_and_says_how_far_it_came() {
                 unacked: Some(0),
             };
             case.seen.copy_connected = Some(false);
+            case.seen.copy_consumes = Some(false);
             case.seen.key = KeySeen::Known {
                 claim: claim.clone(),
                 archive: Archive::Complete,
@@ -310,6 +315,47 @@ fn a_consumer_that_appears_before_the_commit_undoes_the_move() {
                 "1 consumers appeared",
                 &format!("{kind:?}, fenced: {fenced}"),
             );
+        }
+    }
+}
+
+/// Its connection is open and its login is refused: the password was changed since the source logged in.
+#[test]
+fn a_copy_that_is_connected_and_does_not_consume_is_never_the_truth() {
+    for kind in kinds() {
+        if kind.hold != HoldKind::SingleActive {
+            continue;
+        }
+        for step in [Step::Restore, Step::Commit] {
+            let mut case = at(kind, step);
+            if case.route == Route::InPlace {
+                continue;
+            }
+            case.seen.copy_connected = Some(true);
+            case.seen.key = KeySeen::Known {
+                claim: Claim::Restored {
+                    pod_uid: "copy".to_owned(),
+                    micros: 1,
+                },
+                archive: Archive::Complete,
+            };
+            let decision = case.after(1);
+            assert!(
+                matches!(decision, Decision::Advance(_)),
+                "{kind:?} {step:?}: {decision:?}"
+            );
+            for consumes in [Some(false), None] {
+                case.seen.copy_consumes = consumes;
+                assert!(
+                    matches!(case.after(1), Decision::Wait { .. }),
+                    "{kind:?} {step:?}"
+                );
+                let later = case.after(limits::connected(0).as_secs() + 60);
+                assert!(
+                    matches!(later, Decision::RollBack(_)),
+                    "{kind:?} {step:?}: {later:?}"
+                );
+            }
         }
     }
 }

@@ -153,7 +153,11 @@ fn failed(scene: &Scene<'_>, reason: &str) -> Decision {
 /// goes on elsewhere, the copy alone is left.
 pub fn copy_is_connected(scene: &Scene<'_>) -> bool {
     if single_active::applies(scene) {
-        return scene.seen.copy_connected == Some(true);
+        // A connection that is open may be refused the login. Until the commit there is a source to go back to.
+        return match scene.leg.committed {
+            None => scene.seen.copy_consumes == Some(true),
+            Some(_) => scene.seen.copy_connected == Some(true),
+        };
     }
     scene.seen.hold.consumers().is_some_and(|n| n >= wanted(scene))
 }
@@ -166,7 +170,11 @@ fn wanted(scene: &Scene<'_>) -> u64 {
 fn progress(scene: &Scene<'_>) -> String {
     let restore = how_far(scene);
     if single_active::applies(scene) {
-        return format!("{restore}; it has to connect to the broker{}", blind(scene));
+        return format!(
+            "{restore}; the broker has to list it as a consumer of queue {}, which it does up to 5 s after it consumes{}",
+            scene.plan.queue.queue,
+            blind(scene)
+        );
     }
     let consumers = match scene.seen.hold {
         QueueSeen::Present { consumers, .. } => consumers.to_string(),

@@ -92,7 +92,7 @@ pub fn overrides(step: Step, scene: &Scene<'_>) -> Option<Decision> {
 /// Commit: held and settled to this moment, and whoever takes over is there.
 pub fn commit(scene: &Scene<'_>) -> Decision {
     let taker = match scene.route {
-        Route::Twice | Route::Once | Route::Adopted => scene.seen.copy_connected == Some(true),
+        Route::Twice | Route::Once | Route::Adopted => scene.seen.copy_consumes == Some(true),
         Route::InPlace => scene.leg.transfer.is_some(),
     };
     match &scene.seen.link {

@@ -50,6 +50,7 @@ impl Part {
                 Observed {
                     link: if proven { unseen.link } else { seen.link },
                     copy_connected: unseen.copy_connected,
+                    copy_consumes: unseen.copy_consumes,
                     source_gone: unseen.source_gone,
                     blind,
                     ..seen

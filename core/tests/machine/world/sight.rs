@@ -34,6 +34,7 @@ impl World {
             },
             link: self.link(),
             copy_connected: Some(self.is_connected(&leg.to.pod, leg.to.uid.as_deref())),
+            copy_consumes: Some(self.is_connected(&leg.to.pod, leg.to.uid.as_deref())),
             source_gone: Some(!self.is_connected(&leg.from.pod, leg.from.uid.as_deref())),
             connection: match &self.lost {
                 Some(how) => ConnectionSeen::Lost(how.clone()),
