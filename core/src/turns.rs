@@ -51,21 +51,93 @@ pub fn turn(limits: Limits, wish: &Wish<'_>, all: &[StatefulMigration]) -> Turn 
             ));
         }
     }
+    match full(limits, &[wish.from, wish.to], others.into_iter()) {
+        Some(why) => Turn::Wait(why),
+        None => Turn::Begin,
+    }
+}
+
+/// What a migration waits for before anybody is asked anything for it: a place among those under way, and those of its
+/// namespace that came before it. `None`: it may be prepared. Those of one namespace wait for one another only, so that none
+/// of them keeps another namespace's from beginning.
+///
+/// Decided by what is known of the objects alone: hundreds that wait must cost those under way nothing.
+pub fn line<'a>(
+    limits: Limits,
+    me: &StatefulMigration,
+    all: impl Iterator<Item = &'a StatefulMigration> + Clone,
+) -> Option<String> {
+    let others = || all.clone().filter(|other| other.metadata.uid != me.metadata.uid);
+    let under_way = || others().filter(|other| has_begun(other));
+    let before = others()
+        .filter(|other| waits(other) && came_before(other, me))
+        .count();
+    let target: Vec<&str> = me.spec.target_node.as_deref().into_iter().collect();
+    if let Some(why) = full(limits, &target, under_way()) {
+        return Some(format!("{why}; number {} of its namespace in line", before + 1));
+    }
+    let free = limits
+        .per_cluster
+        .saturating_sub(under_way().filter(|other| counts(other)).count());
+    (before >= free).then(|| {
+        format!(
+            "{before} moves of its namespace wait before it; number {} of its namespace in line",
+            before + 1
+        )
+    })
+}
+
+/// Not begun, and not called off.
+fn waits(migration: &StatefulMigration) -> bool {
+    let ended = migration
+        .status
+        .as_ref()
+        .is_some_and(|status| status.phase.is_terminal());
+    !has_begun(migration)
+        && !ended
+        && migration.metadata.deletion_timestamp.is_none()
+        && !migration.spec.cancel
+}
+
+/// In the same namespace; by name where they came within the same second.
+fn came_before(other: &StatefulMigration, me: &StatefulMigration) -> bool {
+    let order = |one: &StatefulMigration| {
+        let metadata = &one.metadata;
+        (
+            metadata.creation_timestamp.as_ref().map(|time| time.0),
+            metadata.name.clone(),
+        )
+    };
+    other.metadata.namespace == me.metadata.namespace && order(other) < order(me)
+}
+
+/// Why there is no place among those under way, if there is none. One that waits for a person keeps what it has, and takes no
+/// place from others.
+fn full<'a>(
+    limits: Limits,
+    nodes: &[&str],
+    under_way: impl Iterator<Item = &'a StatefulMigration>,
+) -> Option<String> {
+    let others: Vec<_> = under_way.filter(|other| counts(other)).collect();
     if others.len() >= limits.per_cluster {
-        return Turn::Wait(format!(
+        return Some(format!(
             "{} moves are under way in the cluster, as many as the controller allows (--moves-per-cluster)",
             others.len()
         ));
     }
-    for node in [wish.from, wish.to] {
+    nodes.iter().find_map(|node| {
         let busy = others.iter().filter(|other| touches(other, node)).count();
-        if busy >= limits.per_node {
-            return Turn::Wait(format!(
-                "{busy} moves from or to node {node} are under way, as many as the controller allows (--moves-per-node)"
-            ));
-        }
-    }
-    Turn::Begin
+        (busy >= limits.per_node).then(|| {
+            format!("{busy} moves from or to node {node} are under way, as many as the controller allows (--moves-per-node)")
+        })
+    })
+}
+
+fn counts(migration: &StatefulMigration) -> bool {
+    let conditions = migration.status.iter().flat_map(|status| &status.conditions);
+    !conditions
+        .into_iter()
+        .any(|condition| condition.type_ == "Stuck" && condition.status == "True")
 }
 
 /// Whether it has a plan and has not ended. Those that have not begun are nobody's rivals yet: if each gave way to
@@ -204,5 +276,53 @@ mod tests {
             ]),
             None
         );
+    }
+
+    /// One that waits, of this namespace, created in this minute.
+    fn waiting(uid: &str, namespace: &str, minute: u8) -> StatefulMigration {
+        let mut migration = other(uid, "Pending", "node-a", "node-b");
+        migration.status.as_mut().unwrap().plan = None;
+        migration.metadata.namespace = Some(namespace.to_owned());
+        migration.metadata.name = Some(uid.to_owned());
+        let created = format!("2026-11-29T10:{minute:02}:00Z");
+        migration.metadata.creation_timestamp = serde_json::from_value(json!(created)).unwrap();
+        migration
+    }
+
+    #[test]
+    fn those_that_came_first_go_first_within_their_namespace_only() {
+        let mine = waiting("mine", "shop", 9);
+        let older = ["a", "b", "c", "d"].map(|uid| waiting(uid, "shop", 1));
+        let others = ["e", "f", "g", "h"].map(|uid| waiting(uid, "bank", 1));
+        let line = |all: &[StatefulMigration]| line(LIMITS, &mine, all.iter());
+        assert_eq!(line(&others), None, "another namespace");
+        assert_eq!(line(&older[..2]), None, "three places for three");
+        let why = line(&older[..3]).unwrap();
+        assert!(why.contains("3 moves") && why.contains("number 4"), "{why}");
+        let younger = waiting("y", "shop", 30);
+        assert_eq!(line(&[younger, mine.clone()]), None);
+        let busy = other("1", "Restoring", "node-x", "node-y");
+        let mut all = vec![busy.clone(), busy, older[0].clone()];
+        assert!(
+            line(&all).unwrap().contains("1 moves"),
+            "one place, and one before"
+        );
+        let mut cancelled = older[0].clone();
+        cancelled.spec.cancel = true;
+        all[2] = cancelled;
+        assert_eq!(line(&all), None);
+    }
+
+    #[test]
+    fn who_waits_for_a_person_takes_no_place_and_keeps_its_pod() {
+        let mut stuck = other("1", "Finalizing", "node-a", "node-b");
+        let condition = json!({"type": "Stuck", "status": "True", "reason": "RestoreFails", "message": "",
+            "lastTransitionTime": "2026-11-29T10:00:00Z"});
+        stuck.status.as_mut().unwrap().conditions = vec![serde_json::from_value(condition).unwrap()];
+        let all = vec![stuck.clone(), stuck.clone(), stuck.clone(), stuck.clone()];
+        assert_eq!(turn(LIMITS, &WISH, &all), Turn::Begin);
+        assert_eq!(line(LIMITS, &waiting("mine", "shop", 1), all.iter()), None);
+        stuck.status.as_mut().unwrap().plan.as_mut().unwrap().source.uid = "pod-0".into();
+        assert!(matches!(turn(LIMITS, &WISH, &[stuck]), Turn::Refuse(_)));
     }
 }

@@ -1,0 +1,99 @@
+//! Those that wait in line: they cost those under way nothing. What a migration waits for is decided from objects that are held
+//! already; only when its turn may have come is a broker or an agent asked for it, and for few at a time.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use kube::ResourceExt;
+use kube::runtime::reflector::Store;
+use shadow_core::api::StatefulMigration;
+use shadow_core::turns::{self, Limits};
+
+/// Migrations of one namespace that are prepared at the same time: their broker may be slow.
+const OF_ONE_NAMESPACE: usize = 2;
+/// In all.
+const OF_ALL: usize = 8;
+
+/// See the module.
+#[derive(Default)]
+pub struct Line {
+    known: OnceLock<Store<StatefulMigration>>,
+    prepared: Mutex<HashMap<String, usize>>,
+}
+
+/// Keeps a place among those that are prepared.
+pub struct Place<'a> {
+    line: &'a Line,
+    namespace: String,
+}
+
+impl Line {
+    /// Where all migrations are held.
+    pub fn knows(&self, store: Store<StatefulMigration>) {
+        if self.known.set(store).is_err() {
+            tracing::warn!("the line knows all migrations already");
+        }
+    }
+
+    /// What this one waits for; `None`: it may be prepared.
+    pub fn wait(&self, limits: Limits, migration: &StatefulMigration) -> Option<String> {
+        let all = self.known.get()?.state();
+        turns::line(limits, migration, all.iter().map(|one| &**one))
+    }
+
+    /// A place to be prepared; `None`: later.
+    pub fn place(&self, migration: &StatefulMigration) -> Option<Place<'_>> {
+        let namespace = migration.namespace().unwrap_or_default();
+        let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        let all: usize = prepared.values().sum();
+        let of_this = prepared.entry(namespace.clone()).or_default();
+        if all >= OF_ALL || *of_this >= OF_ONE_NAMESPACE {
+            return None;
+        }
+        *of_this += 1;
+        Some(Place {
+            line: self,
+            namespace,
+        })
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut prepared = self.line.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(of_this) = prepared.get_mut(&self.namespace) {
+            *of_this = of_this.saturating_sub(1);
+        }
+        prepared.retain(|_, count| *count > 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shadow_core::api::StatefulMigrationSpec;
+
+    use super::*;
+
+    fn of(namespace: &str) -> StatefulMigration {
+        let mut migration = StatefulMigration::new("move", StatefulMigrationSpec::default());
+        migration.metadata.namespace = Some(namespace.to_owned());
+        migration
+    }
+
+    #[test]
+    fn one_namespace_takes_few_places_and_gives_them_back() {
+        let line = Line::default();
+        let first = line.place(&of("shop")).unwrap();
+        let second = line.place(&of("shop")).unwrap();
+        assert!(line.place(&of("shop")).is_none());
+        let others: Vec<_> = ["a", "b", "c"]
+            .iter()
+            .flat_map(|name| [line.place(&of(name)).unwrap(), line.place(&of(name)).unwrap()])
+            .collect();
+        assert!(line.place(&of("d")).is_none(), "{} in all", others.len() + 2);
+        drop(first);
+        assert!(line.place(&of("shop")).is_some());
+        drop((second, others));
+        assert!(line.prepared.lock().unwrap().is_empty());
+    }
+}
