@@ -17,6 +17,7 @@ use crate::brokers::Brokers;
 use crate::error::ControllerError;
 use crate::holds::Holds;
 use crate::leadership::Leadership;
+use crate::line::Line;
 use crate::observe::Stopping;
 
 /// A Secret is read again after this time: a look at the broker every few milliseconds must not read it each time.
@@ -38,6 +39,8 @@ pub struct Context {
     pub stopping: Arc<Stopping>,
     /// How many moves may be under way.
     pub limits: Limits,
+    /// Those that wait for their turn.
+    pub line: Line,
     /// Held while a migration finds out whether it may begin.
     pub beginning: tokio::sync::Mutex<()>,
     /// Single-active queues that this process holds.
@@ -65,6 +68,7 @@ impl Context {
             ca_pem,
             stopping: Arc::default(),
             limits,
+            line: Line::default(),
             beginning: tokio::sync::Mutex::default(),
             holds: Holds::default(),
             leadership: Leadership::begun(),

@@ -1,24 +1,45 @@
 //! What only the nodes can tell, asked before anything is touched: whether the processes can be dumped, and whether
 //! their memory has room on both nodes.
 
+use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt;
 use shadow_core::api::Plan;
 use shadow_core::machine::Cause;
 use shadow_core::reason::Reason;
-use shadow_core::wire::{Preflight, PreflightRequest};
+use shadow_core::wire::{PodRef, Preflight, PreflightRequest};
 
 use crate::context::Context;
 use crate::error::ControllerError;
 
-/// Why the move would fail, if it would.
-pub(crate) async fn unfit(ctx: &Context, plan: &Plan) -> Result<Option<Cause>, ControllerError> {
-    let request = PreflightRequest {
-        pod: plan.source.clone(),
-        container: plan.container.clone(),
+/// What the agent on the pod's node sees of its processes; `None` from one that does not know the question.
+pub(crate) async fn look(
+    ctx: &Context,
+    pod: &Pod,
+    container: Option<&str>,
+) -> Result<Option<Preflight>, ControllerError> {
+    let node = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref());
+    let (Some(node), Some(container)) = (node, container) else {
+        return Ok(None);
     };
-    let found = known(ctx.agents.preflight(&plan.source_node, &request).await)?;
-    let Some(found) = found else { return Ok(None) };
+    let request = PreflightRequest {
+        pod: PodRef {
+            namespace: pod.namespace().unwrap_or_default(),
+            name: pod.name_any(),
+            uid: pod.uid().unwrap_or_default(),
+        },
+        container: container.to_owned(),
+    };
+    known(ctx.agents.preflight(node, &request).await)
+}
+
+/// Why the move would fail, if it would.
+pub(crate) async fn unfit(
+    ctx: &Context,
+    plan: &Plan,
+    found: &Preflight,
+) -> Result<Option<Cause>, ControllerError> {
     if !found.obstacles.is_empty() {
-        return Ok(Some(undumpable(plan, &found)));
+        return Ok(Some(undumpable(plan, found)));
     }
     for node in [&plan.source_node, &plan.target_node] {
         let room = known(ctx.agents.room(node).await)?;

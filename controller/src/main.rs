@@ -174,7 +174,9 @@ impl Clients {
 /// Until it is asked to end, and what was begun by then is done.
 async fn migrations(client: Client, ctx: Arc<Context>, concurrency: u16, asked: watch::Receiver<bool>) {
     let api: Api<StatefulMigration> = Api::all(client);
-    Controller::new(api, watcher::Config::default())
+    let controller = Controller::new(api, watcher::Config::default());
+    ctx.line.knows(controller.store());
+    controller
         .with_config(Config::default().concurrency(concurrency))
         .graceful_shutdown_on(heard(asked))
         .run(reconcile::reconcile, on_error, ctx)

@@ -41,6 +41,8 @@ pub enum DoubtReason {
     CopyLost,
     /// Messages may have expired while the queue had no consumer.
     Expired,
+    /// What an exact verdict rests on was not weighed.
+    NotWeighed,
     /// A reason of a newer version.
     #[serde(other)]
     Other,
@@ -136,6 +138,9 @@ pub enum Doubt {
         pod: String,
     },
     /// See [`DoubtReason::Expired`].
+    /// See [`DoubtReason::NotWeighed`].
+    NotWeighed,
+    /// See [`DoubtReason::Expired`].
     Expired {
         /// The queue.
         queue: String,
@@ -165,6 +170,7 @@ impl Doubt {
             Self::CopySilent { .. } => DoubtReason::CopySilent,
             Self::CopyEnded { .. } | Self::CopyDeleted { .. } => DoubtReason::CopyLost,
             Self::Expired { .. } => DoubtReason::Expired,
+            Self::NotWeighed => DoubtReason::NotWeighed,
         }
     }
 }
@@ -244,6 +250,10 @@ impl fmt::Display for Doubt {
                 f,
                 "pod {pod} had taken over, but was deleted before the move finished (eviction, rollout, scale-down or kubectl \
                  delete); its memory is lost. {NOTHING_LOST}"
+            ),
+            Self::NotWeighed => f.write_str(
+                "an earlier version of the controller planned the move and did not write down what it had seen of the stream: \
+                 whether the pod consumes other queues, for one",
             ),
             Self::Expired {
                 queue,

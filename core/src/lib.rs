@@ -15,6 +15,7 @@
 //! - [`restore_pod`]: pods that restore a container
 //! - [`image_pod`]: pods that a container runtime restores from a checkpoint image
 //! - [`workload`], [`strategy`]: what owns a pod, and which way of moving it fits
+//! - [`premise`]: what an exact verdict rests on, and how each of it is weighed
 //! - [`doubt`]: what weakens a verdict, as data
 //! - [`machine`]: the step function that decides what happens next
 #![forbid(unsafe_code)]
@@ -27,6 +28,7 @@ pub mod image_pod;
 pub mod machine;
 pub mod names;
 pub mod policy;
+pub mod premise;
 pub mod reason;
 pub mod repository;
 pub mod restore_choice;

@@ -25,6 +25,8 @@
 
 mod image;
 
+use std::net::IpAddr;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -86,6 +88,22 @@ pub struct Preflight {
     pub obstacles: Vec<String>,
     /// Memory of its processes that a dump has to hold.
     pub memory_bytes: u64,
+    /// Established TCP connections that its pod has made; absent when there are too many to name, and from agents of an
+    /// earlier version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peers: Option<Vec<Peer>>,
+}
+
+/// A connection of a pod.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Peer {
+    /// Port of the pod.
+    pub local: u16,
+    /// Address of the other side, as the pod sees it.
+    pub address: IpAddr,
+    /// Port of the other side.
+    pub port: u16,
 }
 
 /// Asks for a checkpoint of a running container; the container goes on running.

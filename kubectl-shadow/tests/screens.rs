@@ -67,6 +67,13 @@ fn plan() -> Value {
         "owner": {"kind": "StatefulSet", "name": "orders", "uid": "o"},
         "queue": {"queue": "orders.orders-0", "quorum": false, "controlQueueExisted": true},
         "checkpointBackend": "Runtime",
+        "premises": [
+            {"premise": "OnlyConsumer", "outcome": "Seen", "source": "ManagementApi",
+             "what": "consumer \"app\" from 10.1.0.7:40000 is the only one of queue orders.orders-0"},
+            {"premise": "NothingElse", "outcome": "Contradicted", "source": "ManagementApi",
+             "what": "the pod also consumes audit"},
+            {"premise": "OtherPeers", "outcome": "Seen", "source": "Agent", "what": "10.96.0.12:5432"},
+        ],
     })
 }
 

@@ -11,7 +11,7 @@ use nix::sys::stat::{major, minor};
 use shadow_core::wire::Preflight;
 
 use super::freezer::Freezer;
-use super::{ContainerId, NodeError};
+use super::{ContainerId, NodeError, connections};
 
 /// Named in one message; who has more has the same kind of trouble again.
 const AT_MOST: usize = 5;
@@ -50,8 +50,12 @@ const SPOKEN: [&str; 14] = [
 pub fn look(id: &ContainerId) -> Result<Preflight, NodeError> {
     let folder = Freezer::of(id)?.processes();
     let mut found = Preflight::default();
-    for pid in members(folder.parent().unwrap_or(&folder))? {
+    let pids = members(folder.parent().unwrap_or(&folder))?;
+    for pid in &pids {
         look_at(&Path::new("/proc").join(pid), &mut found);
+    }
+    if let Some(first) = pids.first() {
+        found.peers = connections::made(first)?;
     }
     found.obstacles.truncate(AT_MOST);
     Ok(found)
@@ -279,7 +283,8 @@ mod tests {
             found,
             Preflight {
                 obstacles: Vec::new(),
-                memory_bytes: 3 * 1024 * 1024
+                memory_bytes: 3 * 1024 * 1024,
+                peers: None,
             }
         );
     }

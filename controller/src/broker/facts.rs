@@ -41,6 +41,8 @@ pub struct QueueFacts {
     pub policy: Option<String>,
     /// What policy and operator policy set, e.g. `message-ttl`.
     pub policy_definition: Map<String, Value>,
+    /// Whether the management API told that; if not, it is not known whether one applies.
+    pub policy_known: bool,
     /// Bindings, without the one of the default exchange.
     pub bindings: Vec<Binding>,
     /// Consumers, now.
@@ -63,6 +65,7 @@ impl QueueFacts {
             arguments: arguments.as_object().cloned().unwrap_or_default(),
             policy: None,
             policy_definition: Map::new(),
+            policy_known: true,
             bindings: Vec::new(),
             consumer_count: 0,
             consumers: Vec::new(),
@@ -151,7 +154,8 @@ impl Broker {
             exclusive: queue.exclusive.unwrap_or_default(),
             arguments: queue.arguments,
             policy: queue.policy.filter(|p| !p.is_empty()),
-            policy_definition: queue.effective_policy_definition,
+            policy_known: queue.effective_policy_definition.is_some(),
+            policy_definition: queue.effective_policy_definition.unwrap_or_default(),
             bindings,
             consumer_count,
             consumers,
@@ -159,7 +163,7 @@ impl Broker {
     }
 
     /// Consumers of a queue, as statistics know them: one that ended is gone at once, a new one shows up to 5 s late.
-    pub(super) async fn consumers(&self, queue: &str) -> Result<Vec<ConsumerFacts>, BrokerError> {
+    pub(crate) async fn consumers(&self, queue: &str) -> Result<Vec<ConsumerFacts>, BrokerError> {
         let management = self.management("list the consumers of a queue")?;
         let all: Vec<ConsumerDocument> = management.consumers().await?.unwrap_or_default();
         let ours = all.into_iter().filter(|c| c.queue.name == queue);
@@ -205,8 +209,8 @@ struct QueueDocument {
     arguments: Map<String, Value>,
     #[serde(default)]
     policy: Option<String>,
-    #[serde(default, deserialize_with = "table")]
-    effective_policy_definition: Map<String, Value>,
+    #[serde(default, deserialize_with = "told_table")]
+    effective_policy_definition: Option<Map<String, Value>>,
 }
 
 #[derive(Deserialize)]
@@ -259,6 +263,11 @@ impl From<ConsumerDocument> for ConsumerFacts {
                 .unwrap_or_default(),
         }
     }
+}
+
+/// The same of a field that may be left out.
+fn told_table<'de, D: serde::Deserializer<'de>>(input: D) -> Result<Option<Map<String, Value>>, D::Error> {
+    table(input).map(Some)
 }
 
 /// An object. Erlang's empty table arrives as an empty list.

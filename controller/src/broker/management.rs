@@ -14,6 +14,7 @@ use url::Url;
 
 use super::address::decoded;
 use super::facts::kind_of;
+use super::process::{Channel, Details, Page};
 use super::{BrokerError, QueueKind, tls};
 
 /// Limit for one request.
@@ -148,13 +149,37 @@ impl Management {
         .await
     }
 
-    /// A queue's document, without statistics.
+    /// A queue's document, without statistics. Asked with totals, RabbitMQ 4.3 leaves the policies out.
     pub(super) async fn queue<T: DeserializeOwned>(&self, queue: &str) -> Result<Option<T>, BrokerError> {
         let (vhost, queue) = (&self.vhost, segment(queue));
-        self.get(&format!(
-            "/queues/{vhost}/{queue}?disable_stats=true&enable_queue_totals=true"
-        ))
-        .await
+        self.get(&format!("/queues/{vhost}/{queue}?disable_stats=true"))
+            .await
+    }
+
+    /// Connections whose names begin with an address, as they do; one page of them.
+    pub(super) async fn connections_from(&self, address: &str) -> Result<Page, BrokerError> {
+        const COLUMNS: &str = "name,peer_host,peer_port,protocol";
+        let address = segment(address);
+        let path =
+            format!("/connections?page=1&page_size=100&use_regex=false&name={address}&columns={COLUMNS}");
+        let found = self.get(&path).await?;
+        found.ok_or_else(|| self.refused(&path, StatusCode::NOT_FOUND.to_string()))
+    }
+
+    /// Channels of a connection; none of one that has ended.
+    pub(super) async fn channels_of(&self, connection: &str) -> Result<Vec<Channel>, BrokerError> {
+        let connection = segment(connection);
+        let found = self
+            .get(&format!("/connections/{connection}/channels?columns=name"))
+            .await?;
+        Ok(found.unwrap_or_default())
+    }
+
+    /// What is consumed over a channel; `None` for one that has ended.
+    pub(super) async fn consumed_over(&self, channel: &str) -> Result<Option<Details>, BrokerError> {
+        let channel = segment(channel);
+        self.get(&format!("/channels/{channel}?columns=consumer_details"))
+            .await
     }
 
     /// Bindings of a queue.

@@ -17,6 +17,7 @@ mod link;
 mod management;
 mod permissions;
 pub mod port;
+mod process;
 mod ready;
 mod refusal;
 mod removal;

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use super::facts::{LOOK_AGAIN, STATISTICS};
-use super::{Broker, BrokerError, QueueFacts, QueueKind, QueueSeen};
+use super::{Broker, BrokerError, QueueFacts, QueueSeen};
 
 /// How long a queue without a consumer is looked at: its application is between two connections.
 const CONNECTING: Duration = Duration::from_secs(2);
@@ -25,18 +25,6 @@ impl Obstacle {
     pub fn reason(self) -> String {
         match self {
             Self::MayPass(reason) | Self::Stays(reason) => reason,
-        }
-    }
-}
-
-impl QueueFacts {
-    /// How long to look again until what is known of the consumers is what it will be; `None` when it is so now. More than
-    /// one consumer is so at once: the count is current, and one that ended is not counted.
-    fn consumer_expected_within(&self) -> Option<Duration> {
-        match self.consumer_count {
-            0 => Some(CONNECTING),
-            1 => self.consumers.is_empty().then_some(STATISTICS),
-            _ => None,
         }
     }
 }
@@ -66,92 +54,18 @@ impl Broker {
         }
     }
 
-    /// Describes a queue whose application is to be parked. Waits until it consumes (2 s), and until statistics tell how
-    /// (6 s), or messages that wait for their acknowledgement do, which suffices for a classic queue; after that the facts
-    /// are what they are. `None` when there is no such queue.
+    /// Waits until somebody consumes the queue, at most 2 s: an application may be between two connections.
     ///
     /// # Errors
-    /// Those of [`describe`](Self::describe).
-    pub async fn describe_for_park(&self, name: &str) -> Result<Option<QueueFacts>, BrokerError> {
-        let begun = Instant::now();
-        loop {
-            let Some(facts) = self.describe(name).await? else {
-                return Ok(None);
-            };
-            match facts.consumer_expected_within() {
-                Some(_) if facts.kind == QueueKind::Classic && self.acknowledges(name).await? => {
-                    return Ok(Some(facts));
-                }
-                Some(limit) if begun.elapsed() < limit => tokio::time::sleep(LOOK_AGAIN).await,
-                Some(_) | None => return Ok(Some(facts)),
+    /// When the broker cannot be asked.
+    pub async fn consumer_arrives(&self, name: &str) -> Result<(), BrokerError> {
+        let deadline = Instant::now() + CONNECTING;
+        while matches!(self.queue(name).await?, QueueSeen::Present { consumers: 0, .. }) {
+            if Instant::now() >= deadline {
+                break;
             }
+            tokio::time::sleep(LOOK_AGAIN).await;
         }
-    }
-
-    /// Whether its only consumer is seen to acknowledge by hand: what is delivered to one that does not is never
-    /// unacknowledged. An idle consumer shows nothing.
-    async fn acknowledges(&self, name: &str) -> Result<bool, BrokerError> {
-        Ok(match self.queue_with_unacked(name).await? {
-            QueueSeen::Present {
-                consumers: 1,
-                unacked: Some(1..),
-                ..
-            } => true,
-            QueueSeen::Present { .. } | QueueSeen::Absent => false,
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::broker::ConsumerFacts;
-
-    fn facts(consumer_count: u64, listed: usize) -> QueueFacts {
-        let consumer = ConsumerFacts {
-            tag: "app".to_owned(),
-            manual_ack: true,
-            prefetch: 1,
-            peer_host: String::new(),
-            peer_port: 0,
-            channel: String::new(),
-            exclusive: false,
-            active: true,
-            user: String::new(),
-            priority: 0,
-        };
-        QueueFacts {
-            name: "orders.orders-0".to_owned(),
-            kind: QueueKind::Classic,
-            durable: true,
-            auto_delete: false,
-            exclusive: false,
-            arguments: serde_json::Map::new(),
-            policy: None,
-            policy_definition: serde_json::Map::new(),
-            bindings: Vec::new(),
-            consumer_count,
-            consumers: vec![consumer; listed],
-        }
-    }
-
-    #[test]
-    fn a_parked_applications_consumer_is_waited_for_and_a_second_one_is_not() {
-        let cases = [
-            ((0, 0), Some(CONNECTING)),
-            // What is still listed has gone: the count is current.
-            ((0, 1), Some(CONNECTING)),
-            ((1, 0), Some(STATISTICS)),
-            ((1, 1), None),
-            ((2, 0), None),
-            ((2, 1), None),
-        ];
-        for ((counted, listed), wanted) in cases {
-            assert_eq!(
-                facts(counted, listed).consumer_expected_within(),
-                wanted,
-                "{counted} counted, {listed} listed"
-            );
-        }
+        Ok(())
     }
 }

@@ -71,7 +71,9 @@ mod tests {
     fn who_waits_in_line_waits_on_and_who_has_just_come_is_answered() {
         assert!(answer(&migration(true), silent()).is_err());
         let told = answer(&migration(false), silent()).unwrap();
-        assert!(matches!(told, Prepared::Refused(cause) if cause.reason == Reason::AgentUnreachable));
+        assert!(
+            matches!(told, Prepared::Refused(refusal) if refusal.cause.reason == Reason::AgentUnreachable)
+        );
         // That does not pass by waiting.
         let refused = answer(&migration(true), ControllerError::NoBroker).unwrap();
         assert!(matches!(refused, Prepared::Refused(_)));

@@ -14,17 +14,19 @@ use shadow_core::api::{
 };
 use shadow_core::image_origin;
 use shadow_core::machine::Cause;
+use shadow_core::premise::Told;
 use shadow_core::reason::Reason;
 use shadow_core::restore_choice::{self, Chosen};
 use shadow_core::settings::{self, Settings};
 use shadow_core::strategy::{self, Choice};
 use shadow_core::turns;
 use shadow_core::validate::{self, Facts};
-use shadow_core::wire::PodRef;
+use shadow_core::wire::{PodRef, Preflight};
 use shadow_core::workload::{self, Workload};
 
 use self::answer::answer;
 pub(crate) use self::answer::passes;
+use self::stream::Stream;
 use crate::context::Context;
 use crate::error::ControllerError;
 use crate::{fitness, observe, registry};
@@ -34,7 +36,24 @@ pub enum Prepared {
     /// Go.
     Planned(Box<Plan>, i32),
     /// Nothing was touched.
-    Refused(Cause),
+    Refused(Refusal),
+}
+
+/// Why a move is refused, and what was weighed before.
+pub struct Refusal {
+    /// Why.
+    pub cause: Cause,
+    /// Empty when it did not come to that.
+    pub premises: Vec<Told>,
+}
+
+impl From<Cause> for Refusal {
+    fn from(cause: Cause) -> Self {
+        Self {
+            cause,
+            premises: Vec::new(),
+        }
+    }
 }
 
 /// Makes the plan.
@@ -63,9 +82,13 @@ pub async fn prepare(ctx: &Context, migration: &StatefulMigration) -> Result<Pre
         ));
     }
     let settings = settings::resolve(&migration.spec, pod, facts.owner.as_ref());
-    let queue = match stream::plan(ctx, migration, pod, &settings).await {
-        Ok(Ok(queue)) => queue,
-        Ok(Err(cause)) => return Ok(Prepared::Refused(cause)),
+    let preflight = match fitness::look(ctx, pod, settings.container.as_deref()).await {
+        Ok(preflight) => preflight,
+        Err(error) => return answer(migration, error),
+    };
+    let stream = match stream::plan(ctx, migration, pod, &settings, preflight.as_ref()).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(refusal)) => return Ok(Prepared::Refused(refusal)),
         Err(error) => return answer(migration, error),
     };
     let named = |node: &&Node| node.metadata.name == migration.spec.target_node;
@@ -76,12 +99,8 @@ pub async fn prepare(ctx: &Context, migration: &StatefulMigration) -> Result<Pre
         Ok(chosen) => chosen,
         Err(why) => return Ok(refused(Reason::Refused, format!("spec.restoreBackend: {why}"))),
     };
-    fit(
-        ctx,
-        migration,
-        plan(migration, pod, choice, restore, settings, queue),
-    )
-    .await
+    let planned = plan(migration, pod, choice, restore, settings, stream);
+    fit(ctx, migration, planned, preflight).await
 }
 
 /// The plan, unless a node says that it would fail, or its registry's Secret. A node that does not answer is an answer, too.
@@ -89,13 +108,14 @@ async fn fit(
     ctx: &Context,
     migration: &StatefulMigration,
     prepared: Prepared,
+    preflight: Option<Preflight>,
 ) -> Result<Prepared, ControllerError> {
     let Prepared::Planned(plan, restarts) = prepared else {
         return Ok(prepared);
     };
-    match obstacle(ctx, migration, &plan).await {
+    match obstacle(ctx, migration, &plan, preflight).await {
         Ok(None) => Ok(Prepared::Planned(plan, restarts)),
-        Ok(Some(cause)) => Ok(Prepared::Refused(cause)),
+        Ok(Some(cause)) => Ok(Prepared::Refused(cause.into())),
         Err(error) => answer(migration, error),
     }
 }
@@ -104,15 +124,19 @@ async fn obstacle(
     ctx: &Context,
     migration: &StatefulMigration,
     plan: &Plan,
+    preflight: Option<Preflight>,
 ) -> Result<Option<Cause>, ControllerError> {
     if plan.transfer == TransferMode::Registry {
         registry::of(&ctx.client, migration, &plan.source.namespace).await?;
     }
-    fitness::unfit(ctx, plan).await
+    match preflight {
+        Some(found) => fitness::unfit(ctx, plan, &found).await,
+        None => Ok(None),
+    }
 }
 
 fn refused(reason: Reason, message: impl Into<String>) -> Prepared {
-    Prepared::Refused(Cause::new(reason, message))
+    Prepared::Refused(Cause::new(reason, message).into())
 }
 
 fn plan(
@@ -121,8 +145,9 @@ fn plan(
     choice: Choice,
     chosen: Chosen,
     settings: Settings,
-    queue: QueuePlan,
+    stream: Stream,
 ) -> Prepared {
+    let Stream { queue, premises } = stream;
     let spec = &migration.spec;
     let (Some(container), Some(target_node)) = (settings.container, spec.target_node.clone()) else {
         return refused(
@@ -149,6 +174,7 @@ fn plan(
             uid: owner.uid.clone(),
         }),
         queue,
+        premises,
         checkpoint_backend: spec.checkpoint_backend.unwrap_or_default(),
         transfer: match restore {
             RestoreBackend::Image => TransferMode::Registry,

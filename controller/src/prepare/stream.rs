@@ -5,21 +5,32 @@ use kube::ResourceExt;
 use shadow_core::api::{HoldKind, QueuePlan, StatefulMigration};
 use shadow_core::machine::Cause;
 use shadow_core::names::{self, Key};
+use shadow_core::premise::{Finding, Told};
 use shadow_core::reason::Reason;
 use shadow_core::settings::Settings;
+use shadow_core::wire::Preflight;
 
+use super::Refusal;
 use crate::broker::{Broker, Needs, QueueFacts, QueueKind, QueueSeen, Sufficiency};
 use crate::context::Context;
 use crate::error::ControllerError;
-use crate::inexact::{self, Doubt};
+use crate::evidence::{self, Around};
+use crate::inexact;
 
-/// The stream and how it is held, or why it cannot be handed over.
+/// The stream, how it is held and on what that rests.
+pub(super) struct Stream {
+    pub(super) queue: QueuePlan,
+    pub(super) premises: Vec<Told>,
+}
+
+/// The stream, or why it cannot be handed over.
 pub(super) async fn plan(
     ctx: &Context,
     migration: &StatefulMigration,
     pod: &Pod,
     settings: &Settings,
-) -> Result<Result<QueuePlan, Cause>, ControllerError> {
+    preflight: Option<&Preflight>,
+) -> Result<Result<Stream, Refusal>, ControllerError> {
     let queue = settings.queue.clone().unwrap_or_default();
     let secret = settings.secret.clone();
     let broker = ctx.broker(migration, secret.as_deref()).await?;
@@ -30,20 +41,33 @@ pub(super) async fn plan(
                 "spec.messageQueueConfig.queueName: queue {queue:?} does not exist on the broker; name the queue that the pod \
                  consumes, or wait until the pod has declared it"
             ),
-        )));
+        )
+        .into()));
     };
     let hold = hold_kind(&facts, super::is_live(migration));
-    let fit = match hold {
+    let able = match hold {
         HoldKind::SingleActive => rehearsed(&broker, &queue).await?,
         HoldKind::Park | HoldKind::Exchange => parkable(&broker, migration, &facts).await?,
     };
-    let inexact = match fit {
-        Ok(Fit::Exact) => None,
-        Ok(Fit::Inexact(doubt)) => match inexact::tolerated(ctx, pod, &doubt).await? {
+    if let Err(cause) = able {
+        return Ok(Err(cause.into()));
+    }
+    let around = Around { pod, hold, preflight };
+    let Some(judgement) = evidence::judged(&broker, &queue, around).await? else {
+        return Ok(Err(deleted(&queue).into()));
+    };
+    let premises = judgement.told;
+    let refused = |cause| Refusal {
+        cause,
+        premises: premises.clone(),
+    };
+    let inexact = match judgement.finding {
+        Finding::Exact => None,
+        Finding::Refused(cause) => return Ok(Err(refused(cause))),
+        Finding::Inexact { why, way_out } => match inexact::tolerated(ctx, pod, &why, &way_out).await? {
             Ok(allowed) => Some(allowed),
-            Err(cause) => return Ok(Err(cause)),
+            Err(cause) => return Ok(Err(refused(cause))),
         },
-        Err(cause) => return Ok(Err(cause)),
     };
     let unfenced = match hold {
         HoldKind::SingleActive => None,
@@ -53,9 +77,10 @@ pub(super) async fn plan(
         return Ok(Err(Cause::new(
             Reason::CannotGoLive,
             format!("spec.handoff: the source cannot go on with a copy of the stream: {why}. Leave Live out"),
-        )));
+        )
+        .into()));
     }
-    Ok(Ok(QueuePlan {
+    let queue = QueuePlan {
         stream: broker.stream(&queue),
         queue,
         quorum: facts.kind == QueueKind::Quorum,
@@ -64,7 +89,8 @@ pub(super) async fn plan(
         inexact,
         ttl_millis: facts.ttl_millis(),
         secret,
-    }))
+    };
+    Ok(Ok(Stream { queue, premises }))
 }
 
 /// A single-active quorum queue can be held without the application, whatever that speaks.
@@ -78,26 +104,13 @@ fn hold_kind(facts: &QueueFacts, live: bool) -> HoldKind {
     }
 }
 
-/// What a queue and its consumer allow.
-enum Fit {
-    Exact,
-    /// It can be handed over, and this may happen to messages.
-    Inexact(Doubt),
-}
-
-impl Fit {
-    fn unless(doubt: Option<Doubt>) -> Self {
-        doubt.map_or(Self::Exact, Self::Inexact)
-    }
-}
-
 /// Whether a consumer of ours can hold the queue; it is rehearsed as the last in line, which disturbs nobody.
-async fn rehearsed(broker: &Broker, queue: &str) -> Result<Result<Fit, Cause>, ControllerError> {
-    let Some(facts) = broker.describe_for_single_active(queue).await? else {
+async fn rehearsed(broker: &Broker, queue: &str) -> Result<Result<(), Cause>, ControllerError> {
+    if broker.describe_for_single_active(queue).await?.is_none() {
         return Ok(Err(deleted(queue)));
-    };
+    }
     broker.rehearse_hold(queue).await?;
-    Ok(Ok(Fit::unless(inexact::while_waiting(&facts))))
+    Ok(Ok(()))
 }
 
 fn deleted(queue: &str) -> Cause {
@@ -111,16 +124,10 @@ fn deleted(queue: &str) -> Cause {
 async fn parkable(
     broker: &Broker,
     migration: &StatefulMigration,
-    first_seen: &QueueFacts,
-) -> Result<Result<Fit, Cause>, ControllerError> {
-    let queue = &first_seen.name;
-    first_seen.can_be_held()?;
-    let Some(facts) = broker.describe_for_park(queue).await? else {
-        return Ok(Err(deleted(queue)));
-    };
-    if let Some(cause) = wrong_consumers(&facts) {
-        return Ok(Err(cause));
-    }
+    facts: &QueueFacts,
+) -> Result<Result<(), Cause>, ControllerError> {
+    facts.can_be_held()?;
+    broker.consumer_arrives(&facts.name).await?;
     let control = names::control_queue(&migration.spec.source_pod);
     let control_seen = broker.queue(&control).await?;
     if control_seen == QueueSeen::Absent {
@@ -135,37 +142,7 @@ async fn parkable(
     if let Some(cause) = missing_permissions(broker, migration).await? {
         return Ok(Err(cause));
     }
-    Ok(Ok(Fit::unless(inexact::by_park(&facts))))
-}
-
-/// Exactly one consumer, which acknowledges by hand. The count is current; what is known of each consumer was waited for.
-fn wrong_consumers(facts: &QueueFacts) -> Option<Cause> {
-    let queue = &facts.name;
-    if facts.consumer_count != 1 {
-        let who: Vec<String> = facts
-            .consumers
-            .iter()
-            .map(|c| format!("{} from {}", c.tag, c.peer_host))
-            .collect();
-        return Some(Cause::new(
-            Reason::UnexpectedConsumers,
-            format!(
-                "queue {queue} must have exactly one consumer, the pod that is moved; it has {}: [{}]. Stop the others (a pod \
-                 deleted with --force may still run), or look why the pod does not consume it",
-                facts.consumer_count,
-                who.join(", ")
-            ),
-        ));
-    }
-    let automatic = facts.consumers.iter().any(|consumer| !consumer.manual_ack);
-    automatic.then(|| {
-        Cause::new(
-            Reason::AutomaticAcknowledgement,
-            format!(
-                "the consumer of {queue} acknowledges automatically, so nobody can know what it has applied; use manual acknowledgements"
-            ),
-        )
-    })
+    Ok(Ok(()))
 }
 
 async fn missing_permissions(

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use crate::context::Context;
 use crate::error::ControllerError;
-use crate::prepare::{self, Prepared};
+use crate::prepare::{self, Prepared, Refusal};
 use crate::{observe, occupancy, report, store};
 
 mod acting;
@@ -76,7 +76,15 @@ async fn begin(ctx: &Context, migration: &StatefulMigration) -> Result<Requeue, 
         record::roll_back(&mut status, &cause, Timestamp::now());
         return end(ctx, migration, status, End::Undone).await;
     }
-    let prepared = match prepare::prepare(ctx, migration).await {
+    if let Some(why) = ctx.line.wait(ctx.limits, migration) {
+        return queue_up(ctx, migration, &why).await;
+    }
+    let Some(place) = ctx.line.place(migration) else {
+        return Ok(Requeue::requeue(QUEUED_LOOK));
+    };
+    let prepared = prepare::prepare(ctx, migration).await;
+    drop(place);
+    let prepared = match prepared {
         Err(error) if prepare::passes(migration, &error) => {
             return queue_up(ctx, migration, &error.to_string()).await;
         }
@@ -87,7 +95,7 @@ async fn begin(ctx: &Context, migration: &StatefulMigration) -> Result<Requeue, 
             Started::UnderWay(written) => drive(ctx, *written).await,
             Started::Not(requeue) => Ok(requeue),
         },
-        Prepared::Refused(cause) => {
+        Prepared::Refused(Refusal { cause, premises }) => {
             tracing::info!(
                 migration = migration.name_any(),
                 reason = %cause.reason,
@@ -95,6 +103,7 @@ async fn begin(ctx: &Context, migration: &StatefulMigration) -> Result<Requeue, 
                 "refused"
             );
             record::roll_back(&mut status, &cause, Timestamp::now());
+            record::weighed(&mut status, premises);
             end(ctx, migration, status, End::Undone).await
         }
     }

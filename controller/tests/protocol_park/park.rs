@@ -117,22 +117,6 @@ async fn an_application_that_ignores_control_messages_is_told_from_one_that_is_b
     scene.parked(0).await;
 }
 
-/// How it acknowledges has to be known before it is parked, and statistics tell it up to 5 s late.
-#[tokio::test]
-async fn an_application_that_connects_when_the_move_is_asked_for_is_waited_for() {
-    let scene = Scene::classic().await;
-    let queue = scene.primary();
-    let asked = scene.broker.describe_for_park(&queue);
-    let (described, application) = tokio::join!(asked, Application::start(Settings::of(&scene)));
-    let facts = described.unwrap().expect("the queue exists");
-    assert_eq!(facts.consumer_count, 1);
-    let [only] = facts.consumers.as_slice() else {
-        panic!("one consumer: {:?}", facts.consumers);
-    };
-    assert!(only.manual_ack, "{only:?}");
-    application.kill().await;
-}
-
 #[tokio::test]
 async fn an_unexpected_consumer_is_seen_before_the_move_and_prevents_the_proof() {
     let scene = Scene::classic().await;

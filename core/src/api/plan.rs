@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::migration::{MigrationStrategy, RestoreBackend, TransferMode};
+use crate::premise::Told;
 use crate::wire::{CheckpointBackend, PodRef};
 
 /// The resolved plan.
@@ -40,6 +41,9 @@ pub struct Plan {
     /// Revision of its StatefulSet that the pod was made from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
+    /// What was weighed before the move, and how.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub premises: Vec<Told>,
     /// Image that the container runs from, where a checkpoint image is restored upon it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<ImageOrigin>,

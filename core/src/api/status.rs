@@ -8,10 +8,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::plan::Plan;
-use crate::doubt;
 use crate::names::Key;
 use crate::reason::Reason;
 use crate::wire::{Checkpointed, Transferred};
+use crate::{doubt, premise};
 
 /// Phases as users of the reference system know them, in the order in which a move passes through them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -331,4 +331,7 @@ pub struct Verdict {
     /// What weakens it, one entry each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub doubts: Vec<doubt::Told>,
+    /// What was weighed before the move, and how.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub premises: Vec<premise::Told>,
 }

@@ -12,6 +12,7 @@ use crate::machine::action::Outcome;
 use crate::machine::decision::{Begin, Cause, Change, End, Next};
 use crate::machine::route::Route;
 use crate::names::{BadKey, Key};
+use crate::premise;
 use crate::reason::Reason;
 
 /// Writes the plan and the intent of the first step.
@@ -177,20 +178,49 @@ pub fn finish(status: &mut MigrationStatus, end: End, now: Timestamp) {
     if let Some(doubt) = expired(status, now) {
         add_doubt(status, &doubt);
     }
+    if end == End::Completed && !rests_on_evidence(status) {
+        add_doubt(status, &Doubt::NotWeighed);
+    }
     if status.verdict.is_none() {
         let because = match end {
             End::Completed => {
                 "every handoff was proven: everything delivered was acknowledged before the dump, and nobody \
                  consumed the queue until the copy took it up"
             }
-            End::Undone => "the source kept its memory and its place in the stream",
+            End::Undone => STAYED,
         };
         status.verdict = Some(Verdict {
             exact: true,
             because: because.to_owned(),
             doubts: Vec::new(),
+            premises: Vec::new(),
         });
     }
+    if let (Some(verdict), Some(plan)) = (&mut status.verdict, &status.plan) {
+        verdict.premises = plan.premises.clone();
+    }
+}
+
+/// What was weighed for a move that is refused, and so has no plan.
+pub fn weighed(status: &mut MigrationStatus, premises: Vec<premise::Told>) {
+    status.verdict = Some(Verdict {
+        exact: true,
+        because: STAYED.to_owned(),
+        doubts: Vec::new(),
+        premises,
+    });
+}
+
+const STAYED: &str = "the source kept its memory and its place in the stream";
+
+/// What a policy allowed is a doubt of its own.
+fn rests_on_evidence(status: &MigrationStatus) -> bool {
+    let doubted = status.verdict.as_ref().is_some_and(|verdict| !verdict.exact);
+    let weighed = status
+        .plan
+        .as_ref()
+        .is_some_and(|plan| premise::carries_exact(&plan.premises));
+    doubted || weighed
 }
 
 /// A queue that drops messages by their age did so if a hold lasted as long.
@@ -242,6 +272,7 @@ fn add_doubt(status: &mut MigrationStatus, doubt: &Doubt) {
         exact: false,
         because: because.join("; "),
         doubts,
+        premises: Vec::new(),
     });
 }
 

@@ -19,6 +19,7 @@ use shadow_core::machine::{
     Decision, KeySeen, LinkSeen, Observed, PodSeen, PodView, QueueSeen, Route, RuleSeen, Sight, limits,
     next_step, record,
 };
+use shadow_core::premise::{self, Outcome, Premise, Source, Told};
 use shadow_core::reason::Reason;
 use shadow_core::wire::{Archive, CheckpointBackend, Claim, PodRef};
 
@@ -114,6 +115,7 @@ fn plan(kind: Kind) -> Plan {
         transfer: TransferMode::Direct,
         restore: RestoreBackend::RuntimeClass,
         revision: None,
+        premises: seen(),
         origin: None,
     }
 }
@@ -166,6 +168,7 @@ fn at(kind: Kind, step: Step) -> Case {
         rule: RuleSeen::Proven,
         link: LinkSeen::Proven,
         copy_connected: Some(true),
+        copy_consumes: Some(true),
         ..Observed::default()
     };
     Case { status, seen, route }
@@ -349,4 +352,15 @@ fn failing_effects_are_given_up_only_while_messages_wait_for_them() {
             assert_eq!(after(patience + 1), held, "{kind:?} {step:?}");
         }
     }
+}
+
+/// Everything was weighed and found so.
+fn seen() -> Vec<Told> {
+    let told = |premise: &Premise| Told {
+        premise: *premise,
+        outcome: Outcome::Seen,
+        source: Source::ManagementApi,
+        what: String::new(),
+    };
+    premise::ALL.iter().map(told).collect()
 }

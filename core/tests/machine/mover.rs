@@ -3,6 +3,7 @@
 use shadow_core::api::{
     HoldKind, MigrationStrategy, Owner, OwnerKind, Plan, QueuePlan, RestoreBackend, TransferMode,
 };
+use shadow_core::premise::{self, Outcome, Premise, Source, Told};
 use shadow_core::wire::{CheckpointBackend, PodRef};
 
 use crate::world::{Faults, OWNER, SOURCE};
@@ -220,7 +221,19 @@ impl Mover {
             transfer: TransferMode::Direct,
             restore: self.restore(),
             revision: Some("old".into()),
+            premises: seen(),
             origin: None,
         }
     }
+}
+
+/// Everything was weighed and found so.
+fn seen() -> Vec<Told> {
+    let told = |premise: &Premise| Told {
+        premise: *premise,
+        outcome: Outcome::Seen,
+        source: Source::ManagementApi,
+        what: String::new(),
+    };
+    premise::ALL.iter().map(told).collect()
 }

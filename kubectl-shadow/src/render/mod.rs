@@ -2,6 +2,7 @@
 
 pub mod end;
 pub mod overview;
+mod premises;
 pub mod progress;
 mod time;
 

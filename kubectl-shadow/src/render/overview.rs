@@ -4,6 +4,7 @@ use kube::ResourceExt;
 use shadow_core::api::{MigrationStatus, Plan, StatefulMigration, StepRecord};
 
 use super::end::end_lines;
+use super::premises::premises;
 use super::progress::present_step;
 use super::time::between;
 
@@ -39,6 +40,11 @@ pub fn overview(migration: &StatefulMigration) -> Vec<String> {
             let text = format!("{:<10}  {:<7}  {}: {}", c.type_, c.status, c.reason, c.message);
             text.trim_end().to_owned()
         }));
+    }
+    let premises = premises(status);
+    if !premises.is_empty() {
+        lines.push(String::new());
+        lines.extend(premises);
     }
     let end = end_lines(migration);
     if !end.is_empty() {

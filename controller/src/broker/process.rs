@@ -1,0 +1,148 @@
+//! What a pod consumes at a broker, over all its connections and in every virtual host that the user may see.
+//!
+//! Connections are asked for by the pod's address, then their channels, then what each channel consumes: a list of all consumers
+//! of a large broker would be too long to read.
+
+use serde::Deserialize;
+use shadow_core::premise::Known;
+use shadow_core::premise::world::{Consumer, Process};
+
+use super::{Broker, BrokerError};
+
+/// Connections and channels of one pod that are looked at.
+const MOST: usize = 64;
+/// The protocol whose channels tell what they consume.
+const PROTOCOL: &str = "AMQP 0-9-1";
+
+/// A connection, as the management API lists it.
+#[derive(Debug, Deserialize)]
+pub(super) struct Listed {
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) peer_host: String,
+    #[serde(default)]
+    peer_port: u16,
+    #[serde(default)]
+    protocol: String,
+}
+
+/// A page of a list.
+#[derive(Debug, Deserialize)]
+pub(super) struct Page {
+    pub(super) items: Vec<Listed>,
+    pub(super) page_count: u64,
+}
+
+/// A channel's name.
+#[derive(Debug, Deserialize)]
+pub(super) struct Channel {
+    pub(super) name: String,
+}
+
+/// What a channel consumes. A channel whose statistics have not come yet has no such field.
+#[derive(Debug, Deserialize)]
+pub(super) struct Details {
+    consumer_details: Option<Vec<Detail>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Detail {
+    queue: Queue,
+    consumer_tag: String,
+    ack_required: bool,
+    prefetch_count: u64,
+    exclusive: bool,
+}
+
+#[derive(Debug, Deserialize)]
+struct Queue {
+    name: String,
+    vhost: String,
+}
+
+impl Broker {
+    /// What connections from these addresses consume, as statistics know it: up to 5 s behind.
+    ///
+    /// # Errors
+    /// Without a management address, or when it does not answer.
+    pub async fn process_at(&self, addresses: &[String]) -> Result<Known<Process>, BrokerError> {
+        let management = self.management("list the connections of a pod")?;
+        let mut process = Process::default();
+        let mut channels = 0;
+        for address in addresses {
+            let page = management.connections_from(address).await?;
+            if page.page_count > 1 || page.items.len() > MOST {
+                return Ok(too_many("connections", address));
+            }
+            for connection in page.items.iter().filter(|one| one.peer_host == *address) {
+                if connection.protocol != PROTOCOL {
+                    return Ok(other_protocol(connection));
+                }
+                let named = management.channels_of(&connection.name).await?;
+                channels += named.len();
+                if channels > MOST {
+                    return Ok(too_many("channels", address));
+                }
+                for channel in named {
+                    let details = management.consumed_over(&channel.name).await?;
+                    let Some(details) = details.and_then(|details| details.consumer_details) else {
+                        return Ok(not_yet(&channel.name));
+                    };
+                    process
+                        .consumers
+                        .extend(details.into_iter().map(|detail| detail.of(connection)));
+                }
+                process.ports.push(connection.peer_port);
+            }
+        }
+        Ok(Known::Seen(process))
+    }
+
+    /// Virtual host in which the queue is.
+    pub fn vhost(&self) -> &str {
+        &self.endpoint.vhost
+    }
+}
+
+impl Detail {
+    fn of(self, connection: &Listed) -> Consumer {
+        Consumer {
+            vhost: self.queue.vhost,
+            queue: self.queue.name,
+            tag: self.consumer_tag,
+            manual_ack: self.ack_required,
+            prefetch: self.prefetch_count,
+            exclusive: self.exclusive,
+            host: connection.peer_host.clone(),
+            port: connection.peer_port,
+        }
+    }
+}
+
+fn too_many(what: &str, address: &str) -> Known<Process> {
+    Known::NotKnown {
+        why: format!(
+            "the pod has more than {MOST} {what} from {address} at the broker, and not all are looked at"
+        ),
+        way_out: "let the pod use fewer".to_owned(),
+    }
+}
+
+fn other_protocol(connection: &Listed) -> Known<Process> {
+    Known::NotKnown {
+        why: format!(
+            "connection {} speaks {}, and what is consumed over it is not listed",
+            connection.name, connection.protocol
+        ),
+        way_out: format!("let the pod consume over {PROTOCOL} only"),
+    }
+}
+
+fn not_yet(channel: &str) -> Known<Process> {
+    Known::NotKnown {
+        why: format!("the broker has no statistics of channel {channel}, which it gathers every 5 s"),
+        way_out: "try again; if it stays so, let the broker gather statistics (management_agent.disable_metrics_collector = \
+                  false)"
+            .to_owned(),
+    }
+}

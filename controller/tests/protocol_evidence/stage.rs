@@ -1,0 +1,134 @@
+//! Queues, policies and users of one test.
+
+use lapin::options::QueueDeclareOptions;
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{Connection, ConnectionProperties};
+use reqwest::Method;
+use serde_json::{Value, json};
+use shadow_controller::broker::{Broker, BrokerAddress};
+use shadow_controller::evidence::{Around, judged};
+use shadow_core::api::HoldKind;
+use shadow_core::names;
+use shadow_core::premise::{Finding, Judgement};
+use shadow_core::reason::Reason;
+use url::Url;
+
+use crate::pod::Pod;
+
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| {
+        panic!("{name} is not set: run `cargo xtask broker run -- cargo test -p shadow-controller`")
+    })
+}
+
+pub(crate) fn uri() -> String {
+    variable("SHADOW_TEST_AMQP_URI")
+}
+
+/// Names of one test, unlike those of any other.
+pub(crate) fn named(what: &str) -> String {
+    format!("{what}-{:x}", std::process::id())
+}
+
+/// A user of the broker with all permissions and these tags.
+pub(crate) async fn user(tags: &str) -> BrokerAddress {
+    let name = named("user");
+    api(
+        Method::PUT,
+        &format!("/users/{name}"),
+        json!({"password": "p", "tags": tags}),
+    )
+    .await;
+    let all = json!({"configure": ".*", "write": ".*", "read": ".*"});
+    api(Method::PUT, &format!("/permissions/%2F/{name}"), all).await;
+    let as_user = |uri: &str| {
+        let mut uri = Url::parse(uri).unwrap();
+        uri.set_username(&name).unwrap();
+        uri.set_password(Some("p")).unwrap();
+        uri.to_string()
+    };
+    BrokerAddress {
+        uri: as_user(&uri()),
+        management_uri: Some(as_user(&variable("SHADOW_TEST_MANAGEMENT_URI"))),
+        ca: None,
+    }
+}
+
+/// Who sees everything.
+pub(crate) fn administrator() -> BrokerAddress {
+    BrokerAddress {
+        uri: uri(),
+        management_uri: Some(variable("SHADOW_TEST_MANAGEMENT_URI")),
+        ca: None,
+    }
+}
+
+/// Changes something by the management API.
+pub(crate) async fn api(method: Method, path: &str, body: Value) {
+    let base = variable("SHADOW_TEST_MANAGEMENT_URI");
+    let answer = reqwest::Client::new()
+        .request(method, format!("{base}/api{path}"))
+        .json(&body)
+        .send()
+        .await
+        .unwrap();
+    assert!(answer.status().is_success(), "{path}: {}", answer.status());
+}
+
+/// Declares a queue.
+pub(crate) async fn declared(queue: &str, arguments: &[(&str, AMQPValue)]) {
+    let connection = Connection::connect(&uri(), ConnectionProperties::default())
+        .await
+        .unwrap();
+    let channel = connection.create_channel().await.unwrap();
+    let mut table = FieldTable::default();
+    for (name, value) in arguments {
+        table.insert((*name).into(), value.clone());
+    }
+    channel
+        .queue_declare(queue.into(), QueueDeclareOptions::durable(), table)
+        .await
+        .unwrap();
+}
+
+pub(crate) fn quorum() -> (&'static str, AMQPValue) {
+    ("x-queue-type", AMQPValue::LongString("quorum".into()))
+}
+
+/// The control queue of a pod, declared.
+pub(crate) async fn control(pod: &Pod) -> String {
+    let queue = names::control_queue(&pod.name);
+    declared(&queue, &[]).await;
+    queue
+}
+
+/// What the move of this pod would rest on.
+pub(crate) async fn weighed(address: &BrokerAddress, queue: &str, pod: &Pod, hold: HoldKind) -> Judgement {
+    let broker = Broker::connect(address).await.unwrap();
+    let (object, preflight) = (pod.object(), pod.preflight());
+    let around = Around {
+        pod: &object,
+        hold,
+        preflight: Some(&preflight),
+    };
+    judged(&broker, queue, around)
+        .await
+        .unwrap()
+        .expect("the queue exists")
+}
+
+/// The reason and the sentence of a refusal.
+pub(crate) fn refused(judgement: Judgement) -> (Reason, String) {
+    match judgement.finding {
+        Finding::Refused(cause) => (cause.reason, cause.message),
+        other => panic!("it is not refused: {other:?}"),
+    }
+}
+
+/// Why it is not exact.
+pub(crate) fn inexact(judgement: Judgement) -> String {
+    match judgement.finding {
+        Finding::Inexact { why, .. } => why,
+        other => panic!("it is not inexact: {other:?}"),
+    }
+}

@@ -1,0 +1,243 @@
+//! What "exact" rests on. "Exact" is a statement about the named stream; each thing that has to be so for it to be true is a
+//! [`Premise`], and each is weighed by what was seen before the hold ([`World`]).
+//!
+//! Guarantee: absence of evidence is never evidence. A list that cannot be read, a field that is not there, a question that
+//! was not asked: not known, never "not there". A premise that is not weighed does not compile.
+//!
+//! | file | concern |
+//! |---|---|
+//! | [`world`](mod@world) | what was seen, as data; filled by one module for each source of evidence |
+//! | `consumers`, `elsewhere`, `queue`, `around` | how each premise is weighed, and the words for it |
+//! | [`judge`] | what follows: the move is planned, refused, or for a policy to decide |
+
+mod around;
+mod consumers;
+mod elsewhere;
+mod judge;
+mod queue;
+pub mod world;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use judge::{Finding, Judgement, judge};
+pub use world::{Known, World};
+
+use crate::reason::Reason;
+
+/// Something that has to be so, or that a reader of the verdict has to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Premise {
+    /// The queue has one consumer, and that is the pod.
+    OnlyConsumer,
+    /// The pod acknowledges by hand.
+    Acknowledges,
+    /// A copy of the pod can consume beside it.
+    CanBeJoined,
+    /// What the pod returns comes back in order.
+    ReturnsInOrder,
+    /// Messages that wait are kept.
+    KeepsWhatWaits,
+    /// The pod consumes nothing else at this broker.
+    NothingElse,
+    /// Nobody but the pod reads its control queue.
+    OwnControlQueue,
+    /// Whom else the process is connected to.
+    OtherPeers,
+    /// Init containers, which run again in the copy.
+    InitContainers,
+    /// Inputs that nobody sees: requests, timers, files, other data bases.
+    OtherInputs,
+}
+
+/// All of them, in the order in which people read them.
+pub const ALL: [Premise; 10] = [
+    Premise::OnlyConsumer,
+    Premise::Acknowledges,
+    Premise::CanBeJoined,
+    Premise::ReturnsInOrder,
+    Premise::KeepsWhatWaits,
+    Premise::NothingElse,
+    Premise::OwnControlQueue,
+    Premise::OtherPeers,
+    Premise::InitContainers,
+    Premise::OtherInputs,
+];
+
+/// What follows when a premise is not seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// The move is refused.
+    Required(Reason),
+    /// The move is refused unless a policy allows an inexact one; not known is refused whatever the policy says.
+    Allowable,
+    /// It is told and forbids nothing.
+    Told,
+}
+
+impl Premise {
+    /// What follows when it is not seen.
+    pub fn class(self) -> Class {
+        match self {
+            Self::OnlyConsumer => Class::Required(Reason::UnexpectedConsumers),
+            Self::Acknowledges => Class::Required(Reason::AutomaticAcknowledgement),
+            Self::CanBeJoined => Class::Required(Reason::ExclusiveConsumer),
+            Self::OwnControlQueue => Class::Required(Reason::ControlQueueShared),
+            Self::ReturnsInOrder | Self::KeepsWhatWaits | Self::NothingElse => Class::Allowable,
+            Self::OtherPeers | Self::InitContainers | Self::OtherInputs => Class::Told,
+        }
+    }
+
+    /// Weighs it. `None`: it does not apply to this move.
+    pub fn weigh(self, world: &World) -> Option<Weight> {
+        match self {
+            Self::OnlyConsumer => Some(consumers::only_one(world)),
+            Self::Acknowledges => Some(consumers::acknowledges(world)),
+            Self::CanBeJoined => Some(consumers::can_be_joined(world)),
+            Self::ReturnsInOrder => queue::returns_in_order(world),
+            Self::KeepsWhatWaits => Some(queue::keeps_what_waits(world)),
+            Self::NothingElse => Some(elsewhere::nothing_else(world)),
+            Self::OwnControlQueue => elsewhere::own_control_queue(world),
+            Self::OtherPeers => Some(around::other_peers(world)),
+            Self::InitContainers => around::init_containers(world),
+            Self::OtherInputs => Some(around::other_inputs(world)),
+        }
+    }
+}
+
+impl fmt::Display for Premise {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OnlyConsumer => "only this pod consumes the queue",
+            Self::Acknowledges => "the pod acknowledges by hand",
+            Self::CanBeJoined => "a copy of the pod can consume beside it",
+            Self::ReturnsInOrder => "what the pod returns comes back in order",
+            Self::KeepsWhatWaits => "the queue keeps what waits",
+            Self::NothingElse => "the pod consumes nothing else at this broker",
+            Self::OwnControlQueue => "only this pod reads its control queue",
+            Self::OtherPeers => "other connections of the pod",
+            Self::InitContainers => "init containers run again",
+            Self::OtherInputs => "other inputs",
+        })
+    }
+}
+
+/// Who says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Source {
+    /// The broker, over AMQP: now.
+    Broker,
+    /// The broker's management API: up to 5 s behind.
+    ManagementApi,
+    /// The agent on the pod's node, from the kernel.
+    Agent,
+    /// The pod's spec.
+    Pod,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Broker => "broker",
+            Self::ManagementApi => "management API",
+            Self::Agent => "agent",
+            Self::Pod => "pod's spec",
+        })
+    }
+}
+
+/// How a premise was weighed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Weight {
+    /// It is so.
+    Seen {
+        /// Who says so.
+        by: Source,
+        /// What was seen.
+        what: String,
+    },
+    /// It is not so.
+    Contradicted {
+        /// Who says so.
+        by: Source,
+        /// What was seen.
+        what: String,
+        /// What to do.
+        way_out: String,
+    },
+    /// Nobody can tell.
+    NotKnown {
+        /// Who was asked.
+        by: Source,
+        /// Why it cannot be told.
+        why: String,
+        /// What lets it be told.
+        way_out: String,
+    },
+}
+
+/// How a premise was weighed, without its text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Outcome {
+    /// It is so.
+    Seen,
+    /// It is not so.
+    Contradicted,
+    /// Nobody can tell.
+    NotKnown,
+}
+
+/// A premise in a status.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Told {
+    /// Which.
+    pub premise: Premise,
+    /// How it was weighed.
+    pub outcome: Outcome,
+    /// Who says so.
+    pub source: Source,
+    /// What was seen, or why it cannot be told; for people.
+    pub what: String,
+}
+
+impl Told {
+    fn of(premise: Premise, weight: &Weight) -> Self {
+        let (outcome, source, what) = match weight {
+            Weight::Seen { by, what } => (Outcome::Seen, by, what),
+            Weight::Contradicted { by, what, .. } => (Outcome::Contradicted, by, what),
+            Weight::NotKnown { by, why, .. } => (Outcome::NotKnown, by, why),
+        };
+        Self {
+            premise,
+            outcome,
+            source: *source,
+            what: what.clone(),
+        }
+    }
+}
+
+/// Those that apply to every move.
+const ALWAYS: [Premise; 5] = [
+    Premise::OnlyConsumer,
+    Premise::Acknowledges,
+    Premise::CanBeJoined,
+    Premise::KeepsWhatWaits,
+    Premise::NothingElse,
+];
+
+/// Whether an exact verdict can rest on this list: all that apply to every move are on it, and everything on it that could
+/// forbid one was seen. A plan of an earlier version has no list.
+pub fn carries_exact(told: &[Told]) -> bool {
+    let forbids = |told: &Told| match told.premise.class() {
+        Class::Required(_) | Class::Allowable => told.outcome != Outcome::Seen,
+        Class::Told => false,
+    };
+    let listed = |premise: &Premise| told.iter().any(|told| told.premise == *premise);
+    ALWAYS.iter().all(listed) && !told.iter().any(forbids)
+}

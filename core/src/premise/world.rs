@@ -1,0 +1,133 @@
+//! What was seen of a stream and its pod before a hold. Plain data: who could not see something says so.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::api::HoldKind;
+
+/// Something that was seen, or why it was not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Known<T> {
+    /// All of it.
+    Seen(T),
+    /// Not, or not all of it.
+    NotKnown {
+        /// Why.
+        why: String,
+        /// What lets it be seen.
+        way_out: String,
+    },
+}
+
+/// See the module.
+#[derive(Clone, Debug, PartialEq)]
+pub struct World {
+    /// How deliveries are going to be stopped.
+    pub hold: HoldKind,
+    /// The pod.
+    pub pod: Pod,
+    /// The queue.
+    pub queue: Queue,
+    /// How many consumers the broker counts on the queue, those that wait not always included.
+    pub consumer_count: u64,
+    /// Consumers of the queue but for holds of ours.
+    pub consumers: Known<Vec<Consumer>>,
+    /// What the broker knows of the pod's connections.
+    pub process: Known<Process>,
+    /// Consumers of the pod's control queue.
+    pub control: Known<Vec<Consumer>>,
+    /// Established TCP connections of the pod.
+    pub sockets: Known<Vec<Socket>>,
+    /// Ports on which brokers serve: that of this one, and the usual ones.
+    pub broker_ports: Vec<u16>,
+}
+
+/// The pod's connections to the broker, in every virtual host.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Process {
+    /// The pod's port of each connection.
+    pub ports: Vec<u16>,
+    /// All that is consumed over them.
+    pub consumers: Vec<Consumer>,
+}
+
+/// The pod whose process is moved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pod {
+    /// Name.
+    pub name: String,
+    /// Its addresses.
+    pub addresses: Vec<String>,
+    /// Names of its init containers that end before the others start.
+    pub init_containers: Vec<String>,
+    /// Name of its control queue.
+    pub control_queue: String,
+}
+
+/// The queue whose stream is handed over.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Queue {
+    /// Virtual host.
+    pub vhost: String,
+    /// Name.
+    pub name: String,
+    /// Whether it is a quorum queue.
+    pub quorum: bool,
+    /// Arguments it was declared with.
+    pub arguments: BTreeMap<String, Value>,
+    /// What policy and operator policy set.
+    pub policy: Known<BTreeMap<String, Value>>,
+}
+
+/// A consumer, as the management API knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Consumer {
+    /// Virtual host of its queue.
+    pub vhost: String,
+    /// Its queue.
+    pub queue: String,
+    /// Consumer tag.
+    pub tag: String,
+    /// Acknowledges by hand.
+    pub manual_ack: bool,
+    /// Prefetch, 0 = unlimited.
+    pub prefetch: u64,
+    /// Lets nobody else consume the queue.
+    pub exclusive: bool,
+    /// Address it connects from; empty when the broker does not tell.
+    pub host: String,
+    /// Port it connects from; 0 when the broker does not tell.
+    pub port: u16,
+}
+
+/// An established TCP connection, seen from the pod.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Socket {
+    /// Port of the pod.
+    pub local: u16,
+    /// Address of the other side.
+    pub host: String,
+    /// Port of the other side.
+    pub port: u16,
+}
+
+impl Consumer {
+    /// For messages.
+    pub(super) fn named(&self) -> String {
+        match self.host.as_str() {
+            "" => format!("{:?} from an unknown address", self.tag),
+            host => format!("{:?} from {host}:{}", self.tag, self.port),
+        }
+    }
+
+    pub(super) fn is_from(&self, pod: &Pod) -> bool {
+        pod.addresses.contains(&self.host)
+    }
+}
+
+impl Queue {
+    pub(super) fn is_queue_of(&self, consumer: &Consumer) -> bool {
+        (&self.vhost, &self.name) == (&consumer.vhost, &consumer.queue)
+    }
+}
