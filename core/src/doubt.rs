@@ -48,6 +48,29 @@ pub enum DoubtReason {
     Other,
 }
 
+impl DoubtReason {
+    /// Whether the pod that is left has not the memory that was to be moved.
+    pub fn is_loss_of_memory(self) -> bool {
+        match self {
+            Self::SourceLost | Self::StandInLost | Self::RolledOut | Self::MemoryGivenUp | Self::CopyLost => {
+                true
+            }
+            Self::AllowedByPolicy
+            | Self::ConnectionLost
+            | Self::SourceRestarted
+            | Self::SourceReplaced
+            | Self::OthersConsumed
+            | Self::HoldLost
+            | Self::Overtaken
+            | Self::BoundPastFence
+            | Self::CopySilent
+            | Self::Expired
+            | Self::NotWeighed
+            | Self::Other => false,
+        }
+    }
+}
+
 /// Something that was seen and weakens the verdict.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Doubt {

@@ -139,6 +139,10 @@ pub struct Status {
 pub struct Cancel {
     /// Name of the migration, or of a pod (its latest migration)
     pub name: String,
+    /// Of a move that is committed and whose copy cannot be restored: give its memory up for good, and let the pod start from
+    /// its image
+    #[arg(long)]
+    pub give_memory_up: bool,
 }
 
 /// `allow`.

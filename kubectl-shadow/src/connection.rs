@@ -1,10 +1,16 @@
 //! The connection that kubectl would use: same files, same context, same namespace.
 
+use std::time::Duration;
+
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 
 use crate::cli::Place;
 use crate::problem::Problem;
+use crate::warnings;
+
+/// The API server answers within this time, or is silent. A watch has a limit of its own.
+const ANSWERS: Duration = Duration::from_secs(20);
 
 /// A client and the namespace to work in.
 pub struct Connection {
@@ -37,6 +43,14 @@ pub async fn open(place: &Place) -> Result<Connection, Problem> {
         .namespace
         .clone()
         .unwrap_or_else(|| config.default_namespace.clone());
-    let client = Client::try_from(config)?;
+    let client = warnings::client(limited(config))?;
     Ok(Connection { client, namespace })
+}
+
+/// A question that nobody answers must not take for ever. While a migration is followed the API server says something at least
+/// once a minute; see `commands/follow.rs` for its silence.
+fn limited(mut config: Config) -> Config {
+    config.connect_timeout = Some(ANSWERS);
+    config.write_timeout = Some(ANSWERS);
+    config
 }

@@ -11,6 +11,10 @@ pub enum Ending {
     Failed,
     /// The same, as asked.
     Cancelled,
+    /// Moved, and the memory is lost: the pod started from its image.
+    MemoryLost,
+    /// Moved, and not proven exact: messages may have been lost, doubled or reordered.
+    NotExact,
     /// Not known how it ends: stuck, out of time, or out of sight.
     Unknown,
     /// The user interrupted the waiting; the migration goes on.
@@ -26,6 +30,8 @@ impl Ending {
             Self::Failed => 2,
             Self::Cancelled => 3,
             Self::Unknown => 4,
+            Self::MemoryLost => 5,
+            Self::NotExact => 6,
             Self::Interrupted => 130,
         }
     }
@@ -43,6 +49,8 @@ mod tests {
             (Ending::Failed, 2),
             (Ending::Cancelled, 3),
             (Ending::Unknown, 4),
+            (Ending::MemoryLost, 5),
+            (Ending::NotExact, 6),
             (Ending::Interrupted, 130),
         ];
         for (ending, code) in endings {

@@ -13,3 +13,4 @@ pub mod ending;
 pub mod problem;
 pub mod render;
 pub mod say;
+mod warnings;

@@ -1,5 +1,6 @@
 //! The only place that writes to the terminal. Guarantee: whatever comes from the cluster cannot move the
-//! cursor, change colours or reorder text; output into a closed pipe ends quietly.
+//! cursor, change colours or reorder text; a pipe that nobody reads any more ends the output and nothing else: what a command
+//! does, and its exit code, are the same.
 
 use std::io::Write;
 
@@ -19,13 +20,9 @@ pub fn remark(text: &str) {
 }
 
 fn write_to(out: &mut impl Write, text: &str) {
-    if writeln!(out, "{}", printable(text))
-        .and_then(|()| out.flush())
-        .is_err()
-    {
-        // Nobody reads any more; as with every tool in a pipe, that is the end and no failure.
-        std::process::exit(0);
-    }
+    let written = writeln!(out, "{}", printable(text)).and_then(|()| out.flush());
+    // Nobody reads any more; a script that took the first line still wants to know how it ended.
+    drop(written);
 }
 
 /// The text with control characters, line breaks and direction overrides written out.

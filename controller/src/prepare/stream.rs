@@ -57,17 +57,9 @@ pub(super) async fn plan(
         return Ok(Err(deleted(&queue).into()));
     };
     let premises = judgement.told;
-    let refused = |cause| Refusal {
-        cause,
-        premises: premises.clone(),
-    };
-    let inexact = match judgement.finding {
-        Finding::Exact => None,
-        Finding::Refused(cause) => return Ok(Err(refused(cause))),
-        Finding::Inexact { why, way_out } => match inexact::tolerated(ctx, pod, &why, &way_out).await? {
-            Ok(allowed) => Some(allowed),
-            Err(cause) => return Ok(Err(refused(cause))),
-        },
+    let inexact = match allowed(ctx, pod, judgement.finding).await? {
+        Ok(inexact) => inexact,
+        Err(cause) => return Ok(Err(Refusal { cause, premises })),
     };
     let unfenced = match hold {
         HoldKind::SingleActive => None,
@@ -91,6 +83,22 @@ pub(super) async fn plan(
         secret,
     };
     Ok(Ok(Stream { queue, premises }))
+}
+
+/// `Some`: it is not exact, and this policy allows it.
+async fn allowed(
+    ctx: &Context,
+    pod: &Pod,
+    finding: Finding,
+) -> Result<Result<Option<String>, Cause>, ControllerError> {
+    Ok(match finding {
+        Finding::Exact => Ok(None),
+        Finding::Refused(cause) => Err(cause),
+        Finding::Inexact { why, way_out } => {
+            let tolerated = inexact::tolerated(ctx, pod, &why, &way_out).await?;
+            tolerated.map(Some)
+        }
+    })
 }
 
 /// A single-active quorum queue can be held without the application, whatever that speaks.

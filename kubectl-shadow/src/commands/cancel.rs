@@ -4,12 +4,14 @@ use kube::api::{Patch, PatchParams};
 use kube::{Api, ResourceExt};
 use serde_json::json;
 use shadow_core::api::StatefulMigration;
+use shadow_core::machine::record::is_committed;
 
 use crate::cli::Cancel;
 use crate::commands::find;
 use crate::connection::Connection;
 use crate::ending::Ending;
 use crate::problem::Problem;
+use crate::render::progress::present_step;
 use crate::say;
 
 /// Runs the command.
@@ -26,11 +28,26 @@ pub(super) async fn run(connection: &Connection, args: &Cancel) -> Result<Ending
             status.phase
         )));
     }
+    if let Some(status) = migration.status.as_ref().filter(|status| is_committed(status))
+        && !args.give_memory_up
+    {
+        return Err(Problem::Refused(format!(
+            "it is too late to undo {name}: the copy is the truth since the commit. It goes on: {}. To see how: kubectl shadow \
+             status {name} -n {}",
+            present_step(status),
+            connection.namespace
+        )));
+    }
     let api: Api<StatefulMigration> = Api::namespaced(connection.client.clone(), &connection.namespace);
     let patch = Patch::Merge(json!({"spec": {"cancel": true}}));
     api.patch(&name, &PatchParams::default(), &patch).await?;
+    let next = if args.give_memory_up {
+        "a memory that cannot be restored is given up, and the pod starts from its image"
+    } else {
+        "the source goes on, unless the move commits at this moment"
+    };
     say::line(&format!(
-        "{name} is undone unless it has passed its point of no return; see: kubectl shadow status {name} -n {}",
+        "{name} is being cancelled: {next}; see: kubectl shadow status {name} -n {}",
         connection.namespace
     ));
     Ok(Ending::Done)

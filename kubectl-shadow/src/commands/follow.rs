@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use futures::TryStreamExt;
 use kube::Api;
+use kube::core::Status;
 use kube::runtime::{WatchStreamExt, watcher};
 use shadow_core::api::StatefulMigration;
+use shadow_core::names;
 
 use crate::connection::Connection;
 use crate::ending::Ending;
@@ -52,9 +54,42 @@ pub(super) async fn to_the_end(
                     "statefulmigration {name} was deleted while it was followed; the pod is not stopped by that"
                 )));
             }
-            Err(error) => say::remark(&format!("lost sight of {name}, trying again: {error}")),
+            Err(error) => match refused(&error) {
+                Some(status) => return Err(may_not_watch(connection, name, status)),
+                None => say::remark(&format!("lost sight of {name}, trying again: {error}")),
+            },
         }
     }
+}
+
+/// What the API server says to a caller that it does not know or that may not do this: the same for ever.
+fn refused(error: &watcher::Error) -> Option<&Status> {
+    let status = match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+        | watcher::Error::WatchFailed(kube::Error::Api(status)) => status,
+        watcher::Error::WatchError(status) => status,
+        watcher::Error::InitialListFailed(_)
+        | watcher::Error::WatchStartFailed(_)
+        | watcher::Error::WatchFailed(_)
+        | watcher::Error::NoResourceVersion => return None,
+    };
+    matches!(status.code, 401 | 403).then_some(&**status)
+}
+
+fn may_not_watch(connection: &Connection, name: &str, status: &Status) -> Problem {
+    let namespace = &connection.namespace;
+    let right = match status.code {
+        401 => "the API server does not know you: log in again".to_owned(),
+        _ => format!(
+            "following it needs the verbs get, list and watch on statefulmigrations.{} in namespace {namespace}",
+            names::GROUP
+        ),
+    };
+    Problem::Unknown(format!(
+        "cannot see how {name} goes on ({}); {right}. The migration goes on; see: kubectl shadow status {name} -n {namespace}",
+        status.message
+    ))
 }
 
 fn tell(progress: &mut Progress, migration: &StatefulMigration) -> Option<Ending> {

@@ -10,7 +10,9 @@ use crate::ending::Ending;
 /// How it ended; `None` while it goes on.
 pub fn ending(status: &MigrationStatus) -> Option<Ending> {
     match status.phase {
-        Phase::Completed => Some(Ending::Done),
+        Phase::Completed => Some(moved(status)),
+        // Nothing was touched: the move was refused.
+        Phase::Failed if status.plan.is_none() => Some(Ending::Refused),
         Phase::Failed => Some(Ending::Failed),
         Phase::Cancelled => Some(Ending::Cancelled),
         Phase::Pending
@@ -19,6 +21,17 @@ pub fn ending(status: &MigrationStatus) -> Option<Ending> {
         | Phase::Restoring
         | Phase::Replaying
         | Phase::Finalizing => stuck(status).map(|_| Ending::Unknown),
+    }
+}
+
+/// What a script has to know of a pod that is on its target: whether it is the one that was moved.
+fn moved(status: &MigrationStatus) -> Ending {
+    match &status.verdict {
+        Some(verdict) if verdict.exact => Ending::Done,
+        Some(verdict) if verdict.doubts.iter().any(|told| told.reason.is_loss_of_memory()) => {
+            Ending::MemoryLost
+        }
+        Some(_) | None => Ending::NotExact,
     }
 }
 

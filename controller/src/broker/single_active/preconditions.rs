@@ -58,7 +58,8 @@ impl QueueFacts {
         match application.as_slice() {
             [] => Some(MayPass(
                 "consumers: nobody is known to consume it, and a new consumer is listed after 5 s; look why the pod does \
-                 not connect, and whether spec.messageQueueConfig.queueName is the queue that it consumes"
+                 not connect, and whether spec.messageQueueConfig.queueName is the queue that it consumes. If it does consume, the \
+                 user of the management address does not see it: rabbitmqctl set_user_tags USER monitoring"
                     .to_owned(),
             )),
             [only] => wrong_consumer(only).or_else(|| self.passed_over(only)),

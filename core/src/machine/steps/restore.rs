@@ -143,7 +143,7 @@ fn failed(scene: &Scene<'_>, reason: &str) -> Decision {
         format!(
             "the source has gone and restoring pod {pod} on {node} failed {} times, last because: {reason}. The archive with its \
              memory is kept on {node}. Messages wait in the queue. To give the memory up and let the pod start from its image, \
-             set spec.cancel to true",
+             type: kubectl shadow cancel {pod} --give-memory-up (or set spec.cancel to true)",
             scene.leg.restores_failed + 1
         ),
     ))

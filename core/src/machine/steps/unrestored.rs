@@ -40,7 +40,7 @@ pub(super) fn way_out(scene: &Scene<'_>) -> String {
     let what = if may_live(scene) {
         format!("delete pod {pod}")
     } else {
-        "set spec.cancel to true".to_owned()
+        format!("type: kubectl shadow cancel {pod} --give-memory-up (or set spec.cancel to true)")
     };
     format!(
         "; the source has gone, so this is waited for. To give the memory up and let pod {pod} start from its image, {what}"

@@ -1,0 +1,69 @@
+//! What the API server warns of while it accepts something (`Warning` headers, code 299): admission's word on what is asked.
+//! The client library throws it away, and kubectl shows it.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use http::Response;
+use http::header::WARNING;
+use kube::client::{ClientBuilder, DynBody};
+use kube::{Client, Config};
+use tower::util::MapResponseLayer;
+
+use crate::say;
+
+/// A client that shows each warning once.
+pub(crate) fn client(config: Config) -> kube::Result<Client> {
+    let shown: Arc<Mutex<HashSet<String>>> = Arc::default();
+    let show = move |response: Response<Box<DynBody>>| {
+        for value in response.headers().get_all(WARNING) {
+            for text in value.to_str().into_iter().flat_map(texts) {
+                let mut shown = shown.lock().unwrap_or_else(PoisonError::into_inner);
+                if shown.insert(text.clone()) {
+                    say::remark(&format!("warning: {text}"));
+                }
+            }
+        }
+        response
+    };
+    Ok(ClientBuilder::try_from(config)?
+        .with_layer(&MapResponseLayer::new(show))
+        .build())
+}
+
+/// The texts of one header: `299 - "text"`, several separated by commas, quotes within a text escaped (RFC 9111, 5.5).
+fn texts(header: &str) -> Vec<String> {
+    let (mut texts, mut text, mut escaped) = (Vec::new(), None::<String>, false);
+    for c in header.chars() {
+        match (&mut text, c) {
+            (Some(text), c) if escaped => {
+                text.push(c);
+                escaped = false;
+            }
+            (Some(_), '\\') => escaped = true,
+            (Some(_), '"') => texts.extend(text.take()),
+            (Some(text), c) => text.push(c),
+            (None, '"') => text = Some(String::new()),
+            (None, _) => {}
+        }
+    }
+    texts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::texts;
+
+    #[test]
+    fn a_header_holds_one_text_or_several() {
+        assert_eq!(
+            texts(r#"299 - "spec.a: \"b\" has no effect""#),
+            [r#"spec.a: "b" has no effect"#]
+        );
+        assert_eq!(
+            texts(r#"299 - "one, with a comma", 299 - "two""#),
+            ["one, with a comma", "two"]
+        );
+        assert_eq!(texts("299 - unquoted"), Vec::<String>::new());
+    }
+}
