@@ -9,7 +9,7 @@ use kube::ResourceExt;
 use serde_json::{Map, Value};
 use shadow_core::api::HoldKind;
 use shadow_core::names;
-use shadow_core::premise::world::{self, Consumer, Known, Socket, World};
+use shadow_core::premise::world::{self, Consumer, Control, Known, Socket, World};
 use shadow_core::premise::{Finding, Judgement, judge};
 use shadow_core::reason::Reason;
 use shadow_core::wire::Preflight;
@@ -134,23 +134,29 @@ fn consumers(vhost: &str, queue: &str, listed: &[ConsumerFacts]) -> Vec<Consumer
         .collect()
 }
 
-async fn control(broker: &Broker, hold: HoldKind, queue: &str) -> Result<Known<Vec<Consumer>>, BrokerError> {
+async fn control(broker: &Broker, hold: HoldKind, queue: &str) -> Result<Known<Control>, BrokerError> {
     match hold {
-        HoldKind::SingleActive => return Ok(Known::Seen(Vec::new())),
+        HoldKind::SingleActive => return Ok(Known::Seen(Control::default())),
         HoldKind::Park | HoldKind::Exchange => {}
     }
     let counted = match broker.queue(queue).await? {
         QueueSeen::Present { consumers, .. } => consumers,
         QueueSeen::Absent => 0,
     };
-    let listed = consumers(broker.vhost(), queue, &broker.consumers(queue).await?);
-    if u64::try_from(listed.len()) == Ok(counted) {
-        return Ok(Known::Seen(listed));
+    let consumers = consumers(broker.vhost(), queue, &broker.consumers(queue).await?);
+    if u64::try_from(consumers.len()) != Ok(counted) {
+        return Ok(Known::NotKnown {
+            why: format!("control queue {queue} has {counted} consumers, and {} are listed", consumers.len()),
+            way_out: "give the user of the management address the tag monitoring: rabbitmqctl set_user_tags USER monitoring"
+                .to_owned(),
+        });
     }
-    Ok(Known::NotKnown {
-        why: format!("control queue {queue} has {counted} consumers, and {} are listed", listed.len()),
-        way_out: "give the user of the management address the tag monitoring: rabbitmqctl set_user_tags USER monitoring".to_owned(),
-    })
+    let looks = if consumers.is_empty() {
+        broker.looks_into(queue).await?
+    } else {
+        0.0
+    };
+    Ok(Known::Seen(Control { consumers, looks }))
 }
 
 fn sockets(preflight: Option<&Preflight>) -> Known<Vec<Socket>> {

@@ -38,7 +38,11 @@ fn unlimited(path: &str, schema: &serde_yaml_ng::Value, found: &mut Vec<String>)
     }
     let fields = schema.get("properties").and_then(|fields| fields.as_mapping());
     for (name, field) in fields.into_iter().flatten() {
-        unlimited(&format!("{path}.{}", name.as_str().unwrap_or_default()), field, found);
+        unlimited(
+            &format!("{path}.{}", name.as_str().unwrap_or_default()),
+            field,
+            found,
+        );
     }
     for inner in ["items", "additionalProperties"] {
         if let Some(inner) = schema.get(inner) {

@@ -1,5 +1,6 @@
 //! Real handshakes on loopback: who gets in, who does not, and that a rotation needs no restart.
 #![allow(
+    clippy::disallowed_methods,
     clippy::unwrap_used,
     clippy::expect_used,
     reason = "in a test, a failed step is the verdict"

@@ -14,7 +14,7 @@ use url::Url;
 
 use super::address::decoded;
 use super::facts::kind_of;
-use super::process::{Channel, Details, Page};
+use super::process::{Channel, Details, Looked, Page};
 use super::{BrokerError, QueueKind, tls};
 
 /// Limit for one request.
@@ -175,11 +175,20 @@ impl Management {
         Ok(found.unwrap_or_default())
     }
 
+    /// How often a queue is looked into.
+    pub(super) async fn looked_into(&self, queue: &str) -> Result<Option<Looked>, BrokerError> {
+        let (vhost, queue) = (&self.vhost, segment(queue));
+        self.get(&format!("/queues/{vhost}/{queue}?columns=message_stats"))
+            .await
+    }
+
     /// What is consumed over a channel; `None` for one that has ended.
     pub(super) async fn consumed_over(&self, channel: &str) -> Result<Option<Details>, BrokerError> {
         let channel = segment(channel);
-        self.get(&format!("/channels/{channel}?columns=consumer_details"))
-            .await
+        self.get(&format!(
+            "/channels/{channel}?columns=consumer_details,message_stats"
+        ))
+        .await
     }
 
     /// Bindings of a queue.

@@ -43,6 +43,38 @@ pub(super) struct Channel {
 #[derive(Debug, Deserialize)]
 pub(super) struct Details {
     consumer_details: Option<Vec<Detail>>,
+    message_stats: Option<Stats>,
+}
+
+/// Looks into queues (`basic.get`), as they are counted for a channel or a queue; absent where there was none.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Stats {
+    get_details: Option<Rate>,
+    get_no_ack_details: Option<Rate>,
+    get_empty_details: Option<Rate>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Rate {
+    rate: f64,
+}
+
+impl Stats {
+    /// Looks a second.
+    pub(super) fn looks(&self) -> f64 {
+        let kinds = [
+            &self.get_details,
+            &self.get_no_ack_details,
+            &self.get_empty_details,
+        ];
+        kinds.into_iter().flatten().map(|kind| kind.rate).sum()
+    }
+}
+
+/// A queue's part of that.
+#[derive(Debug, Deserialize)]
+pub(super) struct Looked {
+    pub(super) message_stats: Option<Stats>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -84,10 +116,13 @@ impl Broker {
                     return Ok(too_many("channels", address));
                 }
                 for channel in named {
-                    let details = management.consumed_over(&channel.name).await?;
-                    let Some(details) = details.and_then(|details| details.consumer_details) else {
+                    let Some(seen) = management.consumed_over(&channel.name).await? else {
+                        continue;
+                    };
+                    let Some(details) = seen.consumer_details else {
                         return Ok(not_yet(&channel.name));
                     };
+                    process.looks += seen.message_stats.unwrap_or_default().looks();
                     process
                         .consumers
                         .extend(details.into_iter().map(|detail| detail.of(connection)));
@@ -96,6 +131,21 @@ impl Broker {
             }
         }
         Ok(Known::Seen(process))
+    }
+
+    /// How often somebody looks into a queue, a second.
+    ///
+    /// # Errors
+    /// Without a management address, or when it does not answer.
+    pub async fn looks_into(&self, queue: &str) -> Result<f64, BrokerError> {
+        let seen = self
+            .management("look at a queue's statistics")?
+            .looked_into(queue)
+            .await?;
+        Ok(seen
+            .and_then(|seen| seen.message_stats)
+            .unwrap_or_default()
+            .looks())
     }
 
     /// Virtual host in which the queue is.

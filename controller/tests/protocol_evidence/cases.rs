@@ -23,6 +23,18 @@ async fn a_parkable_pod_is_exact_and_every_premise_is_seen() {
 }
 
 #[tokio::test]
+async fn a_pod_that_looks_into_its_control_queue_now_and_then_is_exact() {
+    let (pod, queue) = (Pod::new(&named("k")).await, named("polling"));
+    declared(&queue, &[]).await;
+    let _consumes = pod.consumes(&queue, ORDINARY).await;
+    let looking = pod.looks_into(&control(&pod).await).await;
+    // Statistics have to tell a rate first: two intervals.
+    looking.often().await;
+    let judged = weighed(&administrator(), &queue, &pod, HoldKind::Park).await;
+    assert_eq!(judged.finding, Finding::Exact, "{:#?}", judged.told);
+}
+
+#[tokio::test]
 async fn a_single_active_pod_is_exact_without_any_protocol() {
     let (pod, queue) = (Pod::new(&named("b")).await, named("single"));
     let single = ("x-single-active-consumer", AMQPValue::Boolean(true));

@@ -3,15 +3,17 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1;
-use lapin::options::{BasicConsumeOptions, BasicQosOptions};
+use lapin::options::{BasicConsumeOptions, BasicGetOptions, BasicQosOptions};
 use lapin::types::FieldTable;
 use lapin::{Channel, Connection, ConnectionProperties, Consumer};
 use serde_json::json;
 use shadow_core::wire::{Peer, Preflight};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::watch;
 use url::Url;
 
 use crate::stage::uri;
@@ -29,6 +31,16 @@ pub(crate) struct Consuming {
     _connection: Connection,
     _channel: Channel,
     _consumer: Consumer,
+}
+
+/// Somebody who looks into a queue, as long as the test lives.
+pub(crate) struct Looking(watch::Receiver<u32>);
+
+impl Looking {
+    /// Returns after a hundred and twenty looks.
+    pub(crate) async fn often(mut self) {
+        self.0.wait_for(|looks| *looks >= 120).await.unwrap();
+    }
 }
 
 /// How something is consumed.
@@ -88,6 +100,29 @@ impl Pod {
             _channel: channel,
             _consumer: consumer,
         }
+    }
+
+    /// Looks into a queue ten times a second.
+    pub(crate) async fn looks_into(&self, queue: &str) -> Looking {
+        let mut uri = Url::parse(&uri()).unwrap();
+        uri.set_port(Some(self.relay.port())).unwrap();
+        let connection = Connection::connect(uri.as_str(), ConnectionProperties::default())
+            .await
+            .unwrap();
+        let channel = connection.create_channel().await.unwrap();
+        let (queue, (tell, looks)) = (queue.to_owned(), watch::channel(0));
+        tokio::spawn(async move {
+            let _connection = connection;
+            loop {
+                channel
+                    .basic_get(queue.as_str().into(), BasicGetOptions::default())
+                    .await
+                    .unwrap();
+                tell.send_modify(|looks| *looks += 1);
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        });
+        Looking(looks)
     }
 
     /// With a connection that is not to this broker.

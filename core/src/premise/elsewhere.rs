@@ -111,17 +111,13 @@ pub(super) fn own_control_queue(world: &World) -> Option<Weight> {
         return None;
     }
     let queue = &world.pod.control_queue;
-    let listed = match &world.control {
-        Known::Seen(listed) => listed,
+    let control = match &world.control {
+        Known::Seen(control) => control,
         Known::NotKnown { why, way_out } => return Some(not_known(Source::ManagementApi, why, way_out)),
     };
-    let who: Vec<String> = listed.iter().map(Consumer::named).collect();
-    Some(match listed.as_slice() {
-        [] => Weight::NotKnown {
-            by: Source::ManagementApi,
-            why: format!("nobody is known to read the control queue {queue}"),
-            way_out: format!("let the application consume it; or {MONITORING}"),
-        },
+    let who: Vec<String> = control.consumers.iter().map(Consumer::named).collect();
+    Some(match control.consumers.as_slice() {
+        [] => looked_into(world, control.looks),
         [own] if own.is_from(&world.pod) => Weight::Seen {
             by: Source::ManagementApi,
             what: format!("{queue} is read by {}", own.named()),
@@ -138,7 +134,42 @@ pub(super) fn own_control_queue(world: &World) -> Option<Weight> {
                 who.join(", "),
                 world.pod.addresses.join(", ")
             ),
-            way_out: "let one pod of this name use the virtual host: move the other one to a virtual host of its own".to_owned(),
+            way_out: ALONE.to_owned(),
         },
     })
 }
+
+/// The broker counts looks for each queue and for each channel: if the pod looks as often as somebody looks into the queue, that
+/// is the pod.
+fn looked_into(world: &World, looks: f64) -> Weight {
+    /// The two are counted at different moments.
+    const SLACK: f64 = 1.25;
+    let queue = &world.pod.control_queue;
+    let own = match &world.process {
+        Known::Seen(process) => process.looks,
+        Known::NotKnown { why, way_out } => return not_known(Source::ManagementApi, why, way_out),
+    };
+    if looks <= 0.0 || own <= 0.0 {
+        let why = format!("nobody is known to read the control queue {queue}");
+        let way_out =
+            format!("let the application consume it, or look into it once in two seconds; or {MONITORING}");
+        return not_known(Source::ManagementApi, &why, &way_out);
+    }
+    if looks > own * SLACK {
+        return Weight::Contradicted {
+            by: Source::ManagementApi,
+            what: format!(
+                "the control queue {queue} is looked into {looks:.1} times a second, and the pod looks {own:.1} times a second: \
+                 somebody else reads it, too"
+            ),
+            way_out: ALONE.to_owned(),
+        };
+    }
+    Weight::Seen {
+        by: Source::ManagementApi,
+        what: format!("{queue} is looked into {looks:.1} times a second, by the pod"),
+    }
+}
+
+const ALONE: &str =
+    "let one pod of this name use the virtual host: move the other one to a virtual host of its own";

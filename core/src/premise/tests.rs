@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::judge::Finding;
-use super::world::{Consumer, Pod, Process, Queue, Socket};
+use super::world::{Consumer, Control, Pod, Process, Queue, Socket};
 use super::*;
 use crate::api::HoldKind;
 
@@ -47,8 +47,12 @@ fn good(hold: HoldKind) -> World {
         process: Known::Seen(Process {
             ports: vec![40_000],
             consumers,
+            looks: 0.0,
         }),
-        control: Known::Seen(vec![control]),
+        control: Known::Seen(Control {
+            consumers: vec![control],
+            looks: 0.0,
+        }),
         sockets: Known::Seen(vec![socket(40_000, 5_672), socket(40_001, 5_432)]),
         broker_ports: vec![5_671, 5_672],
     }
@@ -144,14 +148,25 @@ const FALSE: [Change; 14] = [
 ];
 
 /// The same for control messages only.
-const FALSE_FOR_PARK: [Change; 3] = [
+const FALSE_FOR_PARK: [Change; 4] = [
     ("prefetch 50", |world| seen(&mut world.consumers)[0].prefetch = 50),
     ("a pod of the same name reads the control queue", |world| {
-        seen(&mut world.control)[0].host = "10.1.0.8".to_owned();
+        let control = seen(&mut world.control);
+        control
+            .consumers
+            .iter_mut()
+            .for_each(|one| one.host = "10.1.0.8".to_owned());
     }),
     ("two read the control queue", |world| {
-        let other = seen(&mut world.control)[0].clone();
-        seen(&mut world.control).push(other);
+        let control = seen(&mut world.control);
+        control.consumers.push(consumer("ms2m.control.orders-0"));
+    }),
+    ("two look into the control queue", |world| {
+        seen(&mut world.process).looks = 1.0;
+        world.control = Known::Seen(Control {
+            consumers: Vec::new(),
+            looks: 2.0,
+        });
     }),
 ];
 
@@ -176,7 +191,7 @@ const GONE: [Change; 8] = [
 const GONE_FOR_PARK: [Change; 2] = [
     ("control", |world| world.control = blind()),
     ("nobody reads control", |world| {
-        world.control = Known::Seen(Vec::new())
+        world.control = Known::Seen(Control::default())
     }),
 ];
 
@@ -284,4 +299,20 @@ fn what_is_told_forbids_nothing() {
     assert!(said(Premise::InitContainers).starts_with("purge run again"));
     assert_eq!(said(Premise::OtherPeers), "10.96.0.5:5432");
     assert!(said(Premise::OtherInputs).contains("not covered"));
+}
+
+#[test]
+fn a_pod_that_looks_into_its_control_queue_now_and_then_reads_it() {
+    let mut world = good(HoldKind::Park);
+    seen(&mut world.process).looks = 1.0;
+    world.control = Known::Seen(Control {
+        consumers: Vec::new(),
+        looks: 1.1,
+    });
+    assert_eq!(judge(&world).finding, Finding::Exact);
+    seen(&mut world.process).looks = 0.0;
+    assert!(
+        matches!(judge(&world).finding, Finding::Refused(_)),
+        "others look"
+    );
 }

@@ -35,21 +35,32 @@ pub struct World {
     pub consumers: Known<Vec<Consumer>>,
     /// What the broker knows of the pod's connections.
     pub process: Known<Process>,
-    /// Consumers of the pod's control queue.
-    pub control: Known<Vec<Consumer>>,
+    /// Who reads the pod's control queue.
+    pub control: Known<Control>,
     /// Established TCP connections of the pod.
     pub sockets: Known<Vec<Socket>>,
     /// Ports on which brokers serve: that of this one, and the usual ones.
     pub broker_ports: Vec<u16>,
 }
 
+/// Readers of a control queue. An application may look into it now and then (`basic.get`) and never consume it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Control {
+    /// Its consumers.
+    pub consumers: Vec<Consumer>,
+    /// How often somebody looks into it, a second.
+    pub looks: f64,
+}
+
 /// The pod's connections to the broker, in every virtual host.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Process {
     /// The pod's port of each connection.
     pub ports: Vec<u16>,
     /// All that is consumed over them.
     pub consumers: Vec<Consumer>,
+    /// How often it looks into queues (`basic.get`), a second.
+    pub looks: f64,
 }
 
 /// The pod whose process is moved.
