@@ -1,6 +1,6 @@
 //! How much of what callers send is held at a time. Anybody in the cluster can call.
 //!
-//! Guarantee: the bodies of all reviews together take no more than [`ROOM`], and each has its time to come.
+//! Guarantee: all reviews together take no more than [`ROOM`], and each has its time to come.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,8 +14,10 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tracing::warn;
 
-/// Bytes of all bodies. A review has ten thousand.
-const ROOM: usize = 8 << 20;
+/// Bytes of memory for all reviews together; the container has 128 MiB.
+const ROOM: usize = 48 << 20;
+/// Bytes of memory that a byte of a body may become: an empty string of a list is three bytes of text.
+const BECOMES: u32 = 12;
 /// Bytes of one body: an object of the size that etcd takes, twice.
 const BODY: usize = 3 << 20;
 /// Time for a body to come; the API server sends it at once.
@@ -43,7 +45,8 @@ pub(crate) async fn bounded(State(room): State<Room>, request: Request, next: Ne
     else {
         return refused(StatusCode::PAYLOAD_TOO_LARGE);
     };
-    let Ok(Ok(_held)) = timeout(WAITS, room.0.acquire_many(length)).await else {
+    let held = room.0.acquire_many(length.saturating_mul(BECOMES));
+    let Ok(Ok(_held)) = timeout(WAITS, held).await else {
         return refused(StatusCode::SERVICE_UNAVAILABLE);
     };
     match timeout(ARRIVES, to_bytes(body, length as usize)).await {
