@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use shadow_core::wire::Peer;
 
@@ -44,6 +44,18 @@ fn tables(process: &str) -> Result<String, NodeError> {
     Ok(text)
 }
 
+/// Where the network of a process is listened on at an address of its own, which its copy does not have.
+pub(super) fn bound(process: &str) -> Result<Vec<SocketAddr>, NodeError> {
+    Ok(bound_in(&tables(process)?))
+}
+
+fn bound_in(table: &str) -> Vec<SocketAddr> {
+    let anywhere = |address: &IpAddr| address.is_unspecified() || address.is_loopback();
+    let listening = rows(table).filter(|row| row.state == LISTENING && !anywhere(&row.own));
+    let bound: BTreeSet<SocketAddr> = listening.map(|row| SocketAddr::new(row.own, row.local)).collect();
+    bound.into_iter().collect()
+}
+
 fn peers(table: &str) -> Option<Vec<Peer>> {
     let of = |state: &'static str| rows(table).filter(move |row| row.state == state);
     let serves: BTreeSet<u16> = of(LISTENING).map(|row| row.local).collect();
@@ -60,6 +72,7 @@ fn peers(table: &str) -> Option<Vec<Peer>> {
 
 /// A line of the kernel's table: `sl local_address rem_address st …`, addresses as `ADDRESS:PORT` in hexadecimal.
 struct Row<'a> {
+    own: IpAddr,
     local: u16,
     address: IpAddr,
     port: u16,
@@ -70,10 +83,11 @@ struct Row<'a> {
 fn rows(table: &str) -> impl Iterator<Item = Row<'_>> {
     table.lines().filter_map(|line| {
         let mut columns = line.split_whitespace().skip(1);
-        let (_, local) = columns.next()?.rsplit_once(':')?;
+        let (own, local) = columns.next()?.rsplit_once(':')?;
         let (address, port) = columns.next()?.rsplit_once(':')?;
         let port_of = |text: &str| u16::from_str_radix(text, 16).ok();
         Some(Row {
+            own: address_of(own)?,
             local: port_of(local)?,
             address: address_of(address)?,
             port: port_of(port)?,
@@ -137,6 +151,15 @@ mod tests {
             .map(|n| format!("0: 0A01F40A:{n:04X} 0A0A600A:1628 01\n"))
             .collect();
         assert_eq!(peers(&many), None);
+    }
+
+    #[test]
+    fn a_listener_at_an_address_of_the_pods_own_is_told_from_one_everywhere() {
+        let own = "0: 0A01F40A:1F90 00000000:0000 0A\n1: 0100007F:1F91 00000000:0000 0A\n";
+        assert_eq!(
+            bound_in(&format!("{TABLE}{own}")),
+            ["10.244.1.10:8080".parse().unwrap()]
+        );
     }
 
     #[test]

@@ -56,6 +56,13 @@ pub fn look(id: &ContainerId) -> Result<Preflight, NodeError> {
     }
     if let Some(first) = pids.first() {
         found.peers = connections::made(first)?;
+        let bound = connections::bound(first)?;
+        found.obstacles.extend(bound.iter().map(|address| {
+            format!(
+                "the pod is listened to at {address} alone, an address that its copy does not have; let the application listen on \
+                 0.0.0.0"
+            )
+        }));
     }
     found.obstacles.truncate(AT_MOST);
     Ok(found)
@@ -174,6 +181,9 @@ impl Opened {
         if let Some(protocol) = self.protocol.as_deref() {
             return unknown_protocol(protocol);
         }
+        if let Some(what) = of_this_pod(&self.link) {
+            return Some(what);
+        }
         if self.block {
             return Some(format!(
                 "the disk {} open, which cannot be taken to another node",
@@ -210,9 +220,33 @@ fn unknown_kind(kind: &str) -> Option<String> {
 }
 
 fn unknown_protocol(protocol: &str) -> Option<String> {
-    (!SPOKEN.contains(&protocol)).then(|| {
+    let way_out = match protocol {
+        "MPTCP" | "MPTCPv6" => "a Go program listens so unless its environment has GODEBUG=multipathtcp=0",
+        _ => "let the application close it",
+    };
+    (!SPOKEN.contains(&protocol))
+        .then(|| format!("a socket of the protocol {protocol} open, which CRIU cannot dump; {way_out}"))
+}
+
+/// A file that the copy has not, or has under another name.
+fn of_this_pod(path: &str) -> Option<String> {
+    if path.ends_with(" (deleted)") {
+        return None;
+    }
+    if path.starts_with("/dev/shm/") {
+        return Some(format!(
+            "the shared memory {path}, whose content does not travel; let the application remove its name (shm_unlink) as soon as \
+             it has opened it"
+        ));
+    }
+    // Kubelet keeps each version of such a volume in a folder named after its time, which no other pod has.
+    let versioned = path
+        .split('/')
+        .any(|part| part.starts_with("..20") && part.contains('_'));
+    versioned.then(|| {
         format!(
-            "a socket of the protocol {protocol} open, which CRIU cannot dump; let the application close it"
+            "the file {path} of a ConfigMap, Secret, token or downward API volume open, which the new pod has under another name; \
+             let the application close it when it has read it"
         )
     })
 }
@@ -231,8 +265,11 @@ fn unknown_device(major: u64, minor: u64, link: &str) -> Option<String> {
 fn mapped(process: &Path) -> Option<String> {
     let maps = fs::read_to_string(process.join("maps")).unwrap_or_default();
     let mut kinds = maps.lines().filter_map(|line| {
-        let (_, kind) = line.split_once("anon_inode:")?;
-        unknown_kind(kind.trim())
+        if let Some((_, kind)) = line.split_once("anon_inode:") {
+            return unknown_kind(kind.trim());
+        }
+        let path = line.find('/').and_then(|at| line.get(at..))?;
+        of_this_pod(path)
     });
     kinds.next()
 }
@@ -297,6 +334,28 @@ mod tests {
         };
         for word in ["process 1 (orders)", "io_uring", "fd 1", "epoll"] {
             assert!(said.contains(word), "{said}");
+        }
+    }
+
+    #[test]
+    fn files_that_the_copy_has_not_are_named_with_the_way_out() {
+        let versioned = "/etc/shop/..2026_11_29_10_00_00.123456789/prices.json";
+        for (link, word) in [
+            ("/dev/shm/psm_1a2b", "shm_unlink"),
+            (versioned, "ConfigMap, Secret"),
+        ] {
+            let said = linked(link).obstacle().unwrap();
+            assert!(said.contains(link) && said.contains(word), "{said}");
+            let maps = format!("7f00-7f01 rw-s 00000000 00:0e 1                          {link}\n");
+            let found = process(&[], STATUS, &maps);
+            assert!(found.obstacles[0].contains(link), "{found:?}");
+        }
+        for link in [
+            "/dev/shm/sem.x (deleted)",
+            "/srv/..data/a",
+            "/usr/share/2026_11/x",
+        ] {
+            assert_eq!(linked(link).obstacle(), None, "{link}");
         }
     }
 

@@ -217,6 +217,13 @@ pub(crate) const ALL: &[Scenario] = &[
         company: Company::Alone,
     },
     Scenario {
+        name: "shared memory with a name is refused before anything is touched",
+        run: faults::undumpable::shared_memory,
+        seconds: 10,
+        role: Role::Core,
+        company: Company::Alone,
+    },
+    Scenario {
         name: "what is not exact takes a policy, and says so",
         run: inexact::with_a_policy,
         seconds: 35,
