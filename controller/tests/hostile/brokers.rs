@@ -11,10 +11,22 @@ use super::stub::{broker, method, nested, start, tune};
 
 const MB: u64 = 1 << 20;
 
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| {
+        panic!("{name} is not set: run `cargo xtask broker run -- cargo test -p shadow-controller`")
+    })
+}
+
 fn rabbitmq() -> String {
-    std::env::var("SHADOW_TEST_AMQP_URI").expect(
-        "SHADOW_TEST_AMQP_URI is not set: run `cargo xtask broker run -- cargo test -p shadow-controller`",
-    )
+    variable("SHADOW_TEST_AMQP_URI")
+}
+
+/// One with `frame_max = 0`.
+fn unlimited() -> BrokerAddress {
+    BrokerAddress {
+        uri: variable("SHADOW_TEST_UNLIMITED_AMQP_URI"),
+        ..BrokerAddress::default()
+    }
 }
 
 /// Of this process that belong to the client library.
@@ -48,13 +60,16 @@ async fn no_broker_decides_how_much_memory_a_connection_takes() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_real_broker_without_a_limit_of_frames_is_served_in_little_memory() {
-    let address = BrokerAddress {
-        uri: rabbitmq(),
-        ..BrokerAddress::default()
-    };
-    let connected = Broker::connect(&address).await.unwrap();
+    let connected = Broker::connect(&unlimited()).await.unwrap();
     assert!(connected.queue("no-such-queue").await.is_ok());
     assert!(peak() < 50 * MB, "{} MB", peak() / MB);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hold_at_a_broker_without_a_limit_of_frames_is_refused_with_the_way_out() {
+    let connected = Broker::connect(&unlimited()).await.unwrap();
+    let refused = connected.rehearse_hold("any").await.unwrap_err().to_string();
+    assert!(refused.contains("set frame_max = 131072"), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -82,7 +97,7 @@ async fn a_hundred_addresses_of_brokers_take_less_than_64_mb() {
     let before = resident();
     for n in 0..100 {
         let address = BrokerAddress {
-            uri: format!("{uri}&n={n}"),
+            uri: format!("{uri}?n={n}"),
             ..BrokerAddress::default()
         };
         brokers.at(address).await.unwrap();

@@ -1,6 +1,6 @@
 //! Turns what an AMQP 1.0 broker says when it refuses into a [`BrokerError`] that says what to change.
 
-use fe2o3_amqp_types::definitions::{AmqpError, Error, ErrorCondition};
+use fe2o3_amqp_types::definitions::{AmqpError, ConnectionError, Error, ErrorCondition};
 
 use crate::broker::BrokerError;
 use crate::broker::address::Endpoint;
@@ -47,6 +47,17 @@ pub(super) fn of(endpoint: &Endpoint, queue: &str, error: Option<Error>) -> Brok
             operation: OPERATION,
             resource: queue.to_owned(),
         },
+        // RabbitMQ 4.3 takes "no limit" for "no byte" here.
+        Some(ErrorCondition::ConnectionError(ConnectionError::FramingError))
+            if said.contains("maximum frame size (0 bytes)") =>
+        {
+            BrokerError::CannotHold {
+                queue: queue.to_owned(),
+                reason: "frame_max: it is 0 at this broker (no limit), with which RabbitMQ takes no connection of AMQP 1.0, by which \
+                         a queue is held; set frame_max = 131072 in rabbitmq.conf"
+                    .to_owned(),
+            }
+        }
         Some(_) | None => lost(endpoint, said),
     }
 }

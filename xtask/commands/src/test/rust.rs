@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 
 use xtask::{Profile, Wanted};
 use xtask_e2e::tally::Tally;
+use xtask_lab::broker::UNLIMITED;
 use xtask_lab::broker::server::Broker;
 use xtask_lab::cargo_tools::CargoTool;
 use xtask_lab::cluster;
@@ -23,7 +24,7 @@ pub(crate) fn run(tally: &mut Tally) {
     let begun = Instant::now();
     let counted = Broker::start()
         .context("start RabbitMQ")
-        .and_then(|broker| with(&broker));
+        .and_then(|broker| with(&broker, &Broker::start_unlimited()?));
     tally.took(name, begun.elapsed());
     let outcome = counted.and_then(|counts| {
         tally.add_passed(counts.passed);
@@ -41,7 +42,7 @@ struct Counts {
     failed: usize,
 }
 
-fn with(broker: &Broker) -> Result<Counts> {
+fn with(broker: &Broker, unlimited: &Broker) -> Result<Counts> {
     let mut nextest = xtask::cargo(&["nextest", "run"], Profile::Verify, Wanted::Everything);
     nextest.env("PATH", path_with(CargoTool::Nextest)?);
     // Its last line is read.
@@ -49,6 +50,7 @@ fn with(broker: &Broker) -> Result<Counts> {
     nextest
         .env("SHADOW_TEST_AMQP_URI", &broker.amqp_uri)
         .env("SHADOW_TEST_MANAGEMENT_URI", &broker.management_uri)
+        .env(UNLIMITED, &unlimited.amqp_uri)
         .env(registry::VARIABLE, cluster::registry_program()?)
         .stdout(Stdio::null())
         .stderr(Stdio::piped());

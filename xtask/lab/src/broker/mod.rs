@@ -31,6 +31,9 @@ enum Action {
     Serve,
 }
 
+/// Variable that names a broker without a limit of frames.
+pub const UNLIMITED: &str = "SHADOW_TEST_UNLIMITED_AMQP_URI";
+
 /// Runs the command.
 pub fn run(args: Args) -> Result<()> {
     match args.action {
@@ -43,10 +46,11 @@ pub fn run(args: Args) -> Result<()> {
 /// The command's own failure is this command's failure.
 fn run_with_broker(command: &[String]) -> Result<()> {
     let (program, arguments) = command.split_first().context("name the command to run")?;
-    let broker = start()?;
+    let (broker, unlimited) = (start()?, Broker::start_unlimited()?);
     let status = Command::new(program)
         .args(arguments)
         .env("SHADOW_TEST_AMQP_URI", &broker.amqp_uri)
+        .env(UNLIMITED, &unlimited.amqp_uri)
         .env("SHADOW_TEST_MANAGEMENT_URI", &broker.management_uri)
         .status()
         .with_context(|| format!("run {program}"))?;
