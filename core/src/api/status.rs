@@ -123,7 +123,8 @@ pub struct MigrationStatus {
     /// Steps with their times.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<StepRecord>,
-    /// Standard conditions; `Ready` and `Committed` among them.
+    /// `Progressing` while it is under way (reason `Waiting`: for what the message says), `Completed` at the end (`False` when it was
+    /// undone or refused), `Stuck` while a person has to decide.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
     /// What can be said about the messages at the end.

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::judge::Finding;
+use super::judge::{Finding, judge_by};
 use super::world::{Consumer, Control, Pod, Process, Queue, Socket};
 use super::*;
 use crate::api::HoldKind;
@@ -315,4 +315,37 @@ fn a_pod_that_looks_into_its_control_queue_now_and_then_reads_it() {
         matches!(judge(&world).finding, Finding::Refused(_)),
         "others look"
     );
+}
+
+/// A premise that was taken for seen whatever was seen: some case has to end exact then, which the tests above forbid. One that
+/// none would miss guards nothing.
+#[test]
+fn each_premise_that_forbids_is_missed_by_a_case_of_its_own() {
+    for premise in ALL {
+        if premise.class() == Class::Told {
+            continue;
+        }
+        let blindly = |world: &World| {
+            judge_by(|weighed| {
+                let weight = weighed.weigh(world)?;
+                Some(if weighed == premise {
+                    Weight::Seen {
+                        by: Source::Broker,
+                        what: "taken for seen".to_owned(),
+                    }
+                } else {
+                    weight
+                })
+            })
+        };
+        let missed = |(_, change): &&Change| {
+            let mut world = good(HoldKind::Park);
+            change(&mut world);
+            blindly(&world).finding == Finding::Exact
+        };
+        let cases = changes(HoldKind::Park, &FALSE, &FALSE_FOR_PARK);
+        let missing: Vec<&str> = cases.iter().filter(missed).map(|(what, _)| *what).collect();
+        println!("{premise:?} is guarded by: {}", missing.join(", "));
+        assert!(!missing.is_empty(), "{premise:?} is guarded by no case");
+    }
 }
