@@ -1,13 +1,13 @@
 //! The webhook does not answer when the StatefulSet makes the moved pod anew: no pod gets past it unchanged, the stand-in serves
-//! meanwhile, and the move goes on when it is back. Pods that are none of ours are not stopped.
+//! meanwhile, and the move goes on when it is back. Pods that are none of ours are not stopped. A move can be cancelled without it.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use super::super::{Bench, bystanders};
 use super::stopped::Stopped;
 use super::{POD, SOON, Trial};
 use xtask_lab::cluster::{Cluster, wait_for};
-use xtask_lab::stage::{self, get};
+use xtask_lab::stage::{self, capture, get};
 
 pub(in super::super) fn is_away(bench: &Bench) -> Result<()> {
     let trial = Trial::begin(bench)?;
@@ -20,7 +20,25 @@ pub(in super::super) fn is_away(bench: &Bench) -> Result<()> {
     bystanders::plain_pod(cluster, "while-the-webhook-is-away")?;
     webhook.go_on();
     trial.completed_exactly(&ordered, "webhook away at the re-creation")?;
+    cancelled_without(&trial)?;
     trial.exact()
+}
+
+/// The rules of the custom resource say what may change: nobody has to answer for it.
+fn cancelled_without(trial: &Trial<'_>) -> Result<()> {
+    let cluster = trial.cluster();
+    let (ordered, agent) = trial.order_and_hold()?;
+    let webhook = Stopped::webhook(cluster)?;
+    let mut plugin = trial.product().plugin(cluster)?;
+    plugin.args(["cancel", POD]);
+    capture(plugin)?;
+    agent.go_on();
+    let what = "cancelled while the webhook is away";
+    let ended = trial.ended(&ordered, what)?;
+    webhook.go_on();
+    let phase = &ended["status"]["phase"];
+    ensure!(phase == "Cancelled", "{what}: it ended {phase}");
+    trial.stayed(&ordered, what)
 }
 
 /// What the API server told the StatefulSet's controller since the move was ordered.
