@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{Bench, ended, exact_messages, nothing_left};
 use xtask_lab::cluster::{Cluster, wait_for};
-use xtask_lab::stage::{self, Load, Oracle, Sample, capture, get};
+use xtask_lab::stage::{self, Cancelled, Load, Oracle, Sample, capture, get};
 
 const POD: &str = "orders-0";
 /// An undisturbed move commits after about 2 s.
@@ -28,23 +28,20 @@ pub(super) fn by_command(bench: &Bench) -> Result<()> {
         let before = place(cluster)?;
         let target = begun(bench, moment)?;
         let at = step(cluster)?;
-        let mut plugin = bench.product.plugin(cluster)?;
-        plugin.args(["cancel", POD]);
-        let cancelled = plugin.output().context("run kubectl shadow cancel")?;
-        let said = String::from_utf8_lossy(&cancelled.stderr).into_owned();
+        let answer = stage::cancel(cluster, &bench.product, POD)?;
         let object = ended(cluster, POD, Duration::from_secs(60))?;
         let status = &object["status"];
-        println!("     cancelled after {moment} ms in {at}: {}", status["phase"]);
+        println!(
+            "     cancelled after {moment} ms in {at} ({answer:?}): {}",
+            status["phase"]
+        );
         match status["phase"].as_str() {
             Some("Cancelled") => {
-                ensure!(cancelled.status.success(), "cancel said {said}");
+                ensure!(answer == Cancelled::Accepted, "cancel was answered {answer:?}");
                 ensure!(place(cluster)? == before, "{POD} is another pod than before");
                 goes_on_at_once(status)?;
             }
             Some("Completed") => {
-                // It is told so, unless the commit came at the same moment.
-                let late = cancelled.status.code() == Some(1) && said.contains("too late to undo");
-                ensure!(late || cancelled.status.success(), "cancel said {said}");
                 ensure!(
                     place(cluster)?.1 == target,
                     "it says Completed and {POD} is not on {target}"

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::super::{Bench, cancel};
 use super::{POD, SOON, Trial, Undone};
 use xtask_lab::cluster::{Cluster, wait_for};
-use xtask_lab::stage::{self, Sample, capture};
+use xtask_lab::stage::{self, Cancelled, Sample};
 
 /// How long the source may be kept waiting after that.
 const GOES_ON: Duration = Duration::from_secs(1);
@@ -27,9 +27,8 @@ pub(in super::super) fn while_held(bench: &Bench) -> Result<()> {
 fn by_its_user(trial: &Trial<'_>) -> Result<()> {
     let cluster = trial.cluster();
     let (ordered, agent) = trial.order_and_hold()?;
-    let mut plugin = trial.product().plugin(cluster)?;
-    plugin.args(["cancel", POD]);
-    capture(plugin)?;
+    let answer = stage::cancel(cluster, trial.product(), POD)?;
+    ensure!(answer == Cancelled::Accepted, "cancel was answered {answer:?}");
     let waited = goes_on(cluster)?;
     agent.go_on();
     println!(

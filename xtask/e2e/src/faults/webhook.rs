@@ -7,7 +7,7 @@ use super::super::{Bench, bystanders};
 use super::stopped::Stopped;
 use super::{POD, SOON, Trial};
 use xtask_lab::cluster::{Cluster, wait_for};
-use xtask_lab::stage::{self, capture, get};
+use xtask_lab::stage::{self, Cancelled, get};
 
 pub(in super::super) fn is_away(bench: &Bench) -> Result<()> {
     let trial = Trial::begin(bench)?;
@@ -29,9 +29,8 @@ fn cancelled_without(trial: &Trial<'_>) -> Result<()> {
     let cluster = trial.cluster();
     let (ordered, agent) = trial.order_and_hold()?;
     let webhook = Stopped::webhook(cluster)?;
-    let mut plugin = trial.product().plugin(cluster)?;
-    plugin.args(["cancel", POD]);
-    capture(plugin)?;
+    let answer = stage::cancel(cluster, trial.product(), POD)?;
+    ensure!(answer == Cancelled::Accepted, "cancel was answered {answer:?}");
     agent.go_on();
     let what = "cancelled while the webhook is away";
     let ended = trial.ended(&ordered, what)?;

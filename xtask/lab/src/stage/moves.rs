@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use super::{Product, get};
@@ -72,6 +72,33 @@ pub fn migrate_with(
         code: output.status.code().unwrap_or(-1),
         said,
     })
+}
+
+/// What `kubectl shadow cancel` answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cancelled {
+    /// It is undone, unless it commits at this moment.
+    Accepted,
+    /// It was committed before: it goes on.
+    TooLate,
+}
+
+/// Calls the move of a pod off.
+///
+/// # Errors
+/// When the plugin says anything else.
+pub fn cancel(cluster: &Cluster, product: &Product, pod: &str) -> Result<Cancelled> {
+    let output = product
+        .plugin(cluster)?
+        .args(["cancel", pod])
+        .output()
+        .context("run kubectl-shadow")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    match output.status.code() {
+        Some(0) => Ok(Cancelled::Accepted),
+        Some(1) if said.contains("too late to undo") => Ok(Cancelled::TooLate),
+        code => bail!("cancel {pod} ended with {code:?}: {said}"),
+    }
 }
 
 /// The latest migration of a pod.
