@@ -75,12 +75,15 @@ impl Pod {
         }
     }
 
-    pub(crate) async fn consumes(&self, queue: &str, how: How) -> Consuming {
+    async fn connected(&self) -> Connection {
         let mut uri = Url::parse(&uri()).unwrap();
         uri.set_port(Some(self.relay.port())).unwrap();
-        let connection = Connection::connect(uri.as_str(), ConnectionProperties::default())
-            .await
-            .unwrap();
+        let connecting = Connection::connect(uri.as_str(), ConnectionProperties::default());
+        connecting.await.unwrap()
+    }
+
+    pub(crate) async fn consumes(&self, queue: &str, how: How) -> Consuming {
+        let connection = self.connected().await;
         let channel = connection.create_channel().await.unwrap();
         channel
             .basic_qos(how.prefetch, BasicQosOptions::default())
@@ -104,11 +107,7 @@ impl Pod {
 
     /// Looks into a queue ten times a second.
     pub(crate) async fn looks_into(&self, queue: &str) -> Looking {
-        let mut uri = Url::parse(&uri()).unwrap();
-        uri.set_port(Some(self.relay.port())).unwrap();
-        let connection = Connection::connect(uri.as_str(), ConnectionProperties::default())
-            .await
-            .unwrap();
+        let connection = self.connected().await;
         let channel = connection.create_channel().await.unwrap();
         let (queue, (tell, looks)) = (queue.to_owned(), watch::channel(0));
         tokio::spawn(async move {
