@@ -39,7 +39,7 @@ impl Brokers {
         Ok(broker)
     }
 
-    /// Lets go of those that nobody uses any more. Never returns.
+    /// Lets go of brokers that were not used for a while. Never returns.
     pub async fn sweep(&self) {
         loop {
             tokio::time::sleep(SWEEP).await;

@@ -97,7 +97,9 @@ pub enum ControllerError {
     )]
     NotLeading,
     /// An effect was left before it was done.
-    #[error("this took more than {0} s and was left; it is done again")]
+    #[error(
+        "a part of this step took more than {0} s and was left; it is done again. Look whether the API server, the broker and the agents answer"
+    )]
     TooLong(u64),
     /// Something cannot be watched at the moment.
     #[error("{0}")]

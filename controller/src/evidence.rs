@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use shadow_core::api::HoldKind;
 use shadow_core::names;
 use shadow_core::premise::world::{self, Consumer, Control, Known, Socket, World};
-use shadow_core::premise::{Finding, Judgement, judge};
+use shadow_core::premise::{Finding, Judgement, MONITORING, judge};
 use shadow_core::reason::Reason;
 use shadow_core::wire::Preflight;
 
@@ -60,7 +60,7 @@ async fn world(broker: &Broker, facts: QueueFacts, around: Around<'_>) -> Result
     Ok(World {
         hold: around.hold,
         consumer_count: facts.consumer_count,
-        consumers: Known::Seen(consumers(broker.vhost(), &facts.name, &facts.consumers)),
+        consumers: consumers(broker.vhost(), &facts.name, &facts.consumers),
         process: broker.process_at(&pod.addresses).await?,
         control: control(broker, around.hold, &pod.control_queue).await?,
         sockets: sockets(around.preflight),
@@ -106,7 +106,7 @@ fn queue(vhost: &str, facts: QueueFacts) -> world::Queue {
             Known::NotKnown {
                 why: "the management API does not say which policies apply to the queue".to_owned(),
                 way_out: "ask it by hand: GET /api/queues/VHOST/QUEUE?disable_stats=true has to hold \
-                          effective_policy_definition; RabbitMQ 3.13 and newer tell it"
+                          effective_policy_definition"
                     .to_owned(),
             }
         },
@@ -146,9 +146,11 @@ async fn control(broker: &Broker, hold: HoldKind, queue: &str) -> Result<Known<C
     let consumers = consumers(broker.vhost(), queue, &broker.consumers(queue).await?);
     if u64::try_from(consumers.len()) != Ok(counted) {
         return Ok(Known::NotKnown {
-            why: format!("control queue {queue} has {counted} consumers, and {} are listed", consumers.len()),
-            way_out: "give the user of the management address the tag monitoring: rabbitmqctl set_user_tags USER monitoring"
-                .to_owned(),
+            why: format!(
+                "control queue {queue} has {counted} consumers, and {} are listed",
+                consumers.len()
+            ),
+            way_out: MONITORING.to_owned(),
         });
     }
     let looks = if consumers.is_empty() {

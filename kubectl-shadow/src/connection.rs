@@ -9,8 +9,10 @@ use crate::cli::Place;
 use crate::problem::Problem;
 use crate::warnings;
 
-/// The API server answers within this time, or is silent. A watch has a limit of its own.
-const ANSWERS: Duration = Duration::from_secs(20);
+/// For a connection to the API server and for what is sent to it.
+const CONNECTS: Duration = Duration::from_secs(20);
+/// For an answer. A watch says something once a minute, even if nothing changes.
+const ANSWERS: Duration = Duration::from_secs(90);
 
 /// A client and the namespace to work in.
 pub struct Connection {
@@ -47,10 +49,11 @@ pub async fn open(place: &Place) -> Result<Connection, Problem> {
     Ok(Connection { client, namespace })
 }
 
-/// A question that nobody answers must not take for ever. While a migration is followed the API server says something at least
-/// once a minute; see `commands/follow.rs` for its silence.
+/// A question to a silent API server has an end. A watch is begun again then.
 fn limited(mut config: Config) -> Config {
-    config.connect_timeout = Some(ANSWERS);
-    config.write_timeout = Some(ANSWERS);
+    config.connect_timeout = Some(CONNECTS);
+    config.write_timeout = Some(CONNECTS);
+    config.read_timeout = Some(ANSWERS);
+    config.reset_reader_on_write = true;
     config
 }

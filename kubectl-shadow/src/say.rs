@@ -21,7 +21,7 @@ pub fn remark(text: &str) {
 
 fn write_to(out: &mut impl Write, text: &str) {
     let written = writeln!(out, "{}", printable(text)).and_then(|()| out.flush());
-    // Nobody reads any more; a script that took the first line still wants to know how it ended.
+    // The pipe may be closed: a script that took the first line still wants to know how the command ended.
     drop(written);
 }
 

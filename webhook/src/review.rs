@@ -19,7 +19,7 @@ use tokio::sync::Semaphore;
 /// What a route answers.
 pub(crate) type Answer = Json<AdmissionReview<DynamicObject>>;
 
-/// Objects, lists and their elements of a review that is read as a whole. A pod with a thousand variables has half as many.
+/// Objects, lists and their elements of a review that is read as a whole; each may become some kilobytes of a pod's types.
 const MOST_VALUES: usize = 10_000;
 /// Groups of a caller, and values of each further field of it.
 const MOST_GROUPS: usize = 1_000;

@@ -10,7 +10,7 @@ mod pod_files;
 
 use std::fs;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use shadow_core::wire::{CheckpointBackend, CheckpointRequest, Checkpointed};
 use tracing::{info, warn};
@@ -24,8 +24,10 @@ use crate::layout::KeyFolder;
 use crate::node::dump::Dumped;
 use kubelet::{Kubelet, KubeletError};
 
-/// A dump is tried so often. Each time the process stands still for some ten milliseconds.
+/// A dump is tried so often. Each time the process stands still.
 const DUMPS: u32 = 4;
+/// And only while all tries together took less: a large one that fails late is not a state that passes.
+const TRIES_WITHIN: Duration = Duration::from_secs(3);
 
 /// Why there is no checkpoint.
 #[derive(Debug, thiserror::Error)]
@@ -105,9 +107,10 @@ impl Checkpointer {
     /// A dump that failed is tried again, unless it hung or the disk is full: a process may just have been in a state that
     /// passes, such as a connection of its own that was closed and not yet accepted.
     async fn dump(&self, slot: &Slot, container: &RunningContainer) -> Result<Dumped, HelperError> {
+        let begun = Instant::now();
         for attempt in 1..DUMPS {
             match self.helper.dump(&slot.key, &container.id).await {
-                Err(HelperError::Failed(Failure::Other(why))) => {
+                Err(HelperError::Failed(Failure::Other(why))) if begun.elapsed() < TRIES_WITHIN => {
                     warn!(key = %slot.key, attempt, why, "dump failed, tried again");
                 }
                 dumped => return dumped,

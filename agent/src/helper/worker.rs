@@ -205,7 +205,7 @@ fn kill(id: &ContainerId, window: Duration) -> Result<Answer, NodeError> {
 }
 
 fn send_kill(id: &ContainerId) -> Result<(), NodeError> {
-    // In a folder that nobody else can have made: the runtime opens the file as root.
+    // The folder is new and ours alone: the runtime opens the file as root.
     let folder = tempfile::tempdir().map_err(NodeError::at("make folder in", &std::env::temp_dir()))?;
     runc::kill(id, &folder.path().join("log"))
 }

@@ -59,7 +59,7 @@ pub fn look(id: &ContainerId) -> Result<Preflight, NodeError> {
         let bound = connections::bound(first)?;
         found.obstacles.extend(bound.iter().map(|address| {
             format!(
-                "the pod is listened to at {address} alone, an address that its copy does not have; let the application listen on \
+                "the pod listens on {address} only, an address that its copy does not have; let the application listen on \
                  0.0.0.0"
             )
         }));

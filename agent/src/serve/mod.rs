@@ -163,7 +163,7 @@ mod tests {
         assert_eq!(
             status(&keys, &key, &b).await,
             StatusCode::FORBIDDEN,
-            "nobody was named"
+            "no target was named"
         );
         slot.update(|state| state.target = Some("node-b".to_owned()))
             .unwrap();

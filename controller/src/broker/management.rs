@@ -22,7 +22,7 @@ const REQUEST: Duration = Duration::from_secs(3);
 const DEFAULT_PORT: u16 = 15672;
 /// How often a request is made that the plugin fails at.
 const ATTEMPTS: u32 = 3;
-/// Bytes of an answer. The list of a thousand connections with all its columns has two million.
+/// Bytes of an answer; a list that is longer is refused.
 const LONGEST: usize = 4 << 20;
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// What stays as it is in a path segment.

@@ -1,14 +1,11 @@
 //! Premises about the queue's consumer.
 
-use super::world::{Consumer, Known, Pod};
+use super::world::{Consumer, Pod};
 use super::{Source, Weight, World};
 
 /// The queue has one consumer, and that is the pod.
 pub(super) fn only_one(world: &World) -> Weight {
-    let listed = match &world.consumers {
-        Known::Seen(listed) => listed,
-        Known::NotKnown { why, way_out } => return not_known(why, way_out),
-    };
+    let listed = &world.consumers;
     let (queue, pod) = (&world.queue.name, &world.pod);
     match listed.as_slice() {
         [] if world.consumer_count > 0 => Weight::NotKnown {
@@ -65,7 +62,7 @@ pub(super) fn only_one(world: &World) -> Weight {
 }
 
 /// How a user of the management API gets to see everything.
-pub(super) const MONITORING: &str = "give the user of the management address the tag monitoring: rabbitmqctl set_user_tags USER \
+pub const MONITORING: &str = "give the user of the management address the tag monitoring: rabbitmqctl set_user_tags USER \
                                      monitoring";
 
 fn anothers(queue: &str, consumer: &Consumer, pod: &Pod) -> String {
@@ -78,10 +75,7 @@ fn anothers(queue: &str, consumer: &Consumer, pod: &Pod) -> String {
 
 /// The pod acknowledges by hand.
 pub(super) fn acknowledges(world: &World) -> Weight {
-    let listed = match &world.consumers {
-        Known::Seen(listed) => listed,
-        Known::NotKnown { why, way_out } => return not_known(why, way_out),
-    };
+    let listed = &world.consumers;
     if listed.is_empty() {
         return nobody(&world.queue.name);
     }
@@ -103,10 +97,7 @@ pub(super) fn acknowledges(world: &World) -> Weight {
 
 /// A copy of the pod can consume beside it.
 pub(super) fn can_be_joined(world: &World) -> Weight {
-    let listed = match &world.consumers {
-        Known::Seen(listed) => listed,
-        Known::NotKnown { why, way_out } => return not_known(why, way_out),
-    };
+    let listed = &world.consumers;
     if listed.is_empty() {
         return nobody(&world.queue.name);
     }
@@ -133,13 +124,5 @@ fn nobody(queue: &str) -> Weight {
         by: Source::ManagementApi,
         why: format!("queue {queue} has no consumer whose settings could be seen"),
         way_out: "look why the pod does not consume it".to_owned(),
-    }
-}
-
-fn not_known(why: &str, way_out: &str) -> Weight {
-    Weight::NotKnown {
-        by: Source::ManagementApi,
-        why: why.to_owned(),
-        way_out: way_out.to_owned(),
     }
 }

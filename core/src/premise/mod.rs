@@ -25,6 +25,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use consumers::MONITORING;
 pub use judge::{Finding, Judgement, judge};
 pub use world::{Known, World};
 

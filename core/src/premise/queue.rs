@@ -18,23 +18,14 @@ pub(super) fn returns_in_order(world: &World) -> Option<Weight> {
             what: format!("{queue} is a classic queue, which puts returned messages back to their places"),
         });
     }
-    let listed = match &world.consumers {
-        Known::Seen(listed) if !listed.is_empty() => listed,
-        Known::Seen(_) => {
-            return Some(Weight::NotKnown {
-                by: Source::ManagementApi,
-                why: format!("queue {queue} has no consumer whose prefetch could be seen"),
-                way_out: "look why the pod does not consume it".to_owned(),
-            });
-        }
-        Known::NotKnown { why, way_out } => {
-            return Some(Weight::NotKnown {
-                by: Source::ManagementApi,
-                why: why.clone(),
-                way_out: way_out.clone(),
-            });
-        }
-    };
+    let listed = &world.consumers;
+    if listed.is_empty() {
+        return Some(Weight::NotKnown {
+            by: Source::ManagementApi,
+            why: format!("queue {queue} has no consumer whose prefetch could be seen"),
+            way_out: "look why the pod does not consume it".to_owned(),
+        });
+    }
     Some(match listed.iter().find(|consumer| consumer.prefetch != 1) {
         None => Weight::Seen {
             by: Source::ManagementApi,

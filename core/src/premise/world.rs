@@ -31,8 +31,8 @@ pub struct World {
     pub queue: Queue,
     /// How many consumers the broker counts on the queue, those that wait not always included.
     pub consumer_count: u64,
-    /// Consumers of the queue but for holds of ours.
-    pub consumers: Known<Vec<Consumer>>,
+    /// Consumers of the queue but for holds of ours, as far as the user of the management API is shown them.
+    pub consumers: Vec<Consumer>,
     /// What the broker knows of the pod's connections.
     pub process: Known<Process>,
     /// Who reads the pod's control queue.

@@ -16,9 +16,9 @@ const BODY: u8 = 3;
 const HEARTBEAT: u8 = 8;
 /// A broker that speaks another version names it: `AMQP` and four bytes more.
 const OTHER_VERSION: u8 = b'A';
-/// The frame size that clients and RabbitMQ agree on if nobody says otherwise.
+/// The default frame size of clients and RabbitMQ.
 const LONGEST: u64 = 131_072;
-/// A message is held as a whole while it is read. RabbitMQ 4 allows 16 MiB if nobody says otherwise.
+/// A message is held as a whole while it is read. The default limit of RabbitMQ 4 is 16 MiB.
 const LONGEST_MESSAGE: u64 = 32 << 20;
 
 /// Where it stands in what the broker sends.

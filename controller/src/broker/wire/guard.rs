@@ -22,7 +22,7 @@ pub(in crate::broker) struct Cut(oneshot::Sender<()>);
 impl Cut {
     /// The connection lives as long as the client library has it.
     pub(in crate::broker) fn keep(self) {
-        // Nobody listens if the connection has ended by itself, which shows when it is used.
+        // The other half is gone if the connection has ended by itself, which shows when it is used.
         if self.0.send(()).is_err() {
             tracing::debug!("a connection to a broker ended during the login");
         }

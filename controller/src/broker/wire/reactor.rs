@@ -44,7 +44,7 @@ impl Reactor for Guards {
         &self,
         _: SocketAddr,
     ) -> impl Future<Output = io::Result<Self::TcpStream>> + Send + 'static {
-        // Whoever dials by this would have no address checked and no TLS.
+        // A connection that was dialled by this would have no TLS and no guard.
         std::future::ready(Err(io::ErrorKind::Unsupported.into()))
     }
 }
