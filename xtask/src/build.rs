@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use crate::cache::build_folder;
 use crate::environment;
@@ -55,11 +56,24 @@ impl Profile {
     }
 }
 
-/// The workspace's folder, known since this crate was compiled in it.
+/// The workspace's folder: the one around the present folder, or else the one in which this crate was compiled. Several work trees
+/// may share what is compiled; what a command writes belongs to the tree that it is called in.
 #[must_use]
 pub fn workspace() -> &'static Path {
-    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
-    xtask.parent().unwrap_or(xtask)
+    static FOUND: OnceLock<PathBuf> = OnceLock::new();
+    FOUND.get_or_init(|| {
+        let compiled = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let here = std::env::current_dir().ok();
+        let around = here.as_deref().and_then(around);
+        around.or(compiled.parent()).unwrap_or(compiled).to_owned()
+    })
+}
+
+/// The workspace that a folder lies in.
+fn around(folder: &Path) -> Option<&Path> {
+    folder
+        .ancestors()
+        .find(|above| above.join("xtask/commands/Cargo.toml").is_file())
 }
 
 /// `cargo SUBCOMMAND` for the whole workspace in this profile. The caller may add arguments that change no compilation.
@@ -122,6 +136,13 @@ mod tests {
             executable(r#"{"reason":"build-finished","success":true}"#, "xtask-commands"),
             None
         );
+    }
+
+    #[test]
+    fn a_folder_of_the_workspace_leads_to_its_root() {
+        let root = workspace();
+        assert_eq!(around(&root.join("xtask/commands/src")), Some(root));
+        assert_eq!(around(Path::new("/")), None);
     }
 
     #[test]
