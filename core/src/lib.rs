@@ -17,6 +17,7 @@
 //! - [`workload`], [`strategy`]: what owns a pod, and which way of moving it fits
 //! - [`premise`]: what an exact verdict rests on, and how each of it is weighed
 //! - [`doubt`]: what weakens a verdict, as data
+//! - [`unfenced`]: why new messages cannot be kept away from a queue, as data
 //! - [`machine`]: the step function that decides what happens next
 #![forbid(unsafe_code)]
 
@@ -36,6 +37,7 @@ pub mod restore_pod;
 pub mod settings;
 pub mod strategy;
 pub mod turns;
+pub mod unfenced;
 pub mod validate;
 pub mod wire;
 pub mod workload;

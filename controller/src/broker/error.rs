@@ -1,5 +1,7 @@
 //! What can go wrong at the broker, in words that say what to change.
 
+use shadow_core::unfenced::Unfenced;
+
 /// Error of a broker call. Names host, virtual host, user and queue; never a password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BrokerError {
@@ -109,7 +111,7 @@ pub enum BrokerError {
         queue: String,
     },
     /// The primary queue is of a kind that a hold queue cannot copy.
-    #[error("queue {queue:?} cannot be held by Park: {reason}")]
+    #[error("queue {queue:?} cannot be handed over: {reason}")]
     CannotCopy {
         /// Queue.
         queue: String,
@@ -117,7 +119,7 @@ pub enum BrokerError {
         reason: String,
     },
     /// A queue that `SingleActive` cannot hold.
-    #[error("queue {queue:?} cannot be held by SingleActive: {reason}")]
+    #[error("queue {queue:?} cannot be handed over: {reason}")]
     CannotHold {
         /// Queue.
         queue: String,
@@ -126,8 +128,8 @@ pub enum BrokerError {
     },
     /// The broker cannot say when a hold is complete.
     #[error(
-        "broker {host} is RabbitMQ {version}; handing over a single-active queue needs 4.3 or newer, which says at once \
-         when the application has settled everything and when a hold is lost. Upgrade it, or use the strategy Park"
+        "broker {host} is RabbitMQ {version}. Moving a consumer of a single-active queue needs RabbitMQ 4.3 or newer: upgrade the \
+         broker"
     )]
     TooOld {
         /// `host:port`.
@@ -136,18 +138,18 @@ pub enum BrokerError {
         version: String,
     },
     /// The primary queue, or what feeds it, is of a kind that cannot be put behind a port.
-    #[error("queue {queue:?} cannot be handed over by Exchange: {reason}")]
+    #[error("new messages cannot be kept away from queue {queue:?}: {reason}")]
     CannotAdopt {
         /// Primary queue.
         queue: String,
-        /// What is in the way and what to do.
-        reason: String,
+        /// What is in the way.
+        reason: Unfenced,
     },
     /// A move that nobody looks after any more left its fence up.
     #[error(
-        "queue {queue:?} is not as its application left it: a move was removed by hand (its finalizer, perhaps) before it could tidy \
-         up, and {} still take new messages instead of it or have taken some, each of them all. Bind exchange {port:?} to {queue:?}, \
-         move what is in one of them to {queue:?} or work it off, delete them and exchange {side:?}, and try again", .branches.join(", ")
+        "queue {queue:?} is still redirected by a migration whose object was deleted by hand. New messages went to {} instead (if \
+         there are two queues, each holds a full copy). Repair it: 1. bind exchange {port:?} to queue {queue:?}; 2. move the \
+         messages of one of these queues to {queue:?}; 3. delete these queues and exchange {side:?}; 4. start the migration again", .branches.join(" and ")
     )]
     LeftFenced {
         /// Primary queue.

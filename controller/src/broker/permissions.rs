@@ -6,6 +6,7 @@
 use lapin::BasicProperties;
 use lapin::options::{BasicGetOptions, BasicPublishOptions, QueueDeleteOptions};
 use shadow_core::names;
+use shadow_core::unfenced::MissingRight;
 
 use super::{Broker, BrokerError};
 
@@ -26,8 +27,8 @@ pub struct Needs<'a> {
 pub enum Sufficiency {
     /// All is allowed.
     Sufficient,
-    /// What is missing, one sentence each.
-    Missing(Vec<String>),
+    /// What is missing.
+    Missing(Vec<MissingRight>),
 }
 
 impl Broker {
@@ -50,7 +51,7 @@ impl Broker {
 
     pub(super) fn note(
         &self,
-        missing: &mut Vec<String>,
+        missing: &mut Vec<MissingRight>,
         tried: Result<(), BrokerError>,
     ) -> Result<(), BrokerError> {
         let Err(error) = tried else { return Ok(()) };
@@ -64,10 +65,12 @@ impl Broker {
         else {
             return Err(error);
         };
-        let resource = resource.trim_end_matches(PROBE);
-        missing.push(format!(
-            "user {user:?} may not {operation} {resource:?} in virtual host {vhost:?}"
-        ));
+        missing.push(MissingRight {
+            user,
+            operation: operation.to_owned(),
+            resource: resource.trim_end_matches(PROBE).to_owned(),
+            vhost,
+        });
         Ok(())
     }
 

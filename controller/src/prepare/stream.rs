@@ -8,6 +8,7 @@ use shadow_core::names::{self, Key};
 use shadow_core::premise::{Finding, Told};
 use shadow_core::reason::Reason;
 use shadow_core::settings::Settings;
+use shadow_core::unfenced;
 use shadow_core::wire::Preflight;
 
 use super::Refusal;
@@ -68,7 +69,10 @@ pub(super) async fn plan(
     if let (HoldKind::Exchange, Some(why)) = (hold, &unfenced) {
         return Ok(Err(Cause::new(
             Reason::CannotGoLive,
-            format!("spec.handoff: the source cannot go on with a copy of the stream: {why}. Leave Live out"),
+            format!(
+                "spec.handoff: Live is not possible with queue {:?}: {why}. Leave spec.handoff out",
+                facts.name
+            ),
         )
         .into()));
     }
@@ -166,6 +170,6 @@ async fn missing_permissions(
     };
     Ok(match broker.permissions_suffice(&needs).await? {
         Sufficiency::Sufficient => None,
-        Sufficiency::Missing(what) => Some(Cause::new(Reason::BrokerPermissions, what.join("; "))),
+        Sufficiency::Missing(rights) => Some(Cause::new(Reason::BrokerPermissions, unfenced::said(&rights))),
     })
 }

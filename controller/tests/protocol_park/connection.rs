@@ -220,10 +220,10 @@ async fn missing_permissions_are_named_and_asking_for_them_changes_nothing() {
     };
     assert_eq!(missing.len(), 3, "{missing:#?}");
     assert!(
-        missing[0].contains(&format!("may not configure {hold:?}")),
+        missing[0].operation == "configure" && missing[0].resource == hold,
         "{missing:#?}"
     );
-    assert!(missing[2].contains("amq.default"), "{missing:#?}");
+    assert!(missing[2].operation.contains("amq.default"), "{missing:#?}");
     let refused = limited
         .declare_hold_queue(&hold, &scene.facts().await)
         .await

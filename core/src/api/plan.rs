@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::migration::{MigrationStrategy, RestoreBackend, TransferMode};
 use crate::premise::Told;
+use crate::unfenced::{self, Unfenced};
 use crate::wire::{CheckpointBackend, PodRef};
 
 /// The resolved plan.
@@ -99,8 +100,9 @@ pub struct QueuePlan {
     pub hold: HoldKind,
     /// Why no port can be put before the queue, so that an application that reads control messages only when it has
     /// nothing else to do cannot be helped; absent: one can.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unfenced: Option<String>,
+    #[serde(default, rename = "noPort", skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "unfenced::schema")]
+    pub unfenced: Option<Unfenced>,
     /// Why a handoff is not known to be exact, and which policy allows it; absent: it is exact.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inexact: Option<String>,

@@ -5,6 +5,7 @@
 
 use shadow_core::api::Fence;
 use shadow_core::names::{self, Key};
+use shadow_core::unfenced::Unfenced;
 use tracing::info;
 
 use super::topology::Port;
@@ -37,7 +38,9 @@ impl Broker {
         self.declare_hold_queue(name, like).await?;
         match self.describe(name).await? {
             Some(helper) => like.has_policies_of(&helper),
-            None => Err(like.not_adopted(format!("queue {name:?} vanished as soon as it was declared"))),
+            None => Err(like.not_adopted(Unfenced::HelperGone {
+                helper: name.to_owned(),
+            })),
         }
     }
 

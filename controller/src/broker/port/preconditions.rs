@@ -5,6 +5,7 @@ use lapin::options::{ExchangeDeleteOptions, ExchangeUnbindOptions};
 use lapin::types::FieldTable;
 use serde_json::Value;
 use shadow_core::names;
+use shadow_core::unfenced::{Setting, Unfenced};
 
 use super::change::readings;
 use super::topology::{ExchangeDocument, Port, Route, Topology};
@@ -24,23 +25,13 @@ pub struct ExchangeFacts {
 /// beside the first changes what the first one gets.
 const INDEPENDENT: [&str; 4] = ["fanout", "direct", "topic", "headers"];
 
+type Limited = fn(Setting) -> Unfenced;
+
 /// Arguments, and the policy keys beside them, under which two queues in a row are not what one queue was.
-const ONE_QUEUE_ONLY: [(&str, &str, &str); 3] = [
-    (
-        "x-max-length",
-        "max-length",
-        "drops or refuses messages that wait",
-    ),
-    (
-        "x-max-length-bytes",
-        "max-length-bytes",
-        "drops or refuses messages that wait",
-    ),
-    (
-        "x-max-priority",
-        "max-priority",
-        "orders messages across the whole queue, and new ones wait in another",
-    ),
+const ONE_QUEUE_ONLY: [(&str, &str, Limited); 3] = [
+    ("x-max-length", "max-length", Unfenced::LengthLimited),
+    ("x-max-length-bytes", "max-length-bytes", Unfenced::LengthLimited),
+    ("x-max-priority", "max-priority", Unfenced::Prioritised),
 ];
 
 /// Policy keys that decide about messages; a backlog queue must have them as the primary queue has them.
@@ -68,59 +59,47 @@ impl QueueFacts {
     /// - priorities are refused: what is urgent in the backlog would wait for what is not in the queue;
     /// - what a policy sets must apply to the backlog, too, which is looked at when it has been declared.
     pub fn can_be_adopted(&self, seen: &Topology, exchanges: &[ExchangeFacts]) -> Result<(), BrokerError> {
-        let no = |reason: String| Err(self.not_adopted(reason));
+        let no = |reason: Unfenced| Err(self.not_adopted(reason));
         if self.kind != QueueKind::Classic {
-            return no("only classic queues can be: other types do not tell what is unacknowledged now, and put returned messages behind newer ones; use Park".to_owned());
+            return no(Unfenced::NotClassic);
         }
         if self.name.len() > names::LONGEST_PORTED_QUEUE {
-            return no(format!(
-                "its name is longer than {} bytes",
-                names::LONGEST_PORTED_QUEUE
-            ));
+            return no(Unfenced::NameTooLong);
         }
-        self.can_be_held().or_else(|error| {
-            if let BrokerError::CannotCopy { reason, .. } = error {
-                no(reason)
-            } else {
-                Err(error)
-            }
-        })?;
-        for (argument, policy, what) in ONE_QUEUE_ONLY {
+        self.can_be_held()?;
+        for (argument, policy, limited) in ONE_QUEUE_ONLY {
             if self.arguments.contains_key(argument) || self.policy_definition.contains_key(policy) {
-                return no(format!("{argument} (or {policy} of a policy) {what}; use Park"));
+                return no(limited(Setting {
+                    argument: argument.to_owned(),
+                    policy: policy.to_owned(),
+                }));
             }
         }
         let routes = || seen.direct.iter().chain(&seen.fed);
         if routes().next().is_none() {
-            return no(
-                "no exchange is bound to it, so its publishers use the default exchange, which goes past a port; use Park"
-                    .to_owned(),
-            );
+            return no(Unfenced::NotBound);
         }
         routes().try_for_each(|route| self.route_can_be_copied(route, exchanges))
     }
 
     fn route_can_be_copied(&self, route: &Route, exchanges: &[ExchangeFacts]) -> Result<(), BrokerError> {
         let exchange = exchanges.iter().find(|exchange| exchange.name == route.exchange);
+        let named = || route.exchange.clone();
         let reason = match exchange {
-            None => format!(
-                "exchange {:?} is bound to it and cannot be looked at",
-                route.exchange
-            ),
-            Some(exchange) if !INDEPENDENT.contains(&exchange.kind.as_str()) => format!(
-                "exchange {:?} is of type {:?}, which shares messages out among its bindings; use Park",
-                exchange.name, exchange.kind
-            ),
-            Some(_) if readings(&route.arguments).is_empty() => format!(
-                "a binding of exchange {:?} has lists, tables or fractions as arguments, which cannot be copied; use Park",
-                route.exchange
-            ),
+            None => Unfenced::ExchangeUnseen { exchange: named() },
+            Some(exchange) if !INDEPENDENT.contains(&exchange.kind.as_str()) => Unfenced::ExchangeShares {
+                exchange: named(),
+                kind: exchange.kind.clone(),
+            },
+            Some(_) if readings(&route.arguments).is_empty() => {
+                Unfenced::BindingArguments { exchange: named() }
+            }
             Some(_) => return Ok(()),
         };
         Err(self.not_adopted(reason))
     }
 
-    pub(super) fn not_adopted(&self, reason: String) -> BrokerError {
+    pub(super) fn not_adopted(&self, reason: Unfenced) -> BrokerError {
         BrokerError::CannotAdopt {
             queue: self.name.clone(),
             reason,
@@ -132,27 +111,23 @@ impl QueueFacts {
         let of = |facts: &Self, key: &str| facts.policy_definition.get(key).cloned().unwrap_or(Value::Null);
         for key in MESSAGE_POLICIES {
             if of(self, key) != of(helper, key) {
-                return Err(self.not_adopted(format!(
-                    "policies set {key} to {} for it and to {} for {:?}; make them equal for names beginning with ms2m.",
-                    of(self, key),
-                    of(helper, key),
-                    helper.name
-                )));
+                return Err(self.not_adopted(Unfenced::PolicyDiffers {
+                    key: key.to_owned(),
+                    queue: of(self, key).to_string(),
+                    helper: of(helper, key).to_string(),
+                }));
             }
         }
-        let limited = ONE_QUEUE_ONLY
+        let mut limits = ONE_QUEUE_ONLY
             .iter()
-            .find(|(_, policy, _)| helper.policy_definition.contains_key(*policy))
-            .map(|(_, policy, what)| format!("{policy} {what}"))
-            .or_else(|| {
-                let expires = helper.policy_definition.contains_key("expires");
-                expires.then(|| "expires deletes it".to_owned())
-            });
-        limited.map_or(Ok(()), |limit| {
-            Err(self.not_adopted(format!(
-                "a policy applies to {:?}, and {limit}; exempt names beginning with ms2m.",
-                helper.name
-            )))
+            .map(|(_, policy, _)| *policy)
+            .chain(["expires"]);
+        let limit = limits.find(|policy| helper.policy_definition.contains_key(*policy));
+        limit.map_or(Ok(()), |key| {
+            Err(self.not_adopted(Unfenced::HelperLimited {
+                helper: helper.name.clone(),
+                key: key.to_owned(),
+            }))
         })
     }
 }
@@ -210,16 +185,15 @@ impl Broker {
         })
     }
 
-    /// Why no port can be put before this queue, in words; `None`: one can.
-    pub async fn no_port_before(&self, facts: &QueueFacts) -> Result<Option<String>, BrokerError> {
+    /// Why no port can be put before this queue; `None`: one can.
+    pub async fn no_port_before(&self, facts: &QueueFacts) -> Result<Option<Unfenced>, BrokerError> {
         if !self.has_management() {
-            let reason = "bindings are read through RabbitMQ's management API, and its address is not known (managementUri)";
-            return Ok(Some(reason.to_owned()));
+            return Ok(Some(Unfenced::NoManagement));
         }
         let port = Port::of(&facts.name);
         let seen = match self.topology(&port).await {
             // Somebody else's exchange has the name of ours: no port, but nothing that keeps a pod from parking.
-            Err(error @ BrokerError::CannotAdopt { .. }) => return Ok(Some(error.to_string())),
+            Err(BrokerError::CannotAdopt { reason, .. }) => return Ok(Some(reason)),
             looked => looked?,
         };
         if !seen.branches.is_empty() {
@@ -231,12 +205,13 @@ impl Broker {
             });
         }
         let exchanges = self.exchanges_of(&seen).await?;
-        if let Err(error) = facts.can_be_adopted(&seen, &exchanges) {
-            return Ok(Some(error.to_string()));
+        match facts.can_be_adopted(&seen, &exchanges) {
+            Err(BrokerError::CannotAdopt { reason, .. }) => return Ok(Some(reason)),
+            answer => answer?,
         }
         Ok(match self.port_permissions_suffice(&port, &seen).await? {
             Sufficiency::Sufficient => None,
-            Sufficiency::Missing(what) => Some(what.join("; ")),
+            Sufficiency::Missing(rights) => Some(Unfenced::Forbidden { rights }),
         })
     }
 

@@ -6,6 +6,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use shadow_core::names;
+use shadow_core::unfenced::Unfenced;
 
 use crate::broker::facts::table;
 use crate::broker::{Broker, BrokerError};
@@ -195,7 +196,9 @@ impl Broker {
         }
         Err(BrokerError::CannotAdopt {
             queue: port.primary.clone(),
-            reason: format!("exchange {name:?} exists with other properties than we give it; delete it"),
+            reason: Unfenced::NameTaken {
+                exchange: name.to_owned(),
+            },
         })
     }
 }

@@ -81,16 +81,16 @@ fn gave_up(scene: &Scene<'_>) -> Option<Decision> {
         let queue = crate::names::control_queue(&scene.leg.from.pod);
         let unhelped = match &scene.plan.queue.unfenced {
             Some(why) => format!(
-                ". If it reads control messages only when it has nothing else to do: it cannot be helped by keeping new messages \
-                 away from it, since {why}"
+                ". If it reads control messages only when it has no other message to work on, new messages have to be kept away \
+                 from it meanwhile, and that is not possible: {why}"
             ),
             None => String::new(),
         };
         return Some(Decision::RollBack(Cause::new(
             Reason::ControlUnread,
             format!(
-                "the application does not read its control queue {queue:?}; it has to consume it and answer START_REPLAY \
-                 (docs/applications.md), and to take its name from /etc/hostname{unhelped}"
+                "the application does not read its control queue {queue:?}. It has to consume that queue, take its name from \
+                 /etc/hostname and answer START_REPLAY (docs/applications.md){unhelped}"
             ),
         )));
     }
