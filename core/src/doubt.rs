@@ -120,14 +120,11 @@ pub enum Doubt {
         exchanges: Vec<String>,
     },
     /// See [`DoubtReason::SourceLost`].
-    SourceLost {
-        /// How, as a sentence.
-        how: String,
-    },
+    SourceLost(Lost),
     /// See [`DoubtReason::StandInLost`].
     StandInLost {
-        /// How, as a sentence.
-        how: String,
+        /// How.
+        lost: Lost,
         /// The pod that starts from its image.
         pod: String,
     },
@@ -186,7 +183,7 @@ impl Doubt {
             Self::HoldLost => DoubtReason::HoldLost,
             Self::Overtaken { .. } | Self::PouredBack { .. } => DoubtReason::Overtaken,
             Self::BoundPastFence { .. } => DoubtReason::BoundPastFence,
-            Self::SourceLost { .. } => DoubtReason::SourceLost,
+            Self::SourceLost(_) => DoubtReason::SourceLost,
             Self::StandInLost { .. } => DoubtReason::StandInLost,
             Self::RolledOut { .. } => DoubtReason::RolledOut,
             Self::MemoryGivenUp { .. } => DoubtReason::MemoryGivenUp,
@@ -244,10 +241,10 @@ impl fmt::Display for Doubt {
                  when they start)",
                 exchanges.join(", ")
             ),
-            Self::SourceLost { how } => write!(f, "{how}; its memory is lost. {NOTHING_LOST}"),
-            Self::StandInLost { how, pod } => write!(
+            Self::SourceLost(lost) => write!(f, "{lost}; its memory is lost. {NOTHING_LOST}"),
+            Self::StandInLost { lost, pod } => write!(
                 f,
-                "{how}; it held the memory after the first handoff, so the memory is lost as in any crash of the application. Pod \
+                "{lost}; it held the memory after the first handoff, so the memory is lost as in any crash of the application. Pod \
                  {pod} starts from its image, if its StatefulSet still wants it. {NOTHING_LOST}"
             ),
             Self::RolledOut { revision, pod } => write!(
@@ -292,6 +289,58 @@ impl fmt::Display for Doubt {
 }
 
 const NOTHING_LOST: &str = "No message in the queue is lost";
+
+/// A pod that is not what it was when it held the memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// Its name.
+    pub pod: String,
+    /// How.
+    pub how: Loss,
+}
+
+/// How a pod that held the memory is not what it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// It is gone.
+    Deleted,
+    /// There is another one of its name.
+    Replaced,
+    /// It is being deleted.
+    Deleting,
+    /// It is being deleted, and Kubernetes says why.
+    Evicted {
+        /// The words of Kubernetes.
+        trouble: String,
+    },
+    /// Its container ended or was started again.
+    Restarted,
+}
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let pod = &self.pod;
+        match &self.how {
+            Loss::Deleted => write!(
+                f,
+                "pod {pod} was deleted during the move (rollout, scale-down, eviction or kubectl delete)"
+            ),
+            Loss::Replaced => write!(
+                f,
+                "pod {pod} was replaced during the move by another pod of that name"
+            ),
+            Loss::Deleting => write!(
+                f,
+                "pod {pod} is being deleted during the move (rollout, scale-down or kubectl delete)"
+            ),
+            Loss::Evicted { trouble } => write!(f, "pod {pod} is being deleted during the move: {trouble}"),
+            Loss::Restarted => write!(
+                f,
+                "the container of pod {pod} ended or restarted during the move (kubectl logs {pod} --previous says why)"
+            ),
+        }
+    }
+}
 
 /// A doubt as the status keeps it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

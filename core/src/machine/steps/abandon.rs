@@ -172,8 +172,8 @@ fn without_its_memory(scene: &Scene<'_>) -> Option<Decision> {
     if is_told(scene, DoubtReason::SourceLost) {
         return None;
     }
-    let how = guard::changed(scene.leg, &scene.seen.from)?;
-    Some(Decision::Run(Action::Doubt(Doubt::SourceLost { how })))
+    let lost = guard::changed(scene.leg, &scene.seen.from)?;
+    Some(Decision::Run(Action::Doubt(Doubt::SourceLost(lost))))
 }
 
 /// After so many attempts a person decides when there is another one. Until then the stand-in serves.

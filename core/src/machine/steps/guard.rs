@@ -7,7 +7,7 @@
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use crate::api::{Intent, Leg, MigrationStatus, StatefulMigrationSpec, Step};
-use crate::doubt::Doubt;
+use crate::doubt::{Doubt, Loss, Lost};
 use crate::machine::observed::PodSeen;
 use crate::machine::steps::{later, overdue, rollout, single_active, wait};
 use crate::machine::{Cause, Decision, Next, Scene, limits};
@@ -64,8 +64,8 @@ fn source_guard(scene: &Scene<'_>) -> Option<Cause> {
             "cancelled as asked; the source goes on",
         ));
     }
-    if let Some(change) = changed(scene.leg, &scene.seen.from) {
-        return Some(Cause::new(Reason::SourceChanged, change));
+    if let Some(lost) = changed(scene.leg, &scene.seen.from) {
+        return Some(Cause::new(Reason::SourceChanged, lost.to_string()));
     }
     let late = deadline(scene.spec, scene.status).is_some_and(|deadline| scene.now > deadline);
     late.then(|| {
@@ -92,28 +92,22 @@ pub fn allowed(spec: &StatefulMigrationSpec) -> SignedDuration {
 }
 
 /// How the instance that holds the stream is not what it was when the handoff began.
-pub fn changed(leg: &Leg, seen: &PodSeen) -> Option<String> {
-    let pod = &leg.from.pod;
-    match seen {
-        PodSeen::Unseen => None,
-        PodSeen::Gone => Some(format!(
-            "pod {pod} was deleted by somebody else while it was being moved"
-        )),
-        PodSeen::Present(view) if Some(&view.uid) != leg.from.uid.as_ref() => {
-            Some(format!("pod {pod} was replaced while it was being moved"))
-        }
-        PodSeen::Present(view) if view.terminating => Some(match &view.trouble {
-            Some(trouble) => format!("pod {pod} is being deleted while it is being moved: {trouble}"),
-            None => format!(
-                "pod {pod} is being deleted by somebody else while it is being moved: a rollout, a smaller number of \
-                 replicas, or a person"
-            ),
-        }),
-        PodSeen::Present(view) if view.ended || view.restarts != leg.from.restarts => Some(format!(
-            "the container of pod {pod} ended or restarted while it was being moved; its own logs say why"
-        )),
-        PodSeen::Present(_) => None,
-    }
+pub fn changed(leg: &Leg, seen: &PodSeen) -> Option<Lost> {
+    let how = match seen {
+        PodSeen::Unseen => return None,
+        PodSeen::Gone => Loss::Deleted,
+        PodSeen::Present(view) if Some(&view.uid) != leg.from.uid.as_ref() => Loss::Replaced,
+        PodSeen::Present(view) if view.terminating => match &view.trouble {
+            Some(trouble) => Loss::Evicted {
+                trouble: trouble.clone(),
+            },
+            None => Loss::Deleting,
+        },
+        PodSeen::Present(view) if view.ended || view.restarts != leg.from.restarts => Loss::Restarted,
+        PodSeen::Present(_) => return None,
+    };
+    let pod = leg.from.pod.clone();
+    Some(Lost { pod, how })
 }
 
 /// A pod on a node that is gone stays in deletion until a person decides.
@@ -149,9 +143,10 @@ pub(super) fn stand_in_is_lost(scene: &Scene<'_>) -> Option<Decision> {
     if let Some(over) = rollout::over(scene) {
         return Some(over);
     }
+    let note = lost.to_string();
     let doubt = Doubt::StandInLost {
-        how: lost.clone(),
+        lost,
         pod: scene.leg.to.pod.clone(),
     };
-    Some(Decision::Advance(Next::to(Step::Clean).note(lost).doubt(doubt)))
+    Some(Decision::Advance(Next::to(Step::Clean).note(note).doubt(doubt)))
 }
