@@ -1,4 +1,4 @@
-//! An application that works off a backlog before it reads what it is told, and is slow to connect again.
+//! A backlog is not worked off in time, or its consumer is slow to connect again.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use k8s_openapi::jiff::SignedDuration;

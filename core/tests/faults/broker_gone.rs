@@ -1,9 +1,10 @@
-//! What is kept of a park that nobody confirmed.
+//! The broker, or the connection to it, is lost while the application is asked to wait.
 
 use shadow_core::api::{HoldKind, Step, Witness};
-use shadow_core::machine::{Action, Decision, Outcome, record};
+use shadow_core::machine::{Action, Decision, LinkSeen, Outcome, QueueSeen, limits, record};
+use shadow_core::reason::Reason;
 
-use super::{at, began, kinds};
+use super::{at, began, kinds, undone};
 
 fn over(connection: &str) -> Witness {
     Witness {
@@ -30,5 +31,22 @@ fn a_park_that_may_have_been_sent_is_sent_again_and_measured_by_the_connections_
         let leg = case.status.legs.last().unwrap();
         assert_eq!(leg.witness, Some(over("of before")), "{kind:?}");
         assert!(leg.park_sent.is_some(), "{kind:?}");
+    }
+}
+
+/// What cannot be seen proves nothing: the source is sent back to its queue as soon as the broker answers again.
+#[test]
+fn a_broker_that_stays_silent_while_the_application_is_asked_to_wait_undoes_the_move_and_is_named() {
+    for kind in kinds().into_iter().filter(|kind| kind.hold == HoldKind::Park) {
+        let mut case = at(kind, Step::Hold);
+        let seen = &mut case.seen;
+        (seen.primary, seen.hold, seen.from_control) =
+            (QueueSeen::Unseen, QueueSeen::Unseen, QueueSeen::Unseen);
+        seen.link = LinkSeen::Unseen;
+        seen.blind = vec!["broker mq:5672 cannot be reached".into()];
+        let soon = case.after(1);
+        assert!(matches!(soon, Decision::Wait { .. }), "{kind:?}: {soon:?}");
+        let late = case.after(limits::PARK.as_secs() + 1);
+        undone(&late, Reason::NotParked, "mq:5672", &format!("{kind:?}"));
     }
 }

@@ -1,5 +1,5 @@
 //! Every fault in every step, as tables: what the machine decides when the source, the copy or the target's agent is not
-//! what it was.
+//! what it was. One file for each kind of fault; docs/faults.md names them.
 
 #![allow(
     clippy::unwrap_used,
@@ -14,21 +14,26 @@ use shadow_core::api::{
     HoldKind, MigrationStatus, MigrationStrategy, Owner, OwnerKind, Plan, QueuePlan, RestoreBackend,
     StatefulMigrationSpec, Step, TransferMode,
 };
-use shadow_core::machine::steps::guard;
 use shadow_core::machine::{
-    Decision, KeySeen, LinkSeen, Observed, PodSeen, PodView, QueueSeen, Route, RuleSeen, Sight, limits,
-    next_step, record,
+    Decision, KeySeen, LinkSeen, Observed, PodSeen, PodView, QueueSeen, Route, RuleSeen, Sight, next_step,
+    record,
 };
 use shadow_core::premise::{self, Outcome, Premise, Source, Told};
 use shadow_core::reason::Reason;
+use shadow_core::unfenced::Unfenced;
 use shadow_core::wire::{Archive, CheckpointBackend, Claim, PodRef};
 
-mod after_commit;
-mod expiry;
-mod fenced;
-mod park;
-mod second;
-mod target;
+mod backlog_unread;
+mod broker_gone;
+mod called_off;
+mod consumer_appears;
+mod copy_lost;
+mod messages_expire;
+mod node_lost;
+mod restore_hangs;
+mod restore_unfinished;
+mod source_lost;
+mod stand_in_lost;
 
 const UID: &str = "3f0c2a1e-1111-2222-3333-444455556666";
 
@@ -106,7 +111,7 @@ fn plan(kind: Kind) -> Plan {
             quorum: false,
             hold: kind.hold,
             stream: "broker/%2F/orders.orders-0".into(),
-            unfenced: (kind.hold != HoldKind::Exchange).then(|| "nothing is bound to it".into()),
+            unfenced: (kind.hold != HoldKind::Exchange).then_some(Unfenced::NotBound),
             inexact: None,
             ttl_millis: None,
             secret: None,
@@ -241,117 +246,6 @@ fn undone(decision: &Decision, reason: Reason, word: &str, what: &str) {
     };
     assert_eq!(cause.reason, reason, "{what}");
     assert!(cause.message.contains(word), "{what}: {}", cause.message);
-}
-
-#[test]
-fn whatever_becomes_of_the_source_before_the_commit_undoes_the_move() {
-    let restarted = PodSeen::Present(PodView {
-        restarts: 1,
-        ..source()
-    });
-    let fates: Vec<_> = fates(&source())
-        .into_iter()
-        .chain([(restarted, "restarted")])
-        .collect();
-    for kind in kinds() {
-        for step in REVERSIBLE {
-            for (fate, word) in &fates {
-                let mut case = at(kind, step);
-                case.seen.from = fate.clone();
-                undone(
-                    &case.after(1),
-                    Reason::SourceChanged,
-                    word,
-                    &format!("{kind:?} {step:?} {fate:?}"),
-                );
-            }
-        }
-    }
-}
-
-/// What it had in hand may be with a consumer that is dead and first in line.
-#[test]
-fn a_consumer_that_ended_while_its_queue_was_held_undoes_the_move_and_is_named() {
-    let trap = "nobody lists consumer app; transfer_leadership";
-    for kind in kinds() {
-        if kind.hold != HoldKind::SingleActive {
-            continue;
-        }
-        for step in [Step::Hold, Step::Commit] {
-            let mut case = at(kind, step);
-            case.seen.link = LinkSeen::Trapped(trap.into());
-            undone(
-                &case.after(1),
-                Reason::ConsumerEnded,
-                trap,
-                &format!("{kind:?} {step:?}"),
-            );
-        }
-    }
-}
-
-#[test]
-fn a_wish_to_cancel_and_the_deadline_undo_the_move_in_every_step_before_the_commit() {
-    for kind in kinds() {
-        for step in REVERSIBLE {
-            let mut case = at(kind, step);
-            let late = case.after(i64::from(limits::DEADLINE_SECONDS) + 1);
-            undone(
-                &late,
-                Reason::DeadlineExceeded,
-                "spec.deadlineSeconds",
-                &format!("{kind:?} {step:?}"),
-            );
-            case.seen.cancel = true;
-            undone(
-                &case.after(1),
-                Reason::Cancelled,
-                "source goes on",
-                &format!("{kind:?} {step:?}"),
-            );
-        }
-    }
-}
-
-#[test]
-fn after_the_commit_nothing_is_undone_whatever_becomes_of_source_copy_and_agent() {
-    let steps = |kind| {
-        let restored_last = Route::of(&plan(kind)) == Route::InPlace;
-        FORWARD.into_iter().chain(restored_last.then_some(Step::Restore))
-    };
-    for kind in kinds() {
-        for step in steps(kind) {
-            let mut case = at(kind, step);
-            case.commit();
-            case.seen.cancel = true;
-            case.goes_forward(&format!("{kind:?} {step:?} cancelled"));
-            for (fate, _) in fates(&source()) {
-                let mut case = at(kind, step);
-                case.commit();
-                case.seen.from = fate.clone();
-                case.goes_forward(&format!("{kind:?} {step:?} source {fate:?}"));
-                case.seen.to = fate;
-                case.seen.key = KeySeen::Unseen;
-                case.goes_forward(&format!("{kind:?} {step:?} both"));
-            }
-        }
-    }
-}
-
-#[test]
-fn failing_effects_are_given_up_only_while_messages_wait_for_them() {
-    let patience = limits::PATIENCE.as_secs();
-    for kind in kinds() {
-        for step in REVERSIBLE.into_iter().chain(FORWARD).chain([Step::Abandon]) {
-            let case = at(kind, step);
-            let after = |seconds| {
-                guard::is_out_of_patience(&case.status, began() + SignedDuration::from_secs(seconds))
-            };
-            let held = matches!(step, Step::Checkpoint | Step::Transfer);
-            assert!(!after(patience), "{kind:?} {step:?}");
-            assert_eq!(after(patience + 1), held, "{kind:?} {step:?}");
-        }
-    }
 }
 
 /// Everything was weighed and found so.

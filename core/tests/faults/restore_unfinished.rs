@@ -1,4 +1,4 @@
-//! A Sequential move whose restore cannot be finished: the source has gone, and nobody may wait for ever.
+//! A sequential move whose restore cannot be finished: the source has gone, and no wait is endless.
 
 use shadow_core::api::{MigrationStrategy, Step};
 use shadow_core::doubt::Doubt;
@@ -153,56 +153,4 @@ fn is_told(case: &Case, seconds: i64, way_out: &str, what: &str) {
         panic!("{what}: {:?}", case.after(seconds));
     };
     assert!(reason.contains(way_out), "{what}: {reason}");
-}
-
-/// Whatever the way and the hold: the verdict does not vouch for a memory that nobody has.
-#[test]
-fn a_copy_that_goes_while_the_old_pod_does_is_told_of() {
-    let ways = kinds()
-        .into_iter()
-        .filter(|kind| kind.strategy == MigrationStrategy::ShadowPod);
-    for kind in ways {
-        let mut case = at(kind, Step::Retire);
-        if case.route == Route::Twice {
-            case.status.legs.last_mut().unwrap().number = 2;
-        }
-        case.commit();
-        case.seen.from = PodSeen::Gone;
-        (case.seen.from_control, case.seen.hold) = (QueueSeen::Absent, QueueSeen::Absent);
-        let PodSeen::Present(copy) = case.seen.to.clone() else {
-            panic!("{kind:?}: no copy");
-        };
-        let adopted = PodView {
-            owner: Some("owner".into()),
-            ..copy
-        };
-        let changed = |change: fn(&mut PodView)| {
-            let mut view = adopted.clone();
-            change(&mut view);
-            PodSeen::Present(view)
-        };
-        case.seen.to = changed(|_| ());
-        let Decision::Advance(next) = case.after(1) else {
-            panic!("{kind:?}: {:?}", case.after(1));
-        };
-        assert_eq!(next.doubts, [], "{kind:?}");
-        let pod = case.status.legs.last().unwrap().to.pod.clone();
-        let deleted = Doubt::CopyDeleted { pod: pod.clone() };
-        let ended = Doubt::CopyEnded { pod };
-        let gone = [
-            (PodSeen::Gone, deleted.clone()),
-            (changed(|view| view.terminating = true), deleted.clone()),
-            (changed(|view| view.uid = "another".into()), deleted),
-            (changed(|view| view.ended = true), ended.clone()),
-            (changed(|view| view.reran = true), ended),
-        ];
-        for (seen, how) in gone {
-            case.seen.to = seen;
-            let decision = case.after(1);
-            let Decision::Advance(next) = &decision else {
-                panic!("{kind:?}: {decision:?}");
-            };
-            assert_eq!(next.doubts, [how], "{kind:?}: {decision:?}");
-        }
-    }
 }

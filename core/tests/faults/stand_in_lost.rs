@@ -1,4 +1,4 @@
-//! A second handoff that failed as often as it is tried without asking.
+//! The second handoff failed as often as it is tried without asking, and the stand-in may end meanwhile.
 
 use shadow_core::api::{OwnerKind, Step};
 use shadow_core::doubt::{Doubt, DoubtReason};

@@ -31,6 +31,16 @@ pub(super) const SOURCE: &[(Break, &str, &[&str])] = &[
         &["DaemonSet \"orders\"", "nothing to move"],
     ),
     (
+        |w| rolled_out(w, 1),
+        "spec.sourcePod",
+        &["\"orders-5f7d9c8b6d\"", "\"orders-new\"", "rollout"],
+    ),
+    (
+        |w| rolled_out(w, 2),
+        "spec.sourcePod",
+        &["changed a moment ago", "again"],
+    ),
+    (
         |w| owned_by(w, "Job"),
         "spec.sourcePod",
         &["Job \"orders\"", "run to their end"],

@@ -127,6 +127,15 @@ pub(super) fn owned_by(world: &mut World, kind: &str) {
     world.pod["metadata"]["ownerReferences"][0]["kind"] = kind.into();
 }
 
+/// Its StatefulSet has a newer template, and this generation of it.
+pub(super) fn rolled_out(world: &mut World, generation: i64) {
+    world.owner = json!({
+        "metadata": {"name": "orders", "generation": generation},
+        "spec": {"selector": {}, "serviceName": "orders", "template": {}},
+        "status": {"replicas": 1, "observedGeneration": 1, "currentRevision": "orders-5f7d9c8b6d", "updateRevision": "orders-new"},
+    });
+}
+
 /// It belongs to the ReplicaSet of a Deployment, all of whose pods are ready.
 pub(super) fn deployed(world: &mut World) {
     owned_by(world, "ReplicaSet");
