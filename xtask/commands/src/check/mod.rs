@@ -1,5 +1,8 @@
 //! Compares what is generated with what is committed; `--fix` writes it.
 
+mod faults;
+mod messages;
+
 use std::path::Path;
 
 use anyhow::{Context, bail};
@@ -24,6 +27,9 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     }
     let scenarios = "xtask/e2e/src/scenarios.rs";
     compared(root, "docs/scenarios.md", scenarios, &xtask_e2e::page(), args.fix)?;
+    let said = messages::page(root)?;
+    compared(root, "docs/messages.md", "the product", &said, args.fix)?;
+    faults::check(root)?;
     if args.fix {
         return Ok(());
     }
