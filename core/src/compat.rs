@@ -15,10 +15,15 @@ use crate::wire::NodeFacts;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FactsError {
     /// The annotation is missing.
-    #[error("node {0:?} publishes no facts; its agent is not up: kubectl -n shadow-system get pods -o wide")]
+    #[error(
+        "node {0:?} publishes no facts: its agent does not run. Type: kubectl -n shadow-system get pods -o wide"
+    )]
     Missing(String),
     /// The annotation is not what we write.
-    #[error("the facts of node {node:?} cannot be read ({reason}); its agent is of another version")]
+    #[error(
+        "the facts of node {node:?} cannot be read ({reason}): its agent has another version. Type: kubectl shadow \
+        install"
+    )]
     Unreadable {
         /// Node.
         node: String,
@@ -46,12 +51,13 @@ pub fn differences(source: &NodeFacts, target: &NodeFacts) -> Vec<String> {
     let mut found = Vec::new();
     if source.architecture != target.architecture {
         found.push(format!(
-            "architecture {} cannot run on {}",
+            "a process of architecture {} cannot run on {}",
             source.architecture, target.architecture
         ));
     } else if source.cpu_features != target.cpu_features {
-        found
-            .push("the CPUs have different features, which a running process may have settled on".to_owned());
+        found.push(
+            "the CPUs have different features, and the process may use those of the old one".to_owned(),
+        );
     }
     not_older(&mut found, "kernel", &source.kernel, &target.kernel);
     not_older(&mut found, "CRIU", &source.criu, &target.criu);
@@ -59,7 +65,9 @@ pub fn differences(source: &NodeFacts, target: &NodeFacts) -> Vec<String> {
     if from == to {
         not_older(&mut found, "runtime", &source.runtime, &target.runtime);
     } else {
-        found.push(format!("runtime {from} dumps what {to} does not restore"));
+        found.push(format!(
+            "runtime {to} does not restore what runtime {from} has dumped"
+        ));
     }
     found
 }
@@ -119,7 +127,7 @@ mod tests {
             (|f| f.runtime = "runc 1.2.9".into(), "runtime runc 1.2.9 is older"),
             (
                 |f| f.runtime = "crun 1.28".into(),
-                "runc dumps what crun does not",
+                "runtime crun does not restore what runtime runc",
             ),
         ];
         for (edit, expected) in table {

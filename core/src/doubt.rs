@@ -205,46 +205,47 @@ impl fmt::Display for Doubt {
             Self::AllowedByPolicy { why } => f.write_str(why),
             Self::ConnectionLost { how } => write!(
                 f,
-                "{how}; a message that was applied but not yet acknowledged at that moment may have been delivered twice"
+                "{how}. A message that was applied and not yet acknowledged at that moment may have been delivered twice"
             ),
             Self::SourceRestarted => f.write_str(
-                "the source restarted after the commit and may have taken messages that are not in the moved memory",
+                "the source restarted after the commit. It may have taken messages that are not in the moved memory",
             ),
             Self::SourceReplaced { source, copy } => write!(
                 f,
-                "pod {source} was deleted (rollout, scale-down, eviction or kubectl delete) before its ReplicaSet had adopted pod {copy}; a pod that the \
-                 ReplicaSet started meanwhile may have taken messages that are not in the moved memory"
+                "pod {source} was deleted (rollout, scale-down, eviction or kubectl delete) before its ReplicaSet had \
+                 adopted pod {copy}. The ReplicaSet may have started another pod meanwhile, and that pod may have taken \
+                 messages that are not in the moved memory"
             ),
             Self::OthersConsumed { others, queue } => write!(
                 f,
-                "after the commit {others} other {} consumed queue {queue}; what they took is not in the moved memory",
+                "after the commit {others} other {} consumed queue {queue}. The messages taken so are not in the moved memory",
                 if *others == 1 { "consumer" } else { "consumers" }
             ),
             Self::HoldLost => f.write_str(
-                "the hold on the queue was lost between the commit and the end of the old pod, which may have taken messages \
-                 that are not in the moved memory",
+                "the hold on the queue was lost between the commit and the end of the old pod. The old pod may have taken \
+                 messages that are not in the moved memory",
             ),
             Self::Overtaken { queue } => write!(
                 f,
-                "a consumer read new messages of queue {queue} while older ones waited in the backlog queue: the pod crashed and \
-                 restarted, or it is a consumer that does not belong to the move"
+                "a consumer read new messages of queue {queue} while older ones waited in the backlog queue. Either the \
+                 pod crashed and restarted, or the consumer does not belong to the move"
             ),
             Self::PouredBack { pod, queue } => write!(
                 f,
-                "pod {pod} does not read its control messages, or is gone, so the backlog is put back into queue {queue}; \
-                 messages that arrived at that very moment may be read before older ones"
+                "pod {pod} does not read its control messages, or is gone. So the backlog is put back into queue {queue}. \
+                 Messages that arrive at that moment may be read before older ones"
             ),
             Self::BoundPastFence { exchanges } => write!(
                 f,
-                "while new messages went to the backlog queue, another program bound the primary queue to {} as well: messages that \
-                 came through these bindings may be applied twice. Find the program that declares them (applications often do \
-                 when they start)",
+                "while new messages went to the backlog queue, another program bound the primary queue to {} as well. \
+                 Messages that came through these bindings may be applied twice. Find the program that declares the \
+                 bindings: applications often do so when they start",
                 exchanges.join(", ")
             ),
-            Self::SourceLost(lost) => write!(f, "{lost}; its memory is lost. {NOTHING_LOST}"),
+            Self::SourceLost(lost) => write!(f, "{lost}. Its memory is lost. {NOTHING_LOST}"),
             Self::StandInLost { lost, pod } => write!(
                 f,
-                "{lost}; it held the memory after the first handoff, so the memory is lost as in any crash of the application. Pod \
+                "{lost}. This pod had the memory after the first handoff, so the memory is lost, as in any crash. Pod \
                  {pod} starts from its image, if its StatefulSet still wants it. {NOTHING_LOST}"
             ),
             Self::RolledOut { revision, pod } => write!(
@@ -258,22 +259,22 @@ impl fmt::Display for Doubt {
             ),
             Self::CopySilent { pod } => write!(
                 f,
-                "pod {pod} consumed nothing after the commit: it was deleted, crashed or lost the broker; `kubectl describe pod \
-                 {pod}` and its logs say which. If it crashed, its memory is lost. {NOTHING_LOST}"
+                "pod {pod} consumed nothing after the commit: it was deleted, crashed or lost the broker. To see which, \
+                 type: kubectl describe pod {pod}. If it crashed, its memory is lost. {NOTHING_LOST}"
             ),
             Self::CopyEnded { pod } => write!(
                 f,
-                "pod {pod} had taken over, but its process ended or restarted before the move finished (its own log says why); \
-                 its memory is lost. {NOTHING_LOST}"
+                "pod {pod} had taken over, but its process ended or restarted before the move finished. To see why, type: \
+                 kubectl logs {pod} --previous. Its memory is lost. {NOTHING_LOST}"
             ),
             Self::CopyDeleted { pod } => write!(
                 f,
-                "pod {pod} had taken over, but was deleted before the move finished (eviction, rollout, scale-down or kubectl \
-                 delete); its memory is lost. {NOTHING_LOST}"
+                "pod {pod} had taken over, but was deleted before the move finished (eviction, rollout, scale-down or \
+                 kubectl delete). Its memory is lost. {NOTHING_LOST}"
             ),
             Self::NotWeighed => f.write_str(
-                "an earlier version of the controller planned the move and did not write down what it had seen of the stream: \
-                 whether the pod consumes other queues, for one",
+                "an earlier version of the controller planned the move. It did not write down what it had seen of the \
+                 stream, for example whether the pod consumes other queues",
             ),
             Self::Expired {
                 queue,
@@ -281,8 +282,8 @@ impl fmt::Display for Doubt {
                 held_millis,
             } => write!(
                 f,
-                "queue {queue} drops messages after {kept_millis} ms, and it had no consumer for {held_millis} ms: messages that \
-                 waited may have been dropped"
+                "queue {queue} drops messages after {kept_millis} ms, and it had no consumer for {held_millis} ms. \
+                 Messages that waited may have been dropped"
             ),
         }
     }
@@ -336,7 +337,8 @@ impl fmt::Display for Lost {
             Loss::Evicted { trouble } => write!(f, "pod {pod} is being deleted during the move: {trouble}"),
             Loss::Restarted => write!(
                 f,
-                "the container of pod {pod} ended or restarted during the move (kubectl logs {pod} --previous says why)"
+                "the container of pod {pod} ended or restarted during the move; to see why, type: kubectl logs {pod} \
+                 --previous"
             ),
         }
     }

@@ -77,7 +77,10 @@ pub struct Key(String);
 
 /// Why a string is not a [`Key`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("restore key {0:?} is malformed: 1 to 80 of a-z, 0-9 and '-', starting with a letter or digit")]
+#[error(
+    "restore key {0:?} is malformed: a key has 1 to 80 characters out of a-z, 0-9 and '-', and begins with a letter or \
+    a digit"
+)]
 pub struct BadKey(String);
 
 impl Key {

@@ -20,8 +20,8 @@ pub enum OnInexact {
 /// A policy whose selector cannot be read: it may speak of the pod or not.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "MigrationPolicy {policy}: spec.podSelector cannot be read ({reason}), so it is not known whether it speaks of the pod; \
-     correct it or delete the policy"
+    "MigrationPolicy {policy}: spec.podSelector cannot be read ({reason}), so it is not known whether the policy selects \
+     the pod. Correct the selector, or delete the policy"
 )]
 pub struct Unreadable {
     /// Name of the policy.

@@ -25,7 +25,7 @@ pub struct Repository {
 /// Why a text is no [`Repository`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{text:?} is no repository: {why}; write host[:port]/path, such as registry.example.org:5000/checkpoints"
+    "{text:?} is not a repository: {why}. Write host[:port]/path, such as registry.example.org:5000/checkpoints"
 )]
 pub struct BadRepository {
     text: String,
@@ -43,25 +43,27 @@ impl Repository {
             return Err(bad(&format!("it is longer than {MAX_LENGTH} characters")));
         }
         if text.contains("://") {
-            return Err(bad("a scheme has no place in it"));
+            return Err(bad("it must not have a scheme"));
         }
         if text.contains('@') {
-            return Err(bad("neither a user nor a digest has a place in it"));
+            return Err(bad("it must not have a user or a digest"));
         }
         let (authority, path) = text
             .split_once('/')
             .ok_or_else(|| bad("it needs a host and a path"))?;
         if path.contains(':') {
-            return Err(bad("a tag has no place in it, each checkpoint gets its own"));
+            return Err(bad(
+                "it must not have a tag, since each checkpoint gets a tag of its own",
+            ));
         }
         let (host, port) =
-            split_port(authority).ok_or_else(|| bad("its port is no number from 1 to 65535"))?;
+            split_port(authority).ok_or_else(|| bad("its port is not a number from 1 to 65535"))?;
         if !is_host(host) {
             return Err(bad("its first part is neither a host name nor an address"));
         }
         if !path.split('/').all(is_component) {
             return Err(bad(
-                "each part of the path consists of a-z, 0-9 and single '.', '_', '-' between them",
+                "each part of its path has to consist of a-z, 0-9 and single '.', '_', '-' between them",
             ));
         }
         Ok(Self {

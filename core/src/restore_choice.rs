@@ -16,7 +16,7 @@ pub struct Chosen {
 }
 
 /// How a node gets the handler.
-pub(crate) const INSTALL: &str = "run kubectl shadow install without --no-runtime-handler";
+pub(crate) const INSTALL: &str = "install it with kubectl shadow install (without --no-runtime-handler)";
 
 /// Chooses for a move to `target`. The error says what is in the way, and the way out.
 pub fn choose(spec: &StatefulMigrationSpec, target: &Node) -> Result<Chosen, String> {
@@ -29,20 +29,22 @@ pub fn choose(spec: &StatefulMigrationSpec, target: &Node) -> Result<Chosen, Str
     match spec.restore_backend {
         Some(RestoreBackend::Image) => match unable(target) {
             None => Ok(asked(RestoreBackend::Image)),
-            Some(why) => Err(format!("{why}; leave restoreBackend out or use RuntimeClass")),
+            Some(why) => Err(format!("{why}. Leave restoreBackend out, or use RuntimeClass")),
         },
         Some(RestoreBackend::RuntimeClass) if has_handler(target) => Ok(asked(RestoreBackend::RuntimeClass)),
-        Some(RestoreBackend::RuntimeClass) => Err(format!("{none}; {INSTALL}, or leave restoreBackend out")),
+        Some(RestoreBackend::RuntimeClass) => {
+            Err(format!("{none}. Either {INSTALL}, or leave restoreBackend out"))
+        }
         None if has_handler(target) => Ok(asked(RestoreBackend::RuntimeClass)),
         None => match (unable(target), &spec.checkpoint_image_repository) {
-            (Some(why), _) => Err(format!("{none}, and {why}; {INSTALL}")),
+            (Some(why), _) => Err(format!("{none}, and {why}. To use this node, {INSTALL}")),
             (None, None) => Err(format!(
-                "{none}; {INSTALL}, or name a registry in spec.checkpointImageRepository, from which the runtime restores \
-                 checkpoint images"
+                "{none}. Either {INSTALL}, or name a registry in spec.checkpointImageRepository, so that the runtime \
+                 restores from checkpoint images"
             )),
             (None, Some(_)) => Ok(Chosen {
                 backend: RestoreBackend::Image,
-                because: Some(format!("{none}, but restores checkpoint images")),
+                because: Some(format!("{none}, but it restores checkpoint images")),
             }),
         },
     }
@@ -71,12 +73,12 @@ fn unable(node: &Node) -> Option<String> {
     match numbers.as_slice() {
         [2, 1, 9..=u32::MAX] | [2, 2, 5..=6] | [2, 3, 2..=3] => None,
         [2, 1, _] | [2, 2, 0..=4] | [2, 3, 0..=1] => Some(format!(
-            "containerd {version} of node {name:?} restores checkpoint images, and lets whoever may create a pod there take over \
-             the node by such an image (CVE-2026-53492, CVE-2026-50195); update it to 2.1.9, 2.2.5 or 2.3.2"
+            "containerd {version} of node {name:?} restores checkpoint images, but by such an image a user with the right \
+             to create a pod can take over the node (CVE-2026-53492, CVE-2026-50195); update it to 2.1.9, 2.2.5 or 2.3.2"
         )),
         [2, 2 | 3, _] => Some(format!(
-            "containerd {version} of node {name:?} restores no image unless enable_experimental_restore_via_create is set, which \
-             nobody can see from here"
+            "containerd {version} of node {name:?} restores an image only if enable_experimental_restore_via_create is \
+             set, and the controller cannot see whether it is"
         )),
         _ => Some(format!(
             "containerd {version} of node {name:?} restores no checkpoint image; 2.1.9, 2.2.5 and 2.3.2 do"

@@ -19,8 +19,8 @@ pub struct Choice {
 pub enum Impossible {
     /// Two pods cannot mount it at once.
     #[error(
-        "volume {volume:?} (claim {claim:?}) can be mounted on one node at a time, so the source has to go before its copy \
-         starts; leave migrationStrategy out or set it to Sequential"
+        "volume {volume:?} (claim {claim:?}) can be mounted on one node at a time, so the source has to end before its \
+         copy starts. Leave migrationStrategy out, or set it to Sequential"
     )]
     NeedsSequential {
         /// The volume.
@@ -30,7 +30,8 @@ pub enum Impossible {
     },
     /// Only a StatefulSet re-creates a pod under its name.
     #[error(
-        "Sequential needs a StatefulSet, which re-creates the pod under its name after the source went; {what}. {way_out}"
+        "Sequential needs a StatefulSet, which re-creates the pod under its name when the source has ended, but {what}. \
+         {way_out}"
     )]
     NeedsStatefulSet {
         /// What the pod is instead.
@@ -56,17 +57,18 @@ pub fn choose(
         }
         (Some(MigrationStrategy::Sequential), _) => (
             MigrationStrategy::Sequential,
-            "the source goes before its copy starts, as asked".to_owned(),
+            "the source ends before its copy starts, as asked".to_owned(),
         ),
         (None, Some((volume, claim))) => (
             MigrationStrategy::Sequential,
             format!(
-                "volume {volume} (claim {claim}) can be mounted on one node at a time, so the source goes before its copy starts"
+                "volume {volume} (claim {claim}) can be mounted on one node at a time, so the source ends before its copy \
+                 starts"
             ),
         ),
         (Some(MigrationStrategy::ShadowPod) | None, None) => (
             MigrationStrategy::ShadowPod,
-            "the copy takes over before the source goes".to_owned(),
+            "the copy takes over before the source ends".to_owned(),
         ),
     };
     let owner = owner_sentence(pod, strategy, exclusive.is_some())?;
@@ -93,15 +95,15 @@ fn owner_sentence(pod: &Pod, strategy: MigrationStrategy, volume: bool) -> Resul
             owner.name
         )),
         Some((OwnerKind::ReplicaSet, owner)) if sequential => Err(impossible(format!(
-            "pod {name} belongs to ReplicaSet {}, which would start another one at once",
+            "pod {name} belongs to ReplicaSet {}, which would start another pod at once",
             owner.name
         ))),
         Some((OwnerKind::ReplicaSet, owner)) => Ok(format!(
-            "pod {name} belongs to ReplicaSet {}, which adopts the copy in its place and always has as many pods as it wants",
+            "pod {name} belongs to ReplicaSet {}, which adopts the copy instead of it and never has fewer pods than it wants",
             owner.name
         )),
-        None if sequential => Err(impossible(format!("nobody owns pod {name}"))),
-        None => Ok(format!("nobody owns pod {name}, so its copy bears another name")),
+        None if sequential => Err(impossible(format!("pod {name} has no owner"))),
+        None => Ok(format!("pod {name} has no owner, so its copy has another name")),
     }
 }
 

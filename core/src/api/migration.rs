@@ -126,12 +126,12 @@ fn only_cancel_changes() -> serde_json::Value {
             "rule": format!(
                 "has(self.{field}) == has(oldSelf.{field}) && (!has(self.{field}) || self.{field} == oldSelf.{field})"
             ),
-            "message": format!("{field} cannot be changed, only cancel can; create another StatefulMigration instead"),
+            "message": format!("{field} cannot be changed, only cancel can. Create another StatefulMigration instead"),
         })
     };
     let stays_cancelled = serde_json::json!({
         "rule": "!has(oldSelf.cancel) || !oldSelf.cancel || (has(self.cancel) && self.cancel)",
-        "message": "cancel cannot be taken back, the move is being undone; create another StatefulMigration instead",
+        "message": "cancel cannot be taken back: the move is being undone. Create another StatefulMigration instead",
     });
     FIXED.iter().map(rule).chain([stays_cancelled]).collect()
 }

@@ -70,14 +70,14 @@ pub fn next_step(
     let (Some(plan), Some(intent)) = (&status.plan, &status.intent) else {
         return Decision::Stuck(Cause::new(
             Reason::StatusUnreadable,
-            "the status has a phase but no plan or no intent; it was changed by somebody else. Both pods are kept: \
-             look at them and at the queue, then delete this object",
+            "the status has a phase, but no plan or no intent: another program changed it. Both pods are kept. Look at the \
+             pods and at the queue, then delete this object",
         ));
     };
     let Some(leg) = status.legs.last() else {
         return Decision::Stuck(Cause::new(
             Reason::StatusUnreadable,
-            "the status has a plan but no handoff; it was changed by somebody else. Delete this object and create it anew",
+            "the status has a plan, but no handoff: another program changed it. Delete this object, and create it again",
         ));
     };
     let scene = Scene {

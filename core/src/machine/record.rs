@@ -184,8 +184,8 @@ pub fn finish(status: &mut MigrationStatus, end: End, now: Timestamp) {
     if status.verdict.is_none() {
         let because = match end {
             End::Completed => {
-                "every handoff was proven: everything delivered was acknowledged before the dump, and nobody \
-                 consumed the queue until the copy took it up"
+                "every handoff was proven: everything delivered was acknowledged before the dump, and no consumer read the \
+                 queue until the copy did"
             }
             End::Undone => STAYED,
         };

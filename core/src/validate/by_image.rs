@@ -32,14 +32,14 @@ pub(super) fn check(spec: &StatefulMigrationSpec, facts: &Facts, report: &mut Re
     if spec.transfer_mode == Some(TransferMode::Direct) {
         report.refuse(
             "spec.transferMode",
-            "restoreBackend Image restores from a registry; leave transferMode out or use Registry",
+            "restoreBackend Image restores from a registry. Leave transferMode out, or use Registry",
         );
     }
     if spec.keep_checkpoint_image == Some(true) {
         report.refuse(
             "spec.keepCheckpointImage",
-            "restoreBackend Image deletes the image when the copy runs, so that the copy is never set back to it; leave \
-             keepCheckpointImage out",
+            "restoreBackend Image deletes the image when the copy runs, so that the copy is never restored from it a \
+             second time. Leave keepCheckpointImage out",
         );
     }
     if let Some(pod) = &facts.pod {
@@ -78,8 +78,8 @@ fn shape(spec: &StatefulMigrationSpec, pod: &Pod, facts: &Facts, way_out: &str, 
         report.refuse(
             FIELD,
             format!(
-                "Image restores the copy while its source still lives, so that a restore that fails costs nothing, and the strategy \
-                 is Sequential; {way_out}"
+                "Image restores the copy while its source still runs, and the strategy Sequential ends the source first; \
+                 {way_out}"
             ),
         );
     }
@@ -92,18 +92,19 @@ fn shape(spec: &StatefulMigrationSpec, pod: &Pod, facts: &Facts, way_out: &str, 
         report.refuse(
             FIELD,
             format!(
-                "Image needs a pod of one container: the copy never restarts, and with another container that runs on nobody would \
-                 notice that the moved one has ended; {way_out}"
+                "Image needs a pod with one container. The copy never restarts, and while a second container runs, the end \
+                 of the moved one would not be noticed; {way_out}"
             ),
         );
     }
     let afterwards = match facts.owner.as_ref().map(|owner| owner.kind) {
-        Some(OwnerKind::ReplicaSet) => "its ReplicaSet then starts another from its template",
-        Some(OwnerKind::StatefulSet) => "its StatefulSet then starts another from its template",
-        None => "nobody starts another, since nobody owns it",
+        Some(OwnerKind::ReplicaSet) => "its ReplicaSet then starts another pod from its template",
+        Some(OwnerKind::StatefulSet) => "its StatefulSet then starts another pod from its template",
+        None => "no other pod is started, since it has no owner",
     };
     report.warn(format!(
-        "spec.restoreBackend Image: the pod that takes over names the checkpoint image in its spec and has restartPolicy Never, so \
-         that it is never set back to the checkpoint; when its container ends, the pod has ended, and {afterwards}"
+        "spec.restoreBackend Image: the pod that takes over names the checkpoint image in its spec. It has restartPolicy \
+         Never, so that it is never restored from the checkpoint a second time. When its container ends, the pod has \
+         ended, and {afterwards}"
     ));
 }

@@ -14,8 +14,8 @@ fn unsupported(spec: &StatefulMigrationSpec, report: &mut Report) {
     if spec.handoff == Some(Handoff::Live) && spec.migration_strategy == Some(MigrationStrategy::Sequential) {
         report.refuse(
             "spec.handoff",
-            "Live and migrationStrategy Sequential exclude each other: the source ends before its copy starts; leave one of \
-             them out",
+            "Live is not possible with migrationStrategy Sequential, which ends the source before its copy starts. Leave \
+             one of them out",
         );
     }
     if spec.transfer_mode == Some(TransferMode::Registry)
@@ -31,7 +31,7 @@ pub(super) fn through_registry(spec: &StatefulMigrationSpec, report: &mut Report
     match spec.checkpoint_image_repository.as_deref().map(Repository::parse) {
         None => report.refuse(
             FIELD,
-            "transferMode Registry and restoreBackend Image need a repository, host[:port]/path, such as \
+            "transferMode Registry and restoreBackend Image need a repository. Write host[:port]/path, such as \
              registry.example.org/checkpoints",
         ),
         Some(Err(error)) => report.refuse(FIELD, error.to_string()),
@@ -39,8 +39,8 @@ pub(super) fn through_registry(spec: &StatefulMigrationSpec, report: &mut Report
     }
     if spec.keep_checkpoint_image == Some(true) {
         report.warn(
-            "spec.keepCheckpointImage leaves the memory of the process, with all secrets in it, to everyone who can read \
-             the repository",
+            "spec.keepCheckpointImage leaves the memory of the process, with all its secrets, in the repository, where \
+             each reader of the repository can read it",
         );
     }
 }
@@ -67,12 +67,12 @@ fn without_effect(spec: &StatefulMigrationSpec, report: &mut Report) {
     match stream.broker_url.as_deref() {
         None | Some("") => {}
         Some(url) if url.contains('@') => report.warn(
-            "spec.messageQueueConfig.brokerUrl shows its credentials to everyone who can read this object; \
-             put them into a Secret with the keys uri and managementUri and name it in spec.brokerSecretRef",
+            "spec.messageQueueConfig.brokerUrl shows its credentials to each user who can read this object. Put them into \
+             a Secret with the keys uri and managementUri, and name the Secret in spec.brokerSecretRef",
         ),
         Some(_) => report.warn(
-            "spec.messageQueueConfig.brokerUrl names no user, so guest is used, as clients of RabbitMQ do; put a user into a Secret \
-             with the keys uri and managementUri and name it in spec.brokerSecretRef",
+            "spec.messageQueueConfig.brokerUrl names no user, so guest is used, as RabbitMQ's clients do. Put a user into \
+             a Secret with the keys uri and managementUri, and name the Secret in spec.brokerSecretRef",
         ),
     }
 }

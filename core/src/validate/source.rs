@@ -29,7 +29,8 @@ pub(super) fn check(
         return report.refuse(
             FIELD,
             format!(
-                "pod {wanted:?} does not exist in namespace {namespace:?}; kubectl -n {namespace} get pods lists them"
+                "pod {wanted:?} does not exist in namespace {namespace:?}. To see the pods, type: kubectl -n {namespace} \
+                 get pods"
             ),
         );
     };
@@ -51,8 +52,8 @@ fn permitted(requester: &Requester, namespace: &str, report: &mut Report) {
     report.refuse(
         FIELD,
         format!(
-            "user {:?} may not {lacking} pods in namespace {namespace:?}, which a move does on their behalf; \
-             ask for a Role that allows it",
+            "user {:?} may not {lacking} pods in namespace {namespace:?}, and a move does so in the user's name. Ask your \
+             administrator for a Role that allows it",
             requester.user
         ),
     );
@@ -66,12 +67,13 @@ fn alone(name: &str, spec: &StatefulMigrationSpec, facts: &Facts, report: &mut R
             .map(|status| status.phase)
             .unwrap_or_default();
         let other_name = other.metadata.name.as_deref().unwrap_or_default();
+        let namespace = other.metadata.namespace.as_deref().unwrap_or("default");
         if other_name != name && other.spec.source_pod == spec.source_pod && !phase.is_terminal() {
             report.refuse(
                 FIELD,
                 format!(
-                    "StatefulMigration {other_name:?} is already moving this pod (phase {phase:?}); wait for its \
-                     end, or set its spec.cancel to true"
+                    "StatefulMigration {other_name:?} is already moving this pod (phase {phase:?}). Wait for its end, or \
+                     type: kubectl shadow cancel {other_name} -n {namespace}"
                 ),
             );
         }
@@ -82,7 +84,7 @@ fn owned(name: &str, pod: &Pod, facts: &Facts, report: &mut Report) {
     let is_shadow = |labels: &std::collections::BTreeMap<String, String>| labels.contains_key(names::ROLE);
     if pod.metadata.labels.as_ref().is_some_and(is_shadow) {
         let message =
-            format!("pod {name:?} stands in for another one during its move; name the pod it stands in for");
+            format!("pod {name:?} is the stand-in of a pod that is being moved. Name that pod instead");
         return report.refuse(FIELD, message);
     }
     if pod
@@ -99,10 +101,10 @@ fn owned(name: &str, pod: &Pod, facts: &Facts, report: &mut Report) {
         "StatefulSet" => return same_revision(name, pod, facts, report),
         "ReplicaSet" => return replicas(name, facts, report),
         "DaemonSet" => "which runs a pod on every node, so there is nothing to move; drain the node instead",
-        "Job" => "whose pods run to their end and are not moved; let it finish or start it anew elsewhere",
+        "Job" => "whose pods run to their end and are not moved; let it finish, or start it again elsewhere",
         "Node" => return report.refuse(FIELD, static_pod(name)),
         _ => {
-            "which is not known here; pods of StatefulSets and Deployments can be moved, and pods that nobody owns"
+            "which is not known here; pods of StatefulSets and Deployments can be moved, and pods without an owner"
         }
     };
     report.refuse(
@@ -120,10 +122,12 @@ fn same_revision(name: &str, pod: &Pod, facts: &Facts, report: &mut Report) {
     let why = match revisions.next(ordinal) {
         Some(next) if next == made => return,
         Some(next) => format!(
-            "pod {name:?} was made from revision {made:?} of its StatefulSet and would be made anew from {next:?}; let the rollout \
-             finish, or delete the pod to update it"
+            "pod {name:?} has revision {made:?} of its StatefulSet and would be re-created with revision {next:?}. Let the \
+             rollout finish, or delete the pod to update it"
         ),
-        None => format!("the StatefulSet of pod {name:?} was changed a moment ago; try again"),
+        None => {
+            format!("the StatefulSet of pod {name:?} was changed a moment ago. Start the migration again")
+        }
     };
     report.refuse(FIELD, why);
 }
@@ -133,7 +137,7 @@ fn replicas(name: &str, facts: &Facts, report: &mut Report) {
     let Some(owner) = &facts.owner else {
         return report.refuse(
             FIELD,
-            format!("the ReplicaSet of pod {name:?} is gone, and so will be the pod"),
+            format!("the ReplicaSet of pod {name:?} is gone, so the pod is going to be deleted"),
         );
     };
     let set = owner.metadata.name.as_deref().unwrap_or_default();
@@ -141,8 +145,8 @@ fn replicas(name: &str, facts: &Facts, report: &mut Report) {
         return report.refuse(
             FIELD,
             format!(
-                "ReplicaSet {set:?} has no label pod-template-hash in its selector, so that it would count the copy as one of \
-                 its pods before it can serve; create it through a Deployment"
+                "ReplicaSet {set:?} has no label pod-template-hash in its selector. It would count the copy as one of its \
+                 pods before the copy can serve. Create it through a Deployment"
             ),
         );
     }
@@ -150,8 +154,8 @@ fn replicas(name: &str, facts: &Facts, report: &mut Report) {
         report.refuse(
             FIELD,
             format!(
-                "{} of {} pods of ReplicaSet {set:?} are ready; it would remove one that is not when it adopts the copy. Wait \
-                 until all of them are ready",
+                "{} of {} pods of ReplicaSet {set:?} are ready. When it adopts the copy, it would remove a pod that is not \
+                 ready. Wait until all of them are ready",
                 owner.ready, owner.replicas
             ),
         );
@@ -164,7 +168,7 @@ fn static_pod(name: &str) -> String {
 
 fn running(name: &str, pod: &Pod, report: &mut Report) {
     if pod.metadata.deletion_timestamp.is_some() {
-        let message = format!("pod {name:?} is being deleted; wait until its owner has made another one");
+        let message = format!("pod {name:?} is being deleted; wait until its owner has made another pod");
         return report.refuse(FIELD, message);
     }
     let phase = pod
@@ -191,7 +195,7 @@ fn container(spec: &StatefulMigrationSpec, pod: &Pod, facts: &Facts, report: &mu
         .join(", ");
     let Some(wanted) = settings::resolve(spec, pod, facts.owner.as_ref()).container else {
         let message = format!(
-            "the pod has {} containers and none is named; pick one of {all}, here or as annotation {}",
+            "the pod has {} containers and none is named; choose one of {all}, here or in the annotation {}",
             containers.len(),
             names::CONTAINER
         );
@@ -200,7 +204,7 @@ fn container(spec: &StatefulMigrationSpec, pod: &Pod, facts: &Facts, report: &mu
     if !containers.iter().any(|container| container.name == wanted) {
         return report.refuse(
             FIELD,
-            format!("the pod has no container {wanted:?}; pick one of {all}"),
+            format!("the pod has no container {wanted:?}; choose one of {all}"),
         );
     }
     let statuses = pod

@@ -14,8 +14,8 @@ pub(super) fn check(name: &str, settings: &Settings, facts: &Facts, report: &mut
         report.refuse(
             "spec.messageQueueConfig.queueName",
             format!(
-                "StatefulMigration {:?} is moving the consumer of this queue, pod {:?}; wait for its end, or name the queue that \
-                 the pod consumes",
+                "StatefulMigration {:?} is already moving the consumer of this queue, pod {:?}. Wait for its end, or name \
+                 the queue that the pod consumes",
                 other.metadata.name.as_deref().unwrap_or_default(),
                 other.spec.source_pod
             ),
@@ -25,7 +25,7 @@ pub(super) fn check(name: &str, settings: &Settings, facts: &Facts, report: &mut
         report.refuse(
             "spec.messageQueueConfig.queueName",
             format!(
-                "no queue is named; set it, or annotate the pod or its owner with {}: QUEUE",
+                "no queue is named. Set this field, or annotate the pod or its owner with {}: QUEUE",
                 names::QUEUE
             ),
         );
@@ -34,7 +34,7 @@ pub(super) fn check(name: &str, settings: &Settings, facts: &Facts, report: &mut
         report.refuse(
             "spec.brokerSecretRef",
             format!(
-                "no broker is named; set it to a Secret in this namespace with the keys uri (amqp://…) and \
+                "no broker is named. Set this field to a Secret in this namespace with the keys uri (amqp://…) and \
                  managementUri (http://…), or annotate the pod or its owner with {}: SECRET",
                 names::BROKER_SECRET
             ),

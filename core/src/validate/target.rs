@@ -42,8 +42,8 @@ pub(super) fn check(spec: &StatefulMigrationSpec, facts: &Facts, report: &mut Re
         return report.refuse(
             FIELD,
             format!(
-                "node {wanted:?} is not ready for restores (label {}=true is missing); see kubectl -n {} get pods \
-                 -o wide for its agent, or {way_out}",
+                "node {wanted:?} is not ready for restores (label {}=true is missing). To look at its agent, type: kubectl \
+                 -n {} get pods -o wide. Or {way_out}",
                 names::NODE_READY,
                 names::SYSTEM_NAMESPACE
             ),
@@ -101,10 +101,12 @@ fn way_out(nodes: &[Node], from: Option<&str>) -> String {
     let mut names: Vec<&str> = nodes.iter().filter(fit).map(name).collect();
     names.sort_unstable();
     match names.as_slice() {
-        [] => "no other node is ready for restores, kubectl shadow install puts the agent on all of them"
-            .to_owned(),
-        [only] => format!("pick {only}"),
-        several => format!("pick one of {}", several.join(", ")),
+        [] => {
+            "no other node is ready for restores; to put the agent on all nodes, type: kubectl shadow install"
+                .to_owned()
+        }
+        [only] => format!("choose {only}"),
+        several => format!("choose one of {}", several.join(", ")),
     }
 }
 

@@ -91,7 +91,7 @@ pub(super) const SOURCE: &[(Break, &str, &[&str])] = &[
             w.spec["migrationStrategy"] = "Sequential".into();
         },
         "spec.migrationStrategy",
-        &["nobody owns pod orders-0", "ShadowPod"],
+        &["pod orders-0 has no owner", "ShadowPod"],
     ),
     (|w| owned_by(w, "Node"), "spec.sourcePod", &["static pod"]),
     (
@@ -107,12 +107,12 @@ pub(super) const SOURCE: &[(Break, &str, &[&str])] = &[
     (
         |w| w.pod["metadata"]["labels"][names::ROLE] = "shadow".into(),
         "spec.sourcePod",
-        &["stands in for another"],
+        &["is the stand-in of"],
     ),
     (
         |w| w.migrations.push(other("first", "orders-0", "Restoring")),
         "spec.sourcePod",
-        &["\"first\"", "Restoring", "spec.cancel"],
+        &["\"first\"", "Restoring", "kubectl shadow cancel first"],
     ),
     (
         |w| {
@@ -170,7 +170,7 @@ pub(super) const SOURCE: &[(Break, &str, &[&str])] = &[
     (
         |w| w.pod["metadata"]["name"] = "a".repeat(60).into(),
         "spec.sourcePod",
-        &["exceeds the 63 characters"],
+        &["more than 63 characters"],
     ),
     (
         |w| anti_affinity(w, json!({"matchLabels": {"app": "orders"}})),
@@ -248,7 +248,7 @@ pub(super) const SOURCE: &[(Break, &str, &[&str])] = &[
     (
         second_container,
         "spec.containerName",
-        &["2 containers and none is named", "pick one of orders, sidecar"],
+        &["2 containers and none is named", "choose one of orders, sidecar"],
     ),
     (
         |w| w.spec["containerName"] = "nope".into(),

@@ -11,27 +11,27 @@ pub(super) const TARGET: &[(Break, &str, &[&str])] = &[
             w.spec.as_object_mut().unwrap().remove("targetNode");
         },
         "spec.targetNode",
-        &["no node is named", "pick one of node-b, node-c"],
+        &["no node is named", "choose one of node-b, node-c"],
     ),
     (
         |w| w.spec["targetNode"] = "x".into(),
         "spec.targetNode",
-        &["node \"x\" does not exist; pick one of node-b, node-c"],
+        &["node \"x\" does not exist; choose one of node-b, node-c"],
     ),
     (
         |w| w.spec["targetNode"] = "node-a".into(),
         "spec.targetNode",
-        &["already runs on node \"node-a\"; pick one of"],
+        &["already runs on node \"node-a\"; choose one of"],
     ),
     (
         |w| w.nodes[1]["metadata"]["labels"] = json!({}),
         "spec.targetNode",
-        &["not ready for restores", "pick node-c"],
+        &["not ready for restores", "choose node-c"],
     ),
     (
         |w| w.nodes[1]["spec"]["unschedulable"] = true.into(),
         "spec.targetNode",
-        &["cordoned; kubectl uncordon node-b", "pick node-c"],
+        &["cordoned; kubectl uncordon node-b", "choose node-c"],
     ),
     (
         |w| w.nodes[1]["status"]["conditions"][0]["status"] = "Unknown".into(),

@@ -61,7 +61,9 @@ fn release_holder(scene: &Scene<'_>) -> Option<Decision> {
         PodSeen::Unseen => return Some(wait(scene, format!("pod {pod} cannot be seen{}", blind(scene)))),
         PodSeen::Gone => return (unread > 0).then(withdraw),
         PodSeen::Present(view) if view.ended => return None,
-        PodSeen::Present(view) if view.terminating => return Some(wait(scene, format!("pod {pod} goes"))),
+        PodSeen::Present(view) if view.terminating => {
+            return Some(wait(scene, format!("pod {pod} is being deleted")));
+        }
         PodSeen::Present(_) => {}
     }
     let serves = seen.primary.consumers().is_some_and(|n| n > 0);
@@ -83,7 +85,7 @@ fn release_holder(scene: &Scene<'_>) -> Option<Decision> {
     }
     Some(wait(
         scene,
-        format!("pod {pod} goes back to its primary queue{}", blind(scene)),
+        format!("pod {pod} returns to its primary queue{}", blind(scene)),
     ))
 }
 
@@ -114,7 +116,7 @@ fn copy_goes(scene: &Scene<'_>) -> Option<Decision> {
         // Its node is gone: kubelet ends it when it is back, and the agent does not start a container in it.
         PodSeen::Present(_) if out_of_reach(scene) => {}
         PodSeen::Present(view) if view.key.as_deref() == Some(scene.leg.key.as_str()) => {
-            return Some(wait(scene, format!("pod {} goes", scene.leg.to.pod)));
+            return Some(wait(scene, format!("pod {} is being deleted", scene.leg.to.pod)));
         }
         PodSeen::Present(_) | PodSeen::Gone => {}
     }
@@ -194,8 +196,8 @@ fn try_again(scene: &Scene<'_>) -> Decision {
     Decision::Stuck(Cause::new(
         Reason::SecondHandoffFails,
         format!(
-            "pod {} holds the state and serves; moving it to its old name failed {attempt} times, last because: {why}. \
-             Mend that and delete pod {} to try once more",
+            "pod {} has the memory and serves. The second handoff, to the old name, failed {attempt} times, the last time \
+             because: {why}. Correct that. Then, to try once more, type: kubectl delete pod {}",
             names::shadow_pod(&scene.plan.source.name),
             scene.plan.source.name
         ),

@@ -54,8 +54,8 @@ pub fn restore(scene: &Scene<'_>) -> Option<Decision> {
         None if overdue(scene, limits::RESTORE) => Decision::RollBack(Cause::new(
             Reason::RestoreTimeout,
             format!(
-                "after {} s the checkpoint image is not known to be deleted, and the pod must not be set back to it later; see \
-                 the controller's log for what the registry or the source's agent says",
+                "after {} s it is not known whether the checkpoint image is deleted, and the pod must not be restored from \
+                 it a second time. The controller's log has the answer of the registry or of the source's agent",
                 limits::RESTORE.as_secs()
             ),
         )),
@@ -63,8 +63,8 @@ pub fn restore(scene: &Scene<'_>) -> Option<Decision> {
         Some(why) => Decision::RollBack(Cause::new(
             Reason::ImageStays,
             format!(
-                "the checkpoint image cannot be deleted, so the pod could be set back to it later: {why}. Let the registry \
-                 delete images, or leave spec.restoreBackend out"
+                "the checkpoint image cannot be deleted, so the pod could be restored from it a second time: {why}. Let \
+                 the registry delete images, or leave spec.restoreBackend out"
             ),
         )),
     })
@@ -76,8 +76,8 @@ fn criu_log(scene: &Scene<'_>, view: &PodView) -> String {
         return String::new();
     }
     format!(
-        "; containerd has deleted CRIU's log, which says why. To read it, add the line \"log-file /var/tmp/criu.log\" to \
-         /etc/criu/runc.conf on {} for one more try, then take it out again",
+        ". CRIU's log says why, but containerd has deleted it. To keep it, add the line \"log-file /var/tmp/criu.log\" to \
+         /etc/criu/runc.conf on {}, start the migration again, then remove that line",
         scene.leg.to.node
     )
 }

@@ -59,7 +59,7 @@ fn stand_in(scene: &Scene<'_>) -> Option<Decision> {
     match &scene.seen.from {
         PodSeen::Unseen => return Some(wait(scene, format!("pod {pod} cannot be seen{}", blind(scene)))),
         PodSeen::Present(view) if view.terminating && !out_of_reach(scene) => {
-            return Some(wait(scene, format!("pod {pod} goes")));
+            return Some(wait(scene, format!("pod {pod} is being deleted")));
         }
         PodSeen::Present(view) if !view.terminating => {
             let forgetful = Expendable::forgetful(scene.leg, &scene.plan.source.namespace, view);
@@ -73,7 +73,7 @@ fn stand_in(scene: &Scene<'_>) -> Option<Decision> {
         QueueSeen::Present { consumers: 0, .. } => {
             Some(Decision::Run(Action::DropControl { pod: pod.clone() }))
         }
-        QueueSeen::Present { .. } => Some(wait(scene, "the broker notices that the stand-in is gone")),
+        QueueSeen::Present { .. } => Some(wait(scene, "the stand-in is gone, but the broker still lists it")),
         QueueSeen::Unseen => Some(wait(
             scene,
             format!("the control queue of pod {pod} cannot be read{}", blind(scene)),
@@ -110,7 +110,7 @@ fn disarm(scene: &Scene<'_>) -> Option<Decision> {
         (RuleSeen::Unproven | RuleSeen::Proven, _) => Some(Decision::Run(Action::RemoveRule)),
         (RuleSeen::Unseen, _) => Some(wait(
             scene,
-            format!("the rewriting rule cannot be read{}", blind(scene)),
+            format!("the rewrite rule cannot be read{}", blind(scene)),
         )),
         (RuleSeen::Absent, KeySeen::Known { .. }) => Some(Decision::Run(Action::ForgetKeys)),
         // Its agent removes what belongs to ended migrations when it is back.

@@ -38,8 +38,8 @@ pub fn next(scene: &Scene<'_>) -> Decision {
             Decision::RollBack(Cause::new(
                 Reason::CopyLost,
                 format!(
-                    "the copy is not on the hold queue any more: it crashed or lost the broker after its restore; `kubectl \
-                     describe pod {pod}` and its logs say which{}",
+                    "the copy is not on the hold queue any more: it crashed or lost the broker after its restore. To see \
+                     which, type: kubectl describe pod {pod}{}",
                     blind(scene)
                 ),
             ))
@@ -48,9 +48,13 @@ pub fn next(scene: &Scene<'_>) -> Decision {
             Reason::CommitTimeout,
             format!("the broker could not be read before the commit{}", blind(scene)),
         )),
-        QueueSeen::Present { .. } | QueueSeen::Unseen => {
-            wait(scene, format!("last look before the commit{}", blind(scene)))
-        }
+        QueueSeen::Present { .. } | QueueSeen::Unseen => wait(
+            scene,
+            format!(
+                "everything is looked at once more before the commit{}",
+                blind(scene)
+            ),
+        ),
     }
 }
 
@@ -58,8 +62,8 @@ fn unexpected(scene: &Scene<'_>, consumers: u64) -> Cause {
     Cause::new(
         Reason::UnexpectedConsumer,
         format!(
-            "{consumers} consumers appeared on {} while it was held; find them in the broker's management page and stop \
-             them, then try again",
+            "{consumers} consumers appeared on queue {} during the hold. Find them on RabbitMQ's management page and stop \
+             them. Then start the migration again",
             scene.plan.queue.queue
         ),
     )

@@ -39,7 +39,10 @@ fn leaving(scene: &Scene<'_>, view: &PodView) -> Decision {
         // Its process has to end before anything else can happen, and only kubelet can begin that.
         Route::InPlace | Route::Adopted if !stopping => wait(
             scene,
-            format!("kubelet has not yet begun to stop it: {}", guard::goes(scene)),
+            format!(
+                "kubelet has not yet begun to stop the old pod: {}",
+                guard::goes(scene)
+            ),
         ),
         Route::Adopted => Decision::Advance(switch::alone(scene, view.restarts != scene.leg.from.restarts)),
         Route::InPlace | Route::Twice | Route::Once => unconsumed(scene, Some(view)),
@@ -60,10 +63,7 @@ fn gone(scene: &Scene<'_>) -> Decision {
 /// The pod that the StatefulSet makes next has to be rewritten.
 fn with_rule(scene: &Scene<'_>) -> Decision {
     match scene.seen.rule {
-        RuleSeen::Unseen => wait(
-            scene,
-            format!("the rewriting rule cannot be read{}", blind(scene)),
-        ),
+        RuleSeen::Unseen => wait(scene, format!("the rewrite rule cannot be read{}", blind(scene))),
         RuleSeen::Absent => Decision::Run(Action::InstallRule),
         RuleSeen::Unproven => Decision::Run(Action::ProveRule),
         RuleSeen::Proven => delete(scene),
@@ -131,7 +131,10 @@ fn unconsumed(scene: &Scene<'_>, source: Option<&PodView>) -> Decision {
         }
         QueueSeen::Present { consumers, .. } => wait(
             scene,
-            format!("{consumers} consumers are still on {}", scene.plan.queue.queue),
+            format!(
+                "{consumers} consumers still read queue {}",
+                scene.plan.queue.queue
+            ),
         ),
         QueueSeen::Unseen | QueueSeen::Absent => {
             wait(scene, format!("the primary queue cannot be read{}", blind(scene)))

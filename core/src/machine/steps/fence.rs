@@ -25,8 +25,8 @@ pub fn next(scene: &Scene<'_>) -> Decision {
         return Decision::RollBack(Cause::new(
             Reason::BacklogUnread,
             format!(
-                "messages of an earlier handoff still wait in its backlog queue (ms2m.backlog.*, beside {}); pod {} works them \
-                 off first",
+                "messages of an earlier handoff still wait in a backlog queue (ms2m.backlog.*, beside {}). Wait until pod \
+                 {} has worked them off. Then start the migration again",
                 scene.plan.queue.queue, scene.leg.from.pod
             ),
         ));
@@ -57,7 +57,8 @@ pub(super) fn help(scene: &Scene<'_>) -> Option<Decision> {
     let late = scene.now.duration_since(asked) >= port::HELP_AFTER;
     (unread && can && late).then(|| {
         Decision::Advance(Next::to(Step::Fence).note(
-            "the application does not read its control queue while it has messages to work on; new ones are kept away from it",
+            "the application does not read its control queue while it has messages to work on, so new messages are kept \
+             away from it",
         ))
     })
 }
@@ -120,8 +121,8 @@ fn gave_up(scene: &Scene<'_>) -> Option<Decision> {
         Decision::RollBack(Cause::new(
             Reason::NotWorkedOff,
             format!(
-                "after {} s {how}. The pod works more slowly than messages wait for it: give it more time \
-                 (spec.deadlineSeconds), try again when fewer wait, or let it read control messages at any time \
+                "after {} s {how}. The pod does not work them off in time: give it more time (spec.deadlineSeconds), start \
+                 the migration again when fewer messages wait, or let the application read control messages at any time \
                  (docs/applications.md)",
                 scene.now.duration_since(scene.since).as_secs()
             ),

@@ -61,7 +61,7 @@ fn source_guard(scene: &Scene<'_>) -> Option<Cause> {
     if scene.seen.cancel {
         return Some(Cause::new(
             Reason::Cancelled,
-            "cancelled as asked; the source goes on",
+            "cancelled as asked. The source goes on",
         ));
     }
     if let Some(lost) = changed(scene.leg, &scene.seen.from) {
@@ -72,7 +72,7 @@ fn source_guard(scene: &Scene<'_>) -> Option<Cause> {
         Cause::new(
             Reason::DeadlineExceeded,
             format!(
-                "not committed within spec.deadlineSeconds ({} s); the step that took too long is the last one in status.steps",
+                "not committed within spec.deadlineSeconds ({} s). The last step in status.steps took too long",
                 allowed(scene.spec).as_secs()
             ),
         )
@@ -114,11 +114,11 @@ pub fn changed(leg: &Leg, seen: &PodSeen) -> Option<Lost> {
 pub(super) fn goes(scene: &Scene<'_>) -> String {
     let pod = &scene.leg.from.pod;
     if !overdue(scene, limits::SILENCE) {
-        return format!("pod {pod} goes");
+        return format!("pod {pod} is being deleted");
     }
     format!(
-        "pod {pod} is being deleted and does not end; see kubectl describe pod {pod} and its node {}. If that node is gone for good: \
-         kubectl delete pod {pod} --force",
+        "pod {pod} is being deleted and does not end. To see why, type: kubectl describe pod {pod}, and look at its node \
+         {}. If that node is gone for good, type: kubectl delete pod {pod} --force",
         scene.leg.from.node
     )
 }

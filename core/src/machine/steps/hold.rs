@@ -96,7 +96,11 @@ fn gave_up(scene: &Scene<'_>) -> Option<Decision> {
     }
     overdue(scene, fence::until_parked(scene)).then(|| {
         let waited = scene.now.duration_since(scene.since);
-        let message = format!("not parked within {} s: {}", waited.as_secs(), progress(scene));
+        let message = format!(
+            "the application did not go to the hold queue within {} s: {}",
+            waited.as_secs(),
+            progress(scene)
+        );
         Decision::RollBack(Cause::new(Reason::NotParked, message))
     })
 }
@@ -106,7 +110,7 @@ fn progress(scene: &Scene<'_>) -> String {
     let unacked = match primary {
         QueueSeen::Present { unacked: Some(n), .. } => format!("{n} messages unacknowledged"),
         QueueSeen::Present { .. } | QueueSeen::Absent | QueueSeen::Unseen => {
-            "unacknowledged unknown".to_owned()
+            "an unknown number of messages unacknowledged".to_owned()
         }
     };
     format!(

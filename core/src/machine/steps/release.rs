@@ -35,7 +35,7 @@ pub fn next(scene: &Scene<'_>) -> Decision {
             } else {
                 wait(
                     scene,
-                    format!("pod {} goes back to its primary queue", scene.leg.to.pod),
+                    format!("pod {} returns to its primary queue", scene.leg.to.pod),
                 )
             }
         }

@@ -101,12 +101,14 @@ pub fn copy_is_lost(scene: &Scene<'_>) -> Option<Cause> {
         return None;
     }
     let why = match &scene.seen.to {
-        PodSeen::Gone => "somebody deleted it",
-        PodSeen::Present(view) if Some(&view.uid) != scene.leg.to.uid.as_ref() => "somebody replaced it",
+        PodSeen::Gone => "it was deleted",
+        PodSeen::Present(view) if Some(&view.uid) != scene.leg.to.uid.as_ref() => {
+            "it was replaced by another pod"
+        }
         PodSeen::Present(view) if view.terminating || view.ended => view
             .trouble
             .as_deref()
-            .unwrap_or("somebody deleted it or its node ended it"),
+            .unwrap_or("it was deleted, or its node ended it"),
         PodSeen::Present(_) | PodSeen::Unseen => return None,
     };
     Some(Cause::new(
@@ -141,9 +143,10 @@ fn failed(scene: &Scene<'_>, reason: &str) -> Decision {
     Decision::Stuck(Cause::new(
         Reason::RestoreFails,
         format!(
-            "the source has gone and restoring pod {pod} on {node} failed {} times, last because: {reason}. The archive with its \
-             memory is kept on {node}. Messages wait in the queue. To give the memory up and let the pod start from its image, \
-             type: kubectl shadow cancel {pod} --give-memory-up (or set spec.cancel to true)",
+            "the source has ended, and the restore of pod {pod} on {node} failed {} times, the last time because: \
+             {reason}. The archive with the memory is kept on {node}. Messages wait in the queue. To give the memory up, \
+             so that the pod starts from its image, type: kubectl shadow cancel {pod} --give-memory-up (or set spec.cancel \
+             to true)",
             scene.leg.restores_failed + 1
         ),
     ))
@@ -171,7 +174,7 @@ fn progress(scene: &Scene<'_>) -> String {
     let restore = how_far(scene);
     if single_active::applies(scene) {
         return format!(
-            "{restore}; the broker has to list it as a consumer of queue {}, which it does up to 5 s after it consumes{}",
+            "{restore}. The broker has to list it as a consumer of queue {}, which takes up to 5 s{}",
             scene.plan.queue.queue,
             blind(scene)
         );
@@ -199,11 +202,14 @@ fn how_far(scene: &Scene<'_>) -> String {
     };
     let (pod, node) = (&scene.leg.to.pod, &scene.leg.to.node);
     match claim {
-        Claim::None => format!("the container of pod {pod} is not yet being created by kubelet on {node}"),
+        Claim::None => format!("kubelet on {node} has not yet begun to create the container of pod {pod}"),
         Claim::Waiting { .. } => format!("the container of pod {pod} waits for the archive on {node}"),
         Claim::Taken { .. } => format!("the restore of pod {pod} runs on {node}"),
-        Claim::Restored { .. } => format!("pod {pod} was restored on {node}; what it meets is in its log"),
+        Claim::Restored { .. } => format!(
+            "pod {pod} was restored on {node}; to see what it does, read its log (kubectl \
+            logs {pod})"
+        ),
         Claim::Failed { reason, .. } => format!("the restore of pod {pod} failed on {node}: {reason}"),
-        Claim::Aborted => format!("the restore of pod {pod} on {node} was called off"),
+        Claim::Aborted => format!("the restore of pod {pod} on {node} was cancelled"),
     }
 }

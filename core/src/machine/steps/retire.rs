@@ -36,7 +36,10 @@ fn adopted(scene: &Scene<'_>) -> Option<Decision> {
     waits.then(|| {
         wait(
             scene,
-            format!("ReplicaSet {} adopts pod {}", owner.name, scene.leg.to.pod),
+            format!(
+                "ReplicaSet {} has not yet adopted pod {}",
+                owner.name, scene.leg.to.pod
+            ),
         )
     })
 }
@@ -52,7 +55,7 @@ fn send_away(scene: &Scene<'_>, view: &PodView) -> Decision {
     match (view.terminating, view.ended, view.settled) {
         (true, false, true) if scene.leg.ended.is_some() => wait(
             scene,
-            format!("kubelet tidies up after pod {}", scene.leg.from.pod),
+            format!("kubelet removes what is left of pod {}", scene.leg.from.pod),
         ),
         (false, ..) => Decision::Run(Action::DeletePod(proof)),
         (true, false, true) => Decision::Run(Action::Kill(proof)),
@@ -66,7 +69,7 @@ fn remove_queues(scene: &Scene<'_>) -> Decision {
         QueueSeen::Present { consumers: 0, .. } => Decision::Run(Action::DropControl {
             pod: scene.leg.from.pod.clone(),
         }),
-        QueueSeen::Present { .. } => wait(scene, "the broker notices that the old pod is gone"),
+        QueueSeen::Present { .. } => wait(scene, "the old pod is gone, but the broker still lists it"),
         QueueSeen::Absent => match scene.seen.hold {
             QueueSeen::Absent => Decision::Advance(onwards(scene)),
             QueueSeen::Unseen => wait(scene, format!("the hold queue cannot be read{}", blind(scene))),

@@ -38,8 +38,8 @@ pub fn hold(scene: &Scene<'_>) -> Decision {
         LinkSeen::Waiting(why) if overdue(scene, limits::PARK) => Decision::RollBack(Cause::new(
             Reason::NotSettled,
             format!(
-                "not all that was delivered was acknowledged within {} s: {why}; an application that acknowledges only full \
-                 batches waits for more messages than it is going to get",
+                "the application did not acknowledge all its messages within {} s: {why}. If it acknowledges only full \
+                 batches, it waits for messages that it does not get during the hold",
                 limits::PARK.as_secs()
             ),
         )),
@@ -65,7 +65,7 @@ pub fn overrides(step: Step, scene: &Scene<'_>) -> Option<Decision> {
                 | LinkSeen::Absent
                 | LinkSeen::Waiting(_)
                 | LinkSeen::Proven
-                | LinkSeen::Trapped(_) => "the controller that held it is gone",
+                | LinkSeen::Trapped(_) => "the controller that held the queue is gone",
             };
             Some(Decision::RollBack(lost(why)))
         }
@@ -109,12 +109,18 @@ fn unready(scene: &Scene<'_>) -> Decision {
         return Decision::RollBack(Cause::new(
             Reason::CommitTimeout,
             format!(
-                "the hold could not be shown once more before the commit{}",
+                "the hold could not be proven once more before the commit{}",
                 blind(scene)
             ),
         ));
     }
-    wait(scene, format!("last look before the commit{}", blind(scene)))
+    wait(
+        scene,
+        format!(
+            "everything is looked at once more before the commit{}",
+            blind(scene)
+        ),
+    )
 }
 
 /// Retire: the old instance is gone, and it is not known that the queue was held until then.
@@ -127,7 +133,7 @@ pub fn release(scene: &Scene<'_>) -> Decision {
     if scene.seen.link.holds() {
         return match scene.seen.source_gone {
             Some(true) => Decision::Run(Action::DetachLink),
-            Some(false) => wait(scene, "the broker notices that the old instance is gone"),
+            Some(false) => wait(scene, "the old pod is gone, but the broker still lists it"),
             None => wait(scene, format!("the broker does not answer{}", blind(scene))),
         };
     }
@@ -140,7 +146,11 @@ pub fn release(scene: &Scene<'_>) -> Decision {
         }
         QueueSeen::Present { .. } | QueueSeen::Absent | QueueSeen::Unseen => wait(
             scene,
-            format!("pod {} takes up the queue{}", scene.leg.to.pod, blind(scene)),
+            format!(
+                "the broker does not yet deliver messages to pod {}{}",
+                scene.leg.to.pod,
+                blind(scene)
+            ),
         ),
     }
 }
@@ -184,7 +194,7 @@ fn copy_leaves(scene: &Scene<'_>) -> Option<Decision> {
             return Some(wait(
                 scene,
                 format!(
-                    "pod {pod} cannot be seen, and may be on the queue{}",
+                    "pod {pod} cannot be seen, and it may still consume the queue{}",
                     blind(scene)
                 ),
             ));
@@ -210,7 +220,11 @@ fn copy_leaves(scene: &Scene<'_>) -> Option<Decision> {
     }
     Some(wait(
         scene,
-        format!("pod {} leaves the queue{}", scene.leg.to.pod, blind(scene)),
+        format!(
+            "pod {} may still consume the queue{}",
+            scene.leg.to.pod,
+            blind(scene)
+        ),
     ))
 }
 
@@ -232,9 +246,9 @@ fn lost(why: &str) -> Cause {
     Cause::new(
         Reason::HoldLost,
         format!(
-            "the hold on the queue was lost before the commit ({why}), so the source was served again and its checkpoint is \
-             void; if no further attempt follows, look at the controller's log for why its connection to the broker breaks, and \
-             order the move again"
+            "the hold on the queue was lost before the commit ({why}). The source got messages again, so its dump is void. \
+             If no further attempt follows, read in the controller's log why its connection to the broker breaks, and \
+             start the migration again"
         ),
     )
     .again()

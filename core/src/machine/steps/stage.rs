@@ -50,7 +50,8 @@ fn first(scene: &Scene<'_>) -> Decision {
             Decision::RollBack(Cause::new(
                 Reason::NameTaken,
                 format!(
-                    "a pod named {} exists that is not ours; remove or rename it and try again",
+                    "pod {} exists already and does not belong to this migration. Delete it or give it another name. Then \
+                     start the migration again",
                     scene.leg.to.pod
                 ),
             ))
@@ -66,13 +67,13 @@ fn first(scene: &Scene<'_>) -> Decision {
 fn ruled(scene: &Scene<'_>) -> Option<Decision> {
     match (scene.route, scene.seen.rule) {
         (Route::Once | Route::Adopted, _) | (Route::Twice | Route::InPlace, RuleSeen::Proven) => None,
-        (_, RuleSeen::Unseen) => Some(too_late_or_wait(scene, "the rewriting rule cannot be read")),
+        (_, RuleSeen::Unseen) => Some(too_late_or_wait(scene, "the rewrite rule cannot be read")),
         (_, RuleSeen::Absent) => Some(Decision::Run(Action::InstallRule)),
         (_, RuleSeen::Unproven) if overdue(scene, limits::STAGE) => Some(Decision::RollBack(Cause::new(
             Reason::WebhookNotInForce,
             format!(
-                "the webhook did not rewrite a dry-run copy of the pod within {} s{}; check that the pods of deployment \
-                 shadow-webhook are ready",
+                "the webhook did not rewrite a dry-run copy of the pod within {} s{}. The pods of deployment \
+                 shadow-webhook have to be ready; type: kubectl -n shadow-system get pods",
                 limits::STAGE.as_secs(),
                 blind(scene)
             ),
@@ -92,14 +93,15 @@ fn second(scene: &Scene<'_>) -> Decision {
         PodSeen::Present(view) if view.key.as_deref() == Some(key) && !view.terminating && !view.ended => {
             claimed(scene, view)
         }
-        PodSeen::Present(view) if view.terminating => {
-            wait(scene, format!("an earlier {} goes", scene.leg.to.pod))
-        }
+        PodSeen::Present(view) if view.terminating => wait(
+            scene,
+            format!("an earlier pod {} is being deleted", scene.leg.to.pod),
+        ),
         // A pod of an earlier attempt, one that failed, or one that escaped the rule.
         PodSeen::Present(_) => {
             match Expendable::uncommitted_copy(scene.leg, namespace(scene), &scene.seen.to) {
                 Some(proof) => Decision::Run(Action::DeletePod(proof)),
-                None => wait(scene, "the pod under the old name holds the stream"),
+                None => wait(scene, "the pod with the old name has the stream"),
             }
         }
     }
@@ -109,11 +111,11 @@ fn second(scene: &Scene<'_>) -> Decision {
 fn recreation(scene: &Scene<'_>) -> String {
     let (pod, shadow) = (&scene.leg.to.pod, &scene.leg.from.pod);
     if !overdue(scene, limits::SILENCE) {
-        return format!("the StatefulSet re-creates pod {pod}");
+        return format!("the StatefulSet has not yet re-created pod {pod}");
     }
     format!(
-        "the StatefulSet does not re-create pod {pod}, and pod {shadow} serves in its place; if it has fewer replicas now, \
-         scale it up again, or delete pod {shadow} to give its memory up"
+        "the StatefulSet does not re-create pod {pod}, and pod {shadow} serves instead of it. If the StatefulSet has fewer \
+         replicas now, scale it up again (kubectl scale). Or give the memory up; type: kubectl delete pod {shadow}"
     )
 }
 
@@ -162,10 +164,10 @@ fn rejected(view: &PodView) -> Option<Cause> {
         let why = view
             .trouble
             .as_deref()
-            .unwrap_or("somebody deleted it or the node rejected it");
+            .unwrap_or("it was deleted, or the node rejected it");
         Cause::new(
             Reason::TargetRejected,
-            format!("the target pod ended before it was needed: {why}"),
+            format!("the copy's pod ended before it got its memory: {why}"),
         )
     })
 }
@@ -177,7 +179,7 @@ fn no_room(scene: &Scene<'_>, view: &PodView) -> Option<Cause> {
         Cause::new(
             Reason::TargetRejected,
             format!(
-                "node {} does not take pod {}: {}; make room there or choose another node",
+                "node {} has no place for pod {}: {}. Make room there, or choose another node (spec.targetNode)",
                 scene.leg.to.node,
                 scene.leg.to.pod,
                 view.trouble

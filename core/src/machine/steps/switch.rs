@@ -61,7 +61,10 @@ fn leaving(scene: &Scene<'_>, view: &PodView) -> Decision {
         }
         (true, _) => wait(
             scene,
-            format!("kubelet has not yet begun to stop it: {}", guard::goes(scene)),
+            format!(
+                "kubelet has not yet begun to stop the old pod: {}",
+                guard::goes(scene)
+            ),
         ),
     }
 }
@@ -94,7 +97,9 @@ fn missing(scene: &Scene<'_>) -> Option<String> {
         PodSeen::Unseen | PodSeen::Gone => false,
     };
     match &scene.seen.traffic {
-        _ if !ready => Some(format!("pod {pod} becomes ready, so that Services switch to it")),
+        _ if !ready => Some(format!(
+            "pod {pod} is not ready yet, so Services do not switch to it"
+        )),
         TrafficSeen::Unseen => Some("the endpoints of Services cannot be read".to_owned()),
         TrafficSeen::Behind(services) => Some(format!(
             "pod {pod} is ready; Service {} does not send requests to it yet",

@@ -20,7 +20,7 @@ pub(super) fn next(scene: &Scene<'_>) -> Option<Decision> {
     let why = match &scene.seen.key {
         KeySeen::Unseen => None,
         KeySeen::Unknown => Some(format!(
-            "{} has lost the archive, as it does when it is restarted",
+            "{} has lost the archive, as a node does when it restarts",
             scene.leg.to.node
         )),
         KeySeen::Known { claim, .. } => ended(claim, &scene.seen.to).map(str::to_owned),
@@ -38,12 +38,12 @@ pub(super) fn way_out(scene: &Scene<'_>) -> String {
     }
     let pod = &scene.leg.to.pod;
     let what = if may_live(scene) {
-        format!("delete pod {pod}")
+        format!("type: kubectl delete pod {pod}")
     } else {
         format!("type: kubectl shadow cancel {pod} --give-memory-up (or set spec.cancel to true)")
     };
     format!(
-        "; the source has gone, so this is waited for. To give the memory up and let pod {pod} start from its image, {what}"
+        ". The source has ended, so the move waits. To give the memory up, so that pod {pod} starts from its image, {what}"
     )
 }
 
@@ -70,10 +70,10 @@ fn ended(claim: &Claim, seen: &PodSeen) -> Option<&'static str> {
     };
     match claim {
         Claim::Restored { pod_uid, .. } if *pod_uid == view.uid => (view.ended || view.reran)
-            .then_some("the restored process ended before it consumed; its own log says why"),
+            .then_some("the restored process ended before it consumed (its log says why)"),
         Claim::Restored { pod_uid, .. } | Claim::Taken { pod_uid } => {
             (*pod_uid != view.uid && view.key.is_some() && !view.terminating)
-                .then_some("the pod that was restored was deleted, and another one came in its place")
+                .then_some("the restored pod was deleted, and another one came in its place")
         }
         Claim::None | Claim::Waiting { .. } | Claim::Failed { .. } | Claim::Aborted => None,
     }

@@ -64,8 +64,8 @@ fn name_of_copy(pod: &Pod, strategy: MigrationStrategy, owner: Option<&Workload>
         report.refuse(
             FIELD,
             format!(
-                "the copy's name {copy:?} exceeds the {HOSTNAME_MAX} characters of a host name, by which applications find \
-                 their control queue; shorten the name of the pod or of its owner"
+                "the copy's name {copy:?} has more than {HOSTNAME_MAX} characters, the limit of a host name, and \
+                 applications find their control queue by the host name; shorten the name of the pod or of its owner"
             ),
         );
     }
@@ -144,7 +144,7 @@ fn namespaces(spec: &PodSpec, report: &mut Report) {
         (
             spec.share_process_namespace,
             "shareProcessNamespace",
-            "process numbers with the pod's other containers, which are started anew",
+            "process numbers with the pod's other containers, which are started again",
         ),
     ];
     for (_, field, what) in shared.into_iter().filter(|(set, ..)| *set == Some(true)) {
@@ -180,8 +180,8 @@ fn apart(pod: &Pod, spec: &PodSpec, report: &mut Report) {
     if required.into_iter().flatten().any(repels_itself) {
         report.refuse(
             FIELD,
-            "its required podAntiAffinity keeps two copies of the pod off one node, but the stand-in and the \
-             re-created pod share the target for some seconds; make it preferredDuringScheduling…",
+            "its required podAntiAffinity keeps two copies of the pod off one node, but the stand-in and the re-created \
+             pod share the target for some seconds; make it preferredDuringSchedulingIgnoredDuringExecution",
         );
     }
 }

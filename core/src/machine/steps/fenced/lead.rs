@@ -144,7 +144,10 @@ fn withdraw(scene: &Scene<'_>, reader: &Reader<'_>) -> Decision {
         .as_ref()
         .map(|told| scene.now.duration_since(told.at.0));
     if told.is_some_and(|since| since < limits::CONTROL_UNREAD) {
-        return wait(scene, format!("pod {} reads what it was told", reader.pod));
+        return wait(
+            scene,
+            format!("pod {} has not yet read its last control message", reader.pod),
+        );
     }
     Decision::Run(Action::WithdrawControl {
         pod: reader.pod.to_owned(),
@@ -193,7 +196,7 @@ pub(in crate::machine::steps) fn tell(
     match told {
         Some(told) if unread || scene.now.duration_since(told.at.0) < limits::RETELL => wait(
             scene,
-            format!("pod {pod} goes to {}{}", named(reading), blind(scene)),
+            format!("pod {pod} changes to {}{}", named(reading), blind(scene)),
         ),
         Some(_) | None => Decision::Run(Action::Tell {
             pod: pod.to_owned(),

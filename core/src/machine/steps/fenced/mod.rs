@@ -77,7 +77,7 @@ pub(super) fn progress(scene: &Scene<'_>, seen: &Seen) -> String {
         QueueSeen::Unseen => "an unknown number of".to_owned(),
     };
     let gone = match &scene.seen.from {
-        PodSeen::Gone if scene.leg.committed.is_none() => "; nobody is there to read them",
+        PodSeen::Gone if scene.leg.committed.is_none() => "; no consumer reads them",
         PodSeen::Gone | PodSeen::Present(_) | PodSeen::Unseen => "",
     };
     let what = match seen.flow {
@@ -98,5 +98,5 @@ pub(super) fn progress(scene: &Scene<'_>, seen: &Seen) -> String {
 }
 
 pub(super) fn unread(scene: &Scene<'_>) -> String {
-    format!("what stands before the queue cannot be read{}", blind(scene))
+    format!("the exchanges before the queue cannot be read{}", blind(scene))
 }
