@@ -15,7 +15,7 @@ use crate::node::ContainerId;
 #[derive(Debug, thiserror::Error)]
 pub enum ClusterError {
     /// The API server did not answer or refused.
-    #[error("could not read {what} from the API server: {source}")]
+    #[error("could not read {what}: {}", shadow_identity::said(source))]
     Api {
         /// Which object.
         what: String,

@@ -11,7 +11,7 @@ use crate::broker::BrokerError;
 #[derive(Debug, thiserror::Error)]
 pub enum ControllerError {
     /// The API server refused or did not answer.
-    #[error("the API server: {0}")]
+    #[error("{}", shadow_identity::said(.0))]
     Api(#[from] kube::Error),
     /// The broker refused or did not answer.
     #[error(transparent)]

@@ -35,7 +35,7 @@ pub enum IdentityError {
         reason: String,
     },
     /// Kubernetes API failure that did not go away.
-    #[error("could not {action}: {source}")]
+    #[error("could not {action}: {}", crate::said(source))]
     Api {
         /// What was tried.
         action: &'static str,

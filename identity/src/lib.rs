@@ -17,6 +17,7 @@
 //! | [`client`] | HTTP client for a part dialled by address and identified by name |
 //! | [`peer`] | the names in a peer's certificate |
 //! | `capped` | what a peer answers, read to a limit |
+//! | `said` | what an API server answered, for people |
 #![forbid(unsafe_code)]
 
 pub mod authority;
@@ -28,6 +29,7 @@ mod material;
 pub mod peer;
 mod renew;
 pub mod request;
+mod said;
 pub mod serve;
 mod verify;
 mod wait;
@@ -40,4 +42,5 @@ pub use identity::Identity;
 pub use material::Parts;
 pub use peer::{PeerNames, peer_names};
 pub use request::Role;
+pub use said::said;
 pub use serve::{serve_mutual_tls, serve_tls};

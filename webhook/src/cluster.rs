@@ -13,13 +13,12 @@ use shadow_core::workload::Workload;
 
 /// A failed look-up.
 #[derive(Debug, thiserror::Error)]
-#[error("could not look up {what}: {source}")]
+#[error("could not look up {what}: {why}")]
 pub struct LookupError {
     /// What was looked up.
     pub what: &'static str,
     /// Why it failed.
-    #[source]
-    pub source: Box<dyn std::error::Error + Send + Sync>,
+    pub why: String,
 }
 
 /// Outcome of a look-up.
@@ -66,9 +65,9 @@ impl KubeCluster {
 }
 
 fn failed(what: &'static str) -> impl FnOnce(kube::Error) -> LookupError {
-    move |source| LookupError {
+    move |error| LookupError {
         what,
-        source: Box::new(source),
+        why: shadow_identity::said(&error),
     }
 }
 

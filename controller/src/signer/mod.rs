@@ -23,7 +23,7 @@ pub use requests::serve;
 #[derive(Debug, thiserror::Error)]
 pub enum SignerError {
     /// The API server refused or could not be reached.
-    #[error("cannot {action}: {error}")]
+    #[error("cannot {action}: {}", shadow_identity::said(error))]
     Api {
         /// What was tried.
         action: &'static str,

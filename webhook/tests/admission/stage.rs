@@ -42,7 +42,7 @@ impl Fake {
             Trouble::Broken => {
                 return Err(LookupError {
                     what: "anything",
-                    source: "API server gone".into(),
+                    why: "API server gone".into(),
                 });
             }
             Trouble::Stuck => std::future::pending().await,
