@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Secret;
-use kube::runtime::events::{Recorder, Reporter};
 use kube::{Api, Client};
 use shadow_core::api::StatefulMigration;
 use shadow_core::turns::Limits;
@@ -15,6 +14,7 @@ use crate::agents::Agents;
 use crate::broker::{Broker, BrokerAddress};
 use crate::brokers::Brokers;
 use crate::error::ControllerError;
+use crate::events::Events;
 use crate::holds::Holds;
 use crate::leadership::Leadership;
 use crate::line::Line;
@@ -29,8 +29,8 @@ pub struct Context {
     pub client: Client,
     /// The same, for watches, whose answers do not end.
     pub watching: Client,
-    /// Our name in events.
-    pub recorder: Recorder,
+    /// Writes Events.
+    pub events: Events,
     /// Node agents.
     pub agents: Agents,
     /// Certificate of our authority, for the rules that send pods to the webhook.
@@ -56,12 +56,8 @@ pub struct Context {
 impl Context {
     /// A context for one process.
     pub fn new(client: Client, watching: Client, identity: Identity, ca_pem: String, limits: Limits) -> Self {
-        let reporter = Reporter {
-            controller: "shadow-controller".into(),
-            instance: None,
-        };
         Self {
-            recorder: Recorder::new(client.clone(), reporter),
+            events: Events::written_by(client.clone()),
             agents: Agents::new(client.clone(), identity),
             client,
             watching,

@@ -7,6 +7,7 @@ pub mod brokers;
 pub mod context;
 pub mod effects;
 pub mod error;
+pub mod events;
 pub mod evidence;
 mod fitness;
 pub mod holds;

@@ -8,6 +8,7 @@ use kube::ResourceExt;
 use kube::runtime::reflector::Store;
 use shadow_core::api::StatefulMigration;
 use shadow_core::turns::{self, Limits};
+use shadow_core::waiting::{InLine, Obstacle};
 
 /// Migrations of one namespace that are prepared at the same time: their broker may be slow.
 const OF_ONE_NAMESPACE: usize = 2;
@@ -36,9 +37,16 @@ impl Line {
     }
 
     /// What this one waits for; `None`: it may be prepared.
-    pub fn wait(&self, limits: Limits, migration: &StatefulMigration) -> Option<String> {
+    pub fn wait(&self, limits: Limits, migration: &StatefulMigration) -> Option<InLine> {
         let all = self.known.get()?.state();
         turns::line(limits, migration, all.iter().map(|one| &**one))
+    }
+
+    /// Its place in line where something else than its turn keeps it from beginning.
+    pub fn behind(&self, migration: &StatefulMigration, obstacle: Obstacle) -> InLine {
+        let all = self.known.get().map(Store::state).unwrap_or_default();
+        let before = turns::before(migration, all.iter().map(|one| &**one));
+        InLine { obstacle, before }
     }
 
     /// A place to be prepared; `None`: later.

@@ -1,10 +1,12 @@
 //! Tells people: conditions on the object and Events beside it.
 
+use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::Timestamp;
-use kube::runtime::events::{Event, EventType};
-use kube::{Resource, ResourceExt};
+use kube::Resource;
 use shadow_core::api::{MigrationStatus, Phase, StatefulMigration};
+use shadow_core::notice::Notice;
+use shadow_core::wire::PodRef;
 
 use crate::context::Context;
 
@@ -65,23 +67,43 @@ fn moved(status: &MigrationStatus) -> String {
     let pause = status.pause.as_deref().unwrap_or("unknown");
     let exact = status.verdict.as_ref().is_some_and(|verdict| verdict.exact);
     let is = if exact { "runs on" } else { "was moved to" };
-    format!("{pod} {is} {node}; longest pause {pause}")
+    let own = status
+        .reconnect
+        .as_ref()
+        .map(|own| format!(", of which the application took {own} to connect to the broker again"));
+    format!(
+        "{pod} {is} {node}; longest pause {pause}{}",
+        own.unwrap_or_default()
+    )
 }
 
-/// An Event beside the object. A lost Event loses nothing but the notice, so a failure is logged and passed over.
-pub async fn announce(ctx: &Context, migration: &StatefulMigration, good: bool, reason: &str, note: &str) {
-    let event = Event {
-        type_: if good {
-            EventType::Normal
-        } else {
-            EventType::Warning
-        },
-        reason: reason.chars().take(120).collect(),
-        note: Some(note.chars().take(1000).collect()),
-        action: "Migrate".to_owned(),
-        secondary: None,
-    };
-    if let Err(error) = ctx.recorder.publish(&event, &migration.object_ref(&())).await {
-        tracing::warn!(migration = migration.name_any(), %error, "event not recorded");
+/// An Event beside the object.
+pub fn announce(ctx: &Context, migration: &StatefulMigration, good: bool, reason: &str, note: &str) {
+    ctx.events.tell(migration.object_ref(&()), good, reason, note);
+}
+
+/// An Event beside the object, and one beside each pod that it is about.
+pub fn tell(ctx: &Context, migration: &StatefulMigration, notice: &Notice) {
+    let Notice {
+        good,
+        reason,
+        note,
+        pods,
+    } = notice;
+    announce(ctx, migration, *good, reason, note);
+    for pod in pods {
+        ctx.events.tell(reference(pod), *good, reason, note);
+    }
+}
+
+/// This incarnation of the pod, and no other of its name.
+fn reference(pod: &PodRef) -> ObjectReference {
+    ObjectReference {
+        api_version: Some("v1".to_owned()),
+        kind: Some("Pod".to_owned()),
+        namespace: Some(pod.namespace.clone()),
+        name: Some(pod.name.clone()),
+        uid: Some(pod.uid.clone()),
+        ..ObjectReference::default()
     }
 }

@@ -11,13 +11,16 @@
 //! - [`settings`]: what a migration is told about its stream, from the spec or from annotations
 //! - [`validate`]: what is refused, what is defaulted and what is warned of, before anything is touched
 //! - [`turns`]: which migrations may be under way at the same time
+//! - [`waiting`]: for what a migration waits for its turn, as data
 //! - [`compat`]: whether a process dumped on one node can be restored on another
 //! - [`restore_pod`]: pods that restore a container
 //! - [`image_pod`]: pods that a container runtime restores from a checkpoint image
 //! - [`workload`], [`strategy`]: what owns a pod, and which way of moving it fits
+//! - [`readiness`]: how long a moved pod cannot be ready, however soon it runs
 //! - [`premise`]: what an exact verdict rests on, and how each of it is weighed
 //! - [`doubt`]: what weakens a verdict, as data
 //! - [`unfenced`]: why new messages cannot be kept away from a queue, as data
+//! - [`notice`]: what is told of a move while it goes on
 //! - [`machine`]: the step function that decides what happens next
 #![forbid(unsafe_code)]
 
@@ -28,8 +31,10 @@ pub mod image_origin;
 pub mod image_pod;
 pub mod machine;
 pub mod names;
+pub mod notice;
 pub mod policy;
 pub mod premise;
+pub mod readiness;
 pub mod reason;
 pub mod repository;
 pub mod restore_choice;
@@ -39,5 +44,6 @@ pub mod strategy;
 pub mod turns;
 pub mod unfenced;
 pub mod validate;
+pub mod waiting;
 pub mod wire;
 pub mod workload;

@@ -82,6 +82,8 @@ pub enum Reason {
     RestoreTimeout,
     /// The registry keeps the checkpoint image.
     ImageStays,
+    /// The copy's process ended by itself after its restore.
+    CopyEnded,
     /// The copy is not on its queue any more.
     CopyLost,
     /// The last look before the commit did not succeed in time.

@@ -64,6 +64,10 @@ pub fn shadow_of(source: &Pod, key: &Key, cause: Cause<'_>, container: &str, nod
     if let Some(spec) = &mut shadow.spec {
         spec.restart_policy = Some("Never".to_owned());
         spec.hostname = (name.len() <= HOSTNAME_MAX).then(|| name.clone());
+        // If it ends before it has taken over, its last words say why, and the pod is gone soon.
+        for moved in spec.containers.iter_mut().filter(|one| one.name == container) {
+            moved.termination_message_policy = Some("FallbackToLogsOnError".to_owned());
+        }
     }
     announce(&mut shadow, key, cause.name, container, node);
     shadow

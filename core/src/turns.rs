@@ -4,6 +4,7 @@
 //! is over a limit waits; who wants what is being moved already is refused.
 
 use crate::api::StatefulMigration;
+use crate::waiting::{InLine, Obstacle};
 
 /// How many moves at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +36,7 @@ pub enum Turn {
     /// Now.
     Begin,
     /// Later; what it waits for.
-    Wait(String),
+    Wait(InLine),
     /// Never; somebody else moves the same thing.
     Refuse(String),
 }
@@ -52,7 +53,13 @@ pub fn turn(limits: Limits, wish: &Wish<'_>, all: &[StatefulMigration]) -> Turn 
         }
     }
     match full(limits, &[wish.from, wish.to], others.into_iter()) {
-        Some(why) => Turn::Wait(why),
+        Some(obstacle) => {
+            let me = all
+                .iter()
+                .find(|one| one.metadata.uid.as_deref() == Some(wish.uid));
+            let before = me.map_or(0, |me| before(me, all.iter()));
+            Turn::Wait(InLine { obstacle, before })
+        }
         None => Turn::Begin,
     }
 }
@@ -66,25 +73,23 @@ pub fn line<'a>(
     limits: Limits,
     me: &StatefulMigration,
     all: impl Iterator<Item = &'a StatefulMigration> + Clone,
-) -> Option<String> {
+) -> Option<InLine> {
     let others = || all.clone().filter(|other| other.metadata.uid != me.metadata.uid);
     let under_way = || others().filter(|other| has_begun(other));
-    let before = others()
-        .filter(|other| waits(other) && came_before(other, me))
-        .count();
+    let before = before(me, all.clone());
     let target: Vec<&str> = me.spec.target_node.as_deref().into_iter().collect();
-    if let Some(why) = full(limits, &target, under_way()) {
-        return Some(format!("{why}; number {} of its namespace in line", before + 1));
-    }
+    let full = full(limits, &target, under_way());
     let free = limits
         .per_cluster
         .saturating_sub(under_way().filter(|other| counts(other)).count());
-    (before >= free).then(|| {
-        format!(
-            "{before} moves of its namespace wait before it; number {} of its namespace in line",
-            before + 1
-        )
-    })
+    let obstacle = full.or((before >= free).then_some(Obstacle::Earlier))?;
+    Some(InLine { obstacle, before })
+}
+
+/// Moves of its namespace that wait and were ordered before it.
+pub fn before<'a>(me: &StatefulMigration, all: impl Iterator<Item = &'a StatefulMigration>) -> usize {
+    all.filter(|other| other.metadata.uid != me.metadata.uid && waits(other) && came_before(other, me))
+        .count()
 }
 
 /// Not begun, and not called off.
@@ -117,18 +122,18 @@ fn full<'a>(
     limits: Limits,
     nodes: &[&str],
     under_way: impl Iterator<Item = &'a StatefulMigration>,
-) -> Option<String> {
+) -> Option<Obstacle> {
     let others: Vec<_> = under_way.filter(|other| counts(other)).collect();
     if others.len() >= limits.per_cluster {
-        return Some(format!(
-            "{} moves are under way in the cluster, as many as the controller allows (--moves-per-cluster)",
-            others.len()
-        ));
+        return Some(Obstacle::Cluster {
+            under_way: others.len(),
+        });
     }
     nodes.iter().find_map(|node| {
-        let busy = others.iter().filter(|other| touches(other, node)).count();
-        (busy >= limits.per_node).then(|| {
-            format!("{busy} moves from or to node {node} are under way, as many as the controller allows (--moves-per-node)")
+        let under_way = others.iter().filter(|other| touches(other, node)).count();
+        (under_way >= limits.per_node).then(|| Obstacle::Node {
+            node: (*node).to_owned(),
+            under_way,
         })
     })
 }
@@ -252,20 +257,25 @@ mod tests {
         let at = |from: &str, to: &str| other("1", "Restoring", from, to);
         let elsewhere = || at("node-x", "node-y");
         let waits = |all: &[StatefulMigration]| match turn(LIMITS, &WISH, all) {
-            Turn::Wait(why) => Some(why),
+            Turn::Wait(place) => Some(place.obstacle),
             Turn::Begin => None,
             Turn::Refuse(why) => panic!("{why}"),
         };
         assert_eq!(waits(&[]), None);
         assert_eq!(waits(&[elsewhere(), elsewhere()]), None);
-        assert!(
-            waits(&[elsewhere(), elsewhere(), elsewhere()])
-                .unwrap()
-                .contains("cluster")
+        assert_eq!(
+            waits(&[elsewhere(), elsewhere(), elsewhere()]),
+            Some(Obstacle::Cluster { under_way: 3 })
         );
         assert_eq!(waits(&[at("node-a", "node-x")]), None);
-        let busy = waits(&[at("node-a", "node-x"), at("node-y", "node-a")]).unwrap();
-        assert!(busy.contains("node-a"), "{busy}");
+        let busy = waits(&[at("node-a", "node-x"), at("node-y", "node-a")]);
+        assert_eq!(
+            busy,
+            Some(Obstacle::Node {
+                node: "node-a".to_owned(),
+                under_way: 2
+            })
+        );
         assert!(waits(&[at("node-x", "node-b"), at("node-b", "node-y")]).is_some());
         let ended = || other("1", "Completed", "node-a", "node-b");
         assert_eq!(waits(&[ended(), ended(), ended()]), None);
@@ -297,16 +307,18 @@ mod tests {
         let line = |all: &[StatefulMigration]| line(LIMITS, &mine, all.iter());
         assert_eq!(line(&others), None, "another namespace");
         assert_eq!(line(&older[..2]), None, "three places for three");
-        let why = line(&older[..3]).unwrap();
-        assert!(why.contains("3 moves") && why.contains("number 4"), "{why}");
+        let behind = |before: usize| {
+            Some(InLine {
+                obstacle: Obstacle::Earlier,
+                before,
+            })
+        };
+        assert_eq!(line(&older[..3]), behind(3));
         let younger = waiting("y", "shop", 30);
         assert_eq!(line(&[younger, mine.clone()]), None);
         let busy = other("1", "Restoring", "node-x", "node-y");
         let mut all = vec![busy.clone(), busy, older[0].clone()];
-        assert!(
-            line(&all).unwrap().contains("1 moves"),
-            "one place, and one before"
-        );
+        assert_eq!(line(&all), behind(1), "one place, and one before");
         let mut cancelled = older[0].clone();
         cancelled.spec.cancel = true;
         all[2] = cancelled;

@@ -149,7 +149,7 @@ pub(super) async fn forget(ctx: &Context, subject: Subject<'_>) -> Result<(), Co
     let Subject { plan, migration, .. } = subject;
     if plan.transfer == TransferMode::Registry {
         for note in image::kept(ctx, subject).await? {
-            report::announce(ctx, migration, false, "ImageKept", &note).await;
+            report::announce(ctx, migration, false, "ImageKept", &note);
         }
     }
     let legs = migration

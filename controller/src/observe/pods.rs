@@ -1,13 +1,16 @@
 //! One look at a pod.
 
-use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodStatus};
+use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod, PodStatus};
 use kube::{Api, ResourceExt};
-use shadow_core::machine::{PodSeen, PodView};
+use shadow_core::machine::{Exit, PodSeen, PodView};
 use shadow_core::names;
 use shadow_core::workload::{controller_of, revision_of};
 
 use crate::context::Context;
 use crate::error::ControllerError;
+
+/// Lines of what a process wrote last that are worth telling.
+const WORDS: usize = 5;
 
 /// Reads the pod, and whether kubelet has begun to stop it.
 pub(super) async fn look(
@@ -63,6 +66,7 @@ pub(crate) fn view(pod: &Pod, container: &str) -> PodView {
                 .is_some_and(|last| last.terminated.is_some())
         }),
         unschedulable: condition(&status, "PodScheduled").is_some_and(|c| c == "False"),
+        exit: exit(pod, &status, ours),
         criu_failed: criu_failed(ours),
         trouble: trouble(&status, ours),
     }
@@ -100,6 +104,41 @@ fn condition<'a>(status: &'a PodStatus, kind: &str) -> Option<&'a str> {
         .iter()
         .find(|c| c.type_ == kind)
         .map(|c| c.status.as_str())
+}
+
+/// The end of its process, unless others have ended it: a deletion, an eviction, or a runtime that could not start it.
+fn exit(pod: &Pod, status: &PodStatus, ours: Option<&ContainerStatus>) -> Option<Exit> {
+    let sent_away = pod.metadata.deletion_timestamp.is_some()
+        || condition(status, "DisruptionTarget").is_some_and(|c| c == "True")
+        || status.reason.is_some();
+    let ended = |state: &Option<ContainerState>| state.as_ref()?.terminated.clone();
+    // One that kubelet starts anew ended all the same.
+    let ended = ours.and_then(|c| ended(&c.state).or_else(|| ended(&c.last_state)));
+    let ended = ended.filter(|_| !sent_away)?;
+    let out_of_memory = match ended.reason.as_deref() {
+        Some("Error" | "Completed") => false,
+        Some("OOMKilled") => true,
+        Some(_) | None => return None,
+    };
+    Some(Exit {
+        code: ended.exit_code,
+        out_of_memory,
+        words: ended
+            .message
+            .clone()
+            .map(|said| last_words(&said))
+            .filter(|said| !said.is_empty()),
+    })
+}
+
+/// The last lines of what it wrote, as one line.
+fn last_words(said: &str) -> String {
+    let lines: Vec<&str> = said
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    lines[lines.len().saturating_sub(WORDS)..].join(" / ")
 }
 
 /// Containerd has no other way to say so than its message.
@@ -184,6 +223,41 @@ mod tests {
         );
         let copy = seen("Always", json!({}));
         assert_eq!((copy.restarts, copy.reran), (1, false));
+    }
+
+    #[test]
+    fn a_process_that_ended_by_itself_is_told_from_one_that_was_ended() {
+        let ended = |status: serde_json::Value, reason: &str| {
+            let mut pod = json!({
+                "metadata": {"uid": "u"},
+                "spec": {"restartPolicy": "Never", "containers": [{"name": "orders"}]},
+                "status": {"phase": "Failed", "containerStatuses": [{
+                    "name": "orders", "image": "", "imageID": "", "ready": false, "restartCount": 0,
+                    "state": {"terminated": {"exitCode": 1, "reason": reason,
+                        "message": "1\n2\n3\n4\n5\npika.exceptions.StreamLostError: Stream connection lost\n\n"}},
+                }]},
+            });
+            pod["status"]
+                .as_object_mut()
+                .unwrap()
+                .extend(status.as_object().unwrap().clone());
+            view(&serde_json::from_value(pod).unwrap(), "orders").exit
+        };
+        let itself = ended(json!({}), "Error").unwrap();
+        assert_eq!((itself.code, itself.out_of_memory), (1, false));
+        let words = itself.words.unwrap();
+        assert!(
+            words.starts_with("2 / 3") && words.ends_with("connection lost"),
+            "{words}"
+        );
+        assert!(ended(json!({}), "OOMKilled").unwrap().out_of_memory);
+        let crashed = seen(
+            "Always",
+            json!({"terminated": {"exitCode": 3, "reason": "Error"}}),
+        );
+        assert_eq!(crashed.exit.unwrap().code, 3);
+        assert_eq!(ended(json!({}), "StartError"), None);
+        assert_eq!(ended(json!({"reason": "Evicted"}), "Error"), None);
     }
 
     #[test]

@@ -201,10 +201,7 @@ mod tests {
 
     #[test]
     fn only_what_may_have_been_read_is_asked_whether_something_came_back() {
-        let fence = Fence {
-            key: Key::parse("uid-1-0").unwrap(),
-            twins: false,
-        };
+        let fence = Fence::new(Key::parse("uid-1-0").unwrap());
         let read = |queue: Option<&str>| Witness {
             queue: queue.map(str::to_owned),
             ..Witness::default()

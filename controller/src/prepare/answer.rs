@@ -1,10 +1,10 @@
 //! What it means that somebody who is asked before a move does not answer.
 
 use shadow_core::api::StatefulMigration;
+use shadow_core::waiting::WaitsFor;
 
 use super::{Prepared, refused};
 use crate::error::ControllerError;
-use crate::report::WAITING;
 
 /// A broker or an agent that cannot be reached is an answer, too: nothing was touched, and the user waits.
 pub(super) fn answer(
@@ -20,12 +20,12 @@ pub(super) fn answer(
 /// Whether a migration that waits in line for others to end goes on waiting: it was well before, and its broker or an agent
 /// does not answer at this moment.
 pub(crate) fn passes(migration: &StatefulMigration, error: &ControllerError) -> bool {
-    let in_line = migration.status.as_ref().is_some_and(|status| {
-        status
-            .conditions
-            .iter()
-            .any(|condition| condition.reason == WAITING)
-    });
+    let waiting = migration
+        .status
+        .as_ref()
+        .and_then(|status| status.waiting.as_ref());
+    // One that only waited to be prepared was never well.
+    let in_line = waiting.is_some_and(|waiting| waiting.r#for != WaitsFor::Preparation);
     in_line && !is_of_the_cluster(error) && error.is_transient()
 }
 
@@ -38,23 +38,19 @@ mod tests {
     use k8s_openapi::jiff::Timestamp;
     use shadow_core::api::{MigrationStatus, StatefulMigrationSpec};
     use shadow_core::reason::Reason;
+    use shadow_core::waiting::{InLine, Obstacle};
 
     use super::*;
-    use crate::report;
 
     fn migration(in_line: bool) -> StatefulMigration {
         let mut migration = StatefulMigration::new("move", StatefulMigrationSpec::default());
         let mut status = MigrationStatus::default();
         if in_line {
-            let why = "2 moves are under way";
-            report::set_condition(
-                &mut status,
-                "Progressing",
-                Some(true),
-                WAITING,
-                why,
-                Timestamp::UNIX_EPOCH,
-            );
+            let place = InLine {
+                obstacle: Obstacle::Cluster { under_way: 2 },
+                before: 0,
+            };
+            status.waiting = Some(place.waiting(None, Timestamp::UNIX_EPOCH));
         }
         migration.status = Some(status);
         migration

@@ -15,6 +15,7 @@ use shadow_core::api::{
 use shadow_core::image_origin;
 use shadow_core::machine::Cause;
 use shadow_core::premise::Told;
+use shadow_core::readiness;
 use shadow_core::reason::Reason;
 use shadow_core::restore_choice::{self, Chosen};
 use shadow_core::settings::{self, Settings};
@@ -157,7 +158,10 @@ fn plan(
     };
     let view = observe::pod_view(pod, &container);
     let restore = chosen.backend;
-    let because = because(&choice, &queue, &chosen);
+    let mut because = because(&choice, &queue, &chosen);
+    if let Some(delay) = readiness::delay(pod) {
+        because = format!("{because}; {}", delay.told());
+    }
     let plan = Plan {
         strategy: choice.strategy,
         because,

@@ -9,8 +9,10 @@ use kube::ResourceExt;
 use kube::runtime::controller::Action as Requeue;
 use shadow_core::api::{MigrationStatus, Plan, StatefulMigration, Step};
 use shadow_core::machine::{self, Cause, Decision, End, Next, Outcome, record};
+use shadow_core::notice;
 use shadow_core::reason::Reason;
 use shadow_core::turns::Turn;
+use shadow_core::waiting::{InLine, Obstacle};
 use tokio::time::timeout;
 
 use crate::context::Context;
@@ -23,7 +25,7 @@ mod limits;
 mod telling;
 
 use acting::{Acted, act, is_final};
-use telling::{end, goes_on, remark, stuck};
+use telling::{end, goes_on, in_line, remark, stuck};
 
 /// While somebody is paused every millisecond counts; the looks are cheap.
 const PAUSED_LOOK: Duration = Duration::from_millis(5);
@@ -76,17 +78,24 @@ async fn begin(ctx: &Context, migration: &StatefulMigration) -> Result<Requeue, 
         record::roll_back(&mut status, &cause, Timestamp::now());
         return end(ctx, migration, status, End::Undone).await;
     }
-    if let Some(why) = ctx.line.wait(ctx.limits, migration) {
-        return queue_up(ctx, migration, &why).await;
+    if let Some(place) = ctx.line.wait(ctx.limits, migration) {
+        return queue_up(ctx, migration, &place).await;
     }
     let Some(place) = ctx.line.place(migration) else {
+        // One that waits already says for what; it is prepared as soon as those before it are.
+        if status.waiting.is_none() {
+            let place = ctx.line.behind(migration, Obstacle::Preparation);
+            return queue_up(ctx, migration, &place).await;
+        }
         return Ok(Requeue::requeue(QUEUED_LOOK));
     };
     let prepared = prepare::prepare(ctx, migration).await;
     drop(place);
     let prepared = match prepared {
         Err(error) if prepare::passes(migration, &error) => {
-            return queue_up(ctx, migration, &error.to_string()).await;
+            let what = error.to_string();
+            let place = ctx.line.behind(migration, Obstacle::Answer { what });
+            return queue_up(ctx, migration, &place).await;
         }
         prepared => prepared?,
     };
@@ -126,7 +135,7 @@ async fn start(
     let _turn = ctx.beginning.lock().await;
     match occupancy::occupy(ctx, migration, &plan).await? {
         Turn::Begin => {}
-        Turn::Wait(why) => return queue_up(ctx, migration, &why).await.map(Started::Not),
+        Turn::Wait(place) => return queue_up(ctx, migration, &place).await.map(Started::Not),
         Turn::Refuse(why) => {
             let cause = Cause::new(Reason::AlreadyMoving, why);
             record::roll_back(&mut status, &cause, Timestamp::now());
@@ -139,7 +148,9 @@ async fn start(
     record::begin(&mut status, plan, &uid, restarts, now).map_err(malformed)?;
     report::set_condition(&mut status, "Progressing", Some(true), "Planned", &note, now);
     let written = store::write(ctx, migration, status).await?;
-    report::announce(ctx, migration, true, "Planned", &note).await;
+    if let Some(plan) = written.status.as_ref().and_then(|status| status.plan.as_ref()) {
+        report::tell(ctx, migration, &notice::planned(plan));
+    }
     Ok(Started::UnderWay(Box::new(written)))
 }
 
@@ -147,9 +158,9 @@ async fn start(
 async fn queue_up(
     ctx: &Context,
     migration: &StatefulMigration,
-    why: &str,
+    place: &InLine,
 ) -> Result<Requeue, ControllerError> {
-    remark(ctx, migration, why, false).await?;
+    in_line(ctx, migration, place).await?;
     Ok(Requeue::requeue(QUEUED_LOOK))
 }
 
@@ -159,8 +170,11 @@ async fn drive(ctx: &Context, mut migration: StatefulMigration) -> Result<Requeu
     let mut unsaved = false;
     let mut last_action = None;
     loop {
-        let status = migration.status.clone().unwrap_or_default();
-        let decision = look_and_decide(ctx, &migration, &status).await;
+        let mut status = migration.status.clone().unwrap_or_default();
+        let seen = look(ctx, &migration, &status).await;
+        let now = Timestamp::now();
+        unsaved |= noticed(&mut migration, &mut status, &seen, now);
+        let decision = machine::next_step(&migration.spec, &status, &seen, now);
         tracing::debug!(migration = migration.name_any(), ?decision, "decided");
         match decision {
             Decision::Wait { reason, .. } => {
@@ -267,7 +281,7 @@ async fn save_doubt(
     store::write(ctx, &now, status).await
 }
 
-async fn look_and_decide(ctx: &Context, migration: &StatefulMigration, status: &MigrationStatus) -> Decision {
+async fn look(ctx: &Context, migration: &StatefulMigration, status: &MigrationStatus) -> machine::Observed {
     let seen = match (&status.plan, status.legs.last(), &status.intent) {
         (Some(plan), Some(leg), Some(intent)) => {
             let looking = observe::observe(ctx, migration, plan, leg, intent.step);
@@ -277,7 +291,22 @@ async fn look_and_decide(ctx: &Context, migration: &StatefulMigration, status: &
         _ => machine::Observed::default(),
     };
     tracing::trace!(migration = migration.name_any(), ?seen, "observed");
-    machine::next_step(&migration.spec, status, &seen, Timestamp::now())
+    seen
+}
+
+/// Keeps what the look shows of the time in which the state does not go on; whether that is something to save.
+fn noticed(
+    migration: &mut StatefulMigration,
+    status: &mut MigrationStatus,
+    seen: &machine::Observed,
+    now: Timestamp,
+) -> bool {
+    let glance = machine::glance(&migration.spec, status, seen, now);
+    let changed = record::notice(status, glance, now);
+    if changed {
+        migration.status = Some(status.clone());
+    }
+    changed
 }
 
 async fn advance(
@@ -287,13 +316,19 @@ async fn advance(
     next: &Next,
 ) -> Result<StatefulMigration, ControllerError> {
     let uid = migration.uid().unwrap_or_default();
+    // The handoff that it is about: the next one may begin with it.
+    let notice = notice::turned(&status, next);
     record::advance(&mut status, next, &uid, Timestamp::now()).map_err(malformed)?;
     goes_on(&mut status);
     tracing::info!(migration = migration.name_any(), step = %next.step, note = next.note, "step");
     if next.recorded {
-        return store::write(ctx, &migration, status).await;
+        migration = store::write(ctx, &migration, status).await?;
+    } else {
+        migration.status = Some(status);
     }
-    migration.status = Some(status);
+    if let Some(notice) = notice {
+        report::tell(ctx, &migration, &notice);
+    }
     Ok(migration)
 }
 
@@ -312,7 +347,7 @@ async fn undo(
     goes_on(&mut status);
     record::roll_back(&mut status, cause, Timestamp::now());
     let written = store::write(ctx, migration, status).await?;
-    report::announce(ctx, migration, false, &cause.reason.to_string(), &cause.message).await;
+    report::announce(ctx, migration, false, &cause.reason.to_string(), &cause.message);
     Ok(written)
 }
 

@@ -7,6 +7,8 @@ use kube::ResourceExt;
 use kube::runtime::controller::Action as Requeue;
 use shadow_core::api::{MigrationStatus, StatefulMigration};
 use shadow_core::machine::{Cause, End, record};
+use shadow_core::notice;
+use shadow_core::waiting::InLine;
 
 use crate::context::Context;
 use crate::error::ControllerError;
@@ -14,6 +16,8 @@ use crate::{effects, occupancy, report, store};
 
 /// Nothing safe can be decided without a person.
 const STUCK: &str = "Stuck";
+/// It is under way, or waits for its turn.
+const PROGRESSING: &str = "Progressing";
 
 /// The last write.
 pub(super) async fn end(
@@ -33,20 +37,15 @@ pub(super) async fn end(
         .unwrap_or_default();
     if let Some(plan) = &status.plan {
         for note in effects::images_kept(ctx, migration, plan).await? {
-            report::announce(ctx, migration, false, "ImageKept", &note).await;
+            report::announce(ctx, migration, false, "ImageKept", &note);
         }
         occupancy::vacate(ctx, migration, plan).await?;
     }
     let written = store::write(ctx, migration, status).await?;
     tracing::info!(migration = migration.name_any(), ?phase, message, "ended");
-    report::announce(
-        ctx,
-        migration,
-        how == End::Completed,
-        &format!("{phase:?}"),
-        &message,
-    )
-    .await;
+    if let Some(status) = &written.status {
+        report::tell(ctx, migration, &notice::ended(status, how, &message));
+    }
     store::release(ctx, &written).await?;
     Ok(Requeue::await_change())
 }
@@ -71,9 +70,39 @@ pub(super) async fn stuck(
             Timestamp::now(),
         );
         store::write(ctx, migration, status).await?;
-        report::announce(ctx, migration, false, &cause.reason.to_string(), &cause.message).await;
+        report::announce(ctx, migration, false, &cause.reason.to_string(), &cause.message);
     }
     Ok(Requeue::requeue(Duration::from_secs(30)))
+}
+
+/// Says for what a migration waits for its turn, behind how many and since when; once for each change.
+pub(super) async fn in_line(
+    ctx: &Context,
+    migration: &StatefulMigration,
+    place: &InLine,
+) -> Result<(), ControllerError> {
+    let mut status = migration.status.clone().unwrap_or_default();
+    let now = Timestamp::now();
+    let waiting = place.waiting(status.waiting.as_ref(), now);
+    let reason = place.to_string();
+    if status.waiting.as_ref() == Some(&waiting) && is_said(&status, &reason) {
+        return Ok(());
+    }
+    status.waiting = Some(waiting);
+    report::set_condition(
+        &mut status,
+        PROGRESSING,
+        Some(true),
+        report::WAITING,
+        &reason,
+        now,
+    );
+    store::write(ctx, migration, status).await.map(drop)
+}
+
+fn is_said(status: &MigrationStatus, reason: &str) -> bool {
+    let mut conditions = status.conditions.iter();
+    conditions.any(|c| c.type_ == PROGRESSING && c.message == reason)
 }
 
 /// Says what is being waited for, once for each reason; saves what effects brought to light meanwhile.
@@ -84,22 +113,11 @@ pub(super) async fn remark(
     unsaved: bool,
 ) -> Result<(), ControllerError> {
     let mut status = migration.status.clone().unwrap_or_default();
-    if !unsaved
-        && status
-            .conditions
-            .iter()
-            .any(|c| c.type_ == "Progressing" && c.message == reason)
-    {
+    if !unsaved && is_said(&status, reason) {
         return Ok(());
     }
-    report::set_condition(
-        &mut status,
-        "Progressing",
-        Some(true),
-        report::WAITING,
-        reason,
-        Timestamp::now(),
-    );
+    let now = Timestamp::now();
+    report::set_condition(&mut status, PROGRESSING, Some(true), report::WAITING, reason, now);
     store::write(ctx, migration, status).await.map(drop)
 }
 

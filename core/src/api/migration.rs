@@ -23,6 +23,7 @@ use crate::wire::CheckpointBackend;
     printcolumn = r#"{"name":"To","type":"string","jsonPath":".spec.targetNode"}"#,
     printcolumn = r#"{"name":"Strategy","type":"string","jsonPath":".status.plan.strategy"}"#,
     printcolumn = r#"{"name":"Phase","type":"string","jsonPath":".status.phase"}"#,
+    printcolumn = r#"{"name":"Handoff","type":"string","jsonPath":".status.handoff"}"#,
     printcolumn = r#"{"name":"Pause","type":"string","jsonPath":".status.pause"}"#,
     printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#
 )]

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::plan::Plan;
 use crate::names::Key;
 use crate::reason::Reason;
+use crate::waiting::Waiting;
 use crate::wire::{Checkpointed, Transferred};
 use crate::{doubt, premise};
 
@@ -102,9 +103,16 @@ pub struct MigrationStatus {
     pub observed_generation: Option<i64>,
     /// Phase for people.
     pub phase: Phase,
+    /// The handoff that is under way, of how many: `1/2`, `2/2`; absent before and after them. Each passes through the phases from
+    /// `Checkpointing` to `Replaying`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub handoff: Option<String>,
     /// Node that the pod ran on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source_node: Option<String>,
+    /// For what it waits for its turn, and its place in line; absent once it has begun.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Waiting>,
     /// What is going to happen, resolved once at the start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan: Option<Plan>,
@@ -136,9 +144,15 @@ pub struct MigrationStatus {
     /// When it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub completion_time: Option<MicroTime>,
-    /// Longest time from park to release of all handoffs, such as `412ms`.
+    /// Longest time in which the state of the application did not go on, such as `412ms`: from the moment at which everything
+    /// that was delivered was applied and nothing more came, to the moment at which the copy (of an undone move the source) was
+    /// seen to read again. Of several handoffs and the way back from a backlog the longest one counts; the time in which the
+    /// application still works off what it has does not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pause: Option<String>,
+    /// What of the pause the application itself took to connect to the broker again, such as `50ms`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reconnect: Option<String>,
 }
 
 /// Queues beside the primary one that take new messages for a while.
@@ -150,6 +164,24 @@ pub struct Fence {
     /// Backlog and mirror were bound together, empty: they get the same messages.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub twins: bool,
+    /// The instance has worked off the backlog and does not read the primary queue yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drained: Option<MicroTime>,
+    /// Longest time from there to the primary queue, milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub longest_return: Option<u64>,
+}
+
+impl Fence {
+    /// One that was not put up yet.
+    pub fn new(key: Key) -> Self {
+        Self {
+            key,
+            twins: false,
+            drained: None,
+            longest_return: None,
+        }
+    }
 }
 
 /// The effect that may be under way.
@@ -204,6 +236,9 @@ pub struct Leg {
     /// weakens the verdict.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub witness: Option<Witness>,
+    /// Everything that was delivered was seen to be applied, and nothing more came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<MicroTime>,
     /// The hold was proven.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parked: Option<MicroTime>,
@@ -222,6 +257,12 @@ pub struct Leg {
     /// Time that the runtime's restore took, microseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restore_micros: Option<u64>,
+    /// The copy's process was first seen to run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runs: Option<MicroTime>,
+    /// Its application was first seen to have a connection to the broker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connected: Option<MicroTime>,
     /// Restores of this handoff that failed and were asked for once more.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub restores_failed: u32,
@@ -243,6 +284,9 @@ pub struct Leg {
     /// The copy was seen on the primary queue, or on what is older than it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub released: Option<MicroTime>,
+    /// The handoff was undone, and the instance was seen to read again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumed: Option<MicroTime>,
     /// The node said that no process of the old instance's container is left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<MicroTime>,

@@ -21,12 +21,13 @@ pub mod proof;
 pub mod record;
 pub mod route;
 pub mod sight;
+pub mod stall;
 pub mod steps;
 
 pub use action::{Action, Outcome};
 pub use decision::{Begin, Cause, Change, Decision, End, Next};
 pub use observed::{
-    Branched, ConnectionSeen, Flow, KeySeen, LinkSeen, Observed, PodSeen, PodView, PortSeen, QueueSeen,
+    Branched, ConnectionSeen, Exit, Flow, KeySeen, LinkSeen, Observed, PodSeen, PodView, PortSeen, QueueSeen,
     RuleSeen, TrafficSeen,
 };
 pub use route::Route;
@@ -67,33 +68,14 @@ pub fn next_step(
     seen: &Observed,
     now: Timestamp,
 ) -> Decision {
-    let (Some(plan), Some(intent)) = (&status.plan, &status.intent) else {
-        return Decision::Stuck(Cause::new(
-            Reason::StatusUnreadable,
-            "the status has a phase, but no plan or no intent: another program changed it. Both pods are kept. Look at the \
-             pods and at the queue, then delete this object",
-        ));
+    let (scene, step) = match scene(spec, status, seen, now) {
+        Ok(found) => found,
+        Err(cause) => return Decision::Stuck(cause),
     };
-    let Some(leg) = status.legs.last() else {
-        return Decision::Stuck(Cause::new(
-            Reason::StatusUnreadable,
-            "the status has a plan, but no handoff: another program changed it. Delete this object, and create it again",
-        ));
-    };
-    let scene = Scene {
-        spec,
-        status,
-        plan,
-        route: Route::of(plan),
-        leg,
-        seen,
-        now,
-        since: intent.since.0,
-    };
-    if let Some(decision) = steps::guard::overrides(intent.step, &scene) {
+    if let Some(decision) = steps::guard::overrides(step, &scene) {
         return decision;
     }
-    match intent.step {
+    match step {
         Step::Prepare => Decision::Advance(Next::to(Step::Stage)),
         Step::Stage => steps::stage::next(&scene),
         Step::Fence => steps::fence::next(&scene),
@@ -110,4 +92,49 @@ pub fn next_step(
         Step::Clean => steps::clean::next(&scene),
         Step::Abandon => steps::abandon::next(&scene),
     }
+}
+
+/// What a step may base its decision on, and the step; or what does not fit together.
+fn scene<'a>(
+    spec: &'a StatefulMigrationSpec,
+    status: &'a MigrationStatus,
+    seen: &'a Observed,
+    now: Timestamp,
+) -> Result<(Scene<'a>, Step), Cause> {
+    let unreadable = |why: &str| Cause::new(Reason::StatusUnreadable, why);
+    let (Some(plan), Some(intent)) = (&status.plan, &status.intent) else {
+        return Err(unreadable(
+            "the status has a phase, but no plan or no intent: another program changed it. Both pods are kept. Look at the \
+             pods and at the queue, then delete this object",
+        ));
+    };
+    let leg = status.legs.last().ok_or_else(|| {
+        unreadable(
+            "the status has a plan, but no handoff: another program changed it. Delete this object, and create it again",
+        )
+    })?;
+    let scene = Scene {
+        spec,
+        status,
+        plan,
+        route: Route::of(plan),
+        leg,
+        seen,
+        now,
+        since: intent.since.0,
+    };
+    Ok((scene, intent.step))
+}
+
+/// What a look shows of stalls ([`record::notice`] writes it down).
+pub fn glance(
+    spec: &StatefulMigrationSpec,
+    status: &MigrationStatus,
+    seen: &Observed,
+    now: Timestamp,
+) -> stall::Glance {
+    scene(spec, status, seen, now).map_or_else(
+        |_| stall::Glance::default(),
+        |(scene, step)| stall::glance(step, &scene),
+    )
 }

@@ -101,8 +101,21 @@ pub struct PodView {
     pub unschedulable: bool,
     /// Why it does not start or has to go, when something says so (`FailedScheduling`, `ErrImagePull`, an eviction, …).
     pub trouble: Option<String>,
+    /// How the moved container's process ended by itself; nothing of one that others ended, or that could not be started.
+    pub exit: Option<Exit>,
     /// The trouble is that CRIU could not restore it, as the container runtime says.
     pub criu_failed: bool,
+}
+
+/// The end of a process.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Exit {
+    /// Its exit code.
+    pub code: i32,
+    /// It had more memory than its limit allows.
+    pub out_of_memory: bool,
+    /// What it said last.
+    pub words: Option<String>,
 }
 
 /// A queue as the broker shows it.

@@ -1,7 +1,7 @@
 //! How decisions and outcomes change the status. The only place that writes steps, phases and handoffs.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
-use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use crate::api::{
     Fence, Instance, Intent, Leg, MigrationStatus, Phase, Plan, Reading, Rollback, Step, StepRecord, Told,
@@ -11,6 +11,7 @@ use crate::doubt::{Doubt, Told as ToldDoubt};
 use crate::machine::action::Outcome;
 use crate::machine::decision::{Begin, Cause, Change, End, Next};
 use crate::machine::route::Route;
+use crate::machine::stall::{self, Glance};
 use crate::names::{BadKey, Key};
 use crate::premise;
 use crate::reason::Reason;
@@ -36,6 +37,7 @@ pub fn begin(
     };
     status.legs = vec![leg(uid, 1, 0, from, to)?];
     status.source_node = Some(plan.source_node.clone());
+    status.waiting = None;
     status.plan = Some(plan);
     status.verdict = None;
     enter(status, Step::Stage, now);
@@ -81,16 +83,17 @@ pub fn enter(status: &mut MigrationStatus, step: Step, now: Timestamp) {
         since: MicroTime(now),
     });
     if let (Step::Fence, None, Some(first)) = (step, &status.fence, status.legs.first()) {
-        status.fence = Some(Fence {
-            key: first.key.clone(),
-            twins: false,
-        });
+        status.fence = Some(Fence::new(first.key.clone()));
     }
     let route = status.plan.as_ref().map(Route::of);
-    let phase = phase_of(step, leg, route);
-    // Routes differ in the order of their last steps; for people a phase never comes twice.
-    let begins = matches!(step, Step::Prepare | Step::Stage);
+    let phase = phase_of(step, route, status);
+    // Routes differ in the order of their last steps; for people a phase never comes twice in one handoff.
+    let begins = matches!(step, Step::Prepare | Step::Stage | Step::Fence | Step::Hold);
     status.phase = if begins { phase } else { phase.max(status.phase) };
+    let under_way = !matches!(step, Step::Prepare | Step::Clean) && leg > 0;
+    status.handoff = route
+        .filter(|_| under_way)
+        .map(|route| format!("{leg}/{}", route.handoffs()));
     status.start_time.get_or_insert(MicroTime(now));
 }
 
@@ -106,6 +109,51 @@ pub fn roll_back(status: &mut MigrationStatus, cause: &Cause, now: Timestamp) {
         since: MicroTime(now),
     });
     enter(status, Step::Abandon, now);
+}
+
+/// Writes down what a look shows of the time in which the state does not go on; says whether that changed anything.
+pub fn notice(status: &mut MigrationStatus, seen: Glance, now: Timestamp) -> bool {
+    let Some(leg) = status.legs.last_mut() else {
+        return false;
+    };
+    let fresh = |known: &Option<MicroTime>, seen: bool| seen && known.is_none();
+    let mut changed = false;
+    let mut first = |known: &mut Option<MicroTime>, seen: bool| {
+        if fresh(known, seen) {
+            *known = Some(MicroTime(now));
+            changed = true;
+        }
+    };
+    first(&mut leg.runs, seen.runs);
+    first(&mut leg.connected, seen.connected);
+    first(&mut leg.stopped, seen.stopped == Some(true));
+    let held = leg.stopped.is_some() || leg.parked.is_some();
+    first(&mut leg.resumed, seen.resumed && held);
+    // What was on its way to a queue that was empty.
+    if seen.stopped == Some(false) && leg.stopped.take().is_some() {
+        changed = true;
+    }
+    match &mut status.fence {
+        Some(fence) => returns(fence, seen.between, now) || changed,
+        None => changed,
+    }
+}
+
+fn returns(fence: &mut Fence, between: Option<bool>, now: Timestamp) -> bool {
+    match (between, fence.drained.take()) {
+        (Some(true), None) => fence.drained = Some(MicroTime(now)),
+        (Some(false), Some(since)) => {
+            let time = now.duration_since(since.0).as_millis();
+            let time = u64::try_from(time).unwrap_or_default();
+            fence.longest_return = fence.longest_return.max(Some(time));
+        }
+        (None | Some(true), Some(since)) => {
+            fence.drained = Some(since);
+            return false;
+        }
+        (None | Some(false), None) => return false,
+    }
+    true
 }
 
 /// Takes in what an effect brought to light; says whether that changed anything worth saving.
@@ -161,8 +209,13 @@ fn twinned(status: &mut MigrationStatus) -> bool {
 pub fn finish(status: &mut MigrationStatus, end: End, now: Timestamp) {
     close_step(status, now);
     status.intent = None;
+    status.waiting = None;
+    status.handoff = None;
     status.completion_time = Some(MicroTime(now));
-    status.pause = longest_pause(status).map(|d| format!("{}ms", d.as_millis()));
+    let millis = |time: SignedDuration| format!("{}ms", time.as_millis().max(0));
+    let stall = stall::longest(status);
+    status.pause = stall.map(|stall| millis(stall.time));
+    status.reconnect = stall.and_then(|stall| stall.reconnect).map(millis);
     status.phase = match end {
         End::Completed => Phase::Completed,
         End::Undone
@@ -238,15 +291,6 @@ fn expired(status: &MigrationStatus, now: Timestamp) -> Option<Doubt> {
         kept_millis: kept,
         held_millis: longest,
     })
-}
-
-/// Longest time from asking for a hold to its release, or to the source's going on with a copy of the stream.
-pub fn longest_pause(status: &MigrationStatus) -> Option<k8s_openapi::jiff::SignedDuration> {
-    let pause = |leg: &Leg| {
-        let end = leg.followed.as_ref().or(leg.released.as_ref())?;
-        Some(end.0.duration_since(leg.park_sent.as_ref()?.0))
-    };
-    status.legs.iter().filter_map(pause).max()
 }
 
 /// Whether the source may never be gone back to.
@@ -327,12 +371,15 @@ fn leg(uid: &str, number: u8, attempt: u32, from: Instance, to: Instance) -> Res
         to,
         park_sent: None,
         witness: None,
+        stopped: None,
         parked: None,
         checkpoint: None,
         transfer: None,
         image_withdrawn: None,
         image_kept: None,
         restore_micros: None,
+        runs: None,
+        connected: None,
         restores_failed: 0,
         committed: None,
         unpark_sent: None,
@@ -340,18 +387,32 @@ fn leg(uid: &str, number: u8, attempt: u32, from: Instance, to: Instance) -> Res
         told: None,
         followed: None,
         released: None,
+        resumed: None,
         ended: None,
     })
 }
 
-fn phase_of(step: Step, leg: u8, route: Option<Route>) -> Phase {
-    match (step, leg) {
-        (Step::Exclude | Step::Retire, _) if route == Some(Route::InPlace) => Phase::Restoring,
-        (Step::Prepare | Step::Stage, 0 | 1) => Phase::Pending,
-        (Step::Fence | Step::Hold | Step::Checkpoint, 0 | 1) => Phase::Checkpointing,
-        (Step::Follow | Step::Transfer, 0 | 1) => Phase::Transferring,
-        (Step::Restore | Step::Commit, 0 | 1) => Phase::Restoring,
-        (Step::Exclude | Step::Release, 0 | 1) => Phase::Replaying,
-        _ => Phase::Finalizing,
+/// The second handoff passes through the same phases as the first: messages are held once more. While the stand-in serves
+/// between the two, the stream is taken up; what is left is removed only when nothing is held any more.
+fn phase_of(step: Step, route: Option<Route>, status: &MigrationStatus) -> Phase {
+    let leg = status.legs.last();
+    let second = leg.is_some_and(|leg| leg.number > 1);
+    let released = leg.is_some_and(|leg| leg.released.is_some());
+    let last = leg.is_none_or(|leg| route.is_none_or(|route| route.ends_with(leg.number)));
+    match step {
+        Step::Exclude | Step::Retire if route == Some(Route::InPlace) => Phase::Restoring,
+        Step::Prepare => Phase::Pending,
+        Step::Stage if !second => Phase::Pending,
+        Step::Fence | Step::Hold | Step::Checkpoint => Phase::Checkpointing,
+        Step::Follow | Step::Transfer => Phase::Transferring,
+        Step::Restore | Step::Commit => Phase::Restoring,
+        Step::Switch | Step::Retire if last && released => Phase::Finalizing,
+        Step::Stage | Step::Exclude | Step::Release | Step::Switch | Step::Retire => Phase::Replaying,
+        Step::Abandon if second || is_tried_again(status) => Phase::Replaying,
+        Step::Abandon | Step::Clean => Phase::Finalizing,
     }
+}
+
+fn is_tried_again(status: &MigrationStatus) -> bool {
+    status.rollback.as_ref().is_some_and(|rollback| rollback.again)
 }

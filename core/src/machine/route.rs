@@ -193,7 +193,8 @@ impl Route {
         self.steps(hold, leg).contains(&Step::Follow)
     }
 
-    fn handoffs(self) -> u8 {
+    /// How many handoffs there are.
+    pub fn handoffs(self) -> u8 {
         match self {
             Self::Twice => 2,
             Self::Once | Self::Adopted | Self::InPlace => 1,

@@ -18,10 +18,7 @@ fn second() -> Case {
     let mut case = at(kind, Step::Hold);
     let leg = case.status.legs.last_mut().unwrap();
     leg.number = 2;
-    case.status.fence = Some(Fence {
-        key: leg.key.clone(),
-        twins: false,
-    });
+    case.status.fence = Some(Fence::new(leg.key.clone()));
     case.status.plan.as_mut().unwrap().queue.unfenced = None;
     case.seen.port = PortSeen::Seen {
         flow: Flow::Ported,

@@ -22,10 +22,8 @@ fn a_consumer_that_appears_before_the_commit_undoes_the_move() {
         };
         for (primary, backlog) in [(queue(1), QueueSeen::Absent), (queue(0), queue(1))] {
             let fenced = backlog != QueueSeen::Absent;
-            case.status.fence = fenced.then(|| shadow_core::api::Fence {
-                key: case.status.legs.last().unwrap().key.clone(),
-                twins: false,
-            });
+            case.status.fence =
+                fenced.then(|| shadow_core::api::Fence::new(case.status.legs.last().unwrap().key.clone()));
             (case.seen.primary, case.seen.backlog) = (primary, backlog);
             undone(
                 &case.after(1),

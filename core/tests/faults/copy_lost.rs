@@ -4,7 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use shadow_core::api::{HoldKind, MigrationStrategy, Step};
 use shadow_core::doubt::Doubt;
 use shadow_core::machine::proof::{Expendable, Grace};
-use shadow_core::machine::{Decision, KeySeen, PodSeen, PodView, QueueSeen, Route, limits};
+use shadow_core::machine::{Decision, Exit, KeySeen, PodSeen, PodView, QueueSeen, Route, limits};
 use shadow_core::reason::Reason;
 use shadow_core::wire::{Archive, Claim};
 
@@ -28,6 +28,32 @@ fn a_copy_that_has_to_go_before_it_took_over_is_not_waited_for() {
                     Reason::TargetRejected,
                     word,
                     &format!("{kind:?} {step:?} {fate:?}"),
+                );
+            }
+        }
+    }
+}
+
+/// As an application does that gives up when it loses its connection, which every restored process does.
+#[test]
+fn a_copy_whose_process_ends_by_itself_is_told_with_its_exit_code_and_its_last_words() {
+    for kind in kinds() {
+        for step in [Step::Restore, Step::Commit] {
+            let mut case = at(kind, step);
+            let PodSeen::Present(view) = &mut case.seen.to else {
+                continue;
+            };
+            view.exit = Some(Exit {
+                code: 7,
+                out_of_memory: false,
+                words: Some("StreamLostError".to_owned()),
+            });
+            for word in ["exit code 7", "connect to the broker again", "StreamLostError"] {
+                undone(
+                    &case.after(1),
+                    Reason::CopyEnded,
+                    word,
+                    &format!("{kind:?} {step:?}"),
                 );
             }
         }

@@ -2,7 +2,7 @@
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use shadow_core::api::{MigrationStatus, Phase, StatefulMigrationSpec, Step};
-use shadow_core::machine::{Action, Change, Decision, End, Next, Observed, Sight, next_step, record};
+use shadow_core::machine::{Action, Change, Decision, End, Next, Observed, Sight, glance, next_step, record};
 
 use crate::mover::Mover;
 use crate::world::{Faults, Memory, Part, SOURCE, UID, World};
@@ -78,6 +78,8 @@ pub(crate) struct Ended {
     pub(crate) status: MigrationStatus,
     /// How many rounds it took.
     pub(crate) rounds: usize,
+    /// What a person saw on the way: handoff, phase and step, each change.
+    pub(crate) shown: Vec<(Option<String>, Phase, Step)>,
 }
 
 /// From one round to the next.
@@ -96,6 +98,7 @@ pub(crate) fn drive(script: &Script) -> Ended {
     let mut saved = MigrationStatus::default();
     record::begin(&mut saved, plan, UID, 0, now).unwrap();
     let mut status = saved.clone();
+    let mut shown = Vec::new();
     for round in 0..4000 {
         now += BEAT;
         disturb(&mut world, script, round);
@@ -103,12 +106,13 @@ pub(crate) fn drive(script: &Script) -> Ended {
             status = saved.clone();
             now += killed(&mut world, script, round, &saved);
         }
-        world.tick(chosen(script, round), &saved);
-        world.deliver(chosen(script, round));
-        // Pods of two templates consume beside each other in a rollout of a Deployment, as they do without us.
-        world.overlapped |= !world.replaces_replicas() && overlaps(&world, &saved);
-        let decision = next_step(&spec, &status, &script.sees(round, &world, &status), now);
+        passes(&mut world, script, round, &saved);
+        let seen = script.sees(round, &world, &status);
+        notice(&spec, &mut status, &seen, now);
+        let decision = next_step(&spec, &status, &seen, now);
         show(round, &decision);
+        shown.extend(face(&status));
+        shown.dedup();
         match decision {
             Decision::Wait { .. } => {}
             Decision::Run(action) => {
@@ -129,21 +133,45 @@ pub(crate) fn drive(script: &Script) -> Ended {
             }
             Decision::Finish(end) => {
                 record::finish(&mut status, end, now);
-                script.comes_back(round, &mut world);
-                check_end(&world, &status, end);
-                if script.keeps_its_pod() {
-                    check_state(&world, &status);
-                }
+                check_all(script, round, &mut world, &status, end);
                 return Ended {
                     world,
                     status,
                     rounds: round,
+                    shown,
                 };
             }
             Decision::Stuck(cause) => panic!("stuck: {cause:?}"),
         }
     }
     no_end(&world, &status)
+}
+
+/// One round of the world.
+fn passes(world: &mut World, script: &Script, round: usize, saved: &MigrationStatus) {
+    world.tick(chosen(script, round), saved);
+    world.deliver(chosen(script, round));
+    // Pods of two templates consume beside each other in a rollout of a Deployment, as they do without us.
+    world.overlapped |= !world.replaces_replicas() && overlaps(world, saved);
+}
+
+fn check_all(script: &Script, round: usize, world: &mut World, status: &MigrationStatus, end: End) {
+    script.comes_back(round, world);
+    check_end(world, status, end);
+    if script.keeps_its_pod() {
+        check_state(world, status);
+    }
+}
+
+fn notice(spec: &StatefulMigrationSpec, status: &mut MigrationStatus, seen: &Observed, now: Timestamp) {
+    let glance = glance(spec, status, seen, now);
+    record::notice(status, glance, now);
+}
+
+/// What a person sees of it.
+fn face(status: &MigrationStatus) -> Option<(Option<String>, Phase, Step)> {
+    let step = status.intent.as_ref()?.step;
+    Some((status.handoff.clone(), status.phase, step))
 }
 
 /// What the controller only remembered is gone, and the world goes on without one; for how long.

@@ -68,6 +68,96 @@ fn every_kind_of_pod_is_moved_and_nothing_else_is_started() {
     }
 }
 
+/// `Finalizing` says that nothing is held any more; the second handoff holds messages as the first does.
+#[test]
+fn the_phase_shows_each_handoff_and_finalizing_is_the_last_one() {
+    for mover in ALL {
+        let shown = drive(&Script { mover, ..in_turn() }).shown;
+        let mut phases: Vec<_> = shown
+            .iter()
+            .map(|(of, phase, _)| (of.as_deref(), *phase))
+            .collect();
+        phases.dedup();
+        let handoffs = if shown.iter().any(|(of, ..)| of.as_deref() == Some("2/2")) {
+            ["1/2", "2/2"].as_slice()
+        } else {
+            ["1/1"].as_slice()
+        };
+        for of in handoffs {
+            for phase in [
+                Phase::Checkpointing,
+                Phase::Transferring,
+                Phase::Restoring,
+                Phase::Replaying,
+            ] {
+                assert!(
+                    phases.contains(&(Some(of), phase)),
+                    "{mover:?}: {of} {phase:?} in {phases:?}"
+                );
+            }
+        }
+        let last = shown
+            .iter()
+            .position(|(_, phase, _)| *phase == Phase::Finalizing)
+            .unwrap();
+        let held = shown[last..].iter().any(|(_, phase, step)| {
+            *phase != Phase::Finalizing || matches!(step, Step::Hold | Step::Checkpoint | Step::Release)
+        });
+        assert!(!held, "{mover:?}: {:?}", &shown[last..]);
+    }
+}
+
+/// The simulated application needs a round or more for each way; the whole move is longer than its stalls.
+#[test]
+fn every_move_tells_its_longest_stall_and_it_is_shorter_than_the_time_under_hold() {
+    for mover in ALL {
+        let status = drive(&Script { mover, ..in_turn() }).status;
+        let pause: i64 = status
+            .pause
+            .as_deref()
+            .and_then(|text| text.strip_suffix("ms"))
+            .unwrap()
+            .parse()
+            .unwrap();
+        let held = status.legs.iter().filter_map(|leg| {
+            let end = leg.released.as_ref()?.0;
+            let begin = leg.park_sent.as_ref().or(leg.parked.as_ref())?.0;
+            Some(end.duration_since(begin).as_millis())
+        });
+        let held = held.max().unwrap();
+        assert!(
+            pause > 0 && i128::from(pause) <= held,
+            "{mover:?}: {pause} of {held} ms"
+        );
+    }
+}
+
+#[test]
+fn a_move_that_was_undone_after_its_hold_tells_how_long_the_source_stood_still() {
+    let mut undone = 0;
+    for mover in ALL {
+        let faults = Faults {
+            failing_restores: 1,
+            ..Faults::default()
+        };
+        let status = drive(&Script {
+            faults,
+            mover,
+            ..in_turn()
+        })
+        .status;
+        if status.phase == Phase::Failed {
+            let held = status.legs.last().unwrap();
+            assert!(
+                held.resumed.is_some() && status.pause.is_some(),
+                "{mover:?}: {held:?}"
+            );
+            undone += 1;
+        }
+    }
+    assert!(undone > 0);
+}
+
 /// The source has gone by then: its memory is in the archive alone, which is kept until a person decides.
 #[test]
 fn a_restore_that_keeps_failing_after_the_source_went_asks_a_person() {

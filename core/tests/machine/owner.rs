@@ -64,6 +64,7 @@ fn a_rollout_of_a_deployment_takes_all_of_its_old_pods() {
                 world,
                 rounds,
                 status,
+                ..
             } = settled(&Script {
                 mover,
                 rollout: Some(round),

@@ -14,8 +14,8 @@ use shadow_core::api::{
 };
 use shadow_core::machine::port::PortChange;
 use shadow_core::machine::{
-    Action, Branched, ConnectionSeen, Flow, KeySeen, LinkSeen, Look, Observed, Outcome, PodSeen, PodView,
-    PortSeen, QueueSeen, Route, RuleSeen, Sight, TrafficSeen,
+    Action, Branched, ConnectionSeen, Exit, Flow, KeySeen, LinkSeen, Look, Observed, Outcome, PodSeen,
+    PodView, PortSeen, QueueSeen, Route, RuleSeen, Sight, TrafficSeen,
 };
 use shadow_core::names::{self, Key};
 use shadow_core::wire::{Archive, Checkpointed, Claim, Transferred};

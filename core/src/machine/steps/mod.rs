@@ -7,7 +7,7 @@ pub mod clean;
 pub mod commit;
 pub mod exclude;
 pub mod fence;
-mod fenced;
+pub(super) mod fenced;
 pub mod follow;
 pub mod guard;
 pub mod hold;

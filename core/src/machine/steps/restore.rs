@@ -9,11 +9,11 @@ use k8s_openapi::jiff::SignedDuration;
 
 use crate::api::Step;
 use crate::doubt::Doubt;
-use crate::machine::observed::{KeySeen, PodSeen, QueueSeen};
+use crate::machine::observed::{Exit, KeySeen, PodSeen, QueueSeen};
 use crate::machine::steps::{
     after, blind, by_image, fenced, guard, overdue, rollout, single_active, unrestored, wait,
 };
-use crate::machine::{Action, Cause, Change, Decision, Next, Route, Scene, limits};
+use crate::machine::{Action, Cause, Change, Decision, Next, Route, Scene, limits, stall};
 use crate::reason::Reason;
 use crate::wire::Claim;
 
@@ -62,7 +62,7 @@ pub(super) fn limit(scene: &Scene<'_>) -> SignedDuration {
 
 fn onwards(scene: &Scene<'_>, uid: String, micros: u64) -> Next {
     let next = after(Step::Restore, scene)
-        .note(format!("restored in {} ms", micros / 1000))
+        .note(note(scene, micros))
         .change(Change::Restored { uid, micros });
     match scene.leg.committed {
         // The commit that follows is the record.
@@ -72,8 +72,27 @@ fn onwards(scene: &Scene<'_>, uid: String, micros: u64) -> Next {
     }
 }
 
+/// Whose seconds these are: the restore's, the application's until it has connected again, the broker's until it lists it.
+fn note(scene: &Scene<'_>, micros: u64) -> String {
+    let restored = format!("restored in {} ms", micros / 1000);
+    let seconds = |time: SignedDuration| format!("{:.1} s", time.as_secs_f64().max(0.0));
+    let (Some(reconnect), Some(connected)) = (stall::reconnect(scene.leg), &scene.leg.connected) else {
+        return restored;
+    };
+    let listed = scene.now.duration_since(connected.0);
+    let listed = if single_active::applies(scene) && listed >= SignedDuration::from_millis(100) {
+        format!("; the broker listed it as a consumer {} later", seconds(listed))
+    } else {
+        String::new()
+    };
+    format!(
+        "{restored}; the application took {} to connect to the broker again{listed}",
+        seconds(reconnect)
+    )
+}
+
 /// UID of the pod whose container was restored under this key, and the time it took.
-fn restored(scene: &Scene<'_>) -> Option<(String, u64)> {
+pub(in crate::machine) fn restored(scene: &Scene<'_>) -> Option<(String, u64)> {
     if by_image::applies(scene) {
         return by_image::restored(scene);
     }
@@ -100,6 +119,12 @@ pub fn copy_is_lost(scene: &Scene<'_>) -> Option<Cause> {
     if scene.leg.committed.is_some() || scene.route == Route::InPlace {
         return None;
     }
+    if let PodSeen::Present(view) = &scene.seen.to
+        && let Some(exit) = &view.exit
+        && Some(&view.uid) == scene.leg.to.uid.as_ref()
+    {
+        return Some(Cause::new(Reason::CopyEnded, ended_by_itself(scene, exit)));
+    }
     let why = match &scene.seen.to {
         PodSeen::Gone => "it was deleted",
         PodSeen::Present(view) if Some(&view.uid) != scene.leg.to.uid.as_ref() => {
@@ -118,6 +143,33 @@ pub fn copy_is_lost(scene: &Scene<'_>) -> Option<Cause> {
             scene.leg.to.pod, scene.leg.to.node
         ),
     ))
+}
+
+/// What every restored process meets first: the connection that it remembers is not there any more.
+fn ended_by_itself(scene: &Scene<'_>, exit: &Exit) -> String {
+    let (pod, node) = (&scene.leg.to.pod, &scene.leg.to.node);
+    let how = if exit.out_of_memory {
+        "was ended, since it had more memory than the limit of its container allows".to_owned()
+    } else if scene.leg.connected.is_some() {
+        format!(
+            "ended with exit code {}, after it had connected to the broker again",
+            exit.code
+        )
+    } else {
+        format!(
+            "ended with exit code {}. Its connection to the broker was closed, since a connection cannot be moved. The application \
+             has to connect to the broker again by itself, and not to end (docs/applications.md)",
+            exit.code
+        )
+    };
+    let words = exit
+        .words
+        .as_deref()
+        .map(|words| format!(". It said last: {words}"));
+    format!(
+        "after its restore the process of pod {pod} on {node} {how}{}",
+        words.unwrap_or_default()
+    )
 }
 
 fn failed(scene: &Scene<'_>, reason: &str) -> Decision {

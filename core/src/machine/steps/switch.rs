@@ -5,6 +5,8 @@
 //! or the verdict says so.
 //! Failure: there is only forward; a copy that does not become ready in time does not hold up the end.
 
+use k8s_openapi::jiff::SignedDuration;
+
 use crate::api::Step;
 use crate::doubt::Doubt;
 use crate::machine::observed::{PodSeen, PodView, TrafficSeen};
@@ -16,7 +18,7 @@ use crate::machine::{Action, Decision, Next, Route, Scene, limits};
 pub fn next(scene: &Scene<'_>) -> Decision {
     if scene.route == Route::Adopted && is_leaving(scene) {
         // Somebody else sent it away. Its ReplicaSet starts another pod, and gives that up when it counts the copy.
-        return Decision::Advance(after(Step::Switch, scene));
+        return Decision::Advance(told(scene, after(Step::Switch, scene)));
     }
     if let Some(missing) = missing(scene)
         && !overdue(scene, limits::TRAFFIC)
@@ -25,7 +27,7 @@ pub fn next(scene: &Scene<'_>) -> Decision {
     }
     if scene.route == Route::Adopted {
         // Its ReplicaSet lets the source go, once it counts the copy.
-        return Decision::Advance(after(Step::Switch, scene));
+        return Decision::Advance(told(scene, after(Step::Switch, scene)));
     }
     match &scene.seen.from {
         PodSeen::Unseen => wait(scene, format!("the old pod cannot be seen{}", blind(scene))),
@@ -37,6 +39,22 @@ pub fn next(scene: &Scene<'_>) -> Decision {
                 format!("the events of the old pod cannot be read{}", blind(scene)),
             ),
         },
+    }
+}
+
+/// How long requests had to wait for the copy to be ready, where that was worth a word.
+fn told(scene: &Scene<'_>, next: Next) -> Next {
+    let waited = scene.now.duration_since(scene.since);
+    let (pod, seconds) = (&scene.leg.to.pod, waited.as_secs_f64());
+    match missing(scene) {
+        Some(_) => next.note(format!(
+            "pod {pod} was not ready after {seconds:.1} s, which is not waited for any longer: its Services may send requests \
+             to nobody until it is"
+        )),
+        None if waited >= SignedDuration::from_secs(2) => next.note(format!(
+            "pod {pod} took {seconds:.1} s to be ready for its Services"
+        )),
+        None => next,
     }
 }
 
@@ -71,12 +89,11 @@ fn leaving(scene: &Scene<'_>, view: &PodView) -> Decision {
 
 /// From here on the old instance never starts again: whether it consumed since the commit can be told.
 pub(super) fn alone(scene: &Scene<'_>, restarted: bool) -> Next {
-    let step = if scene.route == Route::Adopted {
-        Step::Exclude
+    let next = if scene.route == Route::Adopted {
+        after(Step::Exclude, scene)
     } else {
-        Step::Switch
+        told(scene, after(Step::Switch, scene))
     };
-    let next = after(step, scene);
     if restarted {
         return next.doubt(Doubt::SourceRestarted);
     }

@@ -9,7 +9,7 @@ use super::selector::meets;
 use super::{FIELD, Facts, Report, volumes};
 use crate::api::{MigrationStrategy, OwnerKind, StatefulMigrationSpec};
 use crate::workload::Workload;
-use crate::{names, strategy};
+use crate::{names, readiness, strategy};
 
 /// Longest pod name that is also the host name: applications find their control queue by it.
 const HOSTNAME_MAX: usize = 63;
@@ -46,6 +46,9 @@ pub(super) fn check(spec: &StatefulMigrationSpec, pod: &Pod, facts: &Facts, repo
         .any(|c| c.lifecycle.as_ref().is_some_and(|l| l.post_start.is_some()))
     {
         report.warn("the pod has a postStart hook, which kubelet runs again in the moved process");
+    }
+    if let Some(delay) = readiness::delay(pod) {
+        report.warn(delay.told());
     }
 }
 

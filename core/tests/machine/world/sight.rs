@@ -146,6 +146,7 @@ impl World {
 
     fn see(&self, name: &str) -> PodSeen {
         self.pods.get(name).map_or(PodSeen::Gone, |pod| {
+            let by_itself = !pod.terminating && pod.trouble.is_none() && (pod.ended || pod.restarts > 0);
             PodSeen::Present(PodView {
                 uid: pod.uid.clone(),
                 node: Some("node".into()),
@@ -162,6 +163,7 @@ impl World {
                 hashed: pod.hashed,
                 restarts: pod.restarts,
                 reran: pod.restarts > 0,
+                exit: by_itself.then(Exit::default),
                 unschedulable: false,
                 criu_failed: pod.trouble.is_some_and(|said| said.contains("criu failed")),
                 trouble: pod.trouble.map(str::to_owned),

@@ -28,7 +28,7 @@ pub(super) fn intruders(scene: &Scene<'_>) -> u64 {
 }
 
 /// What is known of the stream; `None` while the port cannot be read. A live move wants the mirror, too.
-pub(super) fn seen(scene: &Scene<'_>, served: Reading) -> Option<Seen> {
+pub(in crate::machine) fn seen(scene: &Scene<'_>, served: Reading) -> Option<Seen> {
     let PortSeen::Seen { flow, branched } = scene.seen.port else {
         return None;
     };
@@ -46,7 +46,7 @@ pub(super) fn seen(scene: &Scene<'_>, served: Reading) -> Option<Seen> {
     })
 }
 
-pub(super) fn are_twins(scene: &Scene<'_>) -> bool {
+pub(in crate::machine) fn are_twins(scene: &Scene<'_>) -> bool {
     scene
         .status
         .fence

@@ -1,0 +1,168 @@
+//! Waiting for a turn: for what, behind how many, since when, as data; the words for it in this file alone.
+
+use std::fmt;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use k8s_openapi::jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// For what a migration waits before it begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum WaitsFor {
+    /// The cluster has as many moves under way as `--moves-per-cluster` allows.
+    MovesPerCluster,
+    /// A node has as many moves under way as `--moves-per-node` allows.
+    MovesPerNode,
+    /// Moves of its namespace that were ordered before it, for which there are not enough places.
+    EarlierMoves,
+    /// As many moves are being prepared as the controller prepares at the same time.
+    Preparation,
+    /// Something that is needed for its preparation does not answer at the moment.
+    Answer,
+}
+
+/// The wait of a migration that has not begun.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Waiting {
+    /// For what.
+    pub r#for: WaitsFor,
+    /// The node that has no place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+    /// Moves that are under way and count against that limit.
+    #[serde(default)]
+    pub under_way: u32,
+    /// Moves of its namespace that wait and were ordered before it.
+    #[serde(default)]
+    pub before: u32,
+    /// Since when it waits for its turn, whatever it waited for meanwhile.
+    pub since: MicroTime,
+}
+
+/// What keeps a migration from beginning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// See [`WaitsFor::MovesPerCluster`].
+    Cluster {
+        /// As many are under way.
+        under_way: usize,
+    },
+    /// See [`WaitsFor::MovesPerNode`].
+    Node {
+        /// The node.
+        node: String,
+        /// As many are under way.
+        under_way: usize,
+    },
+    /// See [`WaitsFor::EarlierMoves`].
+    Earlier,
+    /// See [`WaitsFor::Preparation`].
+    Preparation,
+    /// See [`WaitsFor::Answer`].
+    Answer {
+        /// What it is, as a sentence.
+        what: String,
+    },
+}
+
+/// A place in line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InLine {
+    /// What keeps it from beginning.
+    pub obstacle: Obstacle,
+    /// Moves of its namespace that wait and were ordered before it.
+    pub before: usize,
+}
+
+impl InLine {
+    /// For the status. One that waits already goes on waiting.
+    pub fn waiting(&self, already: Option<&Waiting>, now: Timestamp) -> Waiting {
+        let (r#for, node, under_way) = match &self.obstacle {
+            Obstacle::Cluster { under_way } => (WaitsFor::MovesPerCluster, None, *under_way),
+            Obstacle::Node { node, under_way } => (WaitsFor::MovesPerNode, Some(node.clone()), *under_way),
+            Obstacle::Earlier => (WaitsFor::EarlierMoves, None, 0),
+            Obstacle::Preparation => (WaitsFor::Preparation, None, 0),
+            Obstacle::Answer { .. } => (WaitsFor::Answer, None, 0),
+        };
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        Waiting {
+            r#for,
+            node,
+            under_way: number(under_way),
+            before: number(self.before),
+            since: already.map_or(MicroTime(now), |already| already.since.clone()),
+        }
+    }
+}
+
+impl fmt::Display for InLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.obstacle {
+            Obstacle::Cluster { under_way } => write!(
+                f,
+                "{} under way in the cluster, as many as the controller allows (--moves-per-cluster)",
+                moves(*under_way)
+            )?,
+            Obstacle::Node { node, under_way } => write!(
+                f,
+                "{} under way from or to node {node}, as many as the controller allows (--moves-per-node)",
+                moves(*under_way)
+            )?,
+            Obstacle::Earlier => {
+                f.write_str("moves that were ordered before it take the places that are free")?
+            }
+            Obstacle::Preparation => {
+                f.write_str("as many moves are being prepared as the controller prepares at the same time")?;
+            }
+            Obstacle::Answer { what } => f.write_str(what)?,
+        }
+        match self.before {
+            0 => f.write_str("; no move of its namespace waits before it"),
+            1 => f.write_str("; 1 move of its namespace waits before it"),
+            before => write!(f, "; {before} moves of its namespace wait before it"),
+        }
+    }
+}
+
+fn moves(count: usize) -> String {
+    match count {
+        1 => "1 move is".to_owned(),
+        _ => format!("{count} moves are"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_in_line_is_said_and_counted_from_the_first_wait() {
+        let full = InLine {
+            obstacle: Obstacle::Node {
+                node: "node-a".to_owned(),
+                under_way: 2,
+            },
+            before: 1,
+        };
+        assert_eq!(
+            full.to_string(),
+            "2 moves are under way from or to node node-a, as many as the controller allows (--moves-per-node); 1 move of its \
+             namespace waits before it"
+        );
+        let began = Timestamp::from_second(100).unwrap();
+        let first = full.waiting(None, began);
+        let next = InLine {
+            obstacle: Obstacle::Earlier,
+            before: 3,
+        };
+        let later = next.waiting(Some(&first), Timestamp::from_second(160).unwrap());
+        assert_eq!((later.since.0, later.before), (began, 3));
+        assert_eq!(
+            (first.r#for, first.node.as_deref()),
+            (WaitsFor::MovesPerNode, Some("node-a"))
+        );
+        assert_eq!((later.r#for, later.node), (WaitsFor::EarlierMoves, None));
+    }
+}
