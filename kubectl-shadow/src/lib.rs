@@ -13,4 +13,5 @@ pub mod ending;
 pub mod problem;
 pub mod render;
 pub mod say;
+mod silence;
 mod warnings;

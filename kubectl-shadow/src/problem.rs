@@ -63,6 +63,27 @@ impl From<kube::Error> for Problem {
     }
 }
 
+impl Problem {
+    /// Of a request that changes something: one that was sent and has no answer may have been carried out.
+    pub(crate) fn of_change(error: kube::Error, see: &str) -> Self {
+        if matches!(error, kube::Error::Api(_)) || was_never_sent(&error) {
+            return Self::from(error);
+        }
+        Self::Unknown(format!(
+            "{}; it is not known whether anything was begun; see: {see}",
+            answer::said_briefly(&error)
+        ))
+    }
+}
+
+/// Nobody was there to send it to.
+fn was_never_sent(error: &kube::Error) -> bool {
+    let first = error as &(dyn std::error::Error + 'static);
+    std::iter::successors(Some(first), |cause| cause.source())
+        .filter_map(|cause| cause.downcast_ref::<hyper_util::client::legacy::Error>())
+        .any(hyper_util::client::legacy::Error::is_connect)
+}
+
 /// A missing object is named in the details, a missing kind is not.
 fn is_unknown_kind(status: &kube::core::Status) -> bool {
     let unnamed = status

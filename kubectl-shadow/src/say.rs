@@ -2,25 +2,67 @@
 //! cursor, change colours or reorder text; a pipe that nobody reads any more ends the output and nothing else: what a command
 //! does, and its exit code, are the same.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Back to the first column, and everything behind it away.
+const ERASE: &str = "\r\u{1b}[K";
+/// A line that is going to be repainted stands on the terminal.
+static PAINTED: AtomicBool = AtomicBool::new(false);
 
 /// One line of the answer.
 pub fn line(text: &str) {
+    erase();
     write_to(&mut std::io::stdout().lock(), text);
 }
 
 /// One line about something that is wrong.
 pub fn problem(text: &str) {
+    erase();
     write_to(&mut std::io::stderr().lock(), &format!("error: {text}"));
 }
 
 /// One line that is not part of the answer.
 pub fn remark(text: &str) {
+    erase();
     write_to(&mut std::io::stderr().lock(), text);
 }
 
+/// Whether a person looks at a terminal that can be repainted.
+pub fn can_repaint() -> bool {
+    let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+    std::io::stdout().is_terminal() && !dumb
+}
+
+/// A line that the next one takes the place of. It is cut to the width of the terminal: a line that wraps cannot be erased.
+pub fn paint(text: &str) {
+    let width = rustix::termios::tcgetwinsize(std::io::stdout()).map_or(80, |size| usize::from(size.ws_col));
+    let text = shortened(&printable(text), width.saturating_sub(1));
+    send(&mut std::io::stdout().lock(), &format!("{ERASE}{text}"));
+    PAINTED.store(true, Ordering::Relaxed);
+}
+
+/// Takes away what was painted.
+pub fn erase() {
+    if PAINTED.swap(false, Ordering::Relaxed) {
+        send(&mut std::io::stdout().lock(), ERASE);
+    }
+}
+
+fn shortened(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(width.saturating_sub(1)).collect();
+    format!("{kept}…")
+}
+
 fn write_to(out: &mut impl Write, text: &str) {
-    let written = writeln!(out, "{}", printable(text)).and_then(|()| out.flush());
+    send(out, &format!("{}\n", printable(text)));
+}
+
+fn send(out: &mut impl Write, text: &str) {
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     // The pipe may be closed: a script that took the first line still wants to know how the command ended.
     drop(written);
 }
@@ -44,7 +86,13 @@ fn is_direction_mark(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::printable;
+    use super::{printable, shortened};
+
+    #[test]
+    fn a_painted_line_never_wraps() {
+        assert_eq!(shortened("12s  in step Hold", 80), "12s  in step Hold");
+        assert_eq!(shortened("größer als", 6), "größe…");
+    }
 
     #[test]
     fn escape_sequences_are_written_out() {

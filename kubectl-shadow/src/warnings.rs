@@ -8,12 +8,15 @@ use http::Response;
 use http::header::WARNING;
 use kube::client::{ClientBuilder, DynBody};
 use kube::{Client, Config};
-use tower::util::MapResponseLayer;
+use tower::util::{MapFutureLayer, MapResponseLayer};
 
 use crate::say;
+use crate::silence::Silence;
 
-/// A client that shows each warning once.
+/// A client that shows each warning once, and a silence of the API server.
 pub(crate) fn client(config: Config) -> kube::Result<Client> {
+    let silence = Silence::watched(config.cluster_url.to_string().trim_end_matches('/').to_owned());
+    let listen = move |asked| Arc::clone(&silence).of(asked);
     let shown: Arc<Mutex<HashSet<String>>> = Arc::default();
     let show = move |response: Response<Box<DynBody>>| {
         for value in response.headers().get_all(WARNING) {
@@ -28,6 +31,7 @@ pub(crate) fn client(config: Config) -> kube::Result<Client> {
     };
     Ok(ClientBuilder::try_from(config)?
         .with_layer(&MapResponseLayer::new(show))
+        .with_layer(&MapFutureLayer::new(listen))
         .build())
 }
 

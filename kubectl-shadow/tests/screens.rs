@@ -85,6 +85,7 @@ fn completed() -> StatefulMigration {
         "startTime": time(0),
         "completionTime": time(3412),
         "pause": "412ms",
+        "reconnect": "51ms",
         "steps": [
             step("Prepare", 0, 0, Some(81), None),
             step("Stage", 1, 81, Some(900), None),
@@ -118,10 +119,24 @@ fn failed() -> StatefulMigration {
 fn running() -> StatefulMigration {
     migration(json!({
         "phase": "Transferring",
+        "handoff": "1/2",
         "sourceNode": "node-a",
         "plan": plan(),
         "startTime": time(0),
         "steps": [step("Hold", 1, 0, Some(40), None), step("Transfer", 1, 40, None, Some("3.1 MB"))],
+    }))
+}
+
+fn waiting() -> StatefulMigration {
+    migration(json!({
+        "phase": "Pending",
+        "waiting": {"for": "MovesPerNode", "node": "node-a", "underWay": 2, "before": 3, "since": time(0)},
+        "conditions": [{
+            "type": "Progressing", "status": "True", "reason": "Waiting",
+            "message": "2 moves are under way from or to node node-a, as many as the controller allows (--moves-per-node); \
+                3 moves of its namespace wait before it",
+            "lastTransitionTime": "2026-01-02T03:04:03Z",
+        }],
     }))
 }
 
@@ -160,6 +175,7 @@ fn status_of_every_kind_of_end() {
         ("completed", completed()),
         ("failed", failed()),
         ("running", running()),
+        ("waiting", waiting()),
         ("stuck", stuck()),
     ];
     for (name, migration) in all {

@@ -11,7 +11,7 @@ use crate::commands::find;
 use crate::connection::Connection;
 use crate::ending::Ending;
 use crate::problem::Problem;
-use crate::render::progress::present_step;
+use crate::render::life::present;
 use crate::say;
 
 /// Runs the command.
@@ -28,13 +28,12 @@ pub(super) async fn run(connection: &Connection, args: &Cancel) -> Result<Ending
             status.phase
         )));
     }
-    if let Some(status) = migration.status.as_ref().filter(|status| is_committed(status))
-        && !args.give_memory_up
-    {
+    let committed = migration.status.as_ref().is_some_and(is_committed);
+    if committed && !args.give_memory_up {
         return Err(Problem::Refused(format!(
             "it is too late to undo {name}: the copy is the truth since the commit. It goes on: {}. To see how: kubectl shadow \
              status {name} -n {}",
-            present_step(status),
+            present(Some(&migration)),
             connection.namespace
         )));
     }

@@ -21,7 +21,13 @@ use crate::say;
 pub(super) async fn run(connection: &Connection, args: &Migrate) -> Result<Ending, Problem> {
     check_broker_access(connection, args).await?;
     let api: Api<StatefulMigration> = Api::namespaced(connection.client.clone(), &connection.namespace);
-    let created = api.create(&PostParams::default(), &wanted(args)).await?;
+    let created = api
+        .create(&PostParams::default(), &wanted(args))
+        .await
+        .map_err(|error| {
+            let see = format!("kubectl get statefulmigrations -n {}", connection.namespace);
+            Problem::of_change(error, &see)
+        })?;
     let name = created.name_any();
     say::line(&format!("statefulmigration.{}/{name} created", names::GROUP));
     if args.no_wait {

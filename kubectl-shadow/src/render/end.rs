@@ -126,16 +126,22 @@ fn times(status: &MigrationStatus) -> String {
         (Some(start), Some(end)) => Some(format!("Total {}", between(start, end))),
         _ => None,
     };
-    let pause = status
-        .pause
-        .as_ref()
-        .map(|pause| format!("longest pause {pause}"));
+    let pause = pause(status).map(|pause| format!("longest pause {pause}"));
     let parts: Vec<String> = total.into_iter().chain(pause).collect();
     if parts.is_empty() {
         String::new()
     } else {
         format!("{}.", parts.join(", "))
     }
+}
+
+/// The longest pause, and what of it is the application's own.
+pub(super) fn pause(status: &MigrationStatus) -> Option<String> {
+    let pause = status.pause.as_ref()?;
+    Some(match &status.reconnect {
+        Some(own) => format!("{pause} (the application took {own} of it to connect to the broker again)"),
+        None => pause.clone(),
+    })
 }
 
 fn why(status: &MigrationStatus) -> String {

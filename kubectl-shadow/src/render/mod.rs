@@ -1,11 +1,13 @@
 //! A migration as lines of text. Pure: no clock, no terminal.
 
 pub mod end;
+pub mod life;
 pub mod overview;
 mod premises;
 pub mod progress;
 mod time;
 
 pub use end::{end_lines, ending};
+pub use life::Life;
 pub use overview::overview;
 pub use progress::Progress;

@@ -3,9 +3,9 @@
 use kube::ResourceExt;
 use shadow_core::api::{MigrationStatus, Plan, StatefulMigration, StepRecord};
 
-use super::end::end_lines;
+use super::end::{end_lines, pause};
+use super::life::present;
 use super::premises::premises;
-use super::progress::present_step;
 use super::time::between;
 
 /// The lines.
@@ -18,7 +18,7 @@ pub fn overview(migration: &StatefulMigration) -> Vec<String> {
     ];
     let Some(status) = migration.status.as_ref() else {
         lines.push(field("To", spec.target_node.as_deref().unwrap_or("not said")));
-        lines.push(field("Phase", "Pending: the controller has not seen it yet"));
+        lines.push(field("Phase", &format!("Pending, {}", present(Some(migration)))));
         return lines;
     };
     lines.push(field(
@@ -27,8 +27,8 @@ pub fn overview(migration: &StatefulMigration) -> Vec<String> {
     ));
     lines.push(field("To", spec.target_node.as_deref().unwrap_or("not said")));
     lines.extend(status.plan.iter().flat_map(plan));
-    lines.push(field("Phase", &phase(status)));
-    lines.extend(status.pause.iter().map(|pause| field("Pause", pause)));
+    lines.push(field("Phase", &phase(migration, status)));
+    lines.extend(pause(status).map(|pause| field("Pause", &pause)));
     if !status.steps.is_empty() {
         lines.push(String::new());
         lines.push(row("BEGAN", "STEP", "HANDOFF", "TOOK", "NOTE"));
@@ -67,11 +67,11 @@ fn plan(plan: &Plan) -> Vec<String> {
     ]
 }
 
-fn phase(status: &MigrationStatus) -> String {
+fn phase(migration: &StatefulMigration, status: &MigrationStatus) -> String {
     if status.phase.is_terminal() {
         format!("{:?}", status.phase)
     } else {
-        format!("{:?}, {}", status.phase, present_step(status))
+        format!("{:?}, {}", status.phase, present(Some(migration)))
     }
 }
 

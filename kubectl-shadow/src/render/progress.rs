@@ -25,22 +25,6 @@ impl Progress {
     }
 }
 
-/// What is going on right now, for a wait that ends without an end.
-pub fn present_step(status: &MigrationStatus) -> String {
-    let Some(record) = status.steps.last() else {
-        return "not begun (is the controller running?)".to_owned();
-    };
-    let waiting = status
-        .conditions
-        .iter()
-        .find(|c| c.type_ == "Progressing" && c.reason == "Waiting");
-    let reason = waiting
-        .map(|condition| condition.message.as_str())
-        .or(record.note.as_deref());
-    let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
-    format!("in step {}{}{reason}", record.step, handoff(record.leg))
-}
-
 fn line(status: &MigrationStatus, record: &StepRecord) -> String {
     let start = status.start_time.as_ref().unwrap_or(&record.started);
     let finished = record.finished.as_ref().unwrap_or(&record.started);
