@@ -14,6 +14,7 @@ mod lanes;
 mod leases;
 mod live;
 mod moments;
+mod plugin;
 mod polling;
 mod reference;
 mod refusals;

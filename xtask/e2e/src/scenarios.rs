@@ -6,7 +6,7 @@ use anyhow::Result;
 use crate::Bench;
 use crate::{
     backends, by_image, bystanders, cancel, concurrency, failures, faults, inexact, kills, leases, live,
-    polling, reference, refusals, removal, round_trips, workloads,
+    plugin, polling, reference, refusals, removal, round_trips, workloads,
 };
 
 /// One scenario.
@@ -207,6 +207,22 @@ pub(crate) const ALL: &[Scenario] = &[
         run: refusals::all,
         seconds: 28,
         role: Role::Core,
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "a script reads how a move ended through a closed pipe",
+        run: plugin::through_a_pipe,
+        seconds: 20,
+        role: Role::Core,
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "a script does not take a lost memory or a doubt for a move",
+        run: plugin::what_a_script_must_not_take_for_moved,
+        seconds: 45,
+        role: Role::Rest(
+            "the exit codes are tested with a pipe in every run; the core reads three of them on the cluster",
+        ),
         company: Company::Alone,
     },
     Scenario {
