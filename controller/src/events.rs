@@ -69,7 +69,7 @@ fn event(about: ObjectReference, good: bool, reason: &str, note: &str, now: Time
     Event {
         metadata: ObjectMeta {
             namespace: about.namespace.clone(),
-            generate_name: about.name.as_ref().map(|name| format!("{name}.")),
+            generate_name: about.name.as_ref().map(|name| format!("{name}-")),
             ..ObjectMeta::default()
         },
         event_time: Some(MicroTime(now)),
@@ -98,7 +98,7 @@ mod tests {
         };
         let made = event(about, false, "NotParked", &"ü".repeat(900), Timestamp::UNIX_EPOCH);
         assert_eq!(made.note.unwrap().len(), NOTE);
-        assert_eq!(made.metadata.generate_name.as_deref(), Some("orders-0."));
+        assert_eq!(made.metadata.generate_name.as_deref(), Some("orders-0-"));
         assert_eq!(made.regarding.unwrap().uid.as_deref(), Some("u"));
         assert_eq!(made.type_.as_deref(), Some("Warning"));
     }
