@@ -54,7 +54,7 @@ async fn a_refusal_names_field_and_way_out() {
     let response = post(cluster(), "/validate/migrations", &review("CREATE", &unfit)).await;
     assert_eq!(
         message(&response),
-        "spec.targetNode: node \"x\" does not exist; pick node-b"
+        "spec.targetNode: node \"x\" does not exist; choose node-b"
     );
 }
 
