@@ -36,7 +36,9 @@ pub fn can_repaint() -> bool {
 
 /// A line that the next one takes the place of. It is cut to the width of the terminal: a line that wraps cannot be erased.
 pub fn paint(text: &str) {
-    let width = rustix::termios::tcgetwinsize(std::io::stdout()).map_or(80, |size| usize::from(size.ws_col));
+    let width = rustix::termios::tcgetwinsize(std::io::stdout()).map_or(0, |size| usize::from(size.ws_col));
+    // A terminal that does not know its width says 0.
+    let width = if width == 0 { 80 } else { width };
     let text = shortened(&printable(text), width.saturating_sub(1));
     send(&mut std::io::stdout().lock(), &format!("{ERASE}{text}"));
     PAINTED.store(true, Ordering::Relaxed);
