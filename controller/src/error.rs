@@ -36,7 +36,8 @@ pub enum ControllerError {
     },
     /// An agent cannot be reached.
     #[error(
-        "the agent on {node} does not answer ({cause}); look at: kubectl -n shadow-system get pods -o wide -l app.kubernetes.io/name=shadow-agent"
+        "the agent on {node} does not answer ({cause}). To look at it, type: kubectl -n shadow-system get pods -o wide -l \
+         app.kubernetes.io/name=shadow-agent"
     )]
     AgentUnreachable {
         /// Node of the agent.
@@ -46,7 +47,8 @@ pub enum ControllerError {
     },
     /// The broker Secret cannot be read.
     #[error(
-        "brokerSecretRef: Secret {namespace}/{name} cannot be read ({cause}); allow it with: kubectl shadow allow -n {namespace} --secret {name}"
+        "brokerSecretRef: the controller cannot read Secret {namespace}/{name} ({cause}). To allow it, type: kubectl \
+         shadow allow -n {namespace} --secret {name}"
     )]
     Secret {
         /// Namespace.
@@ -58,7 +60,8 @@ pub enum ControllerError {
     },
     /// The broker Secret lacks a key.
     #[error(
-        "brokerSecretRef: Secret {namespace}/{name} has no key {key:?}; it needs uri (amqp://user:password@host:5672/vhost) and managementUri (http://user:password@host:15672)"
+        "brokerSecretRef: Secret {namespace}/{name} has no key {key:?}. It needs the keys uri \
+         (amqp://user:password@host:5672/vhost) and managementUri (http://user:password@host:15672)"
     )]
     SecretKey {
         /// Namespace.
@@ -83,22 +86,24 @@ pub enum ControllerError {
     Repository(String),
     /// No broker was named.
     #[error(
-        "no broker is named: set spec.brokerSecretRef or the annotation migration.ms2m.io/broker-secret on the workload"
+        "no broker is named. Set spec.brokerSecretRef, or the annotation migration.ms2m.io/broker-secret on the pod or its \
+         owner"
     )]
     NoBroker,
     /// The API server does not yet send the re-created pod to the webhook.
     #[error(
-        "a dry-run copy of the pod did not come back rewritten; the API server may not have seen the rule yet"
+        "the webhook did not rewrite a dry-run copy of the pod. The API server may not know the rule yet"
     )]
     RuleNotInForce,
     /// Another controller may have taken over.
     #[error(
-        "this controller has not seen its leadership lease for as long as it lasts, so another one may lead; nothing was done"
+        "this controller could not renew its lease in time, so another controller may lead. Nothing was done"
     )]
     NotLeading,
     /// An effect was left before it was done.
     #[error(
-        "a part of this step took more than {0} s and was left; it is done again. Look whether the API server, the broker and the agents answer"
+        "a part of this step took more than {0} s and was stopped. It is tried again. The API server, the broker or an \
+         agent may not answer"
     )]
     TooLong(u64),
     /// Something cannot be watched at the moment.

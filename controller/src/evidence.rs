@@ -105,8 +105,8 @@ fn queue(vhost: &str, facts: QueueFacts) -> world::Queue {
         } else {
             Known::NotKnown {
                 why: "the management API does not say which policies apply to the queue".to_owned(),
-                way_out: "ask it by hand: GET /api/queues/VHOST/QUEUE?disable_stats=true has to hold \
-                          effective_policy_definition"
+                way_out: "ask it yourself: the answer to GET /api/queues/VHOST/QUEUE?disable_stats=true has to contain \
+                    effective_policy_definition"
                     .to_owned(),
             }
         },
@@ -164,8 +164,8 @@ async fn control(broker: &Broker, hold: HoldKind, queue: &str) -> Result<Known<C
 fn sockets(preflight: Option<&Preflight>) -> Known<Vec<Socket>> {
     let Some(peers) = preflight.and_then(|found| found.peers.as_ref()) else {
         return Known::NotKnown {
-            why: "the agent on the pod's node does not tell the pod's connections: it is of an earlier version, or there are more \
-                  than 512"
+            why: "the agent on the pod's node does not list the pod's connections: it has an earlier version, or there are \
+                more than 512"
                 .to_owned(),
             way_out: "update the agents (kubectl shadow install), or let the pod use fewer connections".to_owned(),
         };

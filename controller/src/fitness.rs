@@ -72,8 +72,8 @@ fn no_room(plan: &Plan, node: &str, room: u64, memory: u64) -> Cause {
     Cause::new(
         Reason::DiskFull,
         format!(
-            "node {node} has room for {:.1} MB in /run/shadow, which is memory, and the archive of pod {} takes about {:.1} MB; \
-             make room there or choose another node",
+            "node {node} has room for {:.1} MB in /run/shadow (memory on most nodes), and the archive of pod {} takes \
+             about {:.1} MB. Make room there, or choose another node",
             mega(room),
             plan.source.name,
             mega(memory)

@@ -33,11 +33,13 @@ fn judged(said: Result<OnInexact, policy::Unreadable>, why: &str, way_out: &str)
         }
         Ok(OnInexact::Silent) => (
             Reason::InexactHandoff,
-            format!("{why}. Either {way_out}; or allow it by a MigrationPolicy with inexactHandoff: Allow"),
+            format!(
+                "{why}. Either {way_out}; or allow the move: create a MigrationPolicy with inexactHandoff: Allow"
+            ),
         ),
         Ok(OnInexact::Refused(by)) => (
             Reason::InexactHandoff,
-            format!("{why}, and MigrationPolicy {by} refuses such moves; {way_out}"),
+            format!("{why}, and MigrationPolicy {by} refuses such moves. Way out: {way_out}"),
         ),
         Err(unreadable) => (Reason::PolicyUnreadable, format!("{why}. {unreadable}")),
     };

@@ -42,8 +42,8 @@ pub async fn occupy(
         if let Some(holder) = take(ctx, &name, &uid).await? {
             vacate(ctx, migration, plan).await?;
             return Ok(Turn::Refuse(format!(
-                "StatefulMigration {holder} is moving the same pod or the consumer of the same queue already \
-                 (Lease {}/{name})",
+                "StatefulMigration {holder} is already moving the same pod, or the consumer of the same queue (Lease \
+                 {}/{name})",
                 names::SYSTEM_NAMESPACE
             )));
         }
@@ -97,7 +97,7 @@ async fn take(ctx: &Context, name: &str, uid: &str) -> Result<Option<String>, Co
     }
     let Some(mut present) = api.get_opt(name).await? else {
         return Err(ControllerError::Blind(format!(
-            "Lease {name} went while it was looked at"
+            "Lease {name} was deleted while it was read"
         )));
     };
     let other = holder(&present).unwrap_or_default().to_owned();

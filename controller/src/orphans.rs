@@ -82,7 +82,7 @@ where
         Ok(_) => {
             tracing::warn!(
                 name = seen.name_any(),
-                "its migration was removed by hand; deleted"
+                "its migration was deleted by hand; deleted"
             );
             Ok(())
         }

@@ -85,7 +85,7 @@ async fn access(
     let found = api.get(name).await.map_err(|error| match code(&error) {
         404 => unusable("it does not exist".to_owned()),
         403 => unusable(format!(
-            "the controller may not read it; allow it with: kubectl shadow allow -n {namespace} --secret {name}"
+            "the controller may not read it. To allow it, type: kubectl shadow allow -n {namespace} --secret {name}"
         )),
         _ => ControllerError::Api(error),
     })?;
@@ -98,14 +98,14 @@ fn of_secret(data: &BTreeMap<String, ByteString>, repository: &Repository) -> Re
         .map(|pem| String::from_utf8_lossy(&pem.0).into_owned());
     let json = data.get(CONFIG).ok_or_else(|| {
         format!(
-            "it has no key {CONFIG}; make one with: kubectl create secret docker-registry NAME \
+            "it has no key {CONFIG}. To make such a Secret, type: kubectl create secret docker-registry NAME \
              --docker-server={} --docker-username=USER --docker-password=PASSWORD",
             repository.authority()
         )
     })?;
     // An error of the parser would show what it stumbled over.
     let config: Config = serde_json::from_slice(&json.0)
-        .map_err(|_| format!("its key {CONFIG} is no JSON of registries' users"))?;
+        .map_err(|_| format!("its key {CONFIG} is not JSON with the users of registries"))?;
     let auth = chosen(&config, repository).ok_or_else(|| {
         format!(
             "its key {CONFIG} names no user for registry {}",
@@ -238,7 +238,7 @@ mod tests {
                 json!({"auths": {"r.example.org": {"auth": "topsecret!"}}}),
                 "neither",
             ),
-            (json!({"auths": "topsecret"}), "no JSON"),
+            (json!({"auths": "topsecret"}), "not JSON"),
         ] {
             let error = read(&config, "r.example.org/a").unwrap_err();
             assert!(error.contains(why) && !error.contains("topsecret"), "{error}");

@@ -52,7 +52,7 @@ pub fn conclude(status: &mut MigrationStatus, now: Timestamp) {
         (_, None) => (
             false,
             "Failed".to_owned(),
-            "the move did not take place; the source goes on".to_owned(),
+            "the pod was not moved; the source goes on".to_owned(),
         ),
     };
     set_condition(status, "Completed", Some(truth), &reason, &message, now);

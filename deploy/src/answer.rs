@@ -23,8 +23,8 @@ fn of_status(status: &Status) -> Vec<String> {
         .contains("failed calling webhook \"migrations.migration.ms2m.io\"")
     {
         return vec![format!(
-            "the admission webhook of kubectl-shadow does not answer, so nothing was begun; see: kubectl -n \
-             {SYSTEM_NAMESPACE} get pods ({})",
+            "the admission webhook of kubectl-shadow does not answer, so nothing was begun. To see its pods, type: kubectl \
+             -n {SYSTEM_NAMESPACE} get pods ({})",
             status.message
         )];
     }

@@ -36,7 +36,7 @@ pub enum ClusterError {
     },
     /// Not ready in time.
     #[error(
-        "{object} was not ready after {seconds} s; see: kubectl -n {SYSTEM_NAMESPACE} get pods; kubectl -n \
+        "{object} was not ready after {seconds} s. To see why, type: kubectl -n {SYSTEM_NAMESPACE} get pods; kubectl -n \
          {SYSTEM_NAMESPACE} get events"
     )]
     NotReady {
@@ -47,9 +47,9 @@ pub enum ClusterError {
     },
     /// A pod of ours waits for something that does not come by itself.
     #[error(
-        "container {container} of pod {SYSTEM_NAMESPACE}/{pod} cannot start: {reason}: {message}; if the image is not there, \
-         give --registry and --tag as the nodes reach it; if it ended, its last words are in: kubectl -n \
-         {SYSTEM_NAMESPACE} logs {pod} -c {container} --previous; then run the command again"
+        "container {container} of pod {SYSTEM_NAMESPACE}/{pod} cannot start: {reason}: {message}. If the image is not \
+         found, give --registry and --tag as the nodes reach it. If the container ended, type: kubectl -n \
+         {SYSTEM_NAMESPACE} logs {pod} -c {container} --previous. Then type the command again"
     )]
     CannotStart {
         /// Pod.

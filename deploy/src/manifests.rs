@@ -75,7 +75,7 @@ pub enum SettingsError {
         value: String,
     },
     /// Is no host of a registry.
-    #[error("plain-http {0:?} is no host and no host:port of a registry")]
+    #[error("plain-http {0:?} is not a host or host:port of a registry")]
     NotAHost(String),
     /// An embedded file is broken: a defect of this build.
     #[error("embedded manifest {file} does not parse: {source}")]

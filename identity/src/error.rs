@@ -12,11 +12,11 @@ pub enum IdentityError {
         reason: String,
     },
     /// A DNS name that TLS does not accept.
-    #[error("{0:?} is no DNS name")]
+    #[error("{0:?} is not a DNS name")]
     BadName(String),
     /// The signing request was turned down.
     #[error(
-        "certificate for {name} was refused: {reason}; the controller's log says why, a restart of this pod asks again"
+        "the certificate for {name} was refused: {reason}. The controller's log says why. To ask again, restart this pod"
     )]
     Denied {
         /// Name asked for.
@@ -26,7 +26,7 @@ pub enum IdentityError {
     },
     /// The API server does not let us ask.
     #[error(
-        "the API server refuses to {action}: {reason}; apply the RBAC of this release (kubectl shadow install)"
+        "the API server refuses to {action}: {reason}. To apply the RBAC of this release, type: kubectl shadow install"
     )]
     Forbidden {
         /// What was tried.

@@ -112,7 +112,7 @@ pub(crate) async fn certificate(
         let answer = wait_for(
             api.clone(),
             &request,
-            "the controller to sign our certificate",
+            "the controller to sign the certificate",
             answer,
         )
         .await;

@@ -204,9 +204,9 @@ fn duration(text: &str) -> Result<Duration, String> {
     };
     match SpanParser::new().parse_unsigned_duration(&with_unit) {
         Ok(time) if time >= SHORTEST => Ok(time.min(FOREVER)),
-        Ok(_) | Err(_) => {
-            Err("a time of 1s or more in hours, minutes and seconds, such as 90s, 5m or 1h30m".to_owned())
-        }
+        Ok(_) | Err(_) => Err(
+            "give a time of 1s or more in hours, minutes and seconds, such as 90s, 5m or 1h30m".to_owned(),
+        ),
     }
 }
 

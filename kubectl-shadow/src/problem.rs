@@ -8,14 +8,14 @@ use crate::ending::Ending;
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
     /// No usable kubeconfig.
-    #[error("no usable kubeconfig: {0}; set KUBECONFIG, or give --kubeconfig or --context")]
+    #[error("no usable kubeconfig: {0}. Set KUBECONFIG, or give --kubeconfig or --context")]
     Kubeconfig(String),
     /// The API server refused or could not be asked.
     #[error("{}", .0.join("\n"))]
     Answer(Vec<String>),
     /// The kind is not known to the API server.
     #[error(
-        "kubectl-shadow is not installed in this cluster: run `kubectl shadow install --registry REGISTRY`"
+        "kubectl-shadow is not installed in this cluster. Type: kubectl shadow install --registry REGISTRY"
     )]
     NotInstalled,
     /// Installation or removal failed.

@@ -97,9 +97,9 @@ pub async fn validate<C: Cluster>(State(cluster): State<Arc<C>>, review: Bytes) 
             let report = validate::check(&request.name, namespace, &migration.spec, &facts);
             answer(reported(response, &request, report))
         }
-        Ok(Err(error)) => answer(response.deny(format!("{error}; nothing was started, try again"))),
+        Ok(Err(error)) => answer(response.deny(format!("{error}. Nothing was started; try again"))),
         Err(_) => {
-            answer(response.deny("the API server took too long to answer; nothing was started, try again"))
+            answer(response.deny("the API server took too long to answer. Nothing was started; try again"))
         }
     }
 }

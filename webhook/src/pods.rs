@@ -128,7 +128,7 @@ fn unknown(mut response: AdmissionResponse, namespace: &str, name: &str, why: &s
     warn!(namespace, name, why, "pod refused");
     response.result.code = 503;
     let text = format!(
-        "a migration may have announced this pod, so it is not created now: {why}; its owner tries again"
+        "a migration may have announced this pod, so it is not created now: {why}. Its owner tries again"
     );
     answer(response.deny(text))
 }

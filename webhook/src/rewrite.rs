@@ -70,7 +70,7 @@ impl Announcement {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RewriteError {
     /// Two migrations claim it.
-    #[error("pod {pod:?} is announced by the migrations {first:?} and {second:?}; cancel one of them")]
+    #[error("pod {pod:?} is announced by the migrations {first:?} and {second:?}. Cancel one of them")]
     Ambiguous {
         /// The pod.
         pod: String,
@@ -81,8 +81,8 @@ pub enum RewriteError {
     },
     /// It was restored by image already: another restore would set it back.
     #[error(
-        "pod {pod:?} was restored from its checkpoint by migration {migration:?} and has ended; it must not be set back to the \
-         checkpoint, and starts from its template as soon as the migration is over"
+        "pod {pod:?} was restored from its checkpoint by migration {migration:?} and has ended. It must not be restored \
+         from it a second time. It starts from its template when the migration is over"
     )]
     RestoredAlready {
         /// The pod.

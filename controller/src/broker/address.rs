@@ -110,7 +110,7 @@ impl Endpoint {
         let scheme = match url.scheme() {
             "amqp" => AMQPScheme::AMQP,
             "amqps" => AMQPScheme::AMQPS,
-            other => return Err(wrong(&format!("scheme {other:?} is neither amqp nor amqps"))),
+            other => return Err(wrong(&format!("scheme {other:?} is not amqp or amqps"))),
         };
         let host = url
             .host_str()

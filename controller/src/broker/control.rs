@@ -90,8 +90,10 @@ impl Broker {
             .await?;
         match confirmation {
             Confirmation::Ack(returned) => Ok(returned.is_none()),
-            Confirmation::Nack(_) => Err(self.not_kept(queue, "it answered that the message was not kept")),
-            Confirmation::NotRequested => Err(self.not_kept(queue, "the channel gives no confirmations")),
+            Confirmation::Nack(_) => {
+                Err(self.not_kept(queue, "the broker answered that it did not keep the message"))
+            }
+            Confirmation::NotRequested => Err(self.not_kept(queue, "the channel has no confirmations")),
         }
     }
 

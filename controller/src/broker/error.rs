@@ -15,7 +15,8 @@ pub enum BrokerError {
     },
     /// No TCP connection, or no answer in time.
     #[error(
-        "broker {host} cannot be reached: {reason}; check that it runs, that the Secret's uri names the right host and port, and that no NetworkPolicy blocks the controller"
+        "broker {host} cannot be reached: {reason}. Check that it runs, that the Secret's uri names the right host and \
+         port, and that no NetworkPolicy blocks the controller"
     )]
     Unreachable {
         /// `host:port`.
@@ -24,7 +25,7 @@ pub enum BrokerError {
         reason: String,
     },
     /// TLS was refused.
-    #[error("TLS with broker {host} failed: {reason}; check the scheme in the Secret's uri and its ca.crt")]
+    #[error("TLS with broker {host} failed: {reason}. Check the scheme in the Secret's uri, and its ca.crt")]
     Tls {
         /// `host:port`.
         host: String,
@@ -32,9 +33,7 @@ pub enum BrokerError {
         reason: String,
     },
     /// User name or password were not accepted.
-    #[error(
-        "broker {host} refused the credentials of user {user:?}; correct user and password in the Secret"
-    )]
+    #[error("broker {host} refused the login of user {user:?}. Correct user and password in the Secret")]
     Credentials {
         /// `host:port`.
         host: String,
@@ -43,7 +42,8 @@ pub enum BrokerError {
     },
     /// The virtual host does not exist.
     #[error(
-        "virtual host {vhost:?} does not exist on broker {host}; correct the path of the Secret's uri (%2F is the default virtual host) or create it"
+        "virtual host {vhost:?} does not exist on broker {host}. Correct the path of the Secret's uri (%2F is the default \
+         virtual host), or create the virtual host"
     )]
     NoSuchVhost {
         /// `host:port`.
@@ -53,7 +53,8 @@ pub enum BrokerError {
     },
     /// The user has no access to the virtual host.
     #[error(
-        "user {user:?} may not use virtual host {vhost:?} on broker {host}; grant it with `rabbitmqctl set_permissions -p '{vhost}' {user} …`"
+        "user {user:?} may not use virtual host {vhost:?} on broker {host}. To allow it, type: rabbitmqctl set_permissions \
+         -p '{vhost}' {user} '.*' '.*' '.*'"
     )]
     VhostForbidden {
         /// `host:port`.
@@ -65,7 +66,8 @@ pub enum BrokerError {
     },
     /// The user lacks a permission on a resource.
     #[error(
-        "user {user:?} may not {operation} {resource:?} in virtual host {vhost:?} on broker {host}; it needs configure, write and read on `^ms2m\\.` and on the queue that is handed over"
+        "user {user:?} may not {operation} {resource:?} in virtual host {vhost:?} on broker {host}. The user needs \
+         configure, write and read on `^ms2m\\.` and on the queue that is handed over"
     )]
     Forbidden {
         /// `host:port`.
@@ -101,8 +103,8 @@ pub enum BrokerError {
     },
     /// A quorum queue without a reachable leader: what it says of itself is zeros.
     #[error(
-        "queue {queue:?} on broker {host} has no leader that answers; look at `rabbitmq-queues quorum_status` and bring \
-         back a majority of its members"
+        "queue {queue:?} on broker {host} has no leader that answers. Bring back a majority of its members; \
+         rabbitmq-queues quorum_status shows them"
     )]
     NoLeader {
         /// `host:port`.
@@ -128,8 +130,8 @@ pub enum BrokerError {
     },
     /// The broker cannot say when a hold is complete.
     #[error(
-        "broker {host} is RabbitMQ {version}. Moving a consumer of a single-active queue needs RabbitMQ 4.3 or newer: upgrade the \
-         broker"
+        "broker {host} is RabbitMQ {version}. To move a consumer of a single-active queue, RabbitMQ 4.3 or newer is \
+         needed. Upgrade the broker"
     )]
     TooOld {
         /// `host:port`.
@@ -173,8 +175,8 @@ pub enum BrokerError {
     },
     /// The broker accepted a change and its bindings do not show it, as after an unbind with a wrong key.
     #[error(
-        "broker {host} accepted to {change} for queue {queue:?}, but its bindings do not show it; compare `rabbitmqctl list_bindings` \
-         and remove by hand what is left of ours (names beginning with ms2m.)"
+        "broker {host} accepted to {change} for queue {queue:?}, but its bindings do not show it. Look at rabbitmqctl \
+         list_bindings, and delete the bindings of names that begin with ms2m."
     )]
     NotInEffect {
         /// `host:port`.
@@ -197,7 +199,7 @@ pub enum BrokerError {
         reason: String,
     },
     /// The queue got messages or consumers since it was proven empty. Nothing was deleted.
-    #[error("queue {queue:?} is not deleted: it has {ready} messages ready, {} unacknowledged and {consumers} consumers", unacked.map_or_else(|| "an unknown number".to_owned(), |n| n.to_string()))]
+    #[error("queue {queue:?} is not deleted: it has {ready} messages ready, {} unacknowledged, and {consumers} consumers", unacked.map_or_else(|| "an unknown number".to_owned(), |n| n.to_string()))]
     InUse {
         /// Queue.
         queue: String,
@@ -219,7 +221,9 @@ pub enum BrokerError {
         reason: String,
     },
     /// The connection ended in the middle of a call; the next call connects again.
-    #[error("connection to broker {host} was lost while trying to {operation}: {reason}; it is tried again")]
+    #[error(
+        "the connection to broker {host} was lost while trying to {operation}: {reason}. It is tried again"
+    )]
     Lost {
         /// `host:port`.
         host: String,
@@ -230,7 +234,8 @@ pub enum BrokerError {
     },
     /// The broker did not answer a call in time.
     #[error(
-        "broker {host} did not answer within {seconds} s while trying to {operation}; look at its load and at `rabbitmq-diagnostics alarms`"
+        "broker {host} did not answer within {seconds} s while trying to {operation}. Look at its load, and at \
+         rabbitmq-diagnostics alarms"
     )]
     TimedOut {
         /// `host:port`.
@@ -242,8 +247,8 @@ pub enum BrokerError {
     },
     /// The broker takes no messages for want of memory or disk.
     #[error(
-        "broker {host} takes no messages: a memory or disk alarm is in effect; look at `rabbitmq-diagnostics alarms` and \
-         free memory or disk"
+        "broker {host} takes no messages: a memory or disk alarm is in effect. Free memory or disk; rabbitmq-diagnostics \
+         alarms shows which"
     )]
     Blocked {
         /// `host:port`.
@@ -251,7 +256,7 @@ pub enum BrokerError {
     },
     /// Something needs the management plugin and the Secret does not name it.
     #[error(
-        "the broker Secret has no managementUri, which is needed to {operation}; add it (`http://user:password@host:15672`)"
+        "the broker Secret has no key managementUri, which is needed to {operation}. Add it: http://user:password@host:15672"
     )]
     NoManagement {
         /// What was tried.
@@ -259,7 +264,8 @@ pub enum BrokerError {
     },
     /// The management plugin refused or answered something unexpected.
     #[error(
-        "management API {host} answered {answer} to {path}; user {user:?} needs the tag `management` and access to the virtual host"
+        "management API {host} answered {answer} to {path}. User {user:?} needs access to the virtual host, and the tag \
+         management: rabbitmqctl set_user_tags USER management"
     )]
     Management {
         /// `host:port`.

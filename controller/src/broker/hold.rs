@@ -19,20 +19,23 @@ impl QueueFacts {
             QueueKind::Classic | QueueKind::Quorum => {}
             QueueKind::Other(kind) => {
                 return Err(self.cannot(format!(
-                    "its type is {kind:?}; only classic and quorum queues can be handed over"
+                    "its type is {kind:?}, and only classic and quorum queues can be handed over"
                 )));
             }
         }
         if !self.durable {
-            return Err(self.cannot("it is not durable; declare it durable"));
+            return Err(self.cannot("it is not durable. Declare it durable"));
         }
         if self.exclusive {
             return Err(self.cannot(
-                "it is exclusive to one connection, which cannot move; declare it without exclusive",
+                "it is exclusive to one connection, and a connection cannot move. Declare it without exclusive",
             ));
         }
         if self.auto_delete {
-            return Err(self.cannot("it is deleted with its last consumer (auto-delete), and a parked application does not consume it; declare it without auto-delete"));
+            return Err(self.cannot(
+                "it is deleted with its last consumer (auto-delete), and it has no consumer during a \
+                hold. Declare it without auto-delete",
+            ));
         }
         for (source, name) in [
             (&self.arguments, "x-expires"),
@@ -40,7 +43,7 @@ impl QueueFacts {
         ] {
             if source.contains_key(name) {
                 return Err(self.cannot(format!(
-                    "{name} deletes it while nobody consumes it; remove {name}"
+                    "{name} deletes it while it has no consumer. Remove {name}"
                 )));
             }
         }
@@ -72,7 +75,7 @@ impl QueueFacts {
 
     pub(super) fn ttl_reason(&self, name: &str) -> String {
         format!(
-            "{name} drops messages that wait during the handoff; set it to {SHORTEST_TTL_MILLIS} ms or more"
+            "{name} drops messages that wait during the handoff. Set it to {SHORTEST_TTL_MILLIS} ms or more"
         )
     }
 
@@ -103,7 +106,7 @@ impl QueueFacts {
 
     fn uncopied(&self, name: &str) -> BrokerError {
         self.cannot(format!(
-            "argument {name} is neither a text, a whole number nor true or false"
+            "argument {name} is not a text, a whole number, true or false"
         ))
     }
 }

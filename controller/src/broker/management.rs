@@ -97,14 +97,11 @@ impl Management {
         };
         let url = Url::parse(uri.trim()).map_err(|e| wrong(e.to_string()))?;
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(wrong(format!(
-                "scheme {:?} is neither http nor https",
-                url.scheme()
-            )));
+            return Err(wrong(format!("scheme {:?} is not http or https", url.scheme())));
         }
         if url.scheme() == "https" && ca.is_none() {
             return Err(wrong(
-                "https needs the authority of the broker's certificate in the key ca.crt".to_owned(),
+                "https needs the key ca.crt, with the authority of the broker's certificate".to_owned(),
             ));
         }
         let name = url

@@ -172,7 +172,7 @@ impl Detail {
 fn too_many(what: &str, address: &str) -> Known<Process> {
     Known::NotKnown {
         why: format!(
-            "the pod has more than {MOST} {what} from {address} at the broker, and not all are looked at"
+            "the pod has more than {MOST} {what} from {address} at the broker, and not all of them are read"
         ),
         way_out: "let the pod use fewer".to_owned(),
     }
@@ -181,7 +181,7 @@ fn too_many(what: &str, address: &str) -> Known<Process> {
 fn other_protocol(connection: &Listed) -> Known<Process> {
     Known::NotKnown {
         why: format!(
-            "connection {} speaks {}, and what is consumed over it is not listed",
+            "connection {} speaks {}, and its consumers are not listed",
             connection.name, connection.protocol
         ),
         way_out: format!("let the pod consume over {PROTOCOL} only"),

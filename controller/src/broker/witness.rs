@@ -43,7 +43,7 @@ impl Broker {
         };
         Ok(lost.map_or(ConnectionSeen::Held, |what| {
             ConnectionSeen::Lost(format!(
-                "{what} was lost while the application finished what it held"
+                "{what} was lost while the application finished its last messages"
             ))
         }))
     }
@@ -56,7 +56,7 @@ impl Broker {
     pub async fn came_back(&self, queue: &str, before: &Witness) -> Result<Option<String>, BrokerError> {
         if self.session() != before.session {
             return Ok(Some(
-                "the controller's own was opened anew meanwhile, so nobody can tell whether a message came back".to_owned(),
+                "the controller's own connection was lost meanwhile, so it is not known whether a message came back".to_owned(),
             ));
         }
         match self.first_was_delivered(queue).await {

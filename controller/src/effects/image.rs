@@ -108,8 +108,8 @@ pub(super) fn await_image(target: &mut Pod, subject: Subject<'_>) -> Result<(), 
 pub(super) async fn kept(ctx: &Context, subject: Subject<'_>) -> Result<Vec<String>, ControllerError> {
     match discard_images(ctx, subject).await {
         Err(error) if !error.is_transient() => Ok(vec![format!(
-            "the checkpoint image could not be deleted and may still be in the registry; it holds the memory of the \
-             process, delete it there: {error}"
+            "the checkpoint image could not be deleted and may still be in the registry. It contains the memory of the \
+             process. Delete it there: {error}"
         )]),
         other => other,
     }

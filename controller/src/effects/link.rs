@@ -30,7 +30,7 @@ pub(super) async fn attach(
             let seen = broker.witness(&like, address.as_deref()).await?;
             if seen.application.is_none() {
                 return Err(ControllerError::Blind(format!(
-                    "the broker does not yet list over which connection pod {pod} consumes {}",
+                    "the broker does not yet list the connection over which pod {pod} consumes {}",
                     queue.queue
                 )));
             }
@@ -52,7 +52,7 @@ async fn let_go_of_unwitnessed(ctx: &Context, subject: Subject<'_>) -> Result<()
     detach(ctx, subject).await?;
     if ctx.holds.is_held(&subject.leg.key) {
         return Err(ControllerError::Blind(format!(
-            "the hold on queue {} was looked at while it was to be attached anew",
+            "the hold on queue {} was read while it had to be attached again",
             subject.plan.queue.queue
         )));
     }

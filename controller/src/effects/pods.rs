@@ -35,7 +35,7 @@ pub(super) async fn create_target(ctx: &Context, subject: Subject<'_>) -> Result
         }
         Route::InPlace => {
             return Err(ControllerError::Malformed(format!(
-                "pod {} is re-created by its StatefulSet, not by us",
+                "pod {} is re-created by its StatefulSet, not by the controller",
                 leg.to.pod
             )));
         }
@@ -65,8 +65,8 @@ pub(super) async fn adopt(ctx: &Context, from: &PodRef, to: &PodRef) -> Result<(
     let labels = restore_pod::template_hashes(&copy);
     if labels.is_empty() {
         return Err(ControllerError::Malformed(format!(
-            "pod {} lacks the annotation pod-template-hash; without a label of that name and value its ReplicaSet does not \
-             adopt it. Give it that label: kubectl get replicasets --show-labels says which",
+            "pod {} lacks the annotation pod-template-hash. Without a label of that name and value its ReplicaSet does not \
+             adopt it. Give the pod that label; to see its value, type: kubectl get replicasets --show-labels",
             to.name
         )));
     }

@@ -146,7 +146,7 @@ async fn delete_twin(
     }
     let Some(twins) = Twins::recorded(fence) else {
         return Err(ControllerError::Malformed(format!(
-            "queue {twin} holds messages, and nothing shows that they were worked off from another queue"
+            "queue {twin} has messages, and it is not proven that they were worked off from another queue"
         )));
     };
     match broker.drained(&name(fence, served)).await? {

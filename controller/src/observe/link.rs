@@ -64,7 +64,7 @@ fn state(ctx: &Context, leg: &Leg) -> LinkSeen {
     match ctx.holds.get(&leg.key).map(|hold| hold.state()) {
         None => LinkSeen::Absent,
         Some(HoldState::Waiting) => {
-            LinkSeen::Waiting("the application has not acknowledged everything".to_owned())
+            LinkSeen::Waiting("the application has not acknowledged all its messages".to_owned())
         }
         Some(HoldState::Active) => LinkSeen::Proven,
         Some(HoldState::Lost(why)) => LinkSeen::Lost(why),

@@ -159,7 +159,7 @@ fn trouble(status: &PodStatus, ours: Option<&ContainerStatus>) -> Option<String>
         .find(|c| c.type_ == "DisruptionTarget" && c.status == "True")
         .map(|c| {
             format!(
-                "it has to make way ({}: {})",
+                "it is evicted ({}: {})",
                 c.reason.clone().unwrap_or_default(),
                 c.message.clone().unwrap_or_default()
             )

@@ -76,8 +76,8 @@ pub async fn prepare(ctx: &Context, migration: &StatefulMigration) -> Result<Pre
         return Ok(refused(
             Reason::Refused,
             format!(
-                "spec.handoff: a source cannot go on when it ends before its copy starts, and the strategy is Sequential ({}); \
-                 leave Live out",
+                "spec.handoff: Live is not possible, since the strategy is Sequential ({}) and ends the source before its \
+                 copy starts. Leave spec.handoff out",
                 choice.because
             ),
         ));
@@ -199,18 +199,18 @@ fn plan(
 fn because(choice: &Choice, queue: &QueuePlan, restore: &Chosen) -> String {
     let hold = match (queue.hold, queue.quorum) {
         (HoldKind::SingleActive, _) => {
-            "a quorum queue with single active consumer, which stops while a consumer of ours is the active one"
+            "a quorum queue with single active consumer, which a consumer of ours holds"
         }
         (HoldKind::Exchange, _) => {
             "a classic queue, and the source goes on with a copy of the stream, as asked (spec.handoff: Live)"
         }
-        (HoldKind::Park, true) => "a quorum queue, and the application is parked by control messages",
-        (HoldKind::Park, false) => "a classic queue, and the application is parked by control messages",
+        (HoldKind::Park, true) => "a quorum queue, and control messages hold the application",
+        (HoldKind::Park, false) => "a classic queue, and control messages hold the application",
     };
     let image = match restore.backend {
         RestoreBackend::Image => {
-            "; the container runtime restores the copy from a checkpoint image, which its spec goes on naming, and the copy never \
-             restarts"
+            "; the container runtime restores the copy from a checkpoint image; the copy's spec names this image, and the \
+             copy never restarts"
         }
         RestoreBackend::RuntimeClass => "",
     };

@@ -39,8 +39,8 @@ pub(super) async fn plan(
         return Ok(Err(Cause::new(
             Reason::QueueUnknown,
             format!(
-                "spec.messageQueueConfig.queueName: queue {queue:?} does not exist on the broker; name the queue that the pod \
-                 consumes, or wait until the pod has declared it"
+                "spec.messageQueueConfig.queueName: queue {queue:?} does not exist on the broker. Name the queue that the \
+                 pod consumes, or wait until the pod has declared it"
             ),
         )
         .into()));
@@ -146,8 +146,8 @@ async fn parkable(
         return Ok(Err(Cause::new(
             Reason::NoControlQueue,
             format!(
-                "the application does not listen for control messages: queue {control:?} does not exist. It has to consume it \
-                 and answer START_REPLAY and END_REPLAY (docs/applications.md)"
+                "the application does not listen for control messages: queue {control:?} does not exist. The application \
+                 has to declare it, consume it, and answer START_REPLAY and END_REPLAY (docs/applications.md)"
             ),
         )));
     }

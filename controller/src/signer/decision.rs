@@ -54,7 +54,9 @@ pub(super) fn decide(spec: &CertificateSigningRequestSpec, asked_for: &[String])
         .flatten()
         .find(|usage| !USAGES.contains(&usage.as_str()));
     if let Some(odd) = odd {
-        return Decision::Deny(format!("usage {odd:?} is not given; ask for some of {USAGES:?}"));
+        return Decision::Deny(format!(
+            "usage {odd:?} is not allowed; ask for some of {USAGES:?}"
+        ));
     }
     Decision::Sign {
         name,
@@ -70,7 +72,7 @@ fn vouched_name(spec: &CertificateSigningRequestSpec) -> Result<String, String> 
     }
     if user != names::account_user(names::AGENT_ACCOUNT) {
         return Err(format!(
-            "user {user:?} gets no certificate of this signer; only the service accounts {} and {} in namespace {} do",
+            "user {user:?} gets no certificate from this signer; only the service accounts {} and {} in namespace {} do",
             names::AGENT_ACCOUNT,
             names::WEBHOOK_ACCOUNT,
             names::SYSTEM_NAMESPACE

@@ -32,7 +32,7 @@ pub enum SignerError {
     },
     /// The Secret of the authority is there and holds no usable authority.
     #[error(
-        "Secret {}/{} is unusable: {reason}; delete it and restart the controller, and all parts get new certificates",
+        "Secret {}/{} is unusable: {reason}. Delete it and restart the controller; all parts then get new certificates",
         shadow_core::names::SYSTEM_NAMESPACE,
         shadow_core::names::CA_SECRET
     )]

@@ -69,14 +69,14 @@ async fn a_real_broker_without_a_limit_of_frames_is_served_in_little_memory() {
 async fn a_hold_at_a_broker_without_a_limit_of_frames_is_refused_with_the_way_out() {
     let connected = Broker::connect(&unlimited()).await.unwrap();
     let refused = connected.rehearse_hold("any").await.unwrap_err().to_string();
-    assert!(refused.contains("set frame_max = 131072"), "{refused}");
+    assert!(refused.contains("Set frame_max = 131072"), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nested_tables_before_the_login_are_refused() {
     let address = broker(vec![start(&nested(15_000))]).await;
     let refused = Broker::connect(&address).await.unwrap_err().to_string();
-    assert!(refused.contains("nested more than 64 deep"), "{refused}");
+    assert!(refused.contains("nested more than 64 levels deep"), "{refused}");
     threads_end(0).await;
 }
 

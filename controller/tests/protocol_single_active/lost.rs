@@ -120,11 +120,11 @@ async fn a_broker_that_falls_silent_is_a_lost_hold_after_ten_seconds() {
     let silent = Instant::now();
     proxy.mute();
     let reason = loss(&hold).await;
-    assert!(reason.contains("said nothing"), "{reason}");
+    assert!(reason.contains("sent nothing"), "{reason}");
     let took = silent.elapsed();
     assert!(
         took > Duration::from_secs(5) && took < Duration::from_secs(20),
         "{took:?}"
     );
-    assert!(proxy.heard() >= said + 8, "we said nothing either");
+    assert!(proxy.heard() >= said + 8, "we sent nothing either");
 }

@@ -65,14 +65,14 @@ async fn other_kinds_of_queue_and_other_consumers_are_refused_by_name() {
         Scene::new().await,
         Scene::new().await,
     );
-    assert!(refusal(&unused, 0).await.contains("nobody"));
+    assert!(refusal(&unused, 0).await.contains("none that is listed"));
     let _careless = consumer(&careless.queue, true, None).await;
     assert!(refusal(&careless, 1).await.contains("no-ack"));
     let _eager = consumer(&eager.queue, false, Some(3)).await;
     assert!(refusal(&eager, 1).await.contains("x-priority: 3"));
     let _active = consumer(&doubled.queue, false, None).await;
     let _standby = consumer(&doubled.queue, false, None).await;
-    assert!(refusal(&doubled, 2).await.contains("standby"));
+    assert!(refusal(&doubled, 2).await.contains("second consumer"));
 }
 
 /// Should such a queue be held all the same, nothing is ever taken for proven.
@@ -209,7 +209,7 @@ async fn what_stays_is_refused_and_not_waited_for_longer_than_it_may_take() {
         .await
         .unwrap_err();
     let took = begun.elapsed();
-    assert!(refused.to_string().contains("nobody"), "{refused}");
+    assert!(refused.to_string().contains("none that is listed"), "{refused}");
     assert!(
         (Duration::from_secs(5)..Duration::from_secs(30)).contains(&took),
         "{took:?}"

@@ -17,7 +17,7 @@ pub(super) async fn grant(connection: &Connection, namespace: &str, secret: &str
     shadow_deploy::allow(&connection.client, namespace, secret).await?;
     let role = shadow_deploy::broker_access::role_name(secret);
     say::line(&format!(
-        "the controller may read Secret {namespace}/{secret}; to take it back: kubectl -n {namespace} delete \
+        "the controller may read Secret {namespace}/{secret}. To take that back, type: kubectl -n {namespace} delete \
          role,rolebinding {role}"
     ));
     Ok(())

@@ -31,8 +31,8 @@ pub(super) async fn run(connection: &Connection, args: &Cancel) -> Result<Ending
     let committed = migration.status.as_ref().is_some_and(is_committed);
     if committed && !args.give_memory_up {
         return Err(Problem::Refused(format!(
-            "it is too late to undo {name}: the copy is the truth since the commit. It goes on: {}. To see how: kubectl shadow \
-             status {name} -n {}",
+            "it is too late to undo {name}: the copy is the truth since the commit. The move goes on: {}. To watch it, \
+             type: kubectl shadow status {name} -n {}",
             present(Some(&migration)),
             connection.namespace
         )));
@@ -41,12 +41,12 @@ pub(super) async fn run(connection: &Connection, args: &Cancel) -> Result<Ending
     let patch = Patch::Merge(json!({"spec": {"cancel": true}}));
     api.patch(&name, &PatchParams::default(), &patch).await?;
     let next = if args.give_memory_up {
-        "a memory that cannot be restored is given up, and the pod starts from its image"
+        "if the memory cannot be restored, it is given up and the pod starts from its image"
     } else {
         "the source goes on, unless the move commits at this moment"
     };
     say::line(&format!(
-        "{name} is being cancelled: {next}; see: kubectl shadow status {name} -n {}",
+        "{name} is being cancelled: {next}. To watch it, type: kubectl shadow status {name} -n {}",
         connection.namespace
     ));
     Ok(Ending::Done)

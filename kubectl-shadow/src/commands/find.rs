@@ -20,7 +20,7 @@ pub(super) async fn migration(connection: &Connection, name: &str) -> Result<Sta
         .filter(|migration| migration.spec.source_pod == name);
     of_pod.max_by_key(ResourceExt::creation_timestamp).ok_or_else(|| {
         Problem::Refused(format!(
-            "no migration {name} and none of a pod {name} in namespace {}; see: kubectl get smig -A",
+            "there is no migration {name}, and none of a pod {name}, in namespace {}. To list all, type: kubectl get smig -A",
             connection.namespace
         ))
     })

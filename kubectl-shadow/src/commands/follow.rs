@@ -66,7 +66,7 @@ pub(super) async fn to_the_end(
             Ok(None) if followed.last.is_none() => {}
             Ok(None) => {
                 return Err(Problem::Unknown(format!(
-                    "statefulmigration {name} was deleted while it was followed; the pod is not stopped by that"
+                    "statefulmigration {name} was deleted while this command followed it. This does not stop the pod"
                 )));
             }
             Err(Lost::Refused(status)) => return Err(may_not_watch(connection, name, &status)),
@@ -126,7 +126,7 @@ impl Followed {
 
     fn lost_sight(&mut self, name: &str, error: &str) {
         if !std::mem::replace(&mut self.out_of_sight, true) {
-            say::remark(&format!("lost sight of {name}, trying again: {error}"));
+            say::remark(&format!("{name} cannot be read, trying again: {error}"));
         }
     }
 }
@@ -171,9 +171,9 @@ fn is_refusal(status: &Status) -> bool {
 fn may_not_watch(connection: &Connection, name: &str, status: &Status) -> Problem {
     let namespace = &connection.namespace;
     let right = match status.code {
-        401 => "the API server does not know you: log in again".to_owned(),
+        401 => "the API server does not accept your login: log in again".to_owned(),
         _ => format!(
-            "following it needs the verbs get, list and watch on statefulmigrations.{} in namespace {namespace}",
+            "to follow it, you need the verbs get, list and watch on statefulmigrations.{} in namespace {namespace}",
             names::GROUP
         ),
     };

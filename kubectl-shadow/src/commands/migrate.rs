@@ -76,7 +76,7 @@ async fn check_broker_access(connection: &Connection, args: &Migrate) -> Result<
     let namespace = &connection.namespace;
     if shadow_deploy::may_read(&connection.client, namespace, &secret).await? == Some(false) {
         return Err(Problem::Refused(format!(
-            "the controller may not read Secret {namespace}/{secret}; to let it: kubectl shadow allow -n \
+            "the controller may not read Secret {namespace}/{secret}. To allow it, type: kubectl shadow allow -n \
              {namespace} --secret {secret}"
         )));
     }

@@ -26,7 +26,7 @@ pub(super) async fn agents_gone(client: &Client, within: Duration) -> Result<(),
         };
         if tokio::time::Instant::now() >= until {
             return Err(Problem::Unknown(format!(
-                "{} agents still run after {} s, {} among them; see: kubectl -n {} get pods",
+                "{} agents still run after {} s, among them {}. To see them, type: kubectl -n {} get pods",
                 left.len(),
                 within.as_secs(),
                 first.name_any(),
@@ -47,7 +47,7 @@ pub(super) async fn on_every_node(client: &Client, image: &str, within: Duration
         .partition(is_ready);
     for node in &away {
         say::problem(&format!(
-            "node {} is not ready, so its runtime handler stays; install and uninstall once more when it is back",
+            "node {} is not ready, so its runtime handler stays. When the node is back, install and uninstall once more",
             node.name_any()
         ));
     }
@@ -108,7 +108,7 @@ async fn remove(client: &Client, node: String, image: &str, within: Duration) ->
         Ok(Ok(None)) => Err(Problem::Unknown("its removal pod was deleted".to_owned())),
         Ok(Err(error)) => Err(Problem::Unknown(format!("watch pod {name}: {error}"))),
         Err(_) => Err(Problem::Unknown(format!(
-            "not done after {} s; see: kubectl -n {} describe pod {name}",
+            "not done after {} s. To see why, type: kubectl -n {} describe pod {name}",
             within.as_secs(),
             names::SYSTEM_NAMESPACE
         ))),

@@ -30,7 +30,7 @@ pub(super) async fn run(connection: &Connection, args: &Uninstall) -> Result<End
     if !reasons.is_empty() && !args.force {
         reasons.iter().for_each(|reason| say::problem(reason));
         return Err(Problem::Refused(
-            "nothing was removed; --force removes it all the same".to_owned(),
+            "nothing was removed. To remove it nevertheless, add --force".to_owned(),
         ));
     }
     let named = Settings {
@@ -59,7 +59,7 @@ pub(super) async fn run(connection: &Connection, args: &Uninstall) -> Result<End
     let mut clean = true;
     match image {
         Some(image) => clean = node_removal::on_every_node(client, &image, args.timeout).await?,
-        None => say::remark("no agent is installed, so the nodes are left alone"),
+        None => say::remark("no agent is installed, so the nodes stay as they are"),
     }
     delete(client, &rest, told).await?;
     take_back_grants(client).await?;
@@ -82,7 +82,7 @@ async fn reasons_to_stay(client: &Client) -> Result<Vec<String>, Problem> {
             .is_some_and(|status| status.phase.is_terminal())
         {
             reasons.push(format!(
-                "migration {}/{} is under way; wait for it or: kubectl shadow cancel {1} -n {0}",
+                "migration {}/{} is under way. Wait for its end, or type: kubectl shadow cancel {1} -n {0}",
                 migration.namespace().unwrap_or_default(),
                 migration.name_any()
             ));
@@ -96,7 +96,7 @@ async fn reasons_to_stay(client: &Client) -> Result<Vec<String>, Problem> {
             .and_then(|spec| spec.runtime_class_name.as_deref());
         if class == Some(names::RUNTIME_CLASS) {
             reasons.push(format!(
-                "pod {}/{} was migrated and runs under our runtime handler; restart it first: kubectl -n {0} \
+                "pod {}/{} was moved and runs under the runtime handler shadow. To restart it first, type: kubectl -n {0} \
                  delete pod {1}",
                 pod.namespace().unwrap_or_default(),
                 pod.name_any()
@@ -189,7 +189,7 @@ async fn gone(client: &Client, args: &Uninstall) -> Result<(), Problem> {
             names::SYSTEM_NAMESPACE
         ))),
         Err(_) => Err(Problem::Unknown(format!(
-            "namespace {0} is still there after {1} s; see: kubectl get namespace {0} -o yaml",
+            "namespace {0} still exists after {1} s. To see why, type: kubectl get namespace {0} -o yaml",
             names::SYSTEM_NAMESPACE,
             args.timeout.as_secs()
         ))),

@@ -95,7 +95,7 @@ fn told(migration: &StatefulMigration, status: &MigrationStatus) -> Vec<String> 
         | Phase::Finalizing => {
             if let Some(condition) = stuck(status) {
                 lines.push(format!(
-                    "{} is stuck; nothing is deleted until a person decides.",
+                    "{} is stuck. Nothing is deleted until a person decides.",
                     migration.name_any()
                 ));
                 lines.push(format!("Why: {}", condition.message));

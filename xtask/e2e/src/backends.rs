@@ -66,7 +66,7 @@ pub(super) fn with_a_password(bench: &Bench) -> Result<()> {
         (
             Some("wrong"),
             "RegistryRefused",
-            "does not accept the user and password",
+            "does not accept user and password",
         ),
     ] {
         secret(cluster, password.unwrap_or("topsecret"))?;

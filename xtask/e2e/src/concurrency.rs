@@ -15,7 +15,7 @@ use xtask_lab::stage::{self, Load, Oracle, Sample, Single, capture, get};
 const LOAD: Load = Load::of(40);
 /// Asked for at once, for one pod.
 const RIVALS: u32 = 20;
-const TRY_AGAIN: &str = "nothing was started, try again";
+const TRY_AGAIN: &str = "Nothing was started; try again";
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// Two replicas, a Deployment's pod and one that nobody owns; two moves for each node at a time.

@@ -61,7 +61,9 @@ impl Broker {
             reason,
         };
         if !seen.serves {
-            return Err(unequal("it is fenced already; flip back first".to_owned()));
+            return Err(unequal(
+                "its messages go to the backlog queue already; flip back first".to_owned(),
+            ));
         }
         for twin in &twins {
             let Drainedness::Proven(_) = self.drained(twin).await? else {
@@ -96,7 +98,11 @@ impl Broker {
         let twin = match served.queue() {
             queue if queue == backlog => mirror,
             queue if queue == mirror => backlog,
-            other => return Err(refused(format!("queue {other:?} is none of the twins of {key}"))),
+            other => {
+                return Err(refused(format!(
+                    "queue {other:?} is not one of the backlog queues of {key}"
+                )));
+            }
         };
         let seen = self.topology(port).await?;
         if let Some(bound) = twins.iter().find(|twin| seen.branches.contains(twin)) {

@@ -55,7 +55,7 @@ pub enum Change {
 /// can clear the way.
 pub fn next_change(goal: Goal, seen: &Topology) -> Result<Option<Change>, String> {
     if let Some(foreign) = seen.foreign.first() {
-        return Err(format!("somebody bound {foreign}; unbind it"));
+        return Err(format!("another program bound {foreign}. Remove that binding"));
     }
     match goal {
         Goal::Adopt => adopt(seen),
@@ -74,7 +74,10 @@ pub fn next_change(goal: Goal, seen: &Topology) -> Result<Option<Change>, String
 
 fn adopt(seen: &Topology) -> Result<Option<Change>, String> {
     if seen.direct.is_empty() && seen.fed.is_empty() {
-        return Err("no exchange is bound to it; bind it, or let its publishers use an exchange".to_owned());
+        return Err(
+            "no exchange is bound to it. Bind an exchange to it, and let its publishers use that exchange"
+                .to_owned(),
+        );
     }
     if !seen.side {
         return Ok(Some(Change::DeclareSide));

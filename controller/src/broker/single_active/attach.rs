@@ -71,7 +71,7 @@ impl Conversation<'_> {
         if !offered.iter().any(|mechanism| mechanism.as_str() == "PLAIN") {
             let offered: Vec<&str> = offered.iter().map(Symbol::as_str).collect();
             return Err(self.lost(format!(
-                "it offers the logins {offered:?}, and a Secret holds a user and a password for PLAIN"
+                "it offers the logins {offered:?}, and only PLAIN is possible with the user and password of a Secret"
             )));
         }
         let who = &self.endpoint.amqp.authority.userinfo;

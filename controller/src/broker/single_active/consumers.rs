@@ -17,9 +17,9 @@ use crate::broker::witness::connection_of;
 use crate::broker::{Broker, BrokerError, ConsumerFacts};
 
 /// What removes a dead consumer: tried by restarting a queue's only member, and by a transfer in a cluster.
-pub(super) const CURE: &str = "a new leader forgets it: `rabbitmq-queues transfer_leadership --vhost VHOST QUEUE NODE` in a \
-                               cluster, a restart of RabbitMQ on a single node; `rabbitmqctl list_consumers` shows it as \
-                               active, with a channel that `rabbitmqctl list_channels` does not have";
+pub(super) const CURE: &str = "a new leader of the queue forgets the dead consumer. In a cluster, type: rabbitmq-queues \
+    transfer_leadership --vhost VHOST QUEUE NODE. On a single node, restart RabbitMQ. To recognise it: rabbitmqctl \
+    list_consumers shows it as active, with a channel that rabbitmqctl list_channels does not show";
 
 /// Consumers of a queue as the management API lists them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,9 +85,8 @@ pub(super) fn known<'a>(queue: &str, witness: &'a Witness) -> Result<&'a str, Br
         .as_deref()
         .ok_or_else(|| BrokerError::CannotHold {
             queue: queue.to_owned(),
-            reason: "it is not known over which connection the pod consumes it, so nobody could tell whether that broke \
-                     during the hold; wait until the broker lists the pod's consumer with its address (5 s after it \
-                     connected) and try again"
+            reason: "the pod's connection is not known, so it could not be seen whether it breaks during the hold. The \
+                broker lists the address of a consumer 5 s after it connected: wait, and start the migration again"
                 .to_owned(),
         })
 }

@@ -71,7 +71,7 @@ impl Conversation<'_> {
     }
 
     pub(super) fn unexpected(&self, frame: &Frame) -> BrokerError {
-        self.lost(format!("it said something out of turn: {frame:?}"))
+        self.lost(format!("it sent a frame that was not expected: {frame:?}"))
     }
 
     pub(super) fn lost(&self, reason: String) -> BrokerError {

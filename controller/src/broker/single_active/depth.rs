@@ -9,7 +9,7 @@ const DEEPEST: usize = 64;
 /// Why a frame is not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Refused {
-    #[error("its values are nested more than {DEEPEST} deep")]
+    #[error("its values are nested more than {DEEPEST} levels deep")]
     TooDeep,
     #[error("a value is cut short or of an unknown kind")]
     Malformed,

@@ -61,7 +61,7 @@ impl Keeper {
                     received(frame).and_then(|frame| self.note(frame))
                 }
                 () = sleep_until(heard + SILENCE) => {
-                    Err(format!("the broker said nothing for {} s", SILENCE.as_secs()))
+                    Err(format!("the broker sent nothing for {} s", SILENCE.as_secs()))
                 }
                 _ = speak.tick() => self.say(Say::Empty).await,
             };
@@ -78,7 +78,7 @@ impl Keeper {
             Frame::Empty | Frame::Amqp(Performative::Disposition(_)) => Ok(()),
             Frame::Amqp(Performative::Flow(flow)) => self.note_flow(&flow),
             Frame::Amqp(Performative::Transfer(_)) => Err(
-                "the broker delivered a message to a consumer that gave no credit; it goes back with this connection"
+                "the broker delivered a message to a consumer without credit; the message returns when this connection ends"
                     .to_owned(),
             ),
             Frame::Amqp(over) => Err(ended(&over).unwrap_or_else(|| out_of_turn(&over))),
@@ -108,7 +108,7 @@ impl Keeper {
     async fn say(&mut self, say: Say) -> Result<(), Loss> {
         match timeout(SAY, self.wire.send(say)).await {
             Ok(said) => said.map_err(|error| error.to_string()),
-            Err(_) => Err(format!("the broker took nothing for {} s", SAY.as_secs())),
+            Err(_) => Err(format!("the broker accepted nothing for {} s", SAY.as_secs())),
         }
     }
 
@@ -209,5 +209,5 @@ fn out_of_turn(said: &Performative) -> Loss {
         | Performative::End(_)
         | Performative::Close(_) => "something",
     };
-    format!("the broker said {what} out of turn")
+    format!("the broker sent {what} when it was not expected")
 }

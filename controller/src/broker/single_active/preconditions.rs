@@ -36,13 +36,14 @@ impl QueueFacts {
         };
         if let Some(kind) = kind {
             return Some(format!(
-                "x-queue-type: it is a {kind} queue, which takes no notice of a hold; declare it with x-queue-type: quorum \
-                 and x-single-active-consumer: true, or let the application speak control messages (strategy Park)"
+                "x-queue-type: it is a {kind} queue, and a consumer of ours cannot hold it. Declare it with x-queue-type: \
+                 quorum and x-single-active-consumer: true, or let the application answer control messages \
+                 (docs/applications.md)"
             ));
         }
         (!self.single_active()).then(|| {
-            "x-single-active-consumer: it is not set, so the queue serves all its consumers and takes no notice of a hold; \
-             declare it with x-single-active-consumer: true (a new queue: the argument of an existing one cannot change)"
+            "x-single-active-consumer: it is not set, so the queue serves all its consumers and cannot be held. Declare a \
+             new queue with x-single-active-consumer: true (the argument of an existing queue cannot change)"
                 .to_owned()
         })
     }
@@ -57,9 +58,10 @@ impl QueueFacts {
         let application: Vec<&ConsumerFacts> = self.consumers.iter().filter(|c| !c.is_hold()).collect();
         match application.as_slice() {
             [] => Some(MayPass(
-                "consumers: nobody is known to consume it, and a new consumer is listed after 5 s; look why the pod does \
-                 not connect, and whether spec.messageQueueConfig.queueName is the queue that it consumes. If it does consume, the \
-                 user of the management address does not see it: rabbitmqctl set_user_tags USER monitoring"
+                "consumers: it has none that is listed, and a new consumer is listed after 5 s. Read in the pod's log why \
+                 it does not connect, and check that spec.messageQueueConfig.queueName is the queue that it consumes. If \
+                 the pod does consume, the user of the management address does not see it; type: rabbitmqctl set_user_tags \
+                 USER monitoring"
                     .to_owned(),
             )),
             [only] => wrong_consumer(only).or_else(|| self.passed_over(only)),
@@ -72,8 +74,8 @@ impl QueueFacts {
         let held = self.consumers.iter().any(ConsumerFacts::is_hold);
         (!held && !only.active).then(|| {
             MayPass(format!(
-                "consumer {}, active: it waits although nobody else is listed. If the one before it has not just gone, that \
-                 one is dead: {CURE}",
+                "consumer {}, active: it waits, although no other consumer is listed. If no consumer ended just now, a \
+                 dead one is first in line: {CURE}",
                 named(only)
             ))
         })
@@ -84,8 +86,9 @@ impl QueueFacts {
 fn too_many(several: &[&ConsumerFacts]) -> Obstacle {
     let who: Vec<String> = several.iter().map(|c| named(c)).collect();
     let reason = format!(
-        "consumers: it has {}, [{}]; a standby would be served as soon as the pod is stopped. Stop all but the pod that is \
-         moved (a pod deleted with --force may still run). If one stays without an address, it is dead: {CURE}",
+        "consumers: it has {}, [{}]. A second consumer would get messages as soon as the pod stops. Stop all but the pod \
+         that is moved (a pod deleted with --force may still run). If a consumer stays without an address, it is dead: \
+         {CURE}",
         several.len(),
         who.join(", ")
     );
@@ -100,22 +103,21 @@ fn wrong_consumer(consumer: &ConsumerFacts) -> Option<Obstacle> {
     let who = named(consumer);
     if !consumer.manual_ack {
         return Some(Stays(format!(
-            "consumer {who}, no-ack: it acknowledges automatically, so nobody can know what it has applied; use manual \
+            "consumer {who}, no-ack: it acknowledges automatically, so it is not known what it has applied. Use manual \
              acknowledgements"
         )));
     }
     if consumer.priority > 0 {
         return Some(Stays(format!(
-            "consumer {who}, x-priority: {}; its copy would have to have the same one, and an older consumer with a lower one \
-             would be passed over; consume without x-priority",
+            "consumer {who}, x-priority: {}. Consumers with priorities pass each other, so it is not certain that the copy \
+             is the next one. Consume without x-priority",
             consumer.priority
         )));
     }
     consumer.channel.is_empty().then(|| {
         MayPass(format!(
-            "consumer {who}, channel: the broker does not tell over which connection it consumes. It tells this 5 s after a \
-             consumer came: this one reconnects again and again (look at the pod's log), speaks AMQP 1.0 (use AMQP 0-9-1), \
-             or is dead: {CURE}"
+            "consumer {who}, channel: its connection is not known 5 s after it appeared. Either the pod keeps reconnecting \
+             (read its log), or it speaks AMQP 1.0 (use AMQP 0-9-1), or the consumer is dead: {CURE}"
         ))
     })
 }
@@ -228,7 +230,7 @@ mod tests {
             (expires_by_policy, "message-ttl"),
             (single_active(vec![]), "consumers"),
             (single_active(vec![hold()]), "consumers"),
-            (single_active(vec![consumer(), consumer()]), "standby"),
+            (single_active(vec![consumer(), consumer()]), "second consumer"),
             (with(|c| c.manual_ack = false), "no-ack"),
             (with(|c| c.priority = 1), "x-priority"),
             (with(|c| c.channel.clear()), "channel"),

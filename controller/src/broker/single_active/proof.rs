@@ -54,7 +54,7 @@ impl Broker {
         let connection = known(hold.queue(), witness)?;
         match hold.state() {
             HoldState::Waiting => {
-                let what = "the application has not acknowledged all that it was given";
+                let what = "the application has not acknowledged all its messages";
                 return Ok(HoldProof::NotYet(what.to_owned()));
             }
             HoldState::Lost(reason) => return Ok(HoldProof::Lost(reason)),
@@ -109,9 +109,9 @@ impl Broker {
             .map(|c| format!("{} from {}:{}", c.tag, c.peer_host, c.peer_port))
             .collect();
         Ok(Some(format!(
-            "the application's consumer on {queue} (connection {connection}) ended while the queue was held; consumers now: \
-             [{}]. If it held messages, RabbitMQ keeps its dead consumer first in line, and once the hold ends the queue \
-             delivers to it and to nobody else; {CURE}",
+            "the application's consumer on {queue} (connection {connection}) ended while the queue was held. Consumers \
+             now: [{}]. If it held messages, RabbitMQ keeps its dead consumer first in line, and after the hold the queue \
+             delivers to this one only. The cure: {CURE}",
             others.join(", ")
         )))
     }

@@ -22,7 +22,7 @@ pub(super) fn too_old(endpoint: &Endpoint, version: &str) -> BrokerError {
     BrokerError::TooOld {
         host: endpoint.host.clone(),
         version: if version.is_empty() {
-            "a version that it does not tell".to_owned()
+            "an unknown version".to_owned()
         } else {
             version.to_owned()
         },
@@ -53,8 +53,8 @@ pub(super) fn of(endpoint: &Endpoint, queue: &str, error: Option<Error>) -> Brok
         {
             BrokerError::CannotHold {
                 queue: queue.to_owned(),
-                reason: "frame_max: it is 0 at this broker (no limit), with which RabbitMQ takes no connection of AMQP 1.0, by which \
-                         a queue is held; set frame_max = 131072 in rabbitmq.conf"
+                reason: "frame_max: it is 0 at this broker (no limit). RabbitMQ then accepts no AMQP 1.0 connection, and \
+                    the queue is held over such a connection. Set frame_max = 131072 in rabbitmq.conf"
                     .to_owned(),
             }
         }

@@ -9,9 +9,9 @@ pub(super) const DEEPEST: usize = 64;
 /// Why a frame does not reach the client library.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Refused {
-    #[error("it sent tables that are nested more than {DEEPEST} deep")]
+    #[error("it sent tables that are nested more than {DEEPEST} levels deep")]
     TooDeep,
-    #[error("it sent a frame that is cut short or no part of AMQP 0-9-1")]
+    #[error("it sent a frame that is cut short or not of AMQP 0-9-1")]
     Malformed,
     #[error("it sent a frame of {0} bytes")]
     TooLong(u64),
