@@ -67,7 +67,7 @@ impl Cluster {
         let uid = found.metadata.uid.as_deref().unwrap_or_default();
         if uid != pod.uid {
             return unfit(format!(
-                "pod {full} is another incarnation: UID {uid}, asked for {}",
+                "pod {full} is not the one that was asked for: it has UID {uid}, not {}",
                 pod.uid
             ));
         }
@@ -78,7 +78,7 @@ impl Cluster {
             .unwrap_or_default();
         if node != self.node {
             return unfit(format!(
-                "pod {full} runs on node {node:?}, this is the agent of {:?}",
+                "pod {full} runs on node {node:?}, and this is the agent of {:?}",
                 self.node
             ));
         }
@@ -89,7 +89,7 @@ impl Cluster {
         };
         let Some(origin) = image_origin::origin(&found, container) else {
             return unfit(format!(
-                "pod {full} does not say from which image its container {container:?} runs"
+                "the status of pod {full} does not name the image of container {container:?}"
             ));
         };
         let running = found_container.state.is_some_and(|state| state.running.is_some());

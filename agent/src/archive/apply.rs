@@ -78,7 +78,7 @@ fn split(path: &Path) -> Result<Option<(Vec<OsString>, OsString)>, ArchiveError>
 fn check_plain(name: &OsStr, path: &Path) -> Result<(), ArchiveError> {
     let bytes = name.as_bytes();
     if bytes.is_empty() || bytes == b"." || bytes == b".." || bytes.contains(&b'/') {
-        return Err(ArchiveError::Refused(format!("{path:?} is no whiteout")));
+        return Err(ArchiveError::Refused(format!("{path:?} is not a whiteout")));
     }
     Ok(())
 }

@@ -18,7 +18,7 @@ pub enum ArchiveError {
     #[error("archive refused: {0}")]
     Refused(String),
     /// Digest, size or name differ from what was promised.
-    #[error("archive does not match: {0}")]
+    #[error("the archive is not the one that was dumped: {0}")]
     Mismatch(String),
 }
 

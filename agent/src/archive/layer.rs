@@ -78,7 +78,7 @@ impl<W: Write> Layer<'_, W> {
         }
         if kind.is_char_device() || kind.is_block_device() {
             return Err(ArchiveError::Refused(format!(
-                "{} is a device node made by the container; such a container cannot be moved",
+                "{} is a device node that the container made; a container with such a file cannot be moved",
                 path.display()
             )));
         }
@@ -146,7 +146,7 @@ impl<W: Write> Layer<'_, W> {
                 Attribute::Opaque => opaque = value == b"y",
                 Attribute::Foreign => {
                     return Err(ArchiveError::Refused(format!(
-                        "{} carries {name}: overlayfs features redirect_dir and metacopy must be off on this node",
+                        "{} has the attribute {name}: turn the overlayfs features redirect_dir and metacopy off on this node",
                         full.display()
                     )));
                 }

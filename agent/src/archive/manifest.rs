@@ -98,11 +98,14 @@ impl Manifest {
 
     fn check(&self) -> Result<(), ArchiveError> {
         if self.version != 1 {
-            return refuse(format!("manifest version {} is not known, only 1", self.version));
+            return refuse(format!(
+                "manifest version {} is not known, only version 1 is",
+                self.version
+            ));
         }
         if self.files.len() > MAX_FILES {
             return refuse(format!(
-                "{} files, at most {MAX_FILES} are allowed",
+                "it has {} files, and at most {MAX_FILES} are allowed",
                 self.files.len()
             ));
         }
@@ -111,7 +114,7 @@ impl Manifest {
         }
         for (former, latter) in self.files.iter().zip(self.files.iter().skip(1)) {
             if former.path >= latter.path {
-                return refuse(format!("{:?} stands twice or out of order", latter.path));
+                return refuse(format!("{:?} is listed twice or not in order", latter.path));
             }
         }
         Ok(())
@@ -130,7 +133,7 @@ pub fn check_name(path: &str) -> Result<(), ArchiveError> {
         {
             Ok(())
         }
-        Some(_) | None => refuse(format!("{path:?} is no name that an archive may hold")),
+        Some(_) | None => refuse(format!("{path:?} is not a name that an archive may contain")),
     }
 }
 

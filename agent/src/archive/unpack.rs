@@ -82,7 +82,7 @@ pub fn unpack_as<R: Read>(
         let name = plain_name(&entry)?;
         let Some(expected) = awaited.remove(&name) else {
             return Err(ArchiveError::Refused(format!(
-                "{name:?} came twice or is not in the manifest"
+                "{name:?} came twice, or is not in the manifest"
             )));
         };
         write_verified(entry, &dir.join(&expected.path), expected)?;
@@ -123,14 +123,14 @@ fn read_manifest<R: Read>(entry: Entry<'_, R>, promise: &Promise) -> Result<Mani
     let digest = manifest.digest();
     if digest != promise.digest {
         return Err(ArchiveError::Mismatch(format!(
-            "digest is {digest}, promised was {}",
+            "the digest is {digest}, and {} was expected",
             promise.digest
         )));
     }
     if manifest.bytes() != promise.bytes {
         let bytes = manifest.bytes();
         return Err(ArchiveError::Mismatch(format!(
-            "size is {bytes}, promised was {}",
+            "the size is {bytes}, and {} was expected",
             promise.bytes
         )));
     }
@@ -183,7 +183,7 @@ fn write_verified<R: Read>(
     }
     if written != expected.size || hex::encode(hash.finalize()) != expected.sha256 {
         return Err(ArchiveError::Mismatch(format!(
-            "content of {} is not what the manifest says",
+            "the content of {} is not what the manifest says",
             expected.path
         )));
     }

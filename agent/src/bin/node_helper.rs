@@ -43,7 +43,7 @@ fn run() -> Result<()> {
             install::uninstall().context("removing the runtime handler")
         }
         Some((word, _)) if word != "serve" => {
-            bail!("unknown word {word:?}: serve, install, prepare and uninstall are known")
+            bail!("unknown word {word:?}; serve, install, prepare and uninstall are known")
         }
         Some(_) | None => serve(),
     }
@@ -53,7 +53,7 @@ fn serve() -> Result<()> {
     // Every thread inherits that it is not interrupted; what is started by them does not.
     let mut ends = SigSet::empty();
     ends.add(Signal::SIGTERM);
-    ends.thread_block().context("keeping SIGTERM back")?;
+    ends.thread_block().context("blocking SIGTERM")?;
     // Before any thread exists, so that none stays behind in the network.
     node::enter::leave_network()?;
     if let Answer::Failed(why) = worker::thaw_leftovers() {

@@ -77,7 +77,7 @@ pub fn convert(source: &Path, partial: &Path) -> Result<(), ConvertError> {
         Ok(())
     } else {
         Err(ConvertError::Unknown(format!(
-            "{} has no spec.dump; is the runtime containerd?",
+            "{} has no spec.dump; the runtime may not be containerd",
             source.display()
         )))
     }

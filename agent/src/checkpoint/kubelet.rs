@@ -27,7 +27,8 @@ const ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 pub enum KubeletError {
     /// No connection, or one that broke.
     #[error(
-        "kubelet at {address} cannot be asked: {why}; if its certificate is self-signed, set KUBELET_CA to its authority"
+        "kubelet at {address} does not answer: {why}. If its certificate is self-signed, set KUBELET_CA of the agent to \
+         its authority"
     )]
     Unreachable {
         /// Where.
@@ -36,7 +37,7 @@ pub enum KubeletError {
         why: String,
     },
     /// It said no.
-    #[error("kubelet answered {status}: {body}; the agent needs nodes/checkpoint: create")]
+    #[error("kubelet answered {status}: {body}. The agent needs the right to create nodes/checkpoint")]
     Refused {
         /// HTTP status.
         status: u16,
@@ -155,7 +156,9 @@ impl Kubelet {
 
 fn convert_all(made: &Made, partial: &Path) -> Result<(), ConvertError> {
     let Some(path) = made.items.first() else {
-        return Err(ConvertError::Unknown("kubelet named no archive".to_owned()));
+        return Err(ConvertError::Unknown(
+            "kubelet did not name an archive".to_owned(),
+        ));
     };
     // Only the name is believed; the folder is ours to know.
     let name = path.file_name().unwrap_or_default();

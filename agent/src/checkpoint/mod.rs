@@ -36,7 +36,7 @@ pub enum CheckpointError {
     #[error(transparent)]
     Cluster(#[from] ClusterError),
     /// The runtime's dump failed.
-    #[error("the dump failed, the container goes on: {0}")]
+    #[error("the dump failed, and the container goes on: {0}")]
     Dump(#[from] HelperError),
     /// The kubelet's dump failed.
     #[error(transparent)]

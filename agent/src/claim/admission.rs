@@ -28,7 +28,7 @@ pub fn admit(state: &mut KeyState, ask: &ClaimRequest, connection: u64) -> Admis
         return Admission::Refuse(why);
     }
     if let Some(reason) = &state.aborted {
-        return Admission::Refuse(format!("the migration was called off: {reason}"));
+        return Admission::Refuse(format!("the migration was cancelled: {reason}"));
     }
     match &state.claim {
         ClaimRecord::Restored { .. } => return Admission::AskMigration,
@@ -39,11 +39,11 @@ pub fn admit(state: &mut KeyState, ask: &ClaimRequest, connection: u64) -> Admis
             let asks_again = other.connection == Some(connection);
             if !asks_again && other.connection.is_some() {
                 let id = &other.container_id;
-                return Admission::Refuse(format!("container {id} holds this restore key; try again"));
+                return Admission::Refuse(format!("container {id} has this restore key; try again"));
             }
             if matches!(state.claim, ClaimRecord::Taken(_)) && other.pod_uid != ask.pod_uid {
                 let uid = &other.pod_uid;
-                return Admission::Refuse(format!("the archive was handed to another pod ({uid})"));
+                return Admission::Refuse(format!("the archive was given to another pod ({uid})"));
             }
         }
         ClaimRecord::Free => {}

@@ -90,7 +90,7 @@ impl ClaimServer {
                     }
                 }
                 Ok(Ask::Outcome(outcome)) => self.outcome(&outcome),
-                Err(error) => refused(format!("message is not understood: {error}")),
+                Err(error) => refused(format!("the message cannot be read: {error}")),
             };
             let mut text = serde_json::to_vec(&answer)?;
             text.push(b'\n');
@@ -118,7 +118,7 @@ impl ClaimServer {
         let answer = tokio::select! {
             answer = self.decide(ask, slot, connection) => Some(answer),
             () = tokio::time::sleep(WAIT) => Some(refused(format!(
-                "the archive of migration {} did not arrive within {WAIT:?}; asked again by kubelet", ask.migration
+                "the archive of migration {} did not arrive within {WAIT:?}; kubelet asks again", ask.migration
             ))),
             // shadow-runc says nothing while it waits: what comes is the end of the connection.
             _ = lines.read_line(&mut given_up) => None,
@@ -179,7 +179,7 @@ impl ClaimServer {
                 return refused(format!("pod {} is being deleted", ask.pod));
             }
             match tokio::time::timeout(ASK_EVERY, changes.changed()).await {
-                Ok(Err(_)) => return refused("the agent forgot this restore key".to_owned()),
+                Ok(Err(_)) => return refused("the agent does not know this restore key any more".to_owned()),
                 Ok(Ok(())) => {}
                 Err(_) => waited = true,
             }

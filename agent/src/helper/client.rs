@@ -28,7 +28,7 @@ const MAX_ANSWER: u64 = 256 * 1024;
 pub enum HelperError {
     /// No answer.
     #[error(
-        "node helper does not answer on {socket}: {source}; look at container helper of this agent's pod"
+        "the node helper does not answer on {socket}: {source}. Read the log of container helper of this agent's pod"
     )]
     Silent {
         /// Where it should.
@@ -184,7 +184,7 @@ fn unexpected(answer: Answer) -> HelperError {
         | Answer::Connected(_)
         | Answer::Looked(_)
         | Answer::Node(_) => HelperError::Failed(Failure::Other(format!(
-            "node helper answered something else: {answer:?}; versions differ?"
+            "the node helper gave another answer than expected: {answer:?}. Its version may differ from the agent's"
         ))),
     }
 }

@@ -178,7 +178,7 @@ fn answer(stream: &UnixStream) -> io::Result<()> {
             Some(_place) => worker::perform(&ask),
             None => busy(),
         },
-        Err(error) => Answer::Failed(format!("request is not understood: {error}").into()),
+        Err(error) => Answer::Failed(format!("the request cannot be read: {error}").into()),
     };
     send(stream, &answer)
 }

@@ -110,16 +110,18 @@ impl Patience {
             match (said.recv_timeout(turn), self) {
                 (Ok(said), _) => return Ok(said),
                 (Err(mpsc::RecvTimeoutError::Disconnected), _) => {
-                    return Err(Failure::Other("child of the helper was lost".to_owned()));
+                    return Err(Failure::Other(
+                        "a child process of the helper was lost".to_owned(),
+                    ));
                 }
                 (Err(mpsc::RecvTimeoutError::Timeout), Self::Within(limit)) => {
-                    return Err(Failure::Other(format!("not done within {limit:?}; given up")));
+                    return Err(Failure::Other(format!("not done within {limit:?}; stopped")));
                 }
                 (Err(mpsc::RecvTimeoutError::Timeout), Self::WhileWriting { folder, stillness }) => {
                     let still = growth.still_for(growth::bytes(folder), Instant::now());
                     if still > *stillness || begun.elapsed() > DUMP_WITHIN {
                         return Err(Failure::Hung(format!(
-                            "it was given up after {:.0?}, the last {still:.0?} without writing anything",
+                            "it was stopped after {:.0?}, the last {still:.0?} without writing anything",
                             begun.elapsed()
                         )));
                     }
@@ -142,9 +144,11 @@ fn in_child_with(args: &[&str], patience: &Patience) -> Result<Answer, Failure> 
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
-        .map_err(|error| format!("could not start a child of the helper: {error}"))?;
+        .map_err(|error| format!("could not start a child process of the helper: {error}"))?;
     let Some(mut stdout) = child.stdout.take() else {
-        return Err(Failure::Other("child of the helper has no output".to_owned()));
+        return Err(Failure::Other(
+            "a child process of the helper has no output".to_owned(),
+        ));
     };
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
@@ -162,8 +166,13 @@ fn in_child_with(args: &[&str], patience: &Patience) -> Result<Answer, Failure> 
     };
     let status = child
         .wait()
-        .map_err(|error| format!("child of the helper was lost: {error}"))?;
-    let lost = |error: &dyn std::fmt::Display| Failure::from(format!("child ended with {status}: {error}"));
+        .map_err(|error| format!("a child process of the helper was lost: {error}"))?;
+    let lost = |error: &dyn std::fmt::Display| {
+        Failure::from(format!(
+            "a child process of the helper ended with {status}: \
+        {error}"
+        ))
+    };
     let text = said.map_err(|error| lost(&error))?;
     serde_json::from_str(&text).map_err(|error| lost(&error))
 }

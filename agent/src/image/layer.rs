@@ -117,7 +117,7 @@ impl Incoming {
         }
         if self.ended && Digest::accept(digest) != Some(seen) {
             return Err(RegistryError::Wrong(format!(
-                "the layer that came is {seen}, not {digest}"
+                "the layer that arrived is {seen}, not {digest}"
             )));
         }
         Ok(())

@@ -84,7 +84,7 @@ impl ImageManifest {
         }
         let is_ours = |blob: &Descriptor| Digest::accept(blob.digest()).is_some();
         if !is_ours(manifest.config()) || !manifest.layers().iter().all(is_ours) {
-            return Err("a digest in the image's manifest is not sha256: and 64 hex digits".to_owned());
+            return Err("a digest in the image's manifest is not sha256: with 64 hex digits".to_owned());
         }
         Ok(Self(manifest))
     }
@@ -95,7 +95,7 @@ impl ImageManifest {
         let named = annotations.and_then(|all| all.get(names::ARCHIVE_DIGEST));
         if named != Some(&promise.digest) {
             return Err(format!(
-                "the image is of another archive: {} is {named:?}, promised was {}",
+                "the image contains another archive: {} is {named:?}, and {} was expected",
                 names::ARCHIVE_DIGEST,
                 promise.digest
             ));
@@ -136,8 +136,7 @@ fn unreadable(error: &serde_json::Error) -> String {
             format!("the image's manifest is not readable: {error}")
         }
         Category::Data => format!(
-            "the image's manifest is not readable: it is JSON, but a field, size or digest that ends at line {} column {} is \
-             not as in a manifest",
+            "the image's manifest is not readable: the field, size or digest that ends at line {} column {} is not valid",
             error.line(),
             error.column()
         ),

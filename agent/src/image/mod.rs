@@ -133,7 +133,7 @@ impl Images {
     pub(crate) async fn pull(&self, folder: &KeyFolder, request: &PullRequest) -> Result<u64, ImageError> {
         let image = Digest::parse(&request.image).ok_or_else(|| {
             ImageError::Unfit(format!(
-                "{:?} is no digest, sha256: and 64 hex digits",
+                "{:?} is not a digest: sha256: with 64 hex digits",
                 request.image
             ))
         })?;
@@ -161,7 +161,7 @@ impl Images {
         crate::checkpoint::discard(folder)?;
         let json = registry.manifest(&image.to_string()).await?;
         if Digest::of(&json) != *image {
-            return Err(RegistryError::Wrong(format!("the manifest that came is not {image}")).into());
+            return Err(RegistryError::Wrong(format!("the manifest that arrived is not {image}")).into());
         }
         let manifest = ImageManifest::parse(&json).map_err(RegistryError::Wrong)?;
         let descriptor = manifest.archive(promise).map_err(RegistryError::Wrong)?;

@@ -50,7 +50,7 @@ pub fn dump() -> Result<Config, InstallError> {
         return Ok(config);
     }
     Err(InstallError::Unfit(format!(
-        "containerd has no handler runc in plugin {PLUGIN}; containerd 2.0 or newer with runc is needed"
+        "containerd has no handler runc in plugin {PLUGIN}; it has to be containerd 2.0 or newer, with runc"
     )))
 }
 
@@ -80,7 +80,7 @@ fn no_toml(text: &str, error: &toml::de::Error) -> InstallError {
     let start = error.span().map_or(0, |span| span.start);
     let line = text.bytes().take(start).filter(|byte| *byte == b'\n').count() + 1;
     InstallError::Unfit(format!(
-        "containerd config dump prints no TOML: {} (line {line}); look at its output on the node",
+        "the output of containerd config dump is not TOML: {} (line {line}). Type on the node: containerd config dump",
         error.message()
     ))
 }
@@ -110,7 +110,7 @@ pub fn verify() -> Result<(), InstallError> {
         return Ok(());
     }
     Err(InstallError::Unfit(format!(
-        "{CONFIG} does not import {DROP_IN}; add imports = [\"/etc/containerd/conf.d/*.toml\"] at its top"
+        "{CONFIG} does not import {DROP_IN}. Add at its top: imports = [\"/etc/containerd/conf.d/*.toml\"]"
     )))
 }
 

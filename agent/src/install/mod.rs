@@ -53,7 +53,7 @@ impl Runtime {
         } else {
             let (one, other) = (containerd::SOCKET, crio::SOCKET);
             Err(InstallError::Unfit(format!(
-                "neither {one} nor {other} exists; containerd 2 or CRI-O is needed"
+                "{one} does not exist and {other} does not either; the node needs containerd 2 or CRI-O"
             )))
         }
     }
@@ -158,7 +158,7 @@ fn remove_handler(runtime: Runtime) -> Result<(), InstallError> {
     let users = containerd::users_of_handler()?;
     if !users.is_empty() {
         return Err(InstallError::Unfit(format!(
-            "{} containers run under RuntimeClass shadow ({}); delete their pods first",
+            "{} containers run under RuntimeClass shadow ({}). Delete their pods first",
             users.len(),
             users.join(", ")
         )));
@@ -227,7 +227,7 @@ fn criu_settings() -> Result<(), InstallError> {
         Ok(text) if text.starts_with(MARK) => files::place(path, ours.as_bytes(), 0o644),
         Ok(text) if text.lines().any(|line| line.trim() == CRIU_LINES[0]) => Ok(()),
         Ok(_) => Err(InstallError::Unfit(format!(
-            "{CRIU_SETTINGS} exists without {CRIU_LINES:?}; add these lines"
+            "{CRIU_SETTINGS} exists, but without these lines: {CRIU_LINES:?}. Add them"
         ))),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             files::place(path, ours.as_bytes(), 0o644)

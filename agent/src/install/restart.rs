@@ -35,7 +35,7 @@ pub fn restart(runtime: Runtime) -> Result<(), InstallError> {
             .map_err(NodeError::at("start", &program))?;
         if !status.success() {
             return Err(InstallError::Unfit(format!(
-                "systemctl restart {name}: {status}; see journalctl -u {name}"
+                "systemctl restart {name}: {status}. To see why, type on the node: journalctl -u {name}"
             )));
         }
     } else {
@@ -90,7 +90,7 @@ fn find_process(name: &str) -> Result<i32, InstallError> {
         }
     }
     Err(InstallError::Unfit(format!(
-        "no process {name} was found on this node; restart it by hand"
+        "there is no process {name} on this node; restart the container runtime yourself"
     )))
 }
 

@@ -86,7 +86,7 @@ fn dump_paused(
         ended.store(true, Ordering::SeqCst);
         let saved = saving
             .join()
-            .map_err(|_| NodeError::Unfit("saving the rw layer crashed".to_owned()));
+            .map_err(|_| NodeError::Unfit("saving the writable layer crashed".to_owned()));
         (saved, checkpointed)
     });
     checkpointed.map_err(|error| explain(error, &work.join("dump.log")))?;
@@ -95,7 +95,7 @@ fn dump_paused(
         Ok(())
     } else {
         Err(NodeError::Unfit(format!(
-            "somebody thawed container {id} during the dump; it is void"
+            "another program thawed container {id} during the dump, so the dump is void"
         )))
     }
 }

@@ -16,7 +16,7 @@ pub fn wait(id: &ContainerId, patience: Duration) -> Result<(), NodeError> {
     while has_processes(id)? {
         if begun.elapsed() > patience {
             return Err(NodeError::Unfit(format!(
-                "container {id} was killed, yet has processes after {patience:?}; the kernel may be waiting for a device"
+                "container {id} was killed, but it still has processes after {patience:?}. The kernel may wait for a device"
             )));
         }
         thread::sleep(LOOK_AGAIN);

@@ -13,7 +13,7 @@ pub fn upper_of(id: &ContainerId) -> Result<PathBuf, NodeError> {
     let root = layout::bundle(id).join("rootfs");
     find_upper(&table, &root).ok_or_else(|| {
         NodeError::Unfit(format!(
-            "{} is no overlay mount; only containerd's overlayfs snapshotter is supported",
+            "{} is not an overlay mount; only containerd's snapshotter overlayfs is supported",
             root.display()
         ))
     })

@@ -36,7 +36,7 @@ pub fn prepare(command: &mut Command, id: &ContainerId, stamp: &Path) -> Result<
     let program = folder().join(NAME);
     if !program.exists() {
         return Err(NodeError::Unfit(format!(
-            "{} is missing; delete this node's shadow-agent pod, its init container puts it back",
+            "{} is missing. Delete the pod shadow-agent of this node; the init container of the next one restores it",
             program.display()
         )));
     }

@@ -32,7 +32,7 @@ pub fn find_program(name: &str, first: Option<&Path>) -> Result<PathBuf, NodeErr
         }
     }
     Err(NodeError::Unfit(format!(
-        "{name} is not on this node (looked in {PROGRAMS}); install it"
+        "{name} is not on this node (looked in {PROGRAMS}). Install it"
     )))
 }
 

@@ -45,7 +45,7 @@ impl AgentLink {
             Answer::Recorded => Ok(()),
             Answer::Refused { why } => Err(RestoreError::Refused(why)),
             Answer::Restore { .. } | Answer::Fresh { .. } => Err(RestoreError::Refused(
-                "the agent answered something else; versions differ".to_owned(),
+                "the agent gave another answer than expected: its version differs".to_owned(),
             )),
         }
     }

@@ -37,7 +37,7 @@ pub fn claim_of(spec: &Value, id: &str) -> Result<Option<ClaimRequest>, RestoreE
     let need = |what: &str, names: &[&str]| {
         annotation(names).ok_or_else(|| {
             RestoreError::Annotations(format!(
-                "pod is announced as a restore, but annotation {what} is missing"
+                "the pod is announced as a restore, but it has no annotation {what}"
             ))
         })
     };

@@ -30,7 +30,7 @@ pub enum RestoreError {
     #[error("the container's files could not be restored: {0}")]
     Files(#[from] ArchiveError),
     /// No word from the agent.
-    #[error("the migration agent of this node cannot be asked: {0}; kubelet tries again")]
+    #[error("the agent of this node does not answer: {0}. Kubelet tries again")]
     Agent(std::io::Error),
     /// The agent's "no".
     #[error("restore refused: {0}")]

@@ -50,7 +50,7 @@ pub(super) fn restore(
         Answer::Refused { why } => return Err(RestoreError::Refused(why)),
         Answer::Recorded => {
             return Err(RestoreError::Refused(
-                "the agent answered something else".to_owned(),
+                "the agent gave another answer than expected".to_owned(),
             ));
         }
     };
@@ -169,7 +169,7 @@ fn hint(hung: bool, said: &str, criu: &str) -> &'static str {
             || text.contains("unixpacket")
     });
     if killed || hung {
-        "; the pod's memory limit may be too small for what was dumped"
+        ". The pod's memory limit may be too small for the dump"
     } else {
         ""
     }
@@ -186,7 +186,7 @@ fn remove(call: &Invocation, id: &str) -> Result<(), RestoreError> {
     if status.success() {
         Ok(())
     } else {
-        let message = format!("{status}; a restored container that nobody knows may be running");
+        let message = format!("{status}; a restored container may still run that kubelet does not know");
         Err(NodeError::Program {
             program: format!("runc delete --force {id}"),
             message,

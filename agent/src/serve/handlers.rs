@@ -70,7 +70,7 @@ pub(super) async fn announce(
         }
     })?;
     if let Some(present) = differs {
-        let message = format!("restore key {key} is announced for something else: {present:?}");
+        let message = format!("restore key {key} is announced for another pod: {present:?}");
         return Err(Refusal::unfit(Reason::AnnouncedOtherwise, message));
     }
     info!(%key, pod = announcement.pod, container = announcement.container, "restore announced");
@@ -185,7 +185,7 @@ pub(super) async fn kill(
         let pod = &request.pod.name;
         return Err(Refusal::unfit(
             Reason::NotBeingDeleted,
-            format!("pod {pod} is not being deleted; nothing was killed"),
+            format!("pod {pod} is not being deleted, so nothing was killed"),
         ));
     }
     let quiet = Duration::from_millis(request.quiet_millis);

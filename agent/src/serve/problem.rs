@@ -64,7 +64,7 @@ impl Refusal {
 
     fn full_disk(error: &impl ToString, or_else: &str) -> Self {
         let message = format!(
-            "{}; archives are kept in {} of the node: make room there (it is memory on most nodes){or_else}",
+            "{}. Archives are in {} of the node (memory on most nodes): make room there{or_else}",
             error.to_string(),
             layout::RUN
         );

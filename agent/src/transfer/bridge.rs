@@ -60,7 +60,7 @@ async fn next(body: &mut (impl Stream<Item = io::Result<Bytes>> + Unpin)) -> Opt
         Ok(chunk) => chunk,
         Err(_) => Some(Err(io::Error::new(
             io::ErrorKind::TimedOut,
-            format!("nothing came for {} s", SILENCE.as_secs()),
+            format!("nothing arrived for {} s", SILENCE.as_secs()),
         ))),
     }
 }

@@ -89,7 +89,7 @@ impl Fetcher {
         let address: SocketAddr = request
             .address
             .parse()
-            .map_err(|_| TransferError::Unfit(format!("address {:?} is no ip:port", request.address)))?;
+            .map_err(|_| TransferError::Unfit(format!("address {:?} is not ip:port", request.address)))?;
         let name = names::agent_identity(&request.node);
         let url = peer_url(&name, address, &format!("/v1/keys/{}/archive", slot.key));
         let asked = self.client(&request.node, address)?.get(url).send();
@@ -157,7 +157,7 @@ async fn arrive(
             return Ok(done.transferred);
         }
         return Err(TransferError::Unfit(format!(
-            "another archive ({}) is here already",
+            "another archive ({}) is on this node already",
             done.digest
         )));
     }
@@ -198,7 +198,7 @@ async fn adopt(slot: &Slot, wanted: &str) -> Result<(), TransferError> {
     if digest == wanted {
         Ok(())
     } else {
-        Err(ArchiveError::Mismatch(format!("digest is {digest}, promised was {wanted}")).into())
+        Err(ArchiveError::Mismatch(format!("the digest is {digest}, and {wanted} was expected")).into())
     }
 }
 

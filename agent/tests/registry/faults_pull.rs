@@ -132,7 +132,7 @@ async fn trouble_is_tried_again_and_a_refusal_is_not() {
     pushed.blob(|n| (n < 2).then(|| status(502)));
     pushed.pull().await.1.unwrap();
     for (code, advice) in [
-        (403, "grant its user pull"),
+        (403, "allow its user pull"),
         (404, "checkpointImageRepository"),
         (401, "correct the Secret"),
     ] {
@@ -159,7 +159,7 @@ async fn a_layer_with_one_other_byte_is_refused() {
         .await;
     pushed.blob(move |_| Some(with(200, &[], around.clone())));
     pushed
-        .is_refused(2, "DigestMismatch", "the layer that came is sha256:")
+        .is_refused(2, "DigestMismatch", "the layer that arrived is sha256:")
         .await;
 }
 
@@ -185,7 +185,7 @@ async fn a_layer_shorter_or_longer_than_promised_is_refused() {
     let short = layer.slice(..layer.len() - 1000);
     let announced = short.clone();
     pushed.blob(move |_| Some(with(200, &[], announced.clone())));
-    pushed.is_refused(1, "DigestMismatch", "comes with").await;
+    pushed.is_refused(1, "DigestMismatch", "a layer of").await;
 
     let chunked =
         |content: Bytes| Body::from_stream(futures::stream::iter([Ok::<_, std::io::Error>(content)]));
@@ -223,7 +223,7 @@ async fn another_manifest_than_asked_for_is_refused() {
     other.push(b' ');
     pushed.manifest(move || with(200, &[], other.clone()));
     pushed
-        .is_refused(0, "DigestMismatch", "the manifest that came is not")
+        .is_refused(0, "DigestMismatch", "the manifest that arrived is not")
         .await;
 }
 

@@ -52,14 +52,14 @@ async fn a_refusal_is_final_and_says_what_to_do() {
     refused(
         403,
         r#"{"errors":[{"code":"DENIED","message":"internal"}]}"#,
-        "grant its user pull,push",
+        "allow its user pull,push",
     )
     .await;
-    refused(403, "<h1>internal</h1>", "grant its user pull,push").await;
+    refused(403, "<h1>internal</h1>", "allow its user pull,push").await;
     refused(
         404,
         r#"{"errors":[{"code":"NAME_UNKNOWN"}]}"#,
-        "create the repository first",
+        "create the repository",
     )
     .await;
     refused(401, "internal", "correct the Secret").await;
@@ -121,7 +121,10 @@ async fn memory_is_not_sent_to_where_a_registry_points() {
     let redirecting =
         start(move |seen, _| (seen.method == "PATCH").then(|| with(307, &[("location", &place)], ""))).await;
     let refused = push(&redirecting).await.unwrap_err();
-    assert!(refused.message.contains("sends us elsewhere"), "{refused:?}");
+    assert!(
+        refused.message.contains("redirects to another address"),
+        "{refused:?}"
+    );
     // … or by the place of an upload.
     let place = target.replace("127.0.0.1", "localhost");
     let misleading =
@@ -204,7 +207,7 @@ async fn a_token_service_that_says_no_is_final() {
     let refused = push(&registry).await.unwrap_err();
     assert_eq!(refused.reason, "RegistryRefused");
     assert!(
-        refused.message.contains("does not accept the user and password"),
+        refused.message.contains("does not accept user and password"),
         "{refused:?}"
     );
     assert_eq!((tokens.count(), registry.count()), (1, 1));

@@ -71,7 +71,7 @@ async fn who_has_not_is_told_what_to_do() {
     source.dumped(1000);
     for (password, advice) in [
         (None, "name a Secret"),
-        (Some("wrong"), "does not accept the user and password"),
+        (Some("wrong"), "does not accept user and password"),
     ] {
         let refused = source
             .push(&guarded.repository, &access(&guarded, password))

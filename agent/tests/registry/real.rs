@@ -189,7 +189,7 @@ async fn a_registry_that_refuses_deletion_is_an_answer() {
     assert_eq!(kept["outcome"], "kept");
     let why = kept["why"].as_str().unwrap();
     assert!(
-        why.contains("405 UNSUPPORTED") && why.contains(&format!("{repository}:{TAG} by hand")),
+        why.contains("405 UNSUPPORTED") && why.contains(&format!("{repository}:{TAG} yourself")),
         "{why}"
     );
 }

@@ -53,7 +53,9 @@ impl Registry {
 
     async fn token(&self, realm: &str, service: Option<&str>) -> Result<HeaderValue, RegistryError> {
         let mut url = Url::parse(realm).map_err(|error| {
-            RegistryError::Wrong(format!("its token service has no lawful address: {error}"))
+            RegistryError::Wrong(format!(
+                "its token service has an address that is not valid: {error}"
+            ))
         })?;
         self.policy.check(&url, &self.endpoint)?;
         let scope = format!("repository:{}:{}", self.path, self.scope.actions());
@@ -72,13 +74,13 @@ impl Registry {
         }
         let json = read_capped(answer, MAX_TOKEN, &host, WHAT).await?;
         let wrong = |why: &str| RegistryError::Wrong(format!("token service {host} {why}"));
-        let token: Token = serde_json::from_slice(&json).map_err(|_| wrong("answered no token"))?;
+        let token: Token = serde_json::from_slice(&json).map_err(|_| wrong("answered without a token"))?;
         let token = token
             .token
             .or(token.access_token)
             .filter(|token| !token.is_empty());
-        let token = token.ok_or_else(|| wrong("answered an empty token"))?;
-        secret_value(&format!("Bearer {token}")).map_err(|_| wrong("answered a token that is not ASCII"))
+        let token = token.ok_or_else(|| wrong("answered with an empty token"))?;
+        secret_value(&format!("Bearer {token}")).map_err(|_| wrong("answered with a token that is not ASCII"))
     }
 }
 
@@ -103,7 +105,7 @@ fn chosen<'a>(headers: impl Iterator<Item = &'a str>) -> Result<Option<Challenge
         }
     }
     if basic.is_none() && !is_readable {
-        let why = "its header WWW-Authenticate, by which it asks who we are, is not readable";
+        let why = "its header WWW-Authenticate, which asks for a login, is not readable";
         return Err(RegistryError::Wrong(why.to_owned()));
     }
     Ok(basic)

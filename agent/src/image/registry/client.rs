@@ -90,7 +90,7 @@ impl Registry {
         self.endpoint
             .base
             .join(&path)
-            .map_err(|error| RegistryError::Wrong(format!("{path} is no lawful place: {error}")))
+            .map_err(|error| RegistryError::Wrong(format!("{path} is not a valid address: {error}")))
     }
 
     /// Sends, and once more with credentials if they are asked for. Trouble of the registry itself is an error, any other
@@ -176,28 +176,29 @@ impl Registry {
         let path = &self.path;
         match status {
             StatusCode::UNAUTHORIZED if self.login.is_some() => {
-                "it does not accept the user and password; correct the Secret in spec.checkpointImageSecretRef".to_owned()
+                "it does not accept user and password; correct the Secret in spec.checkpointImageSecretRef".to_owned()
             }
-            StatusCode::UNAUTHORIZED => "it wants to know who asks; name a Secret of type \
-                kubernetes.io/dockerconfigjson in spec.checkpointImageSecretRef and let the controller read it with: \
-                kubectl shadow allow"
+            StatusCode::UNAUTHORIZED => "it needs a login; name a Secret of type kubernetes.io/dockerconfigjson in \
+                spec.checkpointImageSecretRef. To let the controller read it, type: kubectl shadow allow -n NAMESPACE \
+                --secret SECRET"
                 .to_owned(),
             StatusCode::FORBIDDEN => {
                 let actions = self.scope.actions();
-                format!("grant its user {actions} on repository {path}, or name another user's Secret")
+                format!("allow its user {actions} on repository {path}, or name the Secret of another user")
             }
             StatusCode::NOT_FOUND => format!(
-                "it knows no such thing in repository {path}; create the repository first if the registry does not by \
-                 itself, and look whether spec.checkpointImageRepository is right"
+                "it does not find this in repository {path}; check spec.checkpointImageRepository, and create the \
+                 repository if the registry does not create it by itself"
             ),
-            StatusCode::METHOD_NOT_ALLOWED => "it does not allow this at all".to_owned(),
-            StatusCode::PAYLOAD_TOO_LARGE => "the archive is larger than it accepts; raise its limit (often that of a \
-                proxy before it), or use transferMode: Direct"
+            StatusCode::METHOD_NOT_ALLOWED => "it does not allow this operation".to_owned(),
+            StatusCode::PAYLOAD_TOO_LARGE => "the archive is larger than it accepts; raise its limit (or that of a proxy \
+                before it), or use transferMode: Direct"
                 .to_owned(),
             other if other.is_redirection() => {
-                "it sends us elsewhere, where nothing but downloads may be followed; name the registry itself".to_owned()
+                "it redirects to another address, which is followed for downloads only; name the registry itself in \
+                 spec.checkpointImageRepository".to_owned()
             }
-            _ => "look at the registry's log".to_owned(),
+            _ => "read the registry's log".to_owned(),
         }
     }
 }
@@ -233,7 +234,7 @@ pub(super) async fn read_capped(
 ) -> Result<Vec<u8>, RegistryError> {
     capped(answer, most).await.map_err(|error| match error {
         CappedError::TooLong(most) => RegistryError::Wrong(format!(
-            "{host} answered more than {most} bytes to the request to {what}"
+            "{host} answered with more than {most} bytes to the request to {what}"
         )),
         CappedError::Broken(error) => RegistryError::unreachable(host, what, &error.without_url()),
     })

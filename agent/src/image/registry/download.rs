@@ -64,7 +64,7 @@ impl Registry {
         {
             let size = descriptor.size();
             return Err(RegistryError::Wrong(format!(
-                "a layer of {size} bytes comes with {length}"
+                "a layer of {size} bytes has {length} bytes"
             )));
         }
         Ok(with_patience(answer.bytes_stream()))
@@ -77,11 +77,11 @@ impl Registry {
             .headers()
             .get(LOCATION)
             .and_then(|value| value.to_str().ok());
-        let location = location.ok_or_else(|| wrong("elsewhere and does not say where"))?;
+        let location = location.ok_or_else(|| wrong("at another address that it does not name"))?;
         let url = answer
             .url()
             .join(location)
-            .map_err(|_| wrong("at no lawful place"))?;
+            .map_err(|_| wrong("at an address that is not valid"))?;
         self.policy.check(&url, &self.endpoint)?;
         let host = url.host_str().unwrap_or_default().to_owned();
         let sent = self.http.get(url).timeout(WHOLE_LAYER).send().await;
@@ -104,7 +104,7 @@ fn with_patience(
             }
             Err(_) => Err(io::Error::new(
                 io::ErrorKind::TimedOut,
-                format!("nothing came for {} s", IDLE.as_secs()),
+                format!("nothing arrived for {} s", IDLE.as_secs()),
             )),
         };
         Some((chunk, body))

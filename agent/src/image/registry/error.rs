@@ -20,7 +20,7 @@ pub enum RegistryError {
         why: String,
     },
     /// The registry's own trouble.
-    #[error("registry {host} is in trouble: it answered {status} to the request to {what}")]
+    #[error("registry {host} has an error: it answered {status} to the request to {what}")]
     Busy {
         /// Which.
         host: String,
@@ -52,7 +52,7 @@ pub enum RegistryError {
         advice: String,
     },
     /// The answer is not what the protocol promises, or the content not what was asked for.
-    #[error("the registry is not to be believed: {0}")]
+    #[error("the registry cannot be trusted: {0}")]
     Wrong(String),
     /// The credentials or the certificate authority in the Secret are unusable.
     #[error("the Secret in spec.checkpointImageSecretRef is unusable: {0}")]
@@ -82,10 +82,10 @@ impl RegistryError {
 /// The way out, where the TLS library's words do not say it.
 fn hint(why: &str) -> &'static str {
     if why.contains("corrupt message") || why.contains("InvalidContentType") {
-        "; if it speaks plain HTTP only, the operator has to allow that with: kubectl shadow install --plain-http HOST:PORT"
+        ". If it has plain HTTP only, the operator has to allow that; type: kubectl shadow install --plain-http HOST:PORT"
     } else if why.contains("certificate") {
-        "; if an authority of its own signed its certificate, put that into the Secret in spec.checkpointImageSecretRef as \
-         ca.crt"
+        ". If its certificate has an authority of its own, put that authority into the Secret in \
+         spec.checkpointImageSecretRef, as ca.crt"
     } else {
         ""
     }

@@ -52,7 +52,8 @@ impl Resolve for GuardedResolver {
             let (lawful, unlawful): (Vec<_>, Vec<_>) = found.partition(|found| is_lawful(found.ip(), own));
             if lawful.is_empty() {
                 let why = format!(
-                    "{} resolves to {unlawful:?}, which no registry has; link-local and loopback addresses are not dialled",
+                    "{} resolves to {unlawful:?}, which cannot be a registry; link-local and loopback addresses are not \
+                     called",
                     name.as_str()
                 );
                 return Err(io::Error::new(io::ErrorKind::PermissionDenied, why).into());

@@ -21,7 +21,7 @@ impl FromStr for HostPattern {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match Repository::parse(&format!("{text}/any")) {
             Ok(repository) if repository.path() == "any" => Ok(Self(repository.authority())),
-            Ok(_) | Err(_) => Err(format!("{text:?} is no host and no host:port")),
+            Ok(_) | Err(_) => Err(format!("{text:?} is not a host or host:port")),
         }
     }
 }
@@ -76,8 +76,8 @@ impl Policy {
         let (host, port) = (repository.host(), repository.port());
         if !self.only.is_empty() && !self.only.iter().any(|allowed| allowed.matches(host, port)) {
             return Err(RegistryError::Forbidden(format!(
-                "checkpoints may not go to registry {name}: the agents allow only {}; the operator can add it to \
-                 SHADOW_REGISTRIES of the DaemonSet shadow-agent",
+                "checkpoints may not go to registry {name}: the agents allow only {}. The operator can add it to \
+                 SHADOW_REGISTRIES of DaemonSet shadow-agent",
                 names(&self.only)
             )));
         }
@@ -91,7 +91,9 @@ impl Policy {
             other => other,
         };
         let base = Url::parse(&format!("{scheme}://{authority}/")).map_err(|error| {
-            RegistryError::Forbidden(format!("registry {name} has no lawful address: {error}"))
+            RegistryError::Forbidden(format!(
+                "registry {name} has an address that is not valid: {error}"
+            ))
         })?;
         let endpoint = Endpoint { base, name, own };
         self.check(&endpoint.base, &endpoint)?;
@@ -119,8 +121,8 @@ impl Policy {
                 .any(|allowed| allowed.matches(host, url.port_or_known_default()));
         if url.scheme() != "https" && !(url.scheme() == "http" && plain) {
             return forbidden(
-                "and plain HTTP is not spoken with it: archives hold memory and hence secrets; serve it by HTTPS, or \
-                 have the operator allow it with: kubectl shadow install --plain-http HOST:PORT",
+                "and plain HTTP is not allowed: archives contain memory, hence secrets. Serve it by HTTPS, or let the \
+                 operator allow it; type: kubectl shadow install --plain-http HOST:PORT",
             );
         }
         if !url.username().is_empty() || url.password().is_some() {

@@ -17,7 +17,7 @@ impl Registry {
         match self.try_delete(tag).await {
             Err(error @ RegistryError::Refused { .. }) => Ok(Discarded::Kept {
                 why: format!(
-                    "{error}; delete {}/{}:{tag} by hand",
+                    "{error}. Delete {}/{}:{tag} yourself",
                     self.endpoint.name, self.path
                 ),
             }),

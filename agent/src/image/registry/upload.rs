@@ -84,7 +84,7 @@ impl Registry {
         let digest = Digest::of(json);
         match answer.headers().get(DIGEST).and_then(|value| value.to_str().ok()) {
             Some(said) if said != digest.to_string() => Err(RegistryError::Wrong(format!(
-                "it keeps the manifest under another digest than {digest}"
+                "it stores the manifest with another digest than {digest}"
             ))),
             Some(_) | None => Ok(digest),
         }
@@ -123,7 +123,7 @@ impl Registry {
         let place = answer
             .url()
             .join(location)
-            .map_err(|_| wrong("at no lawful place"))?;
+            .map_err(|_| wrong("at an address that is not valid"))?;
         if place.host_str() != base.host_str() {
             return Err(wrong("on another host than its own"));
         }
@@ -135,7 +135,7 @@ impl Registry {
 }
 
 fn unread() -> ImageError {
-    RegistryError::Wrong("it took a layer without reading it".to_owned()).into()
+    RegistryError::Wrong("it accepted a layer without reading it".to_owned()).into()
 }
 
 /// A writer whose reader has gone is not at fault.
