@@ -79,7 +79,10 @@ async fn a_pod_that_was_restored_by_image_is_not_set_back_to_it() {
         ..cluster()
     };
     let response = post(fake, names::WEBHOOK_PODS_PATH, &review("CREATE", &recreated())).await;
-    assert!(message(&response).contains("restored from it a second time"), "{response}");
+    assert!(
+        message(&response).contains("restored from it a second time"),
+        "{response}"
+    );
 }
 
 #[tokio::test]

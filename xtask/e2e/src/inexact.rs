@@ -13,7 +13,7 @@ use xtask_lab::stage::{self, Load, Oracle, Sample};
 const LOAD: Load = Load::of(100);
 const WARM_UP: Duration = Duration::from_secs(3);
 const SOON: Duration = Duration::from_secs(30);
-const POLICY: &str = "replays-are-fine";
+pub(super) const POLICY: &str = "replays-are-fine";
 
 /// A quorum queue puts what an application returns behind newer messages, and this one returns what it had prefetched.
 pub(super) fn with_a_policy(bench: &Bench) -> Result<()> {
@@ -79,7 +79,7 @@ fn refused(moved: &stage::Move, says: &[&str]) -> Result<()> {
     Ok(())
 }
 
-fn policy(cluster: &Cluster, app: &str, inexact: &str) -> Result<()> {
+pub(super) fn policy(cluster: &Cluster, app: &str, inexact: &str) -> Result<()> {
     let policy = json!({
         "apiVersion": "migration.ms2m.io/v1alpha1", "kind": "MigrationPolicy",
         "metadata": {"name": POLICY},
@@ -89,7 +89,7 @@ fn policy(cluster: &Cluster, app: &str, inexact: &str) -> Result<()> {
 }
 
 /// The sample declares its queue anew, of whichever type it is told.
-fn without_queues(cluster: &Cluster) -> Result<()> {
+pub(super) fn without_queues(cluster: &Cluster) -> Result<()> {
     Sample::remove(cluster)?;
     for queue in stage::broker_queues(cluster)? {
         if ["orders.orders-0", "orders.orders-1"].contains(&queue.as_str()) {

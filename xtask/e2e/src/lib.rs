@@ -1,6 +1,7 @@
 //! Scenarios of the product on the real cluster, an oracle watching. One file for each promise; `scenarios` lists them all.
 
 mod aftermath;
+mod as_printed;
 mod backends;
 mod by_image;
 mod bystanders;

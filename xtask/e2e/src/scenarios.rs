@@ -5,8 +5,8 @@ use anyhow::Result;
 
 use crate::Bench;
 use crate::{
-    backends, by_image, bystanders, cancel, concurrency, failures, faults, inexact, kills, leases, live,
-    plugin, polling, reference, refusals, removal, round_trips, workloads,
+    as_printed, backends, by_image, bystanders, cancel, concurrency, failures, faults, inexact, kills,
+    leases, live, plugin, polling, reference, refusals, removal, round_trips, workloads,
 };
 
 /// One scenario.
@@ -244,6 +244,13 @@ pub(crate) const ALL: &[Scenario] = &[
         run: inexact::with_a_policy,
         seconds: 35,
         role: Role::Rest("the rule is unit-tested, its admission too"),
+        company: Company::Shared,
+    },
+    Scenario {
+        name: "status says on what an exact, a refused and an allowed move rest",
+        run: as_printed::of_three_moves,
+        seconds: 60,
+        role: Role::Rest("screens are unit-tested; it fills docs/status.md"),
         company: Company::Shared,
     },
     Scenario {
