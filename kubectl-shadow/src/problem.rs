@@ -70,7 +70,7 @@ impl Problem {
             return Self::from(error);
         }
         Self::Unknown(format!(
-            "{}; it is not known whether anything was begun; see: {see}",
+            "{}. It is not known whether anything was begun. To see it, type: {see}",
             answer::said_briefly(&error)
         ))
     }

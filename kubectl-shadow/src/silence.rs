@@ -92,7 +92,7 @@ impl Silence {
         }
         state.told = true;
         Some(format!(
-            "the API server {} has not answered for {} s; waiting for it. What was begun is not stopped by that",
+            "the API server {} has not answered for {} s. This command waits for it. What was begun goes on",
             self.server,
             silent.as_secs()
         ))

@@ -159,7 +159,7 @@ fn lost(error: watcher::Error) -> Lost {
         watcher::Error::WatchError(status) if is_refusal(&status) => Lost::Refused(status),
         watcher::Error::WatchError(status) => Lost::Sight(status.message),
         watcher::Error::NoResourceVersion => {
-            Lost::Sight("the API server named no resource version".to_owned())
+            Lost::Sight("the API server did not name a resource version".to_owned())
         }
     }
 }
@@ -178,7 +178,8 @@ fn may_not_watch(connection: &Connection, name: &str, status: &Status) -> Proble
         ),
     };
     Problem::Unknown(format!(
-        "cannot see how {name} goes on ({}); {right}. The migration goes on; see: kubectl shadow status {name} -n {namespace}",
+        "{name} cannot be followed ({}): {right}. The migration goes on. To see it, type: kubectl shadow status {name} -n \
+         {namespace}",
         status.message
     ))
 }
@@ -196,8 +197,8 @@ fn tell(progress: &mut Progress, migration: &StatefulMigration) -> Option<Ending
 fn interrupt(connection: &Connection, name: &str) -> Ending {
     let namespace = &connection.namespace;
     say::remark(&format!(
-        "the migration goes on; see: kubectl shadow status {name} -n {namespace}; to undo it: kubectl shadow \
-         cancel {name} -n {namespace}"
+        "the migration goes on. To see it, type: kubectl shadow status {name} -n {namespace}. To undo it, type: kubectl \
+         shadow cancel {name} -n {namespace}"
     ));
     Ending::Interrupted
 }
@@ -210,7 +211,7 @@ fn out_of_time(
 ) -> Ending {
     let doing = present(last);
     say::problem(&format!(
-        "no end after {} s, {doing}; the migration goes on; see: kubectl shadow status {name} -n {}",
+        "no end after {} s, {doing}. The migration goes on. To see it, type: kubectl shadow status {name} -n {}",
         timeout.as_secs(),
         connection.namespace
     ));

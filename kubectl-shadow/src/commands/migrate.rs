@@ -32,7 +32,7 @@ pub(super) async fn run(connection: &Connection, args: &Migrate) -> Result<Endin
     say::line(&format!("statefulmigration.{}/{name} created", names::GROUP));
     if args.no_wait {
         say::line(&format!(
-            "see: kubectl shadow status {name} -n {}",
+            "to see it, type: kubectl shadow status {name} -n {}",
             connection.namespace
         ));
         return Ok(Ending::Done);
