@@ -26,7 +26,7 @@ pub struct Plan {
     pub source_node: String,
     /// Node it moves to.
     pub target_node: String,
-    /// What owns the pod; absent for a pod that nobody owns.
+    /// What owns the pod; absent for a pod without an owner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<Owner>,
     /// The stream.

@@ -248,7 +248,7 @@ pub struct Leg {
     /// The transfer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transfer: Option<Transferred>,
-    /// The registry deleted the checkpoint image that the copy was restored from: nobody is restored from it again.
+    /// The registry deleted the checkpoint image that the copy was restored from: no pod is restored from it a second time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image_withdrawn: Option<MicroTime>,
     /// Why the registry keeps it, for a person.
