@@ -18,6 +18,7 @@
 //! - [`workload`], [`strategy`]: what owns a pod, and which way of moving it fits
 //! - [`readiness`]: how long a moved pod cannot be ready, however soon it runs
 //! - [`premise`]: what an exact verdict rests on, and how each of it is weighed
+//! - [`freeze`]: how long a source may stand still between its dump and the commit
 //! - [`doubt`]: what weakens a verdict, as data
 //! - [`unfenced`]: why new messages cannot be kept away from a queue, as data
 //! - [`notice`]: what is told of a move while it goes on
@@ -27,6 +28,7 @@
 pub mod api;
 pub mod compat;
 pub mod doubt;
+pub mod freeze;
 pub mod image_origin;
 pub mod image_pod;
 pub mod machine;

@@ -28,6 +28,8 @@ pub enum Reason {
     ExclusiveConsumer,
     /// Something that has to be seen before a move cannot be seen.
     NotKnown,
+    /// The source would have to stand still for longer than its probes or its broker allow.
+    FreezeTooLong,
     /// The handoff is not known to be exact, and no policy allows that.
     InexactHandoff,
     /// The application does not listen for control messages.
@@ -72,6 +74,8 @@ pub enum Reason {
     CheckpointTimeout,
     /// The record of the dump is gone.
     CheckpointMissing,
+    /// The source went on after its dump.
+    Thawed,
     /// The source did not go on with a copy of the stream.
     NotFollowed,
     /// The transfer did not end in time.

@@ -16,6 +16,7 @@
 //! | `POST /v1/keys/{key}/pull` | [`PullRequest`] → [`Transferred`] | controller |
 //! | `POST /v1/keys/{key}/discard` | [`DiscardRequest`] → [`Discarded`]; the key need not be known here | controller |
 //! | `POST /v1/keys/{key}/abort` | [`Abort`] → [`KeyReport`] | controller |
+//! | `POST /v1/keys/{key}/freeze` | [`FreezeRequest`] → [`Frozen`]; of a container that stays frozen after its dump | controller |
 //! | `POST /v1/keys/{key}/kill` | [`KillRequest`] → [`Ending`] | controller |
 //! | `GET /v1/keys/{key}/connections/{port}` | → number of established connections of the restored container to this port | controller |
 //! | `DELETE /v1/keys/{key}` | → empty; archive and state are gone, restarts of the container start fresh | controller |
@@ -106,7 +107,7 @@ pub struct Peer {
     pub port: u16,
 }
 
-/// Asks for a checkpoint of a running container; the container goes on running.
+/// Asks for a checkpoint of a running container; the container goes on running, unless it is to stay frozen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CheckpointRequest {
@@ -119,6 +120,42 @@ pub struct CheckpointRequest {
     /// Node whose agent may fetch the archive; nobody may if it is not named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
+    /// The container stays frozen after the dump, at most for so long, milliseconds; absent: it goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stay_frozen_millis: Option<u64>,
+}
+
+/// What is wanted of a container that stays frozen after its dump.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum FreezeOrder {
+    /// It stays frozen: the node would let it go on 30 s after it last heard of its controller.
+    Keep,
+    /// It stays frozen until the node is told otherwise, or reads in the migration that the move is undone. A commit rests
+    /// on this promise.
+    Promise,
+    /// It goes on.
+    Thaw,
+}
+
+/// Tells the source's agent about a frozen container.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FreezeRequest {
+    /// What is wanted.
+    pub order: FreezeOrder,
+}
+
+/// How a container is that was to stay frozen after its dump.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Frozen {
+    /// Frozen since its dump, until its time is over.
+    Held,
+    /// Frozen since its dump; the node has promised to leave it so.
+    Promised,
+    /// It went on since, or it has ended: its archive is void.
+    Thawed,
 }
 
 /// What a checkpoint holds and what it cost.

@@ -10,7 +10,7 @@ pub use migration::{
     Handoff, IdentitySwapMode, MessageQueueConfig, MigrationStrategy, ReplayMode, RestoreBackend,
     StatefulMigration, StatefulMigrationSpec, TransferMode,
 };
-pub use plan::{HoldKind, ImageOrigin, Owner, OwnerKind, Plan, QueuePlan};
+pub use plan::{FreezeBound, FreezePlan, HoldKind, ImageOrigin, Owner, OwnerKind, Plan, QueuePlan};
 pub use policy::{InexactHandoff, MigrationPolicy, MigrationPolicySpec};
 pub use status::{
     Fence, Instance, Intent, Leg, MigrationStatus, Phase, Reading, Rollback, Step, StepRecord, Told, Verdict,

@@ -45,9 +45,35 @@ pub struct Plan {
     /// What was weighed before the move, and how.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub premises: Vec<Told>,
+    /// How long the source may stand still between its dump and the commit; absent where it goes on after its dump.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub freeze: Option<FreezePlan>,
     /// Image that the container runs from, where a checkpoint image is restored upon it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<ImageOrigin>,
+}
+
+/// The freeze of a source that ends before its copy starts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FreezePlan {
+    /// The move is undone when the source has stood still for so long before the commit, milliseconds.
+    pub limit_millis: u64,
+    /// What sets this limit.
+    pub bound: FreezeBound,
+    /// How long the freeze is expected to last, milliseconds.
+    pub forecast_millis: u64,
+}
+
+/// What sets the limit of a freeze.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum FreezeBound {
+    /// Kubelet restarts a container whose liveness probe fails too often.
+    LivenessProbe,
+    /// The broker closes a connection without a heartbeat.
+    Heartbeat,
+    /// `spec.deadlineSeconds`.
+    Deadline,
 }
 
 /// Image of a container, so that any node finds it again.

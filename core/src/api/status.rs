@@ -245,6 +245,15 @@ pub struct Leg {
     /// The dump.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoint: Option<Checkpointed>,
+    /// The dumped instance has stood still since then, on a route on which it does until the commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frozen: Option<MicroTime>,
+    /// Its node has promised to leave it so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promised: Option<MicroTime>,
+    /// It was seen to go on again: its archive is void.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thawed: Option<MicroTime>,
     /// The transfer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transfer: Option<Transferred>,

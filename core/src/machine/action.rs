@@ -84,6 +84,10 @@ pub enum Action {
         /// The instance.
         pod: PodRef,
     },
+    /// Have the source's node promise that the dumped instance stays frozen.
+    Promise,
+    /// Let a dumped instance go on that stayed frozen.
+    Thaw,
     /// Bring the archive to the target node; for a restore by image, to the registry, and name it to the target pod.
     Fetch {
         /// What was dumped.
@@ -141,6 +145,10 @@ pub enum Outcome {
     RuleProven,
     /// The dump.
     Checkpointed(Checkpointed),
+    /// The node of the dumped instance has promised that it stays frozen.
+    Promised,
+    /// The dumped instance goes on, or has ended.
+    Thawed,
     /// The transfer.
     Transferred(Transferred),
     /// The checkpoint image is gone from the registry.

@@ -15,6 +15,7 @@ use crate::machine::stall::{self, Glance};
 use crate::names::{BadKey, Key};
 use crate::premise;
 use crate::reason::Reason;
+use crate::wire::Checkpointed;
 
 /// Writes the plan and the intent of the first step.
 pub fn begin(
@@ -158,6 +159,7 @@ fn returns(fence: &mut Fence, between: Option<bool>, now: Timestamp) -> bool {
 
 /// Takes in what an effect brought to light; says whether that changed anything worth saving.
 pub fn absorb(status: &mut MigrationStatus, outcome: Outcome, now: Timestamp) -> bool {
+    let stays_frozen = status.plan.as_ref().is_some_and(|plan| plan.freeze.is_some());
     let Some(leg) = status.legs.last_mut() else {
         return false;
     };
@@ -190,7 +192,12 @@ pub fn absorb(status: &mut MigrationStatus, outcome: Outcome, now: Timestamp) ->
         Outcome::Turned { strays } => add_doubt(status, &Doubt::BoundPastFence { exchanges: strays }),
         Outcome::Twinned => return twinned(status),
         Outcome::Doubted(doubt) => add_doubt(status, &doubt),
-        Outcome::Checkpointed(facts) => leg.checkpoint = Some(facts),
+        Outcome::Checkpointed(facts) => {
+            leg.frozen = stays_frozen.then(|| MicroTime(now - began(&facts)));
+            leg.checkpoint = Some(facts);
+        }
+        Outcome::Promised => leg.promised = Some(MicroTime(now)),
+        Outcome::Thawed => leg.thawed = Some(MicroTime(now)),
         Outcome::Transferred(facts) => leg.transfer = Some(facts),
         Outcome::ImageWithdrawn => leg.image_withdrawn = Some(MicroTime(now)),
         Outcome::ImageKept(why) => leg.image_kept = Some(why),
@@ -198,6 +205,11 @@ pub fn absorb(status: &mut MigrationStatus, outcome: Outcome, now: Timestamp) ->
         Outcome::Ended => leg.ended = Some(MicroTime(now)),
     }
     true
+}
+
+/// How long ago a dump began that has just ended.
+fn began(facts: &Checkpointed) -> SignedDuration {
+    SignedDuration::from_micros(i64::try_from(facts.total_micros).unwrap_or(i64::MAX))
 }
 
 fn twinned(status: &mut MigrationStatus) -> bool {
@@ -374,6 +386,9 @@ fn leg(uid: &str, number: u8, attempt: u32, from: Instance, to: Instance) -> Res
         stopped: None,
         parked: None,
         checkpoint: None,
+        frozen: None,
+        promised: None,
+        thawed: None,
         transfer: None,
         image_withdrawn: None,
         image_kept: None,

@@ -11,8 +11,8 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use shadow_core::api::{
-    HoldKind, MigrationStatus, MigrationStrategy, Owner, OwnerKind, Plan, QueuePlan, RestoreBackend,
-    StatefulMigrationSpec, Step, TransferMode,
+    FreezeBound, FreezePlan, HoldKind, MigrationStatus, MigrationStrategy, Owner, OwnerKind, Plan, QueuePlan,
+    RestoreBackend, StatefulMigrationSpec, Step, TransferMode,
 };
 use shadow_core::machine::{
     Decision, KeySeen, LinkSeen, Observed, PodSeen, PodView, QueueSeen, Route, RuleSeen, Sight, next_step,
@@ -28,6 +28,7 @@ mod broker_gone;
 mod called_off;
 mod consumer_appears;
 mod copy_lost;
+mod frozen;
 mod messages_expire;
 mod node_lost;
 mod restore_hangs;
@@ -121,6 +122,11 @@ fn plan(kind: Kind) -> Plan {
         restore: RestoreBackend::RuntimeClass,
         revision: None,
         premises: seen(),
+        freeze: (kind.strategy == MigrationStrategy::Sequential).then_some(FreezePlan {
+            limit_millis: 20_000,
+            bound: FreezeBound::LivenessProbe,
+            forecast_millis: 2_000,
+        }),
         origin: None,
     }
 }

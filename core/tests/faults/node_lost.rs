@@ -40,6 +40,7 @@ fn no_end_waits_for_a_target_that_is_gone() {
             let mut case = at(kind, step);
             let leg = case.status.legs.last_mut().unwrap();
             leg.unpark_sent.clone_from(&leg.park_sent);
+            leg.thawed.clone_from(&leg.park_sent);
             case.seen.key = KeySeen::Unseen;
             case.seen.hold = QueueSeen::Absent;
             case.seen.link = LinkSeen::Absent;
@@ -123,6 +124,7 @@ fn no_further_attempt_waits_for_a_target_that_is_gone() {
         record::roll_back(&mut case.status, &lost, began());
         let leg = case.status.legs.last_mut().unwrap();
         leg.unpark_sent.clone_from(&leg.park_sent);
+        leg.thawed.clone_from(&leg.park_sent);
         case.seen = Observed {
             from: case.seen.from,
             primary: QueueSeen::Present {

@@ -227,6 +227,10 @@ fn check_commit(world: &World, status: &MigrationStatus, next: &Next) {
         next.change != Change::Committed || !offered,
         "committed, and could be set back to its checkpoint"
     );
+    assert!(
+        next.change != Change::Committed || world.keeps_its_promise(),
+        "committed, and the source may run on"
+    );
 }
 
 /// Nothing is left behind, and the verdict says what was seen.

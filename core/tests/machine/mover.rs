@@ -1,7 +1,8 @@
 //! Every kind of move that the simulated world drives.
 
 use shadow_core::api::{
-    HoldKind, MigrationStrategy, Owner, OwnerKind, Plan, QueuePlan, RestoreBackend, TransferMode,
+    FreezeBound, FreezePlan, HoldKind, MigrationStrategy, Owner, OwnerKind, Plan, QueuePlan, RestoreBackend,
+    TransferMode,
 };
 use shadow_core::premise::{self, Outcome, Premise, Source, Told};
 use shadow_core::wire::{CheckpointBackend, PodRef};
@@ -222,6 +223,11 @@ impl Mover {
             restore: self.restore(),
             revision: Some("old".into()),
             premises: seen(),
+            freeze: self.is_sequential().then_some(FreezePlan {
+                limit_millis: 60_000,
+                bound: FreezeBound::Heartbeat,
+                forecast_millis: 2_000,
+            }),
             origin: None,
         }
     }

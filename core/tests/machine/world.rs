@@ -3,6 +3,7 @@
 
 mod blind;
 mod effects;
+mod freeze;
 mod life;
 mod sight;
 mod stream;
@@ -149,6 +150,9 @@ pub(crate) struct World {
     live: bool,
     /// A single-active queue, which our link may hold.
     single_active: Option<SingleActive>,
+    /// The source stands still from its dump to the commit.
+    freezes: bool,
+    frozen: Option<freeze::Standstill>,
     /// Pods that kubelet restarted.
     restarted: BTreeSet<String>,
     /// Somebody else than the moved lineage consumed after the commit.
@@ -183,6 +187,8 @@ impl World {
             stream: Stream::with(faults.waiting),
             live: plan.queue.hold == HoldKind::Exchange,
             single_active: (plan.queue.hold == HoldKind::SingleActive).then(SingleActive::default),
+            freezes: plan.freeze.is_some(),
+            frozen: None,
             restarted: BTreeSet::new(),
             overlapped: false,
             births: 0,
@@ -267,6 +273,7 @@ impl World {
         let mut found = self.holds.clone();
         found.extend(self.stream.ours());
         found.extend(self.keys.keys().cloned());
+        found.extend(self.stands(SOURCE).then(|| "a frozen source".to_owned()));
         found.extend(self.rule.then(|| "rule".to_owned()));
         found.extend(self.pods.contains_key(SHADOW).then(|| SHADOW.to_owned()));
         found.extend(

@@ -11,7 +11,7 @@ use crate::machine::observed::{KeySeen, PodSeen, QueueSeen};
 use crate::machine::proof::Expendable;
 use crate::machine::steps::fenced::Resumed;
 use crate::machine::steps::{
-    blind, clean, fenced, guard, is_told, out_of_reach, overdue, single_active, wait,
+    blind, clean, fenced, frozen, guard, is_told, out_of_reach, overdue, single_active, wait,
 };
 use crate::machine::{Action, Cause, Decision, End, Next, Route, Scene, limits};
 use crate::names;
@@ -20,6 +20,9 @@ use crate::wire::Claim;
 
 /// Decides.
 pub fn next(scene: &Scene<'_>) -> Decision {
+    if let Some(decision) = frozen::thaw(scene) {
+        return decision;
+    }
     if let Some(decision) = release_holder(scene) {
         // While it works off what came meanwhile, its copy need not stay.
         let waits = matches!(decision, Decision::Wait { .. }) && scene.status.fence.is_some();

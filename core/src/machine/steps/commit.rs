@@ -7,7 +7,7 @@
 
 use crate::api::Step;
 use crate::machine::observed::QueueSeen;
-use crate::machine::steps::{after, blind, overdue, restore, single_active, wait};
+use crate::machine::steps::{after, blind, frozen, overdue, restore, single_active, wait};
 use crate::machine::{Cause, Change, Decision, Route, Scene, limits};
 use crate::reason::Reason;
 
@@ -23,9 +23,8 @@ pub fn next(scene: &Scene<'_>) -> Decision {
         return Decision::RollBack(unexpected(scene, readers));
     }
     match scene.seen.primary {
-        QueueSeen::Present { consumers: 0, .. } if is_ready(scene) => {
-            Decision::Advance(after(Step::Commit, scene).change(Change::Committed))
-        }
+        QueueSeen::Present { consumers: 0, .. } if is_ready(scene) => frozen::promise(scene)
+            .unwrap_or_else(|| Decision::Advance(after(Step::Commit, scene).change(Change::Committed))),
         QueueSeen::Present { consumers, .. } if consumers > 0 => {
             Decision::RollBack(unexpected(scene, consumers))
         }

@@ -9,7 +9,7 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use crate::api::{Intent, Leg, MigrationStatus, StatefulMigrationSpec, Step};
 use crate::doubt::{Doubt, Loss, Lost};
 use crate::machine::observed::PodSeen;
-use crate::machine::steps::{later, overdue, rollout, single_active, wait};
+use crate::machine::steps::{frozen, later, overdue, rollout, single_active, wait};
 use crate::machine::{Cause, Decision, Next, Scene, limits};
 use crate::reason::Reason;
 
@@ -66,6 +66,9 @@ fn source_guard(scene: &Scene<'_>) -> Option<Cause> {
     }
     if let Some(lost) = changed(scene.leg, &scene.seen.from) {
         return Some(Cause::new(Reason::SourceChanged, lost.to_string()));
+    }
+    if let Some(cause) = frozen::void(scene) {
+        return Some(cause);
     }
     let late = deadline(scene.spec, scene.status).is_some_and(|deadline| scene.now > deadline);
     late.then(|| {

@@ -9,6 +9,7 @@ pub mod exclude;
 pub mod fence;
 pub(super) mod fenced;
 pub mod follow;
+mod frozen;
 pub mod guard;
 pub mod hold;
 pub mod release;

@@ -8,7 +8,7 @@
 use crate::api::{HoldKind, Step};
 use crate::machine::observed::{KeySeen, LinkSeen, PodSeen, QueueSeen};
 use crate::machine::proof::Expendable;
-use crate::machine::steps::{abandon, after, blind, by_image, out_of_reach, overdue, release, wait};
+use crate::machine::steps::{abandon, after, blind, by_image, frozen, out_of_reach, overdue, release, wait};
 use crate::machine::{Action, Cause, Change, Decision, Route, Scene, limits};
 use crate::reason::Reason;
 use crate::wire::Claim;
@@ -96,7 +96,8 @@ pub fn commit(scene: &Scene<'_>) -> Decision {
         Route::InPlace => scene.leg.transfer.is_some(),
     };
     match &scene.seen.link {
-        LinkSeen::Proven if taker => Decision::Advance(after(Step::Commit, scene).change(Change::Committed)),
+        LinkSeen::Proven if taker => frozen::promise(scene)
+            .unwrap_or_else(|| Decision::Advance(after(Step::Commit, scene).change(Change::Committed))),
         LinkSeen::Trapped(why) => Decision::RollBack(Cause::new(Reason::ConsumerEnded, why.clone())),
         LinkSeen::Unseen | LinkSeen::Absent | LinkSeen::Waiting(_) | LinkSeen::Proven | LinkSeen::Lost(_) => {
             unready(scene)

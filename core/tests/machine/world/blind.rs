@@ -87,6 +87,8 @@ impl Part {
             Action::Announce { .. }
             | Action::RetryRestore { .. }
             | Action::Checkpoint { .. }
+            | Action::Promise
+            | Action::Thaw
             | Action::Fetch { .. }
             | Action::Kill(_)
             | Action::AbortKey { .. }

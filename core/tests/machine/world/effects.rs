@@ -31,6 +31,8 @@ impl World {
             Action::Doubt(doubt) => return Outcome::Doubted(doubt.clone()),
             Action::WithdrawControl { pod } => self.control.entry(pod.clone()).or_default().clear(),
             Action::Checkpoint { pod } => return self.checkpoint(&pod.name, &leg.key),
+            Action::Promise => return self.promise(),
+            Action::Thaw => return self.thaw(),
             Action::Fetch { .. } => {
                 let state = self.keys.get_mut(leg.key.as_str()).expect("fetched for no key");
                 match self.restore {
@@ -147,6 +149,9 @@ impl World {
             pod.process = None;
             pod.ended = true;
         }
+        if uid == "source" {
+            self.frozen = None;
+        }
     }
 
     fn drop_pod(&mut self, name: &str, uid: &str) {
@@ -184,6 +189,13 @@ impl World {
         let process = self.pods.get(name).and_then(|p| p.process.clone());
         // The source's agent needs no announcement.
         self.announce(key);
+        let dumped = self.keys[key.as_str()].dump.is_some();
+        if dumped && self.freezes && !self.keep_frozen() {
+            return Outcome::Thawed;
+        }
+        if !dumped && self.freezes {
+            self.freeze();
+        }
         let state = self.keys.get_mut(key.as_str()).unwrap();
         if state.dump.is_none() {
             let process = process.expect("dumped a container that does not run");

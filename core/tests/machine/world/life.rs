@@ -12,6 +12,9 @@ impl World {
         if pod.process.is_none() {
             return;
         }
+        if name == SOURCE {
+            self.frozen = None;
+        }
         let held_back = pod
             .key
             .as_ref()
@@ -38,6 +41,7 @@ impl World {
 
     /// Lets one thing happen by itself; `choice` says which.
     pub(crate) fn tick(&mut self, choice: usize, saved: &MigrationStatus) {
+        self.node_watches(saved);
         let fixed = [SOURCE, SERVICES, REPLICA_SET].map(str::to_owned);
         let names: Vec<String> = self.pods.keys().cloned().chain(fixed).collect();
         let name = &names[choice % names.len()];
@@ -62,6 +66,7 @@ impl World {
             self.pods.remove(name);
             return;
         }
+        let stands = self.stands(name);
         let (control, keys, faults) = (&mut self.control, &mut self.keys, &mut self.faults);
         let (stream, over) = (&self.stream, &self.over);
         let Some(pod) = self.pods.get_mut(name) else {
@@ -74,6 +79,9 @@ impl World {
         }
         if pod.terminating && pod.process.is_none() {
             // Kubelet starts nothing in it any more.
+            return;
+        }
+        if stands {
             return;
         }
         if let Some(process) = &mut pod.process {

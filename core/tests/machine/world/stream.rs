@@ -199,8 +199,12 @@ impl World {
             Some(queue) => queue.serve(&on_primary, choice),
         };
         let pace = if self.faults.slow { 1 } else { 2 };
+        let standing = self.stands(SOURCE);
         for (name, pod) in &mut self.pods {
             let Some(process) = &mut pod.process else { continue };
+            if standing && pod.uid == "source" {
+                continue;
+            }
             let gets = process.reads.is_some() || served.contains(name);
             for _ in 0..if gets { pace } else { 0 } {
                 if let Some(message) = self.stream.next(process.reads.as_deref()) {
