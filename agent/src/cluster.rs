@@ -4,7 +4,7 @@
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::ListParams;
 use kube::{Api, Client};
-use shadow_core::api::StatefulMigration;
+use shadow_core::api::{MigrationStatus, StatefulMigration};
 use shadow_core::image_origin;
 use shadow_core::names::Key;
 use shadow_core::wire::PodRef;
@@ -127,6 +127,19 @@ impl Cluster {
         }))
     }
 
+    /// What has become of the handoff that made this key. Fails when that cannot be told.
+    pub async fn fate(&self, namespace: &str, key: &Key) -> Result<Fate, ClusterError> {
+        let api: Api<StatefulMigration> = Api::namespaced(self.client.clone(), namespace);
+        let what = format!("migrations in namespace {namespace}");
+        let found = api.list(&ListParams::default()).await.map_err(failed(what))?;
+        let uid = migration_uid(key);
+        let made = |item: &&StatefulMigration| item.metadata.uid.as_deref() == Some(uid);
+        let owner = found.items.iter().find(made);
+        Ok(owner
+            .and_then(|item| item.status.as_ref())
+            .map_or(Fate::Undone, |status| fate(status, key)))
+    }
+
     /// Whether this incarnation of a pod is there and not being deleted.
     pub async fn is_kept(&self, namespace: &str, pod: &str, uid: &str) -> Result<bool, ClusterError> {
         let api: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
@@ -154,6 +167,30 @@ impl Cluster {
                 .remove(shadow_core::names::RESTORE_KEY)
         });
         Ok(keys.collect())
+    }
+}
+
+/// What has become of a handoff.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Nothing yet.
+    Undecided,
+    /// The copy is the truth.
+    Committed,
+    /// The source is, or there is no migration.
+    Undone,
+}
+
+fn fate(status: &MigrationStatus, key: &Key) -> Fate {
+    let mut legs = status.legs.iter().rev();
+    let last = legs.next();
+    let handoff = last.into_iter().chain(legs).find(|leg| leg.key == *key);
+    match handoff {
+        Some(leg) if leg.committed.is_some() => Fate::Committed,
+        Some(leg) if Some(leg) == last && status.rollback.is_none() && !status.phase.is_terminal() => {
+            Fate::Undecided
+        }
+        Some(_) | None => Fate::Undone,
     }
 }
 

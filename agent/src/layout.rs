@@ -35,6 +35,11 @@ pub fn frozen_notes() -> PathBuf {
     Path::new(RUN).join("frozen")
 }
 
+/// A note before it is put in the place of the one before it; outside the folder, in which every name is a container's.
+pub fn next_frozen_note() -> PathBuf {
+    Path::new(RUN).join("frozen.next")
+}
+
 /// State that runc keeps of a container.
 pub fn runc_state(id: &ContainerId) -> PathBuf {
     Path::new(RUNC_STATE).join(id.as_str()).join("state.json")

@@ -27,6 +27,7 @@ pub mod archive;
 pub mod checkpoint;
 pub mod claim;
 pub mod cluster;
+pub mod frozen;
 pub mod helper;
 pub mod image;
 pub mod install;

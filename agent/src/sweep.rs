@@ -9,22 +9,24 @@ use shadow_core::names::Key;
 use tracing::{info, warn};
 
 use crate::cluster::Cluster;
+use crate::frozen;
+use crate::helper::HelperClient;
 use crate::keys::Keys;
 
 /// Archives hold memory, hence secrets: they go within a minute of the end.
 const EVERY: Duration = Duration::from_secs(30);
 
 /// Sweeps until the task is dropped.
-pub async fn run(keys: Keys, cluster: Cluster) {
+pub async fn run(keys: Keys, cluster: Cluster, helper: HelperClient) {
     let mut clock = tokio::time::interval(EVERY);
     loop {
         clock.tick().await;
-        sweep_keys(&keys, &cluster).await;
+        sweep_keys(&keys, &cluster, &helper).await;
         sweep_markers(&keys, &cluster).await;
     }
 }
 
-async fn sweep_keys(keys: &Keys, cluster: &Cluster) {
+async fn sweep_keys(keys: &Keys, cluster: &Cluster, helper: &HelperClient) {
     for slot in keys.known() {
         let Some(state) = slot.now() else {
             continue;
@@ -37,6 +39,10 @@ async fn sweep_keys(keys: &Keys, cluster: &Cluster) {
         match cluster.is_over(&state.namespace, &slot.key).await {
             Ok(true) => {
                 let _nobody_writes = slot.making.lock().await;
+                if let Err(error) = frozen::leave(helper, &slot).await {
+                    warn!(key = %slot.key, %error, "a container could not be thawed");
+                    continue;
+                }
                 forget(keys, &slot);
             }
             Ok(false) => {}

@@ -14,7 +14,7 @@ use shadow_core::names::{self, Key};
 use shadow_core::reason::Reason;
 use shadow_core::wire::{
     Abort, Announcement, CheckpointRequest, Checkpointed, DiscardRequest, Discarded, Ending, FetchRequest,
-    KeyReport, KillRequest, NodeFacts, Preflight, PreflightRequest, Problem, PullRequest, PushRequest,
+    FreezeOrder, FreezeRequest, Frozen, KeyReport, KillRequest, NodeFacts, Preflight, PreflightRequest, Problem, PullRequest, PushRequest,
     Pushed, Transferred,
 };
 use shadow_identity::{Identity, capped, peer_url};
@@ -174,6 +174,18 @@ impl Agents {
     /// Ends a waiting claim.
     pub async fn abort(&self, node: &str, key: &Key, body: &Abort) -> Result<KeyReport, ControllerError> {
         self.post(node, format!("/v1/keys/{key}/abort"), body, QUICK)
+            .await
+    }
+
+    /// Keeps a container frozen that stays so after its dump, or lets it go on; says how it is then.
+    pub async fn freeze(
+        &self,
+        node: &str,
+        key: &Key,
+        order: FreezeOrder,
+    ) -> Result<Frozen, ControllerError> {
+        let body = FreezeRequest { order };
+        self.post(node, format!("/v1/keys/{key}/freeze"), &body, QUICK)
             .await
     }
 

@@ -69,5 +69,6 @@ fn serve() -> Result<()> {
             tracing::error!(%errno, "SIGTERM is not waited for: this helper ends only when it is killed")
         }
     });
+    std::thread::spawn(worker::watch_over_frozen);
     server::serve(Path::new(layout::HELPER_SOCKET)).context("serving the agent")
 }

@@ -17,8 +17,8 @@ use shadow_agent::image::registry::{HostList, Policy};
 use shadow_agent::keys::Keys;
 use shadow_agent::layout::{self, Layout};
 use shadow_agent::serve::{self, Agent};
-use shadow_agent::sweep;
 use shadow_agent::transfer::Fetcher;
+use shadow_agent::{frozen, sweep};
 use shadow_core::names;
 use shadow_identity::{Identity, Role, serve_mutual_tls};
 use tokio::net::TcpListener;
@@ -101,11 +101,12 @@ async fn run(args: Args) -> Result<()> {
         keys: keys.clone(),
         cluster: cluster.clone(),
         helper: helper.clone(),
-        checkpointer: Checkpointer::new(cluster.clone(), helper, kubelet),
+        checkpointer: Checkpointer::new(cluster.clone(), helper.clone(), kubelet),
         fetcher: Fetcher::new(args.node.clone(), identity.clone(), images.clone()),
         images,
     };
-    let sweeping = tokio::spawn(sweep::run(keys, cluster));
+    let watching = tokio::spawn(frozen::watch(keys.clone(), cluster.clone(), helper.clone()));
+    let sweeping = tokio::spawn(sweep::run(keys, cluster, helper));
     let address = SocketAddr::new(args.ip, names::AGENT_PORT);
     let listener = TcpListener::bind(address)
         .await
@@ -123,6 +124,7 @@ async fn run(args: Args) -> Result<()> {
             serving.await.context("finishing requests")
         }
     };
+    watching.abort();
     sweeping.abort();
     ended
 }

@@ -1,6 +1,7 @@
 //! Dumps a container once per key.
 //!
-//! Holds on success: `archive/` of the key is complete, with its manifest, and the state says so; the container runs.
+//! Holds on success: `archive/` of the key is complete, with its manifest, and the state says so; the container runs, or stands
+//! still as asked.
 //! Holds on failure: no archive; the container runs. Asked again, the first answer is given again; asked twice at once,
 //! the second waits for the first.
 
@@ -12,15 +13,17 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use shadow_core::wire::{CheckpointBackend, CheckpointRequest, Checkpointed};
+use shadow_core::wire::{CheckpointBackend, CheckpointRequest, Checkpointed, FreezeOrder, Frozen};
 use tracing::{info, warn};
 
 use crate::archive::{ArchiveError, IMAGES, Manifest};
 use crate::cluster::{Cluster, ClusterError, RunningContainer};
+use crate::frozen;
 use crate::helper::client::HelperError;
 use crate::helper::{Failure, HelperClient};
-use crate::keys::{KeysError, Origin, Slot};
+use crate::keys::{KeyState, KeysError, Origin, Slot};
 use crate::layout::KeyFolder;
+use crate::node::ContainerId;
 use crate::node::dump::Dumped;
 use kubelet::{Kubelet, KubeletError};
 
@@ -44,6 +47,15 @@ pub enum CheckpointError {
     /// What was dumped is no archive.
     #[error("the dump is unusable: {0}")]
     Archive(#[from] ArchiveError),
+    /// It was to stand still after its dump.
+    #[error("container {0} went on after its dump, so its archive is void")]
+    Thawed(ContainerId),
+    /// Kubelet lets a container go on after its dump.
+    #[error(
+        "spec.checkpointBackend: Kubelet lets the process go on after its dump, and a Sequential move needs it to stand still; use \
+         Runtime"
+    )]
+    GoesOn,
     /// The agent's own state.
     #[error(transparent)]
     Keys(#[from] KeysError),
@@ -77,13 +89,16 @@ impl Checkpointer {
         request: &CheckpointRequest,
     ) -> Result<Checkpointed, CheckpointError> {
         let _one_at_a_time = slot.making.lock().await;
-        if let Some(done) = slot.now().and_then(|state| state.checkpointed) {
-            return Ok(done);
+        if let Some(state) = slot.now()
+            && let Some(done) = state.checkpointed.clone()
+        {
+            return self.still_frozen(slot, &state, request).await.map(|()| done);
         }
         let container = self.cluster.container(&request.pod, &request.container).await?;
         slot.update(|state| {
             state.busy = true;
             state.namespace.clone_from(&request.pod.namespace);
+            state.stays_frozen = request.stay_frozen_millis.is_some();
             state.origin = Some(Origin {
                 pod: request.pod.name.clone(),
                 pod_uid: request.pod.uid.clone(),
@@ -99,24 +114,58 @@ impl Checkpointer {
             state.checkpointed = made.as_ref().ok().cloned();
         })?;
         if made.is_err() {
+            self.goes_on(slot).await;
             discard(&slot.folder)?;
         }
         made
     }
 
+    /// An archive of a container that went on since is void, where it was to stand still.
+    async fn still_frozen(
+        &self,
+        slot: &Slot,
+        state: &KeyState,
+        request: &CheckpointRequest,
+    ) -> Result<(), CheckpointError> {
+        if request.stay_frozen_millis.is_none() {
+            return Ok(());
+        }
+        let id = state.container_id()?;
+        match self.helper.freeze(&slot.key, &id, FreezeOrder::Keep).await? {
+            Frozen::Held | Frozen::Promised => Ok(()),
+            Frozen::Thawed => Err(CheckpointError::Thawed(id)),
+        }
+    }
+
+    /// A container whose archive did not come about does not stand still for it.
+    async fn goes_on(&self, slot: &Slot) {
+        let Some(state) = slot.now().filter(|state| state.stays_frozen) else {
+            return;
+        };
+        if let Err(error) = frozen::obey(&self.helper, &slot.key, &state, FreezeOrder::Thaw).await {
+            // The helper lets it go on by itself when its time is over.
+            warn!(key = %slot.key, %error, "a container could not be thawed at once");
+        }
+    }
+
     /// A dump that failed is tried again, unless it hung or the disk is full: a process may just have been in a state that
     /// passes, such as a connection of its own that was closed and not yet accepted.
-    async fn dump(&self, slot: &Slot, container: &RunningContainer) -> Result<Dumped, HelperError> {
+    async fn dump(
+        &self,
+        slot: &Slot,
+        container: &RunningContainer,
+        stay: Option<Duration>,
+    ) -> Result<Dumped, HelperError> {
         let begun = Instant::now();
         for attempt in 1..DUMPS {
-            match self.helper.dump(&slot.key, &container.id).await {
+            match self.helper.dump(&slot.key, &container.id, stay).await {
                 Err(HelperError::Failed(Failure::Other(why))) if begun.elapsed() < TRIES_WITHIN => {
                     warn!(key = %slot.key, attempt, why, "dump failed, tried again");
                 }
                 dumped => return dumped,
             }
         }
-        self.helper.dump(&slot.key, &container.id).await
+        self.helper.dump(&slot.key, &container.id, stay).await
     }
 
     async fn make(
@@ -126,11 +175,13 @@ impl Checkpointer {
         container: &RunningContainer,
     ) -> Result<Checkpointed, CheckpointError> {
         let begun = Instant::now();
+        let stay = request.stay_frozen_millis.map(Duration::from_millis);
         let Dumped {
             frozen_micros,
             total_micros,
         } = match request.backend {
-            CheckpointBackend::Runtime => self.dump(slot, container).await?,
+            CheckpointBackend::Runtime => self.dump(slot, container, stay).await?,
+            CheckpointBackend::Kubelet if stay.is_some() => return Err(CheckpointError::GoesOn),
             CheckpointBackend::Kubelet => self.kubelet.dump(slot, request, &container.host_ip).await?,
         };
         let dumped = begun.elapsed().as_micros();

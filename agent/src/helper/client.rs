@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use shadow_core::names::Key;
-use shadow_core::wire::{Ending, NodeFacts, Preflight};
+use shadow_core::wire::{Ending, FreezeOrder, Frozen, NodeFacts, Preflight};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::sync::Mutex;
@@ -58,17 +58,46 @@ impl Default for HelperClient {
 }
 
 impl HelperClient {
-    /// Dumps a container.
-    pub async fn dump(&self, key: &Key, id: &ContainerId) -> Result<Dumped, HelperError> {
-        match self
-            .ask(&Ask::Dump {
-                key: key.clone(),
-                container_id: id.clone(),
-            })
-            .await?
-        {
+    /// Dumps a container; it stays frozen for as long as `stay` says.
+    pub async fn dump(
+        &self,
+        key: &Key,
+        id: &ContainerId,
+        stay: Option<Duration>,
+    ) -> Result<Dumped, HelperError> {
+        let ask = Ask::Dump {
+            key: key.clone(),
+            container_id: id.clone(),
+            stay_frozen_millis: stay.map(|stay| u64::try_from(stay.as_millis()).unwrap_or(u64::MAX)),
+        };
+        match self.ask(&ask).await? {
             Answer::Dumped(dumped) => Ok(dumped),
             answer @ (Answer::Done
+            | Answer::Frozen(_)
+            | Answer::InUse
+            | Answer::Connected(_)
+            | Answer::Looked(_)
+            | Answer::Node(_)
+            | Answer::Failed(_)) => Err(unexpected(answer)),
+        }
+    }
+
+    /// Keeps a container frozen that stays so after its dump, or lets it go on; says how it is then.
+    pub async fn freeze(
+        &self,
+        key: &Key,
+        id: &ContainerId,
+        order: FreezeOrder,
+    ) -> Result<Frozen, HelperError> {
+        let ask = Ask::Freeze {
+            key: key.clone(),
+            container_id: id.clone(),
+            order,
+        };
+        match self.ask(&ask).await? {
+            Answer::Frozen(frozen) => Ok(frozen),
+            answer @ (Answer::Dumped(_)
+            | Answer::Done
             | Answer::InUse
             | Answer::Connected(_)
             | Answer::Looked(_)
@@ -87,6 +116,7 @@ impl HelperClient {
             Answer::Connected(count) => Ok(count),
             answer @ (Answer::Dumped(_)
             | Answer::Done
+            | Answer::Frozen(_)
             | Answer::InUse
             | Answer::Looked(_)
             | Answer::Node(_)
@@ -103,6 +133,7 @@ impl HelperClient {
             Answer::Looked(found) => Ok(found),
             answer @ (Answer::Dumped(_)
             | Answer::Done
+            | Answer::Frozen(_)
             | Answer::InUse
             | Answer::Connected(_)
             | Answer::Node(_)
@@ -120,6 +151,7 @@ impl HelperClient {
             Answer::Done => Ok(Ending::Ended),
             Answer::InUse => Ok(Ending::InUse),
             answer @ (Answer::Dumped(_)
+            | Answer::Frozen(_)
             | Answer::Connected(_)
             | Answer::Looked(_)
             | Answer::Node(_)
@@ -144,6 +176,7 @@ impl HelperClient {
             Answer::Node(facts) => Ok(facts),
             answer @ (Answer::Dumped(_)
             | Answer::Done
+            | Answer::Frozen(_)
             | Answer::InUse
             | Answer::Connected(_)
             | Answer::Looked(_)
@@ -180,6 +213,7 @@ fn unexpected(answer: Answer) -> HelperError {
         Answer::Failed(why) => HelperError::Failed(why),
         Answer::Dumped(_)
         | Answer::Done
+        | Answer::Frozen(_)
         | Answer::InUse
         | Answer::Connected(_)
         | Answer::Looked(_)

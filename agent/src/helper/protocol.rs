@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use shadow_core::names::Key;
-use shadow_core::wire::{NodeFacts, Preflight};
+use shadow_core::wire::{FreezeOrder, Frozen, NodeFacts, Preflight};
 
 use crate::node::dump::Dumped;
 use crate::node::{ContainerId, NodeError};
@@ -11,12 +11,23 @@ use crate::node::{ContainerId, NodeError};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "ask")]
 pub enum Ask {
-    /// Dump a container into the folder of the key; it goes on running.
+    /// Dump a container into the folder of the key; it goes on running, unless it is to stay frozen.
     Dump {
         /// Restore key.
         key: Key,
         /// Container.
         container_id: ContainerId,
+        /// It stays frozen after the dump, at most for so long since it was paused, milliseconds.
+        stay_frozen_millis: Option<u64>,
+    },
+    /// Keep a container frozen that stays so after its dump, or let it go on.
+    Freeze {
+        /// Key of the dump.
+        key: Key,
+        /// Container.
+        container_id: ContainerId,
+        /// What is wanted.
+        order: FreezeOrder,
     },
     /// Kill a container's first process once nobody talks to it any more.
     Kill {
@@ -56,6 +67,8 @@ pub enum Answer {
     Done,
     /// To [`Ask::Kill`]: somebody talks to it, nothing was killed.
     InUse,
+    /// To [`Ask::Freeze`].
+    Frozen(Frozen),
     /// To [`Ask::Connections`].
     Connected(u32),
     /// To [`Ask::Preflight`].

@@ -67,7 +67,10 @@ impl Lane {
     fn of(ask: &Ask) -> Self {
         match ask {
             Ask::Dump { .. } | Ask::Kill { .. } | Ask::Thaw { .. } => Self::Acts,
-            Ask::Connections { .. } | Ask::Preflight { .. } | Ask::Inspect => Self::Looks,
+            // It takes a moment, and a source stands still meanwhile.
+            Ask::Freeze { .. } | Ask::Connections { .. } | Ask::Preflight { .. } | Ask::Inspect => {
+                Self::Looks
+            }
         }
     }
 }

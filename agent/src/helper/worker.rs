@@ -14,7 +14,9 @@ use super::growth::{self, Growth};
 use super::{Answer, Ask, Failure};
 use crate::layout::Layout;
 use crate::node::quiet::{self, Quiet};
-use crate::node::{ContainerId, NodeError, connections, dump, ended, enter, facts, note, preflight, runc};
+use crate::node::{
+    ContainerId, NodeError, connections, dump, ended, enter, facts, note, preflight, runc, standstill,
+};
 
 /// A dump that takes longer is given up and the container thawed.
 const DUMP_WITHIN: Duration = Duration::from_secs(120);
@@ -27,6 +29,12 @@ const OTHERS_WITHIN: Duration = Duration::from_secs(20);
 const QUIET_WITHIN: Duration = Duration::from_secs(2);
 /// A killed process is gone after this time, unless the kernel is busy with it.
 const ENDS_WITHIN: Duration = Duration::from_secs(1);
+/// How often is looked whether the freeze of a container is over.
+const WATCHES: Duration = Duration::from_millis(250);
+/// How often notes on containers that are gone are looked for, while there are notes.
+const FORGETS: Duration = Duration::from_secs(5);
+/// The child's word for both.
+const WATCH: &str = "watch";
 /// First argument of the child.
 pub const IN_NODE: &str = "in-node";
 
@@ -40,6 +48,7 @@ pub fn perform(ask: &Ask) -> Answer {
         },
         Ask::Kill { .. }
         | Ask::Thaw { .. }
+        | Ask::Freeze { .. }
         | Ask::Connections { .. }
         | Ask::Preflight { .. }
         | Ask::Inspect => Patience::Within(OTHERS_WITHIN),
@@ -47,7 +56,12 @@ pub fn perform(ask: &Ask) -> Answer {
     let answer = in_child(ask, &patience).unwrap_or_else(Answer::Failed);
     let micros = begun.elapsed().as_micros();
     match (&answer, ask) {
-        (Answer::Failed(why), Ask::Dump { key, container_id }) => {
+        (
+            Answer::Failed(why),
+            Ask::Dump {
+                key, container_id, ..
+            },
+        ) => {
             warn!(?ask, %why, micros, "dump failed");
             // The note is gone if the dump thawed the container itself, and another's if that one is under way.
             if note::names(container_id, key) {
@@ -58,6 +72,7 @@ pub fn perform(ask: &Ask) -> Answer {
             Answer::Failed(why),
             Ask::Kill { .. }
             | Ask::Thaw { .. }
+            | Ask::Freeze { .. }
             | Ask::Connections { .. }
             | Ask::Preflight { .. }
             | Ask::Inspect,
@@ -67,6 +82,7 @@ pub fn perform(ask: &Ask) -> Answer {
         (Answer::Node(_), _) => debug!(micros, "read the node's facts"),
         (Answer::Looked(found), _) => debug!(micros, ?found, "looked for what cannot be dumped"),
         (Answer::Connected(count), _) => debug!(micros, count, "counted connections"),
+        (Answer::Frozen(frozen), _) => debug!(micros, ?ask, ?frozen, "looked after a frozen container"),
         (Answer::Dumped(_) | Answer::Done | Answer::InUse, _) => {
             info!(?ask, ?answer, micros, "request done")
         }
@@ -86,6 +102,36 @@ fn thaw(id: &ContainerId) {
 /// Thaws what a helper before us left paused.
 pub fn thaw_leftovers() -> Answer {
     in_child_with(&["thaw-all"], &Patience::Within(OTHERS_WITHIN)).unwrap_or_else(Answer::Failed)
+}
+
+/// Lets containers go on whose freeze is over. A look that changes nothing costs a folder's listing.
+pub fn watch_over_frozen() {
+    let mut looked = Instant::now();
+    loop {
+        thread::sleep(WATCHES);
+        let due = match over() {
+            Some(over) => over || looked.elapsed() > FORGETS,
+            None => false,
+        };
+        if !due {
+            continue;
+        }
+        looked = Instant::now();
+        if let Err(why) | Ok(Answer::Failed(why)) = in_child_with(&[WATCH], &Patience::Within(OTHERS_WITHIN))
+        {
+            error!(%why, "frozen containers could not be watched");
+        }
+    }
+}
+
+/// Whether the freeze of a container is over; `None` where none is frozen.
+fn over() -> Option<bool> {
+    let noted = note::all().ok()?;
+    let now = note::clock().ok()?;
+    let paused = noted.iter().filter_map(note::read);
+    paused
+        .map(|note| note.paused.is_over(now))
+        .reduce(|one, other| one || other)
 }
 
 /// How long a child is waited for.
@@ -192,6 +238,13 @@ pub fn in_node(args: &[String]) -> Answer {
                 let ask: Ask = serde_json::from_str(json).map_err(|error| error.to_string())?;
                 act(&ask).map_err(Failure::from)
             }
+            [word] if word == WATCH => {
+                let thawed = standstill::watch()?;
+                if !thawed.is_empty() {
+                    warn!(?thawed, "let containers go on whose freeze was over");
+                }
+                Ok(Answer::Done)
+            }
             [word] if word == "thaw-all" => {
                 let thawed = note::thaw_orphans()?;
                 if !thawed.is_empty() {
@@ -205,6 +258,10 @@ pub fn in_node(args: &[String]) -> Answer {
 }
 
 fn kill(id: &ContainerId, window: Duration) -> Result<Answer, NodeError> {
+    if standstill::is_standing(id) {
+        standstill::kill(id)?;
+        return ended::wait(id, ENDS_WITHIN).map(|()| Answer::Done);
+    }
     match quiet::wait(id, window, QUIET_WITHIN)? {
         Quiet::InUse => return Ok(Answer::InUse),
         Quiet::Silent => send_kill(id)?,
@@ -221,7 +278,19 @@ fn send_kill(id: &ContainerId) -> Result<(), NodeError> {
 
 fn act(ask: &Ask) -> Result<Answer, NodeError> {
     match ask {
-        Ask::Dump { key, container_id } => dump::dump(key, container_id).map(Answer::Dumped),
+        Ask::Dump {
+            key,
+            container_id,
+            stay_frozen_millis,
+        } => {
+            let stay = stay_frozen_millis.map(Duration::from_millis);
+            dump::dump(key, container_id, stay).map(Answer::Dumped)
+        }
+        Ask::Freeze {
+            key,
+            container_id,
+            order,
+        } => standstill::obey(container_id, key, *order).map(Answer::Frozen),
         Ask::Kill {
             container_id,
             quiet_millis,

@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 use shadow_core::wire::{Announcement, Archive, Checkpointed, Claim, KeyReport, Pushed, Transferred};
 
+use crate::cluster::ClusterError;
+use crate::node::ContainerId;
+
 /// All that is known of a key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -19,6 +22,8 @@ pub struct KeyState {
     pub target: Option<String>,
     /// What was dumped; for the annotations of an image.
     pub origin: Option<Origin>,
+    /// The container stays frozen after the dump, or did.
+    pub stays_frozen: bool,
     /// The image made of the dump, and its repository.
     pub pushed: Option<(String, Pushed)>,
     /// The archive is here, verified, and may be restored.
@@ -101,6 +106,18 @@ pub struct Claimant {
 }
 
 impl KeyState {
+    /// The container that was dumped here.
+    ///
+    /// # Errors
+    /// When none was.
+    pub fn container_id(&self) -> Result<ContainerId, ClusterError> {
+        let id = self
+            .origin
+            .as_ref()
+            .map_or("", |origin| origin.container_id.as_str());
+        ContainerId::parse(id).map_err(|error| ClusterError::Unfit(error.to_string()))
+    }
+
     /// What the controller is told.
     pub fn report(&self) -> KeyReport {
         let archive = match (&self.checkpointed, &self.fetched, self.busy) {

@@ -1,7 +1,7 @@
 //! Dumps a container: pause, CRIU and rw layer at the same instant, go on.
 //!
-//! Holds on success: `archive.partial` of the key has images, layer and spec; the container runs. Holds on failure: the
-//! container runs; what was written is worthless. Holds after a crash: a note names the container, and whoever finds it
+//! Holds on success: `archive.partial` of the key has images, layer and spec; the container runs, or stays frozen as asked
+//! ([`standstill`]). Holds on failure: the container runs; what was written is worthless. Holds after a crash: a note names the container, and whoever finds it
 //! thaws the container.
 
 use std::ffi::OsStr;
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use shadow_core::names::Key;
 
 use super::freezer::Freezer;
-use super::{ContainerId, NodeError, full_disk, note, overlay, pausing_criu, runc};
+use super::{ContainerId, NodeError, full_disk, note, overlay, pausing_criu, runc, standstill};
 use crate::archive::{IMAGES, LAYER, SPEC, layer};
 use crate::layout::{self, KeyFolder, Layout};
 
@@ -33,13 +33,18 @@ pub struct Dumped {
     pub total_micros: u64,
 }
 
-/// Dumps `id` into the folder of `key`. Runs in the node's namespaces.
-pub fn dump(key: &Key, id: &ContainerId) -> Result<Dumped, NodeError> {
+/// Dumps `id` into the folder of `key`; it stays frozen for as long as `stay` says. Runs in the node's namespaces.
+pub fn dump(key: &Key, id: &ContainerId, stay: Option<Duration>) -> Result<Dumped, NodeError> {
     let layout = Layout::node();
-    dump_into(&layout.key(key), key, id).map_err(|error| full_disk::or(error, &layout.keys()))
+    dump_into(&layout.key(key), key, id, stay).map_err(|error| full_disk::or(error, &layout.keys()))
 }
 
-fn dump_into(folder: &KeyFolder, key: &Key, id: &ContainerId) -> Result<Dumped, NodeError> {
+fn dump_into(
+    folder: &KeyFolder,
+    key: &Key,
+    id: &ContainerId,
+    stay: Option<Duration>,
+) -> Result<Dumped, NodeError> {
     let begun = Instant::now();
     let partial = folder.partial();
     make_fresh(&partial)?;
@@ -54,7 +59,10 @@ fn dump_into(folder: &KeyFolder, key: &Key, id: &ContainerId) -> Result<Dumped, 
     let stamp = folder.work().join("paused-at");
     let dumped = dump_paused(folder, id, &upper, &freezer, &stamp);
     let paused = pausing_criu::paused_at(&stamp);
-    note::thaw(id)?;
+    match (stay, paused) {
+        (Some(limit), Some(at)) if dumped.is_ok() => standstill::stay(id, key, at, limit)?,
+        (Some(_) | None, _) => note::thaw(id)?,
+    }
     let frozen = paused.and_then(|at| at.elapsed().ok()).unwrap_or_default();
     dumped?;
     Ok(Dumped {

@@ -53,6 +53,11 @@ impl Freezer {
         self.dir.join("cgroup.procs")
     }
 
+    /// Its cgroup.
+    pub fn folder(&self) -> PathBuf {
+        self.dir.clone()
+    }
+
     /// Stops all processes and returns when they stand still.
     pub fn freeze(&self) -> Result<(), NodeError> {
         let deadline = Instant::now() + PATIENCE;

@@ -19,6 +19,7 @@ pub mod pausing_criu;
 pub mod preflight;
 pub mod quiet;
 pub mod runc;
+pub mod standstill;
 pub mod within;
 
 pub use container::ContainerId;

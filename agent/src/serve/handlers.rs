@@ -12,8 +12,8 @@ use shadow_core::names::{self, Key};
 use shadow_core::reason::Reason;
 use shadow_core::wire::{
     Abort, Announcement, CheckpointRequest, Checkpointed, DiscardRequest, Discarded, Ending, FetchRequest,
-    KeyReport, KillRequest, NodeFacts, Preflight, PreflightRequest, PullRequest, PushRequest, Pushed,
-    Transferred,
+    FreezeRequest, Frozen, KeyReport, KillRequest, NodeFacts, Preflight, PreflightRequest, PullRequest,
+    PushRequest, Pushed, Transferred,
 };
 use shadow_identity::PeerNames;
 use tracing::{info, warn};
@@ -173,6 +173,23 @@ pub(super) async fn abort(
     Ok(Json(slot.now().unwrap_or_default().report()))
 }
 
+/// `POST /v1/keys/{key}/freeze`. A key under which nothing was dumped has nothing that stands still.
+pub(super) async fn freeze(
+    State(agent): State<Agent>,
+    Path(key): Path<Key>,
+    Json(request): Json<FreezeRequest>,
+) -> Answer<Frozen> {
+    let slot = agent.keys.look_up(&key);
+    // A dump that is under way ends first.
+    let _one_at_a_time = slot.making.lock().await;
+    let Some(state) = slot.now().filter(|state| state.stays_frozen) else {
+        return Ok(Json(Frozen::Thawed));
+    };
+    let frozen = crate::frozen::obey(&agent.helper, &key, &state, request.order).await?;
+    info!(%key, order = ?request.order, ?frozen, "frozen container");
+    Ok(Json(frozen))
+}
+
 /// `POST /v1/keys/{key}/kill`.
 pub(super) async fn kill(
     State(agent): State<Agent>,
@@ -218,6 +235,7 @@ pub(super) async fn remove(State(agent): State<Agent>, Path(key): Path<Key>) -> 
     finished(async move {
         // An archive that is being made is finished first; removing it under the writer would leave half of it.
         let _one_at_a_time = slot.making.lock().await;
+        crate::frozen::leave(&agent.helper, &slot).await?;
         agent.keys.remove(&slot)?;
         info!(%key, "restore key forgotten");
         Ok(StatusCode::NO_CONTENT)

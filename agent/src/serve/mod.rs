@@ -69,6 +69,7 @@ pub fn router(agent: Agent) -> Router {
         .route("/v1/keys/{key}/pull", post(handlers::pull))
         .route("/v1/keys/{key}/discard", post(handlers::discard))
         .route("/v1/keys/{key}/abort", post(handlers::abort))
+        .route("/v1/keys/{key}/freeze", post(handlers::freeze))
         .route("/v1/keys/{key}/kill", post(handlers::kill))
         .route("/v1/keys/{key}/connections/{port}", get(handlers::connections))
         .layer(from_fn_with_state(Caller::Controller, admit))

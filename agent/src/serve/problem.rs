@@ -133,6 +133,8 @@ impl From<CheckpointError> for Refusal {
                 status: 403 | 401 | 404,
                 ..
             }) => Self::unfit(Reason::KubeletRefused, error),
+            CheckpointError::Thawed(_) => Self::unfit(Reason::Thawed, error),
+            CheckpointError::GoesOn => Self::unfit(Reason::DumpFailed, error),
             CheckpointError::Keys(error) => error.into(),
             CheckpointError::Stopping => Self::new(StatusCode::SERVICE_UNAVAILABLE, Reason::Stopping, error),
             CheckpointError::Archive(ArchiveError::Io { ref source, .. }) => {

@@ -12,6 +12,7 @@ mod stream;
 use kube::ResourceExt;
 use shadow_core::api::{Leg, Plan, StatefulMigration, TransferMode};
 use shadow_core::machine::{Action, Outcome};
+use shadow_core::wire::FreezeOrder;
 
 use crate::context::Context;
 use crate::error::ControllerError;
@@ -66,6 +67,8 @@ pub async fn perform(
         Action::DropHold(proof) => stream::drop_hold(ctx, subject, &proof).await.map(done),
         Action::DropControl { pod } => stream::drop_control(ctx, subject, &pod).await.map(done),
         Action::Checkpoint { pod } => node::checkpoint(ctx, subject, pod).await,
+        Action::Promise => node::freeze(ctx, subject, FreezeOrder::Promise).await,
+        Action::Thaw => node::freeze(ctx, subject, FreezeOrder::Thaw).await,
         Action::Fetch { checkpoint } => node::fetch(ctx, subject, &checkpoint).await,
         Action::WithdrawImage => image::withdraw(ctx, subject).await,
         Action::RetryRestore { key, pod } => node::announce(ctx, subject, &key, &pod)

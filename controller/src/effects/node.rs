@@ -4,7 +4,10 @@ use shadow_core::api::{Plan, RestoreBackend, TransferMode};
 use shadow_core::machine::proof::Expendable;
 use shadow_core::machine::{Outcome, Route, limits};
 use shadow_core::names::Key;
-use shadow_core::wire::{Abort, Announcement, CheckpointRequest, Checkpointed, Ending, KillRequest, PodRef};
+use shadow_core::reason::Reason;
+use shadow_core::wire::{
+    Abort, Announcement, CheckpointRequest, Checkpointed, Ending, FreezeOrder, Frozen, KillRequest, PodRef,
+};
 
 use super::{Subject, image};
 use crate::context::Context;
@@ -53,11 +56,29 @@ pub(super) async fn checkpoint(
         container: plan.container.clone(),
         backend: plan.checkpoint_backend,
         target: Some(leg.to.node.clone()),
+        stay_frozen_millis: plan.freeze.as_ref().map(|freeze| freeze.limit_millis),
     };
-    ctx.agents
-        .checkpoint(&leg.from.node, &leg.key, &request)
-        .await
-        .map(Outcome::Checkpointed)
+    match ctx.agents.checkpoint(&leg.from.node, &leg.key, &request).await {
+        Ok(made) => Ok(Outcome::Checkpointed(made)),
+        Err(ControllerError::Agent { problem, .. }) if problem.reason == Reason::Thawed => {
+            Ok(Outcome::Thawed)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Promise or Thaw: how the source's node has it then.
+pub(super) async fn freeze(
+    ctx: &Context,
+    subject: Subject<'_>,
+    order: FreezeOrder,
+) -> Result<Outcome, ControllerError> {
+    let leg = subject.leg;
+    match ctx.agents.freeze(&leg.from.node, &leg.key, order).await? {
+        Frozen::Promised => Ok(Outcome::Promised),
+        Frozen::Held => Ok(Outcome::Done),
+        Frozen::Thawed => Ok(Outcome::Thawed),
+    }
 }
 
 pub(super) async fn fetch(

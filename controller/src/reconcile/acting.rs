@@ -8,6 +8,7 @@ use kube::ResourceExt;
 use shadow_core::api::{MigrationStatus, StatefulMigration};
 use shadow_core::machine::steps::guard;
 use shadow_core::machine::{Action, Outcome};
+use shadow_core::wire::{FreezeOrder, Frozen};
 use tokio::time::timeout;
 
 use super::limits;
@@ -18,6 +19,9 @@ use crate::store;
 
 /// How often it is looked whether the user has cancelled during an effect.
 const LOOK: Duration = Duration::from_millis(300);
+
+/// How often the node of a source that stands still hears of us.
+const KEEP: Duration = Duration::from_secs(5);
 
 /// What became of an effect.
 pub(super) enum Acted {
@@ -46,6 +50,31 @@ pub(super) async fn act(
     tokio::select! {
         outcome = performed => outcome.map(Acted::Done),
         () = called_off(ctx, migration) => Ok(Acted::CalledOff),
+        () = keep_frozen(ctx, migration) => Ok(Acted::CalledOff),
+    }
+}
+
+/// While a source stands still for a transfer, its node hears of us: it would let the source go on after 30 s. Returns when it
+/// has.
+async fn keep_frozen(ctx: &Context, migration: &StatefulMigration) {
+    let leg = migration.status.as_ref().and_then(|status| status.legs.last());
+    let Some(leg) = leg.filter(|leg| leg.frozen.is_some()) else {
+        return std::future::pending().await;
+    };
+    loop {
+        tokio::time::sleep(KEEP).await;
+        match ctx
+            .agents
+            .freeze(&leg.from.node, &leg.key, FreezeOrder::Keep)
+            .await
+        {
+            Ok(Frozen::Held | Frozen::Promised) => {}
+            // The promise before the commit finds it so, too.
+            Ok(Frozen::Thawed) => return,
+            Err(error) => {
+                tracing::warn!(migration = migration.name_any(), %error, "the source's node was not reached");
+            }
+        }
     }
 }
 

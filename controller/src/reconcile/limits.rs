@@ -46,6 +46,8 @@ pub(super) fn of(action: &Action) -> Duration {
         Action::Announce { .. }
         | Action::InstallRule
         | Action::ProveRule
+        | Action::Promise
+        | Action::Thaw
         | Action::CreateTarget
         | Action::Adopt { .. }
         | Action::RetryRestore { .. }
