@@ -14,8 +14,8 @@ use shadow_core::names::{self, Key};
 use shadow_core::reason::Reason;
 use shadow_core::wire::{
     Abort, Announcement, CheckpointRequest, Checkpointed, DiscardRequest, Discarded, Ending, FetchRequest,
-    FreezeOrder, FreezeRequest, Frozen, KeyReport, KillRequest, NodeFacts, Preflight, PreflightRequest, Problem, PullRequest, PushRequest,
-    Pushed, Transferred,
+    FreezeOrder, FreezeRequest, Frozen, KeyReport, KillRequest, NodeFacts, Preflight, PreflightRequest,
+    Problem, PullRequest, PushRequest, Pushed, Transferred,
 };
 use shadow_identity::{Identity, capped, peer_url};
 use tokio::time::Instant;
@@ -178,12 +178,7 @@ impl Agents {
     }
 
     /// Keeps a container frozen that stays so after its dump, or lets it go on; says how it is then.
-    pub async fn freeze(
-        &self,
-        node: &str,
-        key: &Key,
-        order: FreezeOrder,
-    ) -> Result<Frozen, ControllerError> {
+    pub async fn freeze(&self, node: &str, key: &Key, order: FreezeOrder) -> Result<Frozen, ControllerError> {
         let body = FreezeRequest { order };
         self.post(node, format!("/v1/keys/{key}/freeze"), &body, QUICK)
             .await

@@ -70,7 +70,8 @@ async fn world(broker: &Broker, facts: QueueFacts, around: Around<'_>) -> Result
     })
 }
 
-fn pod(pod: &Pod) -> world::Pod {
+/// All addresses of a pod.
+pub(crate) fn addresses(pod: &Pod) -> Vec<String> {
     let status = pod.status.as_ref();
     let listed = status
         .and_then(|status| status.pod_ips.as_ref())
@@ -80,6 +81,10 @@ fn pod(pod: &Pod) -> world::Pod {
     let mut addresses: Vec<String> = listed.map(|address| address.ip.clone()).chain(one).collect();
     addresses.sort();
     addresses.dedup();
+    addresses
+}
+
+fn pod(pod: &Pod) -> world::Pod {
     let init = pod
         .spec
         .iter()
@@ -87,7 +92,7 @@ fn pod(pod: &Pod) -> world::Pod {
     let ends = init.filter(|container| container.restart_policy.as_deref() != Some("Always"));
     let name = pod.name_any();
     world::Pod {
-        addresses,
+        addresses: addresses(pod),
         init_containers: ends.map(|container| container.name.clone()).collect(),
         control_queue: names::control_queue(&name),
         name,

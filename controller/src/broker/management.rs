@@ -155,7 +155,7 @@ impl Management {
 
     /// Connections whose names begin with an address, as they do; one page of them.
     pub(super) async fn connections_from(&self, address: &str) -> Result<Page, BrokerError> {
-        const COLUMNS: &str = "name,peer_host,peer_port,protocol";
+        const COLUMNS: &str = "name,peer_host,peer_port,protocol,timeout";
         let address = segment(address);
         let path =
             format!("/connections?page=1&page_size=100&use_regex=false&name={address}&columns={COLUMNS}");

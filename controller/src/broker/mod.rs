@@ -11,6 +11,7 @@ mod address;
 mod control;
 mod error;
 mod facts;
+mod heartbeat;
 mod hold;
 mod lane;
 mod link;

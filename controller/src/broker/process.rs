@@ -24,6 +24,8 @@ pub(super) struct Listed {
     peer_port: u16,
     #[serde(default)]
     protocol: String,
+    /// Heartbeat that was agreed on, seconds.
+    pub(super) timeout: Option<u32>,
 }
 
 /// A page of a list.

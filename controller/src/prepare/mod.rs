@@ -2,6 +2,7 @@
 //! refusal costs nothing: the cluster and the broker are left exactly as they were.
 
 mod answer;
+mod freeze;
 mod stream;
 
 use k8s_openapi::api::apps::v1::{ReplicaSet, StatefulSet};
@@ -9,7 +10,7 @@ use k8s_openapi::api::core::v1::{Node, PersistentVolume, PersistentVolumeClaim, 
 use kube::api::ListParams;
 use kube::{Api, ResourceExt};
 use shadow_core::api::{
-    Handoff, HoldKind, MigrationStrategy, Owner, OwnerKind, Plan, QueuePlan, RestoreBackend,
+    FreezePlan, Handoff, HoldKind, MigrationStrategy, Owner, OwnerKind, Plan, QueuePlan, RestoreBackend,
     StatefulMigration, TransferMode,
 };
 use shadow_core::image_origin;
@@ -100,7 +101,14 @@ pub async fn prepare(ctx: &Context, migration: &StatefulMigration) -> Result<Pre
         Ok(chosen) => chosen,
         Err(why) => return Ok(refused(Reason::Refused, format!("spec.restoreBackend: {why}"))),
     };
-    let planned = plan(migration, pod, choice, restore, settings, stream);
+    let container = settings.container.as_deref().unwrap_or_default();
+    let (queue, seen) = (&stream.queue, preflight.as_ref());
+    let freeze = match freeze::plan(ctx, migration, pod, container, choice.strategy, queue, seen).await {
+        Ok(Ok(freeze)) => freeze,
+        Ok(Err(cause)) => return Ok(Prepared::Refused(cause.into())),
+        Err(error) => return answer(migration, error),
+    };
+    let planned = plan(migration, pod, choice, restore, settings, stream, freeze);
     fit(ctx, migration, planned, preflight).await
 }
 
@@ -147,6 +155,7 @@ fn plan(
     chosen: Chosen,
     settings: Settings,
     stream: Stream,
+    freeze: Option<FreezePlan>,
 ) -> Prepared {
     let Stream { queue, premises } = stream;
     let spec = &migration.spec;
@@ -190,6 +199,7 @@ fn plan(
             RestoreBackend::RuntimeClass => None,
         },
         restore,
+        freeze,
         container,
     };
     Prepared::Planned(Box::new(plan), view.restarts)
