@@ -10,6 +10,7 @@
 //! Nothing here removes duplicates or reorders anything: the sample tells the truth about what was
 //! delivered to it, and the oracle judges it.
 
+pub mod beat;
 pub mod consumer;
 pub mod duration;
 pub mod http;

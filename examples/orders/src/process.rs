@@ -11,7 +11,7 @@ use clap::Args;
 use tokio::net::TcpListener;
 
 use crate::consumer::{Ballast, Consumer, Settings};
-use crate::{duration, http, stop};
+use crate::{beat, duration, http, stop};
 
 /// What a process can be told besides what it consumes.
 #[derive(Debug, Args)]
@@ -31,6 +31,9 @@ pub struct Process {
     /// File that gets a line at every start of the process, and stays open.
     #[arg(long)]
     journal: Option<PathBuf>,
+    /// File with a number that goes up every millisecond, in memory and in the file.
+    #[arg(long)]
+    beat: Option<PathBuf>,
 }
 
 fn note_start(path: &Path) -> anyhow::Result<File> {
@@ -67,6 +70,10 @@ impl Process {
         });
         let open: Vec<File> = open.collect::<anyhow::Result<_>>()?;
         let journal = self.journal.as_deref().map(note_start).transpose()?;
+        if let Some(path) = self.beat.clone() {
+            let shown = path.display().to_string();
+            beat::start(path).with_context(|| format!("--beat: cannot write {shown}"))?;
+        }
         let consumer = Consumer::new(settings)?;
         let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, self.http_port));
         let listener = TcpListener::bind(address)

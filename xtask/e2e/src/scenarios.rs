@@ -189,6 +189,13 @@ pub(crate) const ALL: &[Scenario] = &[
         company: Company::Shared,
     },
     Scenario {
+        name: "a sequential source stands still from its dump to its end",
+        run: faults::standing::all,
+        seconds: 110,
+        role: Role::Rest("the core moves sequentially; every death in every round is in the simulated world"),
+        company: Company::Alone,
+    },
+    Scenario {
         name: "a pod of an ordered set moves alone",
         run: workloads::of_an_ordered_set,
         seconds: 25,

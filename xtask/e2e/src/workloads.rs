@@ -112,14 +112,7 @@ pub(super) fn sequentially(bench: &Bench) -> Result<()> {
 /// A volume that one node can mount at a time moves with its pod: nobody has to say so.
 pub(super) fn with_its_volume(bench: &Bench) -> Result<()> {
     let cluster = &bench.cluster;
-    for pod in ["orders-0", "orders-1"] {
-        // What an earlier run wrote stays on the disk.
-        let mut clear = cluster.run_on_node(Cluster::node_names()[0], "rm")?;
-        clear.args(["-rf", &format!("/mnt/shared/data-{pod}")]);
-        stage::capture(clear)?;
-        stage::apply(cluster, &volume(cluster.namespace(), pod).to_string())?;
-    }
-    Sample::deploy_with_volume(cluster, &["--journal", "/data/journal"])?;
+    deploy_with_volumes(bench, &["--journal", "/data/journal"])?;
     sequential_moves(bench, &[], "volume data (claim data-orders-0)")?;
     let mut cat = cluster.run_on_node(Cluster::node_names()[0], "cat")?;
     cat.arg("/mnt/shared/data-orders-0/journal");
@@ -129,6 +122,19 @@ pub(super) fn with_its_volume(bench: &Bench) -> Result<()> {
         "the process was started anew; its journal says {journal:?}"
     );
     Sample::remove_volumes(cluster)
+}
+
+/// The sample with a volume for each replica, which is empty.
+pub(super) fn deploy_with_volumes(bench: &Bench, arguments: &[&str]) -> Result<()> {
+    let cluster = &bench.cluster;
+    for pod in ["orders-0", "orders-1"] {
+        // What an earlier run wrote stays on the disk.
+        let mut clear = cluster.run_on_node(Cluster::node_names()[0], "rm")?;
+        clear.args(["-rf", &format!("/mnt/shared/data-{pod}")]);
+        stage::capture(clear)?;
+        stage::apply(cluster, &volume(cluster.namespace(), pod).to_string())?;
+    }
+    Sample::deploy_with_volume(cluster, arguments)
 }
 
 fn sequential_moves(bench: &Bench, arguments: &[&str], reason: &str) -> Result<()> {

@@ -87,7 +87,7 @@ fn agent_address(cluster: &Cluster, node: &str) -> Result<String> {
 }
 
 /// What a node lets through no more; again when this is dropped.
-struct CutOff<'a> {
+pub(super) struct CutOff<'a> {
     cluster: &'a Cluster,
     node: &'static str,
     rules: Vec<Vec<String>>,
@@ -95,6 +95,17 @@ struct CutOff<'a> {
 
 impl<'a> CutOff<'a> {
     /// Two pods do not hear each other.
+    /// The agents of both nodes do not reach each other.
+    pub(super) fn agents(cluster: &'a Cluster) -> Result<Self> {
+        let [one, other] = Cluster::node_names();
+        let addresses = [agent_address(cluster, one)?, agent_address(cluster, other)?];
+        let [there, back] = [[0, 1], [1, 0]].map(|[from, to]| {
+            let (from, to) = (&addresses[from], &addresses[to]);
+            ["FORWARD", "--source", from, "--destination", to, "--jump", "DROP"]
+        });
+        Self::begin(cluster, other, &[&there, &back])
+    }
+
     fn between(cluster: &'a Cluster, node: &'static str, [one, other]: &[String; 2]) -> Result<Self> {
         let rule = [
             "FORWARD",

@@ -7,6 +7,7 @@ pub(super) mod cut_off;
 pub(super) mod deployment;
 pub(super) mod node;
 pub(super) mod source;
+pub(super) mod standing;
 pub(super) mod stopped;
 pub(super) mod storage;
 pub(super) mod target;

@@ -82,6 +82,18 @@ impl Stopped {
         Self::these(pids)
     }
 
+    /// Every controller, the leading one as well.
+    pub(in super::super) fn controller(cluster: &Cluster) -> Result<Self> {
+        let selector = "--selector=app.kubernetes.io/name=shadow-controller";
+        let pods = stage::get(cluster, &["pods", "--namespace=shadow-system", selector])?;
+        let names = pods["items"].as_array().into_iter().flatten();
+        let pids = names
+            .filter_map(|pod| pod["metadata"]["name"].as_str())
+            .map(|name| stage::container_pid(cluster, "shadow-system", name, "controller"))
+            .collect::<Result<Vec<_>>>()?;
+        Self::these(pids)
+    }
+
     /// Lets it go on.
     pub(in super::super) fn go_on(self) {
         drop(self);
@@ -97,6 +109,13 @@ impl Drop for Stopped {
             }
         }
     }
+}
+
+/// Kills the agent or the helper of a node.
+pub(super) fn kill_part(cluster: &Cluster, node: &str, part: &str) -> Result<()> {
+    let pod = agent_on(cluster, node)?;
+    let pid = stage::container_pid(cluster, "shadow-system", &pod, part)?;
+    kill(Pid::from_raw(pid), Signal::SIGKILL).with_context(|| format!("kill the {part}"))
 }
 
 /// A process by its command line.
