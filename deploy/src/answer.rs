@@ -17,6 +17,14 @@ pub fn said_briefly(error: &kube::Error) -> String {
     said(error).join("; ")
 }
 
+/// The same of a wait whose watch broke off: it wraps what the API server said, and prints it as a program sees it.
+pub fn said_of_wait(error: &kube::runtime::wait::Error) -> String {
+    let first = error as &(dyn std::error::Error + 'static);
+    let mut causes = std::iter::successors(Some(first), |cause| cause.source());
+    let said = causes.find_map(|cause| cause.downcast_ref::<kube::Error>().map(said_briefly));
+    said.unwrap_or_else(|| "the watch of the API server broke off".to_owned())
+}
+
 fn of_status(status: &Status) -> Vec<String> {
     if status
         .message
@@ -140,6 +148,19 @@ mod tests {
         .unwrap();
         let lines = said(&kube::Error::Api(Box::new(status)));
         assert_eq!(lines, ["spec.a: Required value", "spec.b: Required value"]);
+    }
+
+    #[test]
+    fn a_wait_that_was_refused_says_it_in_the_api_servers_words_alone() {
+        let status = Status {
+            code: 403,
+            message: "pods is forbidden: may not watch".to_owned(),
+            ..Status::default()
+        };
+        let refused = kube::Error::Api(Box::new(status));
+        let error =
+            kube::runtime::wait::Error::ProbeFailed(kube::runtime::watcher::Error::WatchStartFailed(refused));
+        assert_eq!(said_of_wait(&error), "pods is forbidden: may not watch");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Api, Client, ResourceExt};
 use shadow_core::names::SYSTEM_NAMESPACE;
 
-use crate::answer::said_briefly;
+use crate::answer::{said_briefly, said_of_wait};
 
 /// Field manager of everything that an installation writes.
 pub const FIELD_MANAGER: &str = "kubectl-shadow";
@@ -27,7 +27,7 @@ pub enum ClusterError {
         source: kube::Error,
     },
     /// A watch broke off.
-    #[error("watch {object}: {source}")]
+    #[error("watch {object}: {}", said_of_wait(source))]
     Watch {
         /// On what.
         object: String,

@@ -10,6 +10,7 @@ use kube::runtime::wait::{Condition, await_condition};
 use kube::{Api, Client, ResourceExt};
 use serde_json::json;
 use shadow_core::names;
+use shadow_deploy::answer;
 
 use crate::problem::Problem;
 use crate::say;
@@ -106,7 +107,10 @@ async fn remove(client: &Client, node: String, image: &str, within: Duration) ->
     let outcome = match ended {
         Ok(Ok(Some(pod))) => outcome_of(&pod),
         Ok(Ok(None)) => Err(Problem::Unknown("its removal pod was deleted".to_owned())),
-        Ok(Err(error)) => Err(Problem::Unknown(format!("watch pod {name}: {error}"))),
+        Ok(Err(error)) => Err(Problem::Unknown(format!(
+            "watch pod {name}: {}",
+            answer::said_of_wait(&error)
+        ))),
         Err(_) => Err(Problem::Unknown(format!(
             "not done after {} s. To see why, type: kubectl -n {} describe pod {name}",
             within.as_secs(),

@@ -11,7 +11,7 @@ use kube::{Api, Client, ResourceExt};
 use serde_json::json;
 use shadow_core::api::StatefulMigration;
 use shadow_core::names;
-use shadow_deploy::{Settings, broker_access, delete, manifests};
+use shadow_deploy::{Settings, answer, broker_access, delete, manifests};
 
 use crate::cli::Uninstall;
 use crate::commands::node_removal;
@@ -185,8 +185,9 @@ async fn gone(client: &Client, args: &Uninstall) -> Result<(), Problem> {
     match tokio::time::timeout(args.timeout, deleted).await {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(error)) => Err(Problem::Unknown(format!(
-            "watch namespace {}: {error}",
-            names::SYSTEM_NAMESPACE
+            "watch namespace {}: {}",
+            names::SYSTEM_NAMESPACE,
+            answer::said_of_wait(&error)
         ))),
         Err(_) => Err(Problem::Unknown(format!(
             "namespace {0} still exists after {1} s. To see why, type: kubectl get namespace {0} -o yaml",
