@@ -39,9 +39,7 @@ pub fn turned(status: &MigrationStatus, next: &Next) -> Option<Notice> {
     let (reason, note, about) = match &next.change {
         Change::Parked => (
             "Held",
-            format!(
-                "{pod} has applied everything that it was given, and queue {queue} delivers nothing (handoff {of})"
-            ),
+            format!("{pod} has applied all its messages, and queue {queue} delivers nothing (handoff {of})"),
             vec![from],
         ),
         Change::Committed => (

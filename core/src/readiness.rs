@@ -57,8 +57,9 @@ impl Delay {
             probe,
         } = self;
         format!(
-            "Services send nothing to the moved pod for at least {seconds} s after each restore: {probe} of container {container} \
-             lets it be ready only then (initialDelaySeconds, successThreshold), though its process runs at once"
+            "after each restore, Services send no requests to the moved pod for at least {seconds} s: {probe} of container \
+             {container} does not let it be ready before (initialDelaySeconds, successThreshold), though its process runs \
+             at once"
         )
     }
 }

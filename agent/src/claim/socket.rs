@@ -147,7 +147,11 @@ impl ClaimServer {
             let admission = if slot.now().is_some() {
                 match slot.update(|state| admission::admit(state, ask, connection)) {
                     Ok(admission) => admission,
-                    Err(error) => return refused(format!("the agent cannot keep its state: {error}")),
+                    Err(error) => {
+                        return refused(format!(
+                            "the agent cannot write its state to the node's disk: {error}"
+                        ));
+                    }
                 }
             } else {
                 Admission::AskMigration
@@ -221,7 +225,9 @@ impl ClaimServer {
         match slot.update(|state| admission::conclude(state, outcome)) {
             Ok(Ok(())) => Answer::Recorded,
             Ok(Err(why)) => refused(why),
-            Err(error) => refused(format!("the agent cannot keep its state: {error}")),
+            Err(error) => refused(format!(
+                "the agent cannot write its state to the node's disk: {error}"
+            )),
         }
     }
 }

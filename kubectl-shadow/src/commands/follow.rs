@@ -104,7 +104,7 @@ struct Followed {
 impl Followed {
     fn tells(&mut self, migration: StatefulMigration) -> Option<Ending> {
         if std::mem::take(&mut self.out_of_sight) {
-            say::remark("the migration is in sight again");
+            say::remark("the migration can be read again");
         }
         let ending = tell(&mut self.progress, &migration);
         self.last = Some(migration);

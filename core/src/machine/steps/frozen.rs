@@ -26,8 +26,8 @@ pub(super) fn void(scene: &Scene<'_>) -> Option<Cause> {
         return Some(Cause::new(
             Reason::Thawed,
             format!(
-                "pod {pod} went on after its dump: its node heard nothing from the controller for 30 s, or the freeze reached its \
-                 limit of {}; try again",
+                "pod {pod} went on after its dump: its node heard nothing from the controller for 30 s, or the freeze \
+                 reached its limit of {}. Start the migration again",
                 seconds(plan.limit_millis)
             ),
         ));
@@ -46,13 +46,16 @@ fn too_long(pod: &str, plan: &FreezePlan) -> String {
 fn way_out(bound: FreezeBound) -> &'static str {
     match bound {
         FreezeBound::LivenessProbe => {
-            "its liveness probe allows no more: raise failureThreshold or periodSeconds of the probe, then try again"
+            "its liveness probe allows no more: raise failureThreshold or periodSeconds of the probe, then start the \
+             migration again"
         }
         FreezeBound::Heartbeat => {
-            "the heartbeat of its broker connection allows no more: let the application ask for a longer heartbeat, then try \
-             again"
+            "the heartbeat of its broker connection allows no more: let the application ask for a longer heartbeat, then \
+             start the migration again"
         }
-        FreezeBound::Deadline => "spec.deadlineSeconds allows no more: raise it, then try again",
+        FreezeBound::Deadline => {
+            "spec.deadlineSeconds allows no more: raise it, then start the migration again"
+        }
     }
 }
 

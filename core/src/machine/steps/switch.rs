@@ -48,8 +48,8 @@ fn told(scene: &Scene<'_>, next: Next) -> Next {
     let (pod, seconds) = (&scene.leg.to.pod, waited.as_secs_f64());
     match missing(scene) {
         Some(_) => next.note(format!(
-            "pod {pod} was not ready after {seconds:.1} s, which is not waited for any longer: its Services may send requests \
-             to nobody until it is"
+            "pod {pod} was not ready after {seconds:.1} s, and the move went on. Until it is ready, its Services may have \
+             no pod for their requests"
         )),
         None if waited >= SignedDuration::from_secs(2) => next.note(format!(
             "pod {pod} took {seconds:.1} s to be ready for its Services"
