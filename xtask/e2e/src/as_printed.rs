@@ -70,7 +70,8 @@ fn moved(bench: &Bench, phase: &str) -> Result<String> {
     let moved = stage::migrate_with(cluster, &bench.product, POD, target, &[])?;
     ensure!(moved.phase() == phase, "it ended {}", moved.why());
     let mut status = bench.product.plugin(cluster)?;
-    status.args(["status", POD]);
+    let name = moved.object["metadata"]["name"].as_str();
+    status.args(["status", name.context("the migration has no name")?]);
     let printed = capture(status)?;
     oracle.finish()?;
     Ok(printed)
