@@ -35,9 +35,12 @@ pub async fn observe(
         .as_ref()
         .is_some_and(|status| status.fence.is_some());
     let sight = Sight::of(step, leg.number, plan, fenced);
-    let cancel = migration.spec.cancel || migration.metadata.deletion_timestamp.is_some();
+    let deleted = migration.metadata.deletion_timestamp.is_some();
+    let cancel = migration.spec.cancel || deleted;
+    let give_memory_up = migration.spec.give_memory_up || deleted;
     let mut seen = Observed {
         cancel,
+        give_memory_up,
         ..Observed::default()
     };
     let namespace = &plan.source.namespace;

@@ -71,6 +71,9 @@ pub struct StatefulMigrationSpec {
     /// Set to true to undo a move that has not committed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cancel: bool,
+    /// Set to true to give the memory up where it cannot be restored after the source has ended: the pod starts from its image.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub give_memory_up: bool,
     /// Registry repository for checkpoint images (transfer mode `Registry`), `host[:port]/path`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 3, max = 255))]
@@ -127,14 +130,22 @@ fn only_cancel_changes() -> serde_json::Value {
             "rule": format!(
                 "has(self.{field}) == has(oldSelf.{field}) && (!has(self.{field}) || self.{field} == oldSelf.{field})"
             ),
-            "message": format!("{field} cannot be changed, only cancel can. Create another StatefulMigration instead"),
+            "message": format!("{field} cannot be changed, only cancel and giveMemoryUp can. Create another StatefulMigration instead"),
         })
     };
     let stays_cancelled = serde_json::json!({
         "rule": "!has(oldSelf.cancel) || !oldSelf.cancel || (has(self.cancel) && self.cancel)",
         "message": "cancel cannot be taken back: the move is being undone. Create another StatefulMigration instead",
     });
-    FIXED.iter().map(rule).chain([stays_cancelled]).collect()
+    let stays_given_up = serde_json::json!({
+        "rule": "!has(oldSelf.giveMemoryUp) || !oldSelf.giveMemoryUp || (has(self.giveMemoryUp) && self.giveMemoryUp)",
+        "message": "giveMemoryUp cannot be taken back: the memory may be gone already",
+    });
+    FIXED
+        .iter()
+        .map(rule)
+        .chain([stays_cancelled, stays_given_up])
+        .collect()
 }
 
 /// Where the messages come from.

@@ -8,6 +8,8 @@ use crate::wire::{Archive, Claim};
 pub struct Observed {
     /// The user asked for an end (`spec.cancel`, or the object is being deleted).
     pub cancel: bool,
+    /// The user gives the memory up if it cannot be restored (`spec.giveMemoryUp`, or the object is being deleted).
+    pub give_memory_up: bool,
     /// Pod that holds the stream.
     pub from: PodSeen,
     /// Whether the container of `from` was started again after the commit, where `from` itself cannot be looked at any

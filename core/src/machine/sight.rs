@@ -99,6 +99,7 @@ impl Sight {
         let has = |look| self.has(look);
         Observed {
             cancel: all.cancel,
+            give_memory_up: all.give_memory_up,
             from: or_blank(has(Look::From), all.from),
             restarted: or_blank(has(Look::Afterlife), all.restarted),
             to: or_blank(has(Look::To), all.to),
@@ -257,6 +258,7 @@ mod tests {
         };
         let all = Observed {
             cancel: true,
+            give_memory_up: true,
             from: PodSeen::Gone,
             restarted: Some(true),
             to: PodSeen::Gone,
@@ -286,6 +288,7 @@ mod tests {
         };
         let expected = Observed {
             cancel: true,
+            give_memory_up: true,
             blind: all.blind.clone(),
             ..Observed::default()
         };

@@ -111,16 +111,16 @@ fn an_archive_that_went_with_its_node_is_not_waited_for() {
     }
 }
 
-/// A wish to cancel is too late after the commit; only a restore that goes no further is given up for it.
+/// A wish to cancel is too late after the commit, and no wish to lose the memory.
 #[test]
 fn a_restore_that_goes_no_further_is_given_up_when_asked() {
     let late = limits::connected(0).as_secs() + 1;
     for (kind, mut case) in committed() {
         for key in [KeySeen::Unseen, claimed(Claim::None)] {
             case.seen.key = key;
-            case.seen.cancel = false;
-            is_told(&case, late, "spec.cancel", &format!("{kind:?}"));
-            case.seen.cancel = true;
+            (case.seen.give_memory_up, case.seen.cancel) = (false, true);
+            is_told(&case, late, "spec.giveMemoryUp", &format!("{kind:?}"));
+            case.seen.give_memory_up = true;
             assert!(matches!(case.after(1), Decision::Wait { .. }), "{kind:?}");
             is_given_up(&case, late, "as asked", &format!("{kind:?}"));
         }
@@ -132,7 +132,7 @@ fn a_restore_that_goes_no_further_is_given_up_when_asked() {
 fn a_process_that_may_live_is_not_given_up() {
     let late = limits::connected(0).as_secs() + 1;
     for (kind, mut case) in committed() {
-        case.seen.cancel = true;
+        case.seen.give_memory_up = true;
         case.seen.key = restored(POD);
         is_told(&case, late, "delete pod", &format!("{kind:?}"));
         case.seen.hold = QueueSeen::Present {

@@ -38,7 +38,12 @@ pub(super) async fn run(connection: &Connection, args: &Cancel) -> Result<Ending
         )));
     }
     let api: Api<StatefulMigration> = Api::namespaced(connection.client.clone(), &connection.namespace);
-    let patch = Patch::Merge(json!({"spec": {"cancel": true}}));
+    let wish = if args.give_memory_up {
+        json!({"spec": {"cancel": true, "giveMemoryUp": true}})
+    } else {
+        json!({"spec": {"cancel": true}})
+    };
+    let patch = Patch::Merge(wish);
     api.patch(&name, &PatchParams::default(), &patch).await?;
     let next = if args.give_memory_up {
         "if the memory cannot be restored, it is given up and the pod starts from its image"

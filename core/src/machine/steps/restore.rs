@@ -183,7 +183,7 @@ fn failed(scene: &Scene<'_>, reason: &str) -> Decision {
             pod: pod.clone(),
         });
     }
-    if scene.seen.cancel {
+    if scene.seen.give_memory_up {
         return Decision::Advance(Next::to(Step::Clean).doubt(Doubt::MemoryGivenUp {
             pod: pod.clone(),
             why: format!(
@@ -197,8 +197,7 @@ fn failed(scene: &Scene<'_>, reason: &str) -> Decision {
         format!(
             "the source has ended, and the restore of pod {pod} on {node} failed {} times, the last time because: \
              {reason}. The archive with the memory is kept on {node}. Messages wait in the queue. To give the memory up, \
-             so that the pod starts from its image, type: kubectl shadow cancel {pod} --give-memory-up (or set spec.cancel \
-             to true)",
+             so that the pod starts from its image, type: kubectl shadow cancel {pod} --give-memory-up (or set spec.giveMemoryUp to true)",
             scene.leg.restores_failed + 1
         ),
     ))

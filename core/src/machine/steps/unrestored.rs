@@ -27,7 +27,7 @@ pub(super) fn next(scene: &Scene<'_>) -> Option<Decision> {
     };
     // In time a restore is not given up: after the commit a move finishes.
     let late = overdue(scene, restore::limit(scene));
-    let asked = || (scene.seen.cancel && late).then(|| "it was given up, as asked".to_owned());
+    let asked = || (scene.seen.give_memory_up && late).then(|| "it was given up, as asked".to_owned());
     why.or_else(asked).map(|why| given_up(scene, &why))
 }
 
@@ -40,7 +40,7 @@ pub(super) fn way_out(scene: &Scene<'_>) -> String {
     let what = if may_live(scene) {
         format!("type: kubectl delete pod {pod}")
     } else {
-        format!("type: kubectl shadow cancel {pod} --give-memory-up (or set spec.cancel to true)")
+        format!("type: kubectl shadow cancel {pod} --give-memory-up (or set spec.giveMemoryUp to true)")
     };
     format!(
         ". The source has ended, so the move waits. To give the memory up, so that pod {pod} starts from its image, {what}"

@@ -31,6 +31,7 @@ impl Part {
             },
             Self::Broker => Observed {
                 cancel: seen.cancel,
+                give_memory_up: seen.give_memory_up,
                 from: seen.from,
                 to: seen.to,
                 restarted: seen.restarted,

@@ -10,6 +10,8 @@ impl World {
         let [backlog, mirror] = stream::beside(status);
         Observed {
             cancel: self.cancel,
+            // A person who gives the memory up cancels, too.
+            give_memory_up: self.cancel,
             from: self.see(&leg.from.pod),
             restarted: self.afterlife(leg),
             to: self.see(&leg.to.pod),
