@@ -60,10 +60,8 @@ pub fn conclude(status: &mut MigrationStatus, now: Timestamp) {
 }
 
 fn moved(status: &MigrationStatus) -> String {
-    let (pod, node) = status
-        .plan
-        .as_ref()
-        .map_or(("the pod", "its node"), |p| (&p.source.name, &p.target_node));
+    let pod = status.plan.as_ref().map_or("the pod", |plan| &plan.source.name);
+    let node = status.legs.last().map_or("its node", |leg| &leg.to.node);
     let pause = status.pause.as_deref().unwrap_or("unknown");
     let exact = status.verdict.as_ref().is_some_and(|verdict| verdict.exact);
     let is = if exact { "runs on" } else { "was moved to" };

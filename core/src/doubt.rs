@@ -114,6 +114,11 @@ pub enum Doubt {
         /// The primary queue.
         queue: String,
     },
+    /// The backlog is handed back when the move is undone: [`DoubtReason::Overtaken`].
+    HandedBack {
+        /// The primary queue.
+        queue: String,
+    },
     /// See [`DoubtReason::BoundPastFence`].
     BoundPastFence {
         /// Exchanges that were bound.
@@ -181,7 +186,9 @@ impl Doubt {
             Self::SourceReplaced { .. } => DoubtReason::SourceReplaced,
             Self::OthersConsumed { .. } => DoubtReason::OthersConsumed,
             Self::HoldLost => DoubtReason::HoldLost,
-            Self::Overtaken { .. } | Self::PouredBack { .. } => DoubtReason::Overtaken,
+            Self::Overtaken { .. } | Self::PouredBack { .. } | Self::HandedBack { .. } => {
+                DoubtReason::Overtaken
+            }
             Self::BoundPastFence { .. } => DoubtReason::BoundPastFence,
             Self::SourceLost(_) => DoubtReason::SourceLost,
             Self::StandInLost { .. } => DoubtReason::StandInLost,
@@ -234,6 +241,11 @@ impl fmt::Display for Doubt {
                 f,
                 "pod {pod} does not read its control messages, or is gone. So the backlog is put back into queue {queue}. \
                  Messages that arrive at that moment may be read before older ones"
+            ),
+            Self::HandedBack { queue } => write!(
+                f,
+                "the move was undone, and what waited was put back into queue {queue} in its order; messages that arrived at that very \
+                 moment may be read after newer ones"
             ),
             Self::BoundPastFence { exchanges } => write!(
                 f,

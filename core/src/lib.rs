@@ -15,6 +15,8 @@
 //! - [`compat`]: whether a process dumped on one node can be restored on another
 //! - [`restore_pod`]: pods that restore a container
 //! - [`image_pod`]: pods that a container runtime restores from a checkpoint image
+//! - [`recreation`]: whether a StatefulSet makes a pod anew
+//! - [`quantity`]: amounts of memory
 //! - [`workload`], [`strategy`]: what owns a pod, and which way of moving it fits
 //! - [`readiness`]: how long a moved pod cannot be ready, however soon it runs
 //! - [`premise`]: what an exact verdict rests on, and how each of it is weighed
@@ -36,8 +38,10 @@ pub mod names;
 pub mod notice;
 pub mod policy;
 pub mod premise;
+pub mod quantity;
 pub mod readiness;
 pub mod reason;
+pub mod recreation;
 pub mod repository;
 pub mod restore_choice;
 pub mod restore_pod;

@@ -104,6 +104,12 @@ pub enum Reason {
     SecondHandoffFails,
     /// A restore after the source has gone failed as often as it is tried.
     RestoreFails,
+    /// The StatefulSet does not make the pod anew.
+    NotMadeAnew,
+    /// No node takes the pod that was made anew.
+    NoPlace,
+    /// Something that the move waits for does not come.
+    WaitsForLong,
 
     // What the controller meets.
     /// The API server refused a request.

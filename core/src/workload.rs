@@ -1,7 +1,10 @@
 //! What owns a pod, as far as a migration of the pod is concerned.
 
-use k8s_openapi::api::apps::v1::{ReplicaSet, StatefulSet};
-use k8s_openapi::api::core::v1::Pod;
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::apps::v1::{ReplicaSet, StatefulSet, StatefulSetSpec};
+use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::core::ObjectMeta;
 
@@ -19,10 +22,48 @@ pub struct Workload {
     pub replicas: i32,
     /// Pods of it that are ready.
     pub ready: i32,
-    /// Labels by which it knows its pods.
-    pub selector: Vec<String>,
+    /// Names and values of the labels by which it knows its pods.
+    pub selector: BTreeMap<String, String>,
     /// Of a StatefulSet, where it tells.
     pub revisions: Option<Revisions>,
+    /// Of a StatefulSet: in which order it makes its pods.
+    pub order: Option<Order>,
+    /// Memory limits of the containers in its template, by container.
+    pub memory_limits: BTreeMap<String, Quantity>,
+}
+
+/// In which order a StatefulSet makes its pods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// One only when all before it are ready (`OrderedReady`, the default).
+    pub one_by_one: bool,
+    /// Ordinal of the first.
+    pub first: i32,
+}
+
+impl Order {
+    fn of(set: &StatefulSetSpec) -> Self {
+        Self {
+            one_by_one: set.pod_management_policy.as_deref() != Some("Parallel"),
+            first: first_ordinal(set),
+        }
+    }
+}
+
+fn first_ordinal(set: &StatefulSetSpec) -> i32 {
+    set.ordinals
+        .as_ref()
+        .and_then(|ordinals| ordinals.start)
+        .unwrap_or(0)
+}
+
+fn memory_limits(template: Option<&PodSpec>) -> BTreeMap<String, Quantity> {
+    let containers = template.into_iter().flat_map(|spec| &spec.containers);
+    let limit = |container: &Container| {
+        let limits = container.resources.as_ref()?.limits.as_ref()?;
+        Some((container.name.clone(), limits.get("memory")?.clone()))
+    };
+    containers.filter_map(limit).collect()
 }
 
 /// From which template a StatefulSet makes its pods anew.
@@ -45,15 +86,10 @@ impl Revisions {
         let rolling = strategy
             .filter(|strategy| strategy.type_.as_deref() != Some("OnDelete"))
             .and_then(|strategy| strategy.rolling_update.as_ref());
-        let first = spec
-            .ordinals
-            .as_ref()
-            .and_then(|ordinals| ordinals.start)
-            .unwrap_or(0);
         Some(Self {
             current: status.current_revision.clone()?,
             update: status.update_revision.clone()?,
-            kept_below: first + rolling.and_then(|rolling| rolling.partition).unwrap_or(0),
+            kept_below: first_ordinal(spec) + rolling.and_then(|rolling| rolling.partition).unwrap_or(0),
             up_to_date: status.observed_generation == set.metadata.generation,
         })
     }
@@ -93,7 +129,9 @@ impl From<StatefulSet> for Workload {
             metadata: set.metadata,
             replicas: spec.replicas.unwrap_or(1),
             ready: set.status.and_then(|status| status.ready_replicas).unwrap_or(0),
-            selector: labels(spec.selector.match_labels),
+            order: Some(Order::of(&spec)),
+            memory_limits: memory_limits(spec.template.spec.as_ref()),
+            selector: spec.selector.match_labels.unwrap_or_default(),
             revisions,
         }
     }
@@ -107,20 +145,18 @@ impl From<ReplicaSet> for Workload {
             metadata: set.metadata,
             replicas: spec.replicas.unwrap_or(1),
             ready: set.status.and_then(|status| status.ready_replicas).unwrap_or(0),
-            selector: labels(spec.selector.match_labels),
+            order: None,
+            memory_limits: memory_limits(spec.template.and_then(|template| template.spec).as_ref()),
+            selector: spec.selector.match_labels.unwrap_or_default(),
             revisions: None,
         }
     }
 }
 
-fn labels(wanted: Option<std::collections::BTreeMap<String, String>>) -> Vec<String> {
-    wanted.into_iter().flatten().map(|(label, _)| label).collect()
-}
-
 impl Workload {
     /// Whether a copy can stay unknown to it until it is to be adopted (a ReplicaSet of a Deployment or a Rollout).
     pub fn tells_by_template_hash(&self) -> bool {
-        self.selector.iter().any(|label| names::is_template_hash(label))
+        self.selector.keys().any(|label| names::is_template_hash(label))
     }
 }
 

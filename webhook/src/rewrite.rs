@@ -131,7 +131,7 @@ pub fn decide(
             key,
             migration: name,
             container: plan.container.clone(),
-            node: plan.target_node.clone(),
+            node: node(plan, status),
         });
     }
     Ok(found)
@@ -186,6 +186,13 @@ fn key(
     Route::of(plan)
         .key_of_recreated(status, uid)
         .map_err(|error| no_key(error.to_string()))
+}
+
+/// Where the present attempt goes: another node than the one that was asked for, if that takes no pods any more.
+fn node(plan: &Plan, status: &MigrationStatus) -> String {
+    let last = status.legs.last();
+    let re_created = last.filter(|leg| Route::of(plan).is_recreated(leg.number));
+    re_created.map_or_else(|| plan.target_node.clone(), |leg| leg.to.node.clone())
 }
 
 fn no_key(migration: &StatefulMigration, reason: String) -> RewriteError {

@@ -81,6 +81,25 @@ impl Broker {
         }
     }
 
+    /// Deletes the control queue of a pod that is gone, whoever consumes it: a broker tells its consumers that it cancels them.
+    pub async fn refuse_control_queue(&self, pod: &str) -> Result<Removal, BrokerError> {
+        let queue = names::control_queue(pod);
+        let name = queue.as_str();
+        let deleted = self.change("delete", name, |channel| async move {
+            channel
+                .queue_delete(name.into(), QueueDeleteOptions::default())
+                .await
+        });
+        match deleted.await {
+            Ok(_) => {
+                info!(queue, "queue deleted, and its consumers with it");
+                Ok(Removal::Deleted)
+            }
+            Err(BrokerError::NoSuchQueue { .. }) => Ok(Removal::WasAbsent),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Takes back control messages that nobody reads; the queue itself belongs to the application.
     pub async fn purge_control_queue(&self, pod: &str) -> Result<(), BrokerError> {
         let queue = names::control_queue(pod);

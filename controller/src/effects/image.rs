@@ -121,7 +121,7 @@ pub(super) async fn kept(ctx: &Context, subject: Subject<'_>) -> Result<Vec<Stri
 /// The agent that pushed an image does it, since it finishes a push that is under way first; the target's does it if
 /// that node is gone.
 async fn discard_images(ctx: &Context, subject: Subject<'_>) -> Result<Vec<String>, ControllerError> {
-    let Subject { plan, migration, .. } = subject;
+    let migration = subject.migration;
     if migration.spec.keep_checkpoint_image == Some(true) {
         return Ok(Vec::new());
     }
@@ -130,7 +130,7 @@ async fn discard_images(ctx: &Context, subject: Subject<'_>) -> Result<Vec<Strin
     for leg in migration.status.iter().flat_map(|status| &status.legs) {
         let discarded = match ctx.agents.discard(&leg.from.node, &leg.key, &body).await {
             Err(ControllerError::AgentUnreachable { .. }) => {
-                ctx.agents.discard(&plan.target_node, &leg.key, &body).await
+                ctx.agents.discard(&leg.to.node, &leg.key, &body).await
             }
             answered => answered,
         };

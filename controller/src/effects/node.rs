@@ -1,8 +1,9 @@
 //! Effects on nodes, through their agents.
 
-use shadow_core::api::{Plan, RestoreBackend, TransferMode};
+use k8s_openapi::jiff::SignedDuration;
+use shadow_core::api::{RestoreBackend, TransferMode};
 use shadow_core::machine::proof::Expendable;
-use shadow_core::machine::{Outcome, Route, limits};
+use shadow_core::machine::{Outcome, Route};
 use shadow_core::names::Key;
 use shadow_core::reason::Reason;
 use shadow_core::wire::{
@@ -113,17 +114,18 @@ pub(super) async fn kill(
     ctx: &Context,
     subject: Subject<'_>,
     proof: &Expendable,
+    quiet: SignedDuration,
 ) -> Result<Outcome, ControllerError> {
     let Subject { plan, leg, .. } = subject;
     let body = KillRequest {
         pod: proof.pod().clone(),
         container: plan.container.clone(),
-        quiet_millis: quiet_millis(plan),
+        quiet_millis: u64::try_from(quiet.as_millis()).unwrap_or_default(),
     };
     match ctx.agents.kill(&leg.from.node, &leg.key, &body).await {
         Ok(Ending::Ended) => Ok(Outcome::Ended),
         Ok(Ending::InUse) => {
-            tracing::info!(pod = body.pod.name, "still in use; its grace period goes on");
+            tracing::info!(pod = body.pod.name, "still in use");
             Ok(Outcome::Done)
         }
         // Kubelet has tidied it up in the meantime; the next look shows that.
@@ -143,16 +145,6 @@ pub(super) async fn kill(
     }
 }
 
-/// On the route on which the source goes first, there is nobody else to whom requests could go.
-fn quiet_millis(plan: &Plan) -> u64 {
-    match Route::of(plan) {
-        Route::Twice | Route::Once | Route::Adopted => {
-            u64::try_from(limits::QUIET.as_millis()).unwrap_or_default()
-        }
-        Route::InPlace => 0,
-    }
-}
-
 pub(super) async fn abort(
     ctx: &Context,
     subject: Subject<'_>,
@@ -168,6 +160,7 @@ pub(super) async fn abort(
 /// Removes the keys of all attempts from both nodes, and that of the second handoff, which was announced early.
 pub(super) async fn forget(ctx: &Context, subject: Subject<'_>) -> Result<(), ControllerError> {
     let Subject { plan, migration, .. } = subject;
+    let targets = targets(subject);
     if plan.transfer == TransferMode::Registry {
         for note in image::kept(ctx, subject).await? {
             report::announce(ctx, migration, false, "ImageKept", &note);
@@ -188,7 +181,37 @@ pub(super) async fn forget(ctx: &Context, subject: Subject<'_>) -> Result<(), Co
             // The source node may be gone for good; its agent sweeps what belongs to ended migrations.
             tracing::warn!(node = plan.source_node, %key, %error, "key left to the agent's sweep");
         }
-        ctx.agents.forget(&plan.target_node, key).await?;
+        for node in &targets {
+            forget_at(ctx, subject, node, key).await?;
+        }
     }
     Ok(())
+}
+
+/// All nodes that handoffs went to; the present one comes last, as its agent is the one that is asked.
+fn targets(subject: Subject<'_>) -> Vec<String> {
+    let present = &subject.leg.to.node;
+    let legs = subject.migration.status.iter().flat_map(|status| &status.legs);
+    let all = legs.map(|leg| leg.to.node.clone());
+    let mut nodes: Vec<String> = all.chain([subject.plan.target_node.clone()]).collect();
+    nodes.sort();
+    nodes.dedup();
+    nodes.sort_by_key(|node| node == present);
+    nodes
+}
+
+/// One that a handoff went to in vain may be gone for good, too.
+async fn forget_at(
+    ctx: &Context,
+    subject: Subject<'_>,
+    node: &str,
+    key: &Key,
+) -> Result<(), ControllerError> {
+    match ctx.agents.forget(node, key).await {
+        Err(error) if node != subject.leg.to.node => {
+            tracing::warn!(node, %key, %error, "key left to the agent's sweep");
+            Ok(())
+        }
+        answered => answered,
+    }
 }

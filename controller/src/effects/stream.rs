@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use shadow_core::machine::Outcome;
-use shadow_core::machine::proof::Emptied;
+use shadow_core::machine::proof::{Emptied, Orphaned};
 use shadow_core::names;
 
 use super::Subject;
@@ -109,6 +109,22 @@ pub(super) async fn drop_hold(
             Ok(())
         }
     }
+}
+
+/// Nobody reads there what is meant for another pod of that name.
+pub(super) async fn refuse_control(
+    ctx: &Context,
+    subject: Subject<'_>,
+    orphaned: &Orphaned,
+) -> Result<(), ControllerError> {
+    let broker = ctx
+        .broker(subject.migration, subject.plan.queue.secret.as_deref())
+        .await?;
+    broker
+        .refuse_control_queue(orphaned.pod())
+        .await
+        .map(drop)
+        .map_err(Into::into)
 }
 
 pub(super) async fn drop_control(

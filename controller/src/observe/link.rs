@@ -133,7 +133,11 @@ async fn consumes(ctx: &Context, broker: &Broker, plan: &Plan, leg: &Leg) -> Res
 }
 
 /// Address of the pod that takes over; `None` while there is none.
-async fn address(ctx: &Context, plan: &Plan, leg: &Leg) -> Result<Option<String>, ControllerError> {
+pub(super) async fn address(
+    ctx: &Context,
+    plan: &Plan,
+    leg: &Leg,
+) -> Result<Option<String>, ControllerError> {
     let api: Api<Pod> = Api::namespaced(ctx.client.clone(), &plan.source.namespace);
     let Some(pod) = api.get_opt(&leg.to.pod).await? else {
         return Ok(None);

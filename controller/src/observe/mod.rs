@@ -5,6 +5,7 @@
 mod afterlife;
 mod endpoints;
 mod link;
+mod made_anew;
 mod pods;
 mod port;
 mod queues;
@@ -68,6 +69,7 @@ pub async fn observe(
         seen.restarted = or_blind(restarted, &mut seen.blind);
     }
     seen.to = or_blind(to, &mut seen.blind);
+    made_anew::look(ctx, migration, plan, leg, sight, &mut seen).await;
     let link = or_blind(link, &mut seen.blind);
     seen.link = link.link;
     seen.copy_connected = link.copy_connected;

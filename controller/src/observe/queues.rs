@@ -3,10 +3,12 @@
 use kube::ResourceExt;
 use shadow_core::api::{Fence, Leg, Plan, QueuePlan, StatefulMigration, Witness};
 use shadow_core::machine::steps::hold;
-use shadow_core::machine::{ConnectionSeen, Look, Observed, PortSeen, QueueSeen, Sight};
+use shadow_core::machine::{
+    ConnectionSeen, Look, Observed, PortSeen, QueueSeen, ReaderSeen, ReadersSeen, Sight,
+};
 use shadow_core::names;
 
-use super::port;
+use super::{link, port};
 use crate::broker::{self, Broker, BrokerError};
 use crate::context::Context;
 use crate::error::ControllerError;
@@ -18,11 +20,14 @@ pub(super) struct Queues {
     pub(super) hold: QueueSeen,
     pub(super) from_control: QueueSeen,
     pub(super) to_control: QueueSeen,
+    pub(super) readers: ReadersSeen,
     pub(super) connection: ConnectionSeen,
     pub(super) leftovers: Vec<(String, QueueSeen)>,
     pub(super) port: PortSeen,
     pub(super) backlog: QueueSeen,
     pub(super) mirror: QueueSeen,
+    /// Why something of it could not be read.
+    pub(super) blind: Vec<String>,
 }
 
 impl Queues {
@@ -31,11 +36,13 @@ impl Queues {
         seen.hold = self.hold;
         seen.from_control = self.from_control;
         seen.to_control = self.to_control;
+        seen.readers = self.readers;
         seen.connection = self.connection;
         seen.leftovers = self.leftovers;
         seen.port = self.port;
         seen.backlog = self.backlog;
         seen.mirror = self.mirror;
+        seen.blind.extend(self.blind);
     }
 }
 
@@ -102,7 +109,30 @@ pub(super) async fn look(
         beside(&broker, plan, fence, sight, &mut found).await?;
     }
     told_and_left(&broker, migration, leg, sight, &mut found).await?;
+    if sight.has(Look::Readers) && found.from_control.consumers().is_some_and(|n| n > 0) {
+        // Names alone: whoever cannot list them takes nothing away from what is known of the queues.
+        let readers = readers(ctx, &broker, plan, leg).await;
+        found.readers = super::or_blind(readers, &mut found.blind);
+    }
     Ok(found)
+}
+
+/// Who consumes the control queue of the pod that held the stream.
+async fn readers(
+    ctx: &Context,
+    broker: &Broker,
+    plan: &Plan,
+    leg: &Leg,
+) -> Result<ReadersSeen, ControllerError> {
+    let copy = link::address(ctx, plan, leg).await?;
+    let listed = broker.consumers(&names::control_queue(&leg.from.pod)).await?;
+    let readers = listed.into_iter().map(|consumer| ReaderSeen {
+        of_copy: copy.as_ref() == Some(&consumer.peer_host),
+        connection: consumer.connection().unwrap_or("unknown").to_owned(),
+        tag: consumer.tag,
+        address: consumer.peer_host,
+    });
+    Ok(ReadersSeen::Listed(readers.collect()))
 }
 
 /// Control queues, and the hold queues of all attempts.

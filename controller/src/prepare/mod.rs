@@ -232,8 +232,6 @@ fn because(choice: &Choice, queue: &QueuePlan, restore: &Chosen) -> String {
 async fn gather(ctx: &Context, migration: &StatefulMigration) -> Result<Facts, ControllerError> {
     let namespace = migration.namespace().unwrap_or_default();
     let pods: Api<Pod> = Api::namespaced(ctx.client.clone(), &namespace);
-    let claims: Api<PersistentVolumeClaim> = Api::namespaced(ctx.client.clone(), &namespace);
-    let volumes: Api<PersistentVolume> = Api::all(ctx.client.clone());
     let nodes: Api<Node> = Api::all(ctx.client.clone());
     let others: Api<StatefulMigration> = Api::namespaced(ctx.client.clone(), &namespace);
     let pod = pods.get_opt(&migration.spec.source_pod).await?;
@@ -244,19 +242,54 @@ async fn gather(ctx: &Context, migration: &StatefulMigration) -> Result<Facts, C
     };
     if let Some(pod) = &pod {
         facts.owner = owner(ctx, &namespace, pod).await?;
-        let spec_volumes = pod.spec.iter().flat_map(|s| s.volumes.iter().flatten());
-        for source in spec_volumes.filter_map(|v| v.persistent_volume_claim.as_ref()) {
-            let Some(claim) = claims.get_opt(&source.claim_name).await? else {
-                continue;
-            };
-            if let Some(volume) = claim.spec.as_ref().and_then(|spec| spec.volume_name.as_deref()) {
-                facts.volumes.extend(volumes.get_opt(volume).await?);
-            }
-            facts.claims.push(claim);
-        }
+        facts.siblings = siblings(ctx, &namespace, facts.owner.as_ref()).await?;
+        mounted(ctx, &namespace, pod, &mut facts).await?;
     }
     facts.pod = pod;
     Ok(facts)
+}
+
+/// The claims of a pod, and their volumes.
+pub(crate) async fn mounted(
+    ctx: &Context,
+    namespace: &str,
+    pod: &Pod,
+    facts: &mut Facts,
+) -> Result<(), kube::Error> {
+    let claims: Api<PersistentVolumeClaim> = Api::namespaced(ctx.client.clone(), namespace);
+    let volumes: Api<PersistentVolume> = Api::all(ctx.client.clone());
+    let spec_volumes = pod.spec.iter().flat_map(|s| s.volumes.iter().flatten());
+    for source in spec_volumes.filter_map(|v| v.persistent_volume_claim.as_ref()) {
+        let Some(claim) = claims.get_opt(&source.claim_name).await? else {
+            continue;
+        };
+        if let Some(volume) = claim.spec.as_ref().and_then(|spec| spec.volume_name.as_deref()) {
+            facts.volumes.extend(volumes.get_opt(volume).await?);
+        }
+        facts.claims.push(claim);
+    }
+    Ok(())
+}
+
+/// The pods that a StatefulSet knows.
+pub(crate) async fn siblings(
+    ctx: &Context,
+    namespace: &str,
+    owner: Option<&Workload>,
+) -> Result<Option<Vec<Pod>>, kube::Error> {
+    let Some(set) = owner.filter(|owner| owner.kind == OwnerKind::StatefulSet) else {
+        return Ok(None);
+    };
+    let labels: Vec<String> = set
+        .selector
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    let pods: Api<Pod> = Api::namespaced(ctx.client.clone(), namespace);
+    let listed = pods
+        .list(&ListParams::default().labels(&labels.join(",")))
+        .await?;
+    Ok(Some(listed.items))
 }
 
 fn begun(mut migrations: Vec<StatefulMigration>) -> Vec<StatefulMigration> {
@@ -264,7 +297,11 @@ fn begun(mut migrations: Vec<StatefulMigration>) -> Vec<StatefulMigration> {
     migrations
 }
 
-async fn owner(ctx: &Context, namespace: &str, pod: &Pod) -> Result<Option<Workload>, kube::Error> {
+pub(crate) async fn owner(
+    ctx: &Context,
+    namespace: &str,
+    pod: &Pod,
+) -> Result<Option<Workload>, kube::Error> {
     let Some((kind, reference)) = workload::owner_of(pod) else {
         return Ok(None);
     };

@@ -42,7 +42,8 @@ pub(super) fn of(action: &Action) -> Duration {
         | Action::DetachLink
         | Action::WithdrawControl { .. }
         | Action::DropHold(_)
-        | Action::DropControl { .. } => 25,
+        | Action::DropControl { .. }
+        | Action::RefuseControl(_) => 25,
         Action::Announce { .. }
         | Action::InstallRule
         | Action::ProveRule
@@ -53,7 +54,7 @@ pub(super) fn of(action: &Action) -> Duration {
         | Action::RetryRestore { .. }
         | Action::Doubt(_)
         | Action::DeletePod(_)
-        | Action::Kill(_)
+        | Action::Kill { .. }
         | Action::DropPod(_)
         | Action::AbortKey { .. }
         | Action::RemoveRule => 15,

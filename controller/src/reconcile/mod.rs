@@ -8,6 +8,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use kube::runtime::controller::Action as Requeue;
 use shadow_core::api::{MigrationStatus, Plan, StatefulMigration, Step};
+use shadow_core::machine::steps::lasting;
 use shadow_core::machine::{self, Cause, Decision, End, Next, Outcome, record};
 use shadow_core::notice;
 use shadow_core::reason::Reason;
@@ -235,6 +236,10 @@ async fn try_again(
     tracing::warn!(migration = migration.name_any(), %error, "effect failed, will be tried again");
     if let Some(outcome) = error.learned() {
         (migration, unsaved) = absorb(ctx, migration, outcome, unsaved).await?;
+    }
+    let status = migration.status.clone().unwrap_or_default();
+    if lasting::is_long(&status, Timestamp::now()) {
+        return stuck(ctx, &migration, status, &lasting::cause(&error.to_string())).await;
     }
     remark(ctx, &migration, &error.to_string(), unsaved).await?;
     Ok(Requeue::requeue(AFTER_ERROR))

@@ -18,6 +18,8 @@ use crate::{effects, occupancy, report, store};
 const STUCK: &str = "Stuck";
 /// It is under way, or waits for its turn.
 const PROGRESSING: &str = "Progressing";
+/// When somebody may have done what was asked.
+const STUCK_LOOK: Duration = Duration::from_secs(5);
 
 /// The last write.
 pub(super) async fn end(
@@ -72,7 +74,7 @@ pub(super) async fn stuck(
         store::write(ctx, migration, status).await?;
         report::announce(ctx, migration, false, &cause.reason.to_string(), &cause.message);
     }
-    Ok(Requeue::requeue(Duration::from_secs(30)))
+    Ok(Requeue::requeue(STUCK_LOOK))
 }
 
 /// Says for what a migration waits for its turn, behind how many and since when; once for each change.

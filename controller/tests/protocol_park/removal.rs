@@ -1,6 +1,8 @@
 //! Nothing that may hold a message is ever deleted.
 
-use lapin::options::{BasicAckOptions, BasicGetOptions};
+use futures::StreamExt;
+use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicGetOptions};
+use lapin::types::FieldTable;
 use shadow_controller::broker::{BrokerError, ControlMessage, Drained, Drainedness, QueueKind, Removal};
 
 use super::application::{Application, Settings};
@@ -139,4 +141,39 @@ async fn a_control_queue_that_somebody_reads_is_not_deleted() {
         "{refused}"
     );
     application.kill().await;
+}
+
+/// As a client library does that restores all consumers: a copy reads the queue of the pod that it was dumped in.
+#[tokio::test]
+async fn a_control_queue_is_refused_to_whoever_consumes_it() {
+    let scene = Scene::classic().await;
+    scene
+        .broker
+        .send_control(&scene.pod(), ControlMessage::EndReplay)
+        .await
+        .unwrap();
+    let queue = shadow_core::names::control_queue(&scene.pod());
+    let connection = connection().await;
+    let channel = connection.create_channel().await.unwrap();
+    let mut consumer = channel
+        .basic_consume(
+            queue.as_str().into(),
+            "restored".into(),
+            BasicConsumeOptions::default(),
+            FieldTable::default(),
+        )
+        .await
+        .unwrap();
+    consumer.next().await.unwrap().unwrap();
+    let refused = scene.broker.delete_control_queue(&scene.pod()).await.unwrap_err();
+    assert!(
+        matches!(refused, BrokerError::InUse { consumers: 1, .. }),
+        "{refused}"
+    );
+    let removed = scene.broker.refuse_control_queue(&scene.pod()).await.unwrap();
+    assert_eq!(removed, Removal::Deleted);
+    assert!(consumer.next().await.is_none(), "the broker cancels the consumer");
+    assert!(channel.status().connected(), "its channel goes on");
+    let again = scene.broker.refuse_control_queue(&scene.pod()).await.unwrap();
+    assert_eq!(again, Removal::WasAbsent);
 }

@@ -30,6 +30,8 @@ pub enum Phase {
     Replaying,
     /// What is left of the move is removed.
     Finalizing,
+    /// The move is undone: the source goes on, the copy goes.
+    Undoing,
     /// Moved.
     Completed,
     /// Not moved; the source goes on.
@@ -48,7 +50,8 @@ impl Phase {
             | Self::Transferring
             | Self::Restoring
             | Self::Replaying
-            | Self::Finalizing => false,
+            | Self::Finalizing
+            | Self::Undoing => false,
         }
     }
 }

@@ -1,10 +1,12 @@
 //! Effects as data. Each is idempotent: it carries the key, a UID or a name that only this attempt uses, so that
 //! done twice it is done once.
 
+use k8s_openapi::jiff::SignedDuration;
+
 use crate::api::{Reading, Witness};
 use crate::doubt::Doubt;
 use crate::machine::port::PortChange;
-use crate::machine::proof::{Dead, Emptied, Expendable};
+use crate::machine::proof::{Dead, Emptied, Expendable, Orphaned};
 use crate::names::Key;
 use crate::wire::{Checkpointed, PodRef, Transferred};
 
@@ -97,8 +99,13 @@ pub enum Action {
     WithdrawImage,
     /// Delete a pod that is not needed any more, in the ordinary way.
     DeletePod(Expendable),
-    /// Hurry the end of a pod that is deleted and restarts no more, once nobody talks to it any more.
-    Kill(Expendable),
+    /// Hurry the end of a pod that is deleted and restarts no more.
+    Kill {
+        /// The pod.
+        pod: Expendable,
+        /// For so long nothing has to have come in to it before; at once if none.
+        quiet: SignedDuration,
+    },
     /// Remove the API object of a pod that has no process any more, without waiting for kubelet's own clean-up.
     DropPod(Dead),
     /// Delete a hold queue.
@@ -108,6 +115,8 @@ pub enum Action {
         /// Pod that is gone.
         pod: String,
     },
+    /// The same with consumers on it, who are refused it by that.
+    RefuseControl(Orphaned),
     /// Answer "no" to a waiting claim.
     AbortKey {
         /// For the pod's events.

@@ -21,6 +21,8 @@ pub enum Decision {
         until: Timestamp,
         /// What is being waited for, for people.
         reason: String,
+        /// Whether the application works on it: then it ends by itself.
+        works: bool,
     },
     /// Undo the present handoff.
     RollBack(Cause),
@@ -86,7 +88,22 @@ impl Next {
     /// With a new handoff, or a new attempt of the present one.
     #[must_use]
     pub fn begin(mut self, leg: u8, attempt: u32) -> Self {
-        self.begin = Some(Begin { leg, attempt });
+        self.begin = Some(Begin {
+            leg,
+            attempt,
+            node: None,
+        });
+        self
+    }
+
+    /// The same, to another node than the one that was asked for.
+    #[must_use]
+    pub fn begin_on(mut self, leg: u8, attempt: u32, node: String) -> Self {
+        self.begin = Some(Begin {
+            leg,
+            attempt,
+            node: Some(node),
+        });
         self
     }
 
@@ -99,12 +116,14 @@ impl Next {
 }
 
 /// A handoff that begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Begin {
     /// 1 or 2.
     pub leg: u8,
     /// From 0.
     pub attempt: u32,
+    /// The node that the pod goes to; the one of the attempt before, or of the plan, if none.
+    pub node: Option<String>,
 }
 
 /// A change in the record of the present handoff.

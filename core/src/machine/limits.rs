@@ -13,6 +13,10 @@ pub const PARK: SignedDuration = SignedDuration::from_secs(30);
 /// What waits before a fenced queue is worked off so long before the deadline, or in the first half of a short one. The
 /// application works meanwhile: this is no pause.
 pub const AFTER_FENCE: SignedDuration = SignedDuration::from_secs(30);
+/// When a move is undone, what waits is worked off by the application within this time, or handed back to its queue in order.
+pub const HANDED_BACK: SignedDuration = SignedDuration::from_secs(10);
+/// Where more messages wait behind a fence than these, nobody waits for the application.
+pub const MANY: u64 = 500;
 /// The same for a stand-in, which serves as well as the pod that it stands for: since the fence.
 pub const FENCE_LATER: SignedDuration = SignedDuration::from_secs(600);
 /// An application that reads what it is told only when it has nothing else to do, and is slow to connect again, has
@@ -39,8 +43,15 @@ const SLOWEST_RESTORE: u64 = 100_000_000;
 pub const RESEND: SignedDuration = SignedDuration::from_secs(2);
 /// The old instance waits this long for Services to have switched to the copy.
 pub const TRAFFIC: SignedDuration = SignedDuration::from_secs(15);
+/// Who consumes the control queue of a pod that is gone is waited for so long: the broker notices within this time that a process
+/// was killed. Then it is refused the queue.
+pub const READERS: SignedDuration = SignedDuration::from_secs(15);
 /// When nothing came in to the old pod for this long, the proxies of all nodes send requests to the copy.
 pub const QUIET: SignedDuration = SignedDuration::from_millis(300);
+/// Who goes on asking the address of a pod that goes is heeded for so long: its copy has the memory, and all Services list that.
+pub const HEEDED: SignedDuration = SignedDuration::from_secs(2);
+/// The node's agent is asked for so long to end an old pod; then kubelet does it, or nobody.
+pub const ENDED: SignedDuration = SignedDuration::from_secs(60);
 /// Whole move before the commit, unless `spec.deadlineSeconds` says otherwise.
 pub const DEADLINE_SECONDS: u32 = 120;
 /// Attempts of the first handoff, where another one may succeed.
@@ -51,6 +62,8 @@ pub const SECOND_LEG_ATTEMPTS: u32 = 5;
 pub const ONE_MORE: SignedDuration = SignedDuration::from_secs(60);
 /// Times that a restore is asked for once more when the source has gone already; then a person is asked.
 pub const RESTORES: u32 = 3;
+/// What is waited for so long, after the commit or in an undo, needs a person.
+pub const LASTING: SignedDuration = SignedDuration::from_secs(120);
 /// How far in the future "look again" lies when a watch will tell earlier.
 pub const IDLE: SignedDuration = SignedDuration::from_secs(5);
 

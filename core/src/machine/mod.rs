@@ -27,8 +27,8 @@ pub mod steps;
 pub use action::{Action, Outcome};
 pub use decision::{Begin, Cause, Change, Decision, End, Next};
 pub use observed::{
-    Branched, ConnectionSeen, Exit, Flow, KeySeen, LinkSeen, Observed, PodSeen, PodView, PortSeen, QueueSeen,
-    RuleSeen, TrafficSeen,
+    Branched, Closed, ConnectionSeen, Exit, Flow, KeySeen, LinkSeen, Observed, Place, PodSeen, PodView,
+    PortSeen, QueueSeen, ReaderSeen, ReadersSeen, RuleSeen, TrafficSeen,
 };
 pub use route::Route;
 pub use sight::{Look, Sight};
@@ -73,9 +73,9 @@ pub fn next_step(
         Err(cause) => return Decision::Stuck(cause),
     };
     if let Some(decision) = steps::guard::overrides(step, &scene) {
-        return decision;
+        return steps::lasting::asked(&scene, decision);
     }
-    match step {
+    let decision = match step {
         Step::Prepare => Decision::Advance(Next::to(Step::Stage)),
         Step::Stage => steps::stage::next(&scene),
         Step::Fence => steps::fence::next(&scene),
@@ -91,7 +91,8 @@ pub fn next_step(
         Step::Retire => steps::retire::next(&scene),
         Step::Clean => steps::clean::next(&scene),
         Step::Abandon => steps::abandon::next(&scene),
-    }
+    };
+    steps::lasting::asked(&scene, decision)
 }
 
 /// What a step may base its decision on, and the step; or what does not fit together.

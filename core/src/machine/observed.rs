@@ -1,6 +1,9 @@
 //! What the controller saw of the world before it decides. Only what the present step needs is looked at; the
 //! rest is `Unseen`, and no decision may rest on it.
 
+use std::fmt;
+
+use crate::recreation::Recreation;
 use crate::wire::{Archive, Claim};
 
 /// The world, as far as the present step needs it.
@@ -25,6 +28,12 @@ pub struct Observed {
     pub from_control: QueueSeen,
     /// Control queue of `to`.
     pub to_control: QueueSeen,
+    /// Who consumes the control queue of `from`.
+    pub readers: ReadersSeen,
+    /// Whether the StatefulSet makes `to` anew, where that is gone.
+    pub recreation: Option<Recreation>,
+    /// Whether the node that `to` waits for takes it, where the scheduler finds no place for it.
+    pub place: Option<Place>,
     /// What the target's agent knows of the key.
     pub key: KeySeen,
     /// The rule that rewrites the re-created pod.
@@ -120,6 +129,31 @@ pub struct Exit {
     pub words: Option<String>,
 }
 
+/// The node that a pod waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// It takes pods; this one has no room there, or something of it keeps it off.
+    Open,
+    /// It takes none.
+    Closed {
+        /// Why.
+        why: Closed,
+        /// A node that would do as well.
+        another: Option<String>,
+    },
+}
+
+/// Why a node takes no pods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closed {
+    /// It is cordoned.
+    Cordoned,
+    /// It is not ready.
+    NotReady,
+    /// It is not there any more.
+    Gone,
+}
+
 /// A queue as the broker shows it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum QueueSeen {
@@ -163,6 +197,41 @@ impl QueueSeen {
             Self::Present { unacked, .. } => unacked.is_none_or(|n| n == 0),
             Self::Unseen | Self::Absent => false,
         }
+    }
+}
+
+/// Who consumes the control queue of a pod that is gone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ReadersSeen {
+    /// Not looked at, or not readable.
+    #[default]
+    Unseen,
+    /// As the broker lists them: a new one is listed up to 5 s late.
+    Listed(Vec<ReaderSeen>),
+}
+
+/// A consumer, as the broker names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReaderSeen {
+    /// Consumer tag.
+    pub tag: String,
+    /// Connection, by the name that the broker gives it.
+    pub connection: String,
+    /// Address that it is connected from.
+    pub address: String,
+    /// That is the address of the pod that takes over.
+    pub of_copy: bool,
+}
+
+impl fmt::Display for ReaderSeen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            tag,
+            connection,
+            address,
+            ..
+        } = self;
+        write!(f, "consumer {tag} over connection {connection} from {address}")
     }
 }
 

@@ -173,7 +173,7 @@ pub fn tidy(seen: &Seen) -> Verb {
 
 impl Seen {
     /// What is not known is not decided on.
-    fn is_blind(&self) -> bool {
+    pub fn is_blind(&self) -> bool {
         [self.hold, self.primary, self.backlog, self.twin].contains(&QueueSeen::Unseen)
     }
 

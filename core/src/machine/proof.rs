@@ -140,3 +140,28 @@ impl Dead {
         &self.pod
     }
 }
+
+/// The control queue of a pod that is gone, whoever consumes it: nothing will ever be said there to a process that is left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Orphaned {
+    pod: String,
+}
+
+impl Orphaned {
+    /// There is no pod of that name, or one that a StatefulSet made anew and whose process waits to be restored.
+    pub fn prove(leg: &Leg, from: &PodSeen, waits_anew: bool) -> Option<Self> {
+        let gone = match from {
+            PodSeen::Gone => true,
+            PodSeen::Present(view) => waits_anew && Some(&view.uid) != leg.from.uid.as_ref(),
+            PodSeen::Unseen => false,
+        };
+        gone.then(|| Self {
+            pod: leg.from.pod.clone(),
+        })
+    }
+
+    /// The pod that is gone.
+    pub fn pod(&self) -> &str {
+        &self.pod
+    }
+}

@@ -54,7 +54,7 @@ pub fn advance(status: &mut MigrationStatus, next: &Next, uid: &str, now: Timest
         add_doubt(status, doubt);
     }
     apply_change(status, &next.change, now);
-    if let Some(begin) = next.begin {
+    if let Some(begin) = &next.begin {
         let next = following(status, uid, begin)?;
         status.legs.extend(next);
         status.rollback = None;
@@ -352,7 +352,7 @@ fn apply_change(status: &mut MigrationStatus, change: &Change, now: Timestamp) {
 }
 
 /// The handoff after the present one, or another attempt of it: from whoever holds the stream now.
-fn following(status: &MigrationStatus, uid: &str, begin: Begin) -> Result<Option<Leg>, BadKey> {
+fn following(status: &MigrationStatus, uid: &str, begin: &Begin) -> Result<Option<Leg>, BadKey> {
     let (Some(plan), Some(last)) = (&status.plan, status.legs.last()) else {
         return Ok(None);
     };
@@ -366,9 +366,12 @@ fn following(status: &MigrationStatus, uid: &str, begin: Begin) -> Result<Option
     } else {
         Route::of(plan).first_target(plan, uid)
     };
+    // A handoff that was sent elsewhere goes there in its next attempt, too.
+    let before = (last.number == begin.leg).then(|| last.to.node.clone());
+    let node = begin.node.clone().or(before);
     let to = Instance {
         pod,
-        node: plan.target_node.clone(),
+        node: node.unwrap_or_else(|| plan.target_node.clone()),
         ..Instance::default()
     };
     leg(uid, begin.leg, begin.attempt, holder, to).map(Some)
@@ -424,7 +427,8 @@ fn phase_of(step: Step, route: Option<Route>, status: &MigrationStatus) -> Phase
         Step::Switch | Step::Retire if last && released => Phase::Finalizing,
         Step::Stage | Step::Exclude | Step::Release | Step::Switch | Step::Retire => Phase::Replaying,
         Step::Abandon if second || is_tried_again(status) => Phase::Replaying,
-        Step::Abandon | Step::Clean => Phase::Finalizing,
+        Step::Abandon => Phase::Undoing,
+        Step::Clean => Phase::Finalizing,
     }
 }
 

@@ -24,8 +24,14 @@ pub enum Look {
     FromControl,
     /// The control queue of [`Look::To`].
     ToControl,
+    /// Who consumes the control queue of [`Look::From`], where somebody does.
+    Readers,
     /// What the target's agent knows of the key.
     Key,
+    /// Whether the StatefulSet makes [`Look::To`] anew, where that is gone.
+    Recreation,
+    /// Whether the node of [`Look::To`] takes it, where the scheduler finds no place for it.
+    Place,
     /// The rule that rewrites the re-created pod.
     Rule,
     /// The endpoints of Services.
@@ -107,7 +113,10 @@ impl Sight {
             hold: or_blank(has(Look::Hold), without_unacked(all.hold)),
             from_control: or_blank(has(Look::FromControl), without_unacked(all.from_control)),
             to_control: or_blank(has(Look::ToControl), without_unacked(all.to_control)),
+            readers: or_blank(has(Look::Readers), all.readers),
             key: or_blank(has(Look::Key), all.key),
+            recreation: or_blank(has(Look::Recreation), all.recreation),
+            place: or_blank(has(Look::Place), all.place),
             rule: or_blank(has(Look::Rule), all.rule),
             traffic: or_blank(has(Look::Traffic), all.traffic),
             link: or_blank(has(Look::Link) || has(Look::LinkProof), all.link),
@@ -140,17 +149,18 @@ impl Sight {
 
 fn always(step: Step, leg: u8, route: Route) -> &'static [Look] {
     use Look::{
-        Afterlife, Connection, Consumers, From, FromControl, Hold, Key, Leftovers, Primary, Rule, To,
-        ToControl, Traffic,
+        Afterlife, Connection, Consumers, From, FromControl, Hold, Key, Leftovers, Place, Primary, Readers,
+        Recreation, Rule, To, ToControl, Traffic,
     };
     match (step, leg) {
         (Step::Prepare, _) => &[],
         (Step::Stage, 1) => &[From, To, Key, Rule],
-        (Step::Stage, _) => &[From, To, Key],
+        (Step::Stage, _) => &[From, To, Key, Recreation, Place],
         (Step::Fence, _) => &[From, Primary, Hold, FromControl],
         (Step::Follow, _) => &[From, Hold, FromControl],
         (Step::Hold, _) => &[From, Primary, Hold, FromControl, Connection],
         (Step::Checkpoint | Step::Transfer, _) => &[From],
+        (Step::Restore, _) if route == Route::InPlace => &[From, To, Hold, Key, Recreation, Place],
         (Step::Restore, _) => &[From, To, Hold, Key],
         (Step::Commit, _) if route == Route::InPlace => &[From, Consumers, Hold],
         (Step::Commit, _) => &[From, To, Consumers, Hold],
@@ -158,9 +168,9 @@ fn always(step: Step, leg: u8, route: Route) -> &'static [Look] {
         (Step::Exclude, _) => &[From, Consumers, Rule],
         (Step::Release, _) => &[To, Consumers],
         (Step::Switch, _) => &[From, To, Consumers, Traffic, Afterlife],
-        (Step::Retire, _) => &[From, To, Hold, FromControl],
+        (Step::Retire, _) => &[From, To, Hold, FromControl, Readers],
         (Step::Clean, 1) => &[From, Key, Rule, Leftovers],
-        (Step::Clean, _) => &[From, To, FromControl, Key, Rule, Leftovers],
+        (Step::Clean, _) => &[From, To, FromControl, Readers, Key, Rule, Leftovers],
         (Step::Abandon, _) => &[
             From,
             To,
@@ -245,8 +255,9 @@ fn or_blank<T: Default>(seen: bool, what: T) -> T {
 mod tests {
     use super::*;
     use crate::machine::observed::{
-        ConnectionSeen, KeySeen, LinkSeen, PodSeen, PortSeen, RuleSeen, TrafficSeen,
+        ConnectionSeen, KeySeen, LinkSeen, Place, PodSeen, PortSeen, ReadersSeen, RuleSeen, TrafficSeen,
     };
+    use crate::recreation::Recreation;
 
     /// Each field of [`Observed`] is shown by some look and hidden without it.
     #[test]
@@ -266,6 +277,9 @@ mod tests {
             hold: queue,
             from_control: queue,
             to_control: queue,
+            readers: ReadersSeen::Listed(Vec::new()),
+            recreation: Some(Recreation::Comes),
+            place: Some(Place::Open),
             key: KeySeen::Unknown,
             rule: RuleSeen::Proven,
             traffic: TrafficSeen::Switched,

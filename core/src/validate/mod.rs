@@ -14,6 +14,8 @@ use std::fmt;
 
 use k8s_openapi::api::core::v1::{Node, PersistentVolume, PersistentVolumeClaim, Pod};
 
+pub use target::{another_node, is_cordoned, is_up};
+
 use crate::api::{Handoff, RestoreBackend, StatefulMigration, StatefulMigrationSpec, TransferMode};
 use crate::settings;
 use crate::wire::CheckpointBackend;
@@ -29,6 +31,8 @@ pub struct Facts {
     pub pod: Option<Pod>,
     /// What owns it, if that is something whose pods can be moved.
     pub owner: Option<Workload>,
+    /// The pods of its owner, with the labels by which the owner knows them; `None` where nobody asked.
+    pub siblings: Option<Vec<Pod>>,
     /// All nodes.
     pub nodes: Vec<Node>,
     /// Claims that the pod's volumes refer to, those that exist.

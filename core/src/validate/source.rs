@@ -7,6 +7,7 @@ use crate::api::StatefulMigrationSpec;
 use crate::workload::{controller_of, ordinal_of, revision_of};
 use crate::{names, settings};
 
+mod made_anew;
 mod selector;
 mod shape;
 mod volumes;
@@ -38,7 +39,15 @@ pub(super) fn check(
     owned(wanted, pod, facts, report);
     running(wanted, pod, report);
     container(spec, pod, facts, report);
+    made_anew::check(wanted, pod, facts, report);
     shape::check(spec, pod, facts, report);
+}
+
+/// Only what lies in the pod's volumes.
+pub(super) fn volumes(spec: &StatefulMigrationSpec, facts: &Facts, report: &mut Report) {
+    if let Some(shape) = facts.pod.as_ref().and_then(|pod| pod.spec.as_ref()) {
+        volumes::check(shape, facts, spec.target_node.as_deref(), report);
+    }
 }
 
 /// A migration runs a process with the pod's identity, and deletes a pod.

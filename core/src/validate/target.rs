@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::Node;
 
 use super::{Facts, Report};
-use crate::api::StatefulMigrationSpec;
-use crate::{compat, names};
+use crate::api::{Plan, StatefulMigrationSpec};
+use crate::{compat, names, restore_choice};
 
 const FIELD: &str = "spec.targetNode";
 
@@ -53,6 +53,31 @@ pub(super) fn check(spec: &StatefulMigrationSpec, facts: &Facts, report: &mut Re
     if let Some(source) = from.and_then(|from| find(&facts.nodes, from)) {
         compatible(source, node, &way_out, report);
     }
+}
+
+/// A node to which the pod of `facts` could be moved instead of those that were tried; the one that it came from is the last choice.
+pub fn another_node(
+    spec: &StatefulMigrationSpec,
+    facts: &Facts,
+    plan: &Plan,
+    tried: &[String],
+) -> Option<String> {
+    let mut names: Vec<&str> = facts.nodes.iter().map(name).collect();
+    names.sort_by_key(|name| (*name == plan.source_node, *name));
+    let fits = |wanted: &&str| {
+        let spec = StatefulMigrationSpec {
+            target_node: Some((*wanted).to_owned()),
+            ..spec.clone()
+        };
+        let mut report = Report::default();
+        check(&spec, facts, &mut report);
+        super::source::volumes(&spec, facts, &mut report);
+        let restores = find(&facts.nodes, wanted).map(|node| restore_choice::choose(&spec, node));
+        let alike = matches!(restores, Some(Ok(chosen)) if chosen.backend == plan.restore);
+        report.is_ok() && alike
+    };
+    let untried = |wanted: &&str| !tried.iter().any(|tried| tried == wanted);
+    names.into_iter().filter(untried).find(fits).map(str::to_owned)
 }
 
 fn compatible(source: &Node, target: &Node, way_out: &str, report: &mut Report) {
@@ -118,7 +143,8 @@ fn find<'a>(nodes: &'a [Node], wanted: &str) -> Option<&'a Node> {
     nodes.iter().find(|node| name(node) == wanted)
 }
 
-fn is_cordoned(node: &Node) -> bool {
+/// Whether a node is cordoned.
+pub fn is_cordoned(node: &Node) -> bool {
     node.spec
         .as_ref()
         .is_some_and(|spec| spec.unschedulable == Some(true))
@@ -131,7 +157,8 @@ fn is_prepared(node: &Node) -> bool {
         .is_some_and(|value| value == "true")
 }
 
-fn is_up(node: &Node) -> bool {
+/// Whether a node is ready.
+pub fn is_up(node: &Node) -> bool {
     let conditions = node.status.as_ref().and_then(|status| status.conditions.as_ref());
     conditions
         .into_iter()

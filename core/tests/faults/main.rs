@@ -27,6 +27,7 @@ mod backlog_unread;
 mod broker_gone;
 mod called_off;
 mod consumer_appears;
+mod control_queue;
 mod copy_lost;
 mod frozen;
 mod messages_expire;

@@ -2,10 +2,15 @@
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use shadow_core::api::{MigrationStatus, Phase, StatefulMigrationSpec, Step};
-use shadow_core::machine::{Action, Change, Decision, End, Next, Observed, Sight, glance, next_step, record};
+use shadow_core::machine::{
+    Action, Cause, Change, Decision, End, Next, Observed, Sight, glance, next_step, record,
+};
 
+use shadow_core::reason::Reason;
+
+use crate::advice;
 use crate::mover::Mover;
-use crate::world::{Faults, Memory, Part, SOURCE, UID, World};
+use crate::world::{Faults, Memory, Part, SOURCE, TARGET, UID, World};
 
 /// Events from outside, each at one point of the run.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +33,16 @@ pub(crate) struct Script {
     pub(crate) eviction: Option<usize>,
     /// Round in which the user cancels.
     pub(crate) cancel: Option<usize>,
+    /// Round in which the node that was asked for takes no pods any more.
+    pub(crate) cordon: Option<usize>,
+    /// Round from which on its StatefulSet does not make its pod anew, since the one before it is not ready.
+    pub(crate) unready: Option<usize>,
+    /// The same, since it wants fewer.
+    pub(crate) shrink: Option<usize>,
+    /// The node that dies for good, and in which round.
+    pub(crate) dies: Option<(&'static str, usize)>,
+    /// Somebody does what the move says when it waits for a person.
+    pub(crate) person: bool,
     /// What answers nobody, from which round on, and for how many.
     pub(crate) silent: Option<(Part, usize, usize)>,
     /// How the application's connection is lost while it parks.
@@ -46,13 +61,16 @@ impl Script {
     /// Whether nobody but the machine ends a process.
     fn keeps_its_pod(&self) -> bool {
         let sent_away = self.rollout.or(self.removal).or(self.eviction);
-        self.crash.or(sent_away).is_none()
+        self.crash.or(sent_away).is_none() && self.dies.is_none()
     }
 
     /// What the present step looks at, as far as it can be seen in this round.
     fn sees(&self, round: usize, world: &World, status: &MigrationStatus) -> Observed {
         let sight = Sight::in_status(status).unwrap();
-        let all = sight.blank(world.look(status));
+        let mut all = sight.blank(world.look(status));
+        if world.dead.as_deref() == Some(TARGET) {
+            all = Part::Agents.hide(all, status);
+        }
         match self.silent_in(round) {
             Some(part) => part.hide(all, status),
             None => all,
@@ -60,14 +78,14 @@ impl Script {
     }
 
     /// Whether an effect cannot be had in this round.
-    fn prevents(&self, round: usize, action: &Action) -> bool {
-        self.silent_in(round)
-            .is_some_and(|part| part.is_needed_for(action))
+    fn prevents(&self, round: usize, (world, status): (&World, &MigrationStatus), action: &Action) -> bool {
+        let silent = self.silent_in(round);
+        silent.is_some_and(|part| part.is_needed_for(action)) || world.cannot_do(action, status)
     }
 
     /// Agents that were silent to the end tidy up by themselves.
     fn comes_back(&self, round: usize, world: &mut World) {
-        if self.silent_in(round) == Some(Part::Agents) {
+        if self.silent_in(round) == Some(Part::Agents) || world.dead.is_some() {
             world.agents_return();
         }
     }
@@ -116,7 +134,9 @@ pub(crate) fn drive(script: &Script) -> Ended {
         match decision {
             Decision::Wait { .. } => {}
             Decision::Run(action) => {
-                if !script.prevents(round, &action) && act(&mut world, &action, &mut status, now) {
+                if !script.prevents(round, (&world, &status), &action)
+                    && act(&mut world, &action, &mut status, now)
+                {
                     saved = status.clone();
                 }
             }
@@ -141,7 +161,7 @@ pub(crate) fn drive(script: &Script) -> Ended {
                     shown,
                 };
             }
-            Decision::Stuck(cause) => panic!("stuck: {cause:?}"),
+            Decision::Stuck(cause) => asked(&cause, script, round, &mut world, &status),
         }
     }
     no_end(&world, &status)
@@ -152,7 +172,7 @@ fn passes(world: &mut World, script: &Script, round: usize, saved: &MigrationSta
     world.tick(chosen(script, round), saved);
     world.deliver(chosen(script, round));
     // Pods of two templates consume beside each other in a rollout of a Deployment, as they do without us.
-    world.overlapped |= !world.replaces_replicas() && overlaps(world, saved);
+    world.overlapped |= !world.is_replaced() && overlaps(world, saved);
 }
 
 fn check_all(script: &Script, round: usize, world: &mut World, status: &MigrationStatus, end: End) {
@@ -172,6 +192,17 @@ fn notice(spec: &StatefulMigrationSpec, status: &mut MigrationStatus, seen: &Obs
 fn face(status: &MigrationStatus) -> Option<(Option<String>, Phase, Step)> {
     let step = status.intent.as_ref()?.step;
     Some((status.handoff.clone(), status.phase, step))
+}
+
+/// A person is asked, who does what is said if there is one.
+fn asked(cause: &Cause, script: &Script, round: usize, world: &mut World, status: &MigrationStatus) {
+    // It goes on by itself when that is there; whether it comes, the script says.
+    let comes = cause.reason == Reason::WaitsForLong || script.cancel.is_some_and(|cancel| cancel > round);
+    if script.person {
+        advice::follow(cause, world, status);
+    } else {
+        assert!(comes, "stuck: {cause:?}");
+    }
 }
 
 /// What the controller only remembered is gone, and the world goes on without one; for how long.
@@ -195,6 +226,12 @@ fn disturb(world: &mut World, script: &Script, round: usize) {
     world.cancel |= script.cancel == Some(round);
     world.rolled_out |= script.rollout == Some(round);
     world.removed |= script.removal == Some(round);
+    if let Some((node, dies)) = script.dies {
+        world.lives_on_without(node, round.checked_sub(dies));
+    }
+    world.cordoned |= script.cordon == Some(round);
+    world.unready_before |= script.unready == Some(round);
+    world.scaled_down |= script.shrink == Some(round);
     if script.eviction == Some(round) {
         world.evict();
     }
@@ -259,7 +296,10 @@ fn check_state(world: &World, status: &MigrationStatus) {
     let last = status.legs.iter().rfind(|leg| leg.committed.is_some());
     let holder = last.map_or(SOURCE, |leg| leg.to.pod.as_str());
     let process = world.pods[holder].process.as_ref();
-    let process = process.expect("the holder of the stream does not run");
+    let Some(process) = process else {
+        assert!(!exact, "the holder of the stream does not run");
+        return;
+    };
     let expected = world.stream.applied();
     assert!(
         !exact || process.in_order && process.applied == expected,

@@ -8,12 +8,18 @@
     reason = "a failing step is a failing test"
 )]
 
+mod advice;
 mod called_off;
 mod deaf;
 mod drive;
+mod lost;
+mod made_anew;
 mod mover;
+mod overheard;
 mod owner;
 mod silence;
+mod undone;
+mod unheeded;
 mod world;
 
 use drive::{Ended, Script, drive, holder, in_turn, serving};

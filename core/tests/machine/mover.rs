@@ -116,7 +116,7 @@ impl Mover {
             Self::Polling | Self::PollingSequential | Self::PollingDeployment | Self::LivePolling => Faults {
                 polls: true,
                 slow: true,
-                waiting: 10,
+                waiting: others.waiting.max(10),
                 ..others
             },
             Self::StatefulSet
@@ -142,7 +142,7 @@ impl Mover {
         self.strategy() == MigrationStrategy::Sequential
     }
 
-    fn strategy(self) -> MigrationStrategy {
+    pub(crate) fn strategy(self) -> MigrationStrategy {
         match self {
             Self::Sequential | Self::SingleActiveSequential | Self::PollingSequential => {
                 MigrationStrategy::Sequential

@@ -15,11 +15,12 @@ use shadow_core::api::{
 };
 use shadow_core::machine::port::PortChange;
 use shadow_core::machine::{
-    Action, Branched, ConnectionSeen, Exit, Flow, KeySeen, LinkSeen, Look, Observed, Outcome, PodSeen,
-    PodView, PortSeen, QueueSeen, Route, RuleSeen, Sight, TrafficSeen,
+    Action, Branched, Closed, ConnectionSeen, Exit, Flow, KeySeen, LinkSeen, Look, Observed, Outcome, Place,
+    PodSeen, PodView, PortSeen, QueueSeen, ReaderSeen, ReadersSeen, Route, RuleSeen, Sight, TrafficSeen,
 };
 use shadow_core::names::{self, Key};
-use shadow_core::wire::{Archive, Checkpointed, Claim, Transferred};
+use shadow_core::recreation::Recreation;
+use shadow_core::wire::{Archive, Checkpointed, Claim, PodRef, Transferred};
 
 pub(crate) use blind::Part;
 pub(crate) use stream::Stream;
@@ -27,6 +28,12 @@ pub(crate) use stream::Stream;
 pub(crate) const UID: &str = "11111111-2222-3333-4444-555555555555";
 pub(crate) const SOURCE: &str = "orders-0";
 pub(crate) const SHADOW: &str = "orders-0-shadow";
+/// The node that is asked for.
+pub(crate) const TARGET: &str = "node-b";
+/// The one that the pod comes from.
+pub(crate) const ORIGIN: &str = "node-a";
+/// The pod that its StatefulSet makes before the moved one, in the tests of that.
+pub(crate) const BEFORE: &str = "orders-before";
 /// UID of the StatefulSet or ReplicaSet.
 pub(crate) const OWNER: &str = "owner";
 /// What a ReplicaSet starts when it counts one pod too few.
@@ -57,6 +64,8 @@ pub(crate) struct Process {
     pub applied: u64,
     /// Whether it applied each once and none too early.
     pub in_order: bool,
+    /// Pods whose control queues it consumes beside its own, as its client library has restored them.
+    overhears: BTreeSet<String>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -78,6 +87,10 @@ pub(crate) struct Pod {
     /// Key of the checkpoint image that its spec names, once it does.
     image: Option<String>,
     pub process: Option<Process>,
+    /// The node that it is bound to.
+    pub node: String,
+    /// Whether it is on that node.
+    placed: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -98,6 +111,8 @@ struct KeyState {
 pub(crate) struct Faults {
     /// Restores that fail before one works.
     pub failing_restores: u32,
+    /// Restores of the second handoff that fail before one works.
+    pub failing_second: u32,
     /// The application never reads its control queue.
     pub deaf: bool,
     /// It reads its control queue only when it has nothing else to do.
@@ -110,6 +125,12 @@ pub(crate) struct Faults {
     pub waiting: u64,
     /// The registry deletes no image.
     pub keeps_images: bool,
+    /// No other node would do.
+    pub no_other_node: bool,
+    /// Something goes on asking the address of a pod that goes, whose process ends only when its grace period does.
+    pub is_asked_by_address: bool,
+    /// Its client library restores all consumers that its memory knows.
+    pub restores_consumers: bool,
 }
 
 /// The queue serves one of those who are connected, and tells nobody which one is next.
@@ -145,6 +166,14 @@ pub(crate) struct World {
     pub rolled_out: bool,
     /// Its owner was deleted, and all pods that belong to it.
     pub removed: bool,
+    /// Its StatefulSet wants fewer pods.
+    pub scaled_down: bool,
+    /// Its StatefulSet makes one pod after another, and the one before it is not ready.
+    pub unready_before: bool,
+    /// The node that was asked for takes no pods.
+    pub cordoned: bool,
+    /// A node that is gone for good.
+    pub dead: Option<String>,
     pub stream: Stream,
     /// The source goes on during the first handoff.
     live: bool,
@@ -184,6 +213,10 @@ impl World {
             cancel: false,
             rolled_out: false,
             removed: false,
+            scaled_down: false,
+            unready_before: false,
+            cordoned: false,
+            dead: None,
             stream: Stream::with(faults.waiting),
             live: plan.queue.hold == HoldKind::Exchange,
             single_active: (plan.queue.hold == HoldKind::SingleActive).then(SingleActive::default),
@@ -203,6 +236,8 @@ impl World {
                 uid: "source".into(),
                 process: Some(process),
                 ready: true,
+                node: ORIGIN.to_owned(),
+                placed: true,
                 hashed: world.counted,
                 ..Pod::default()
             },
@@ -242,7 +277,9 @@ impl World {
         let source = self.pods.get(SOURCE).filter(|pod| pod.uid == "source");
         source.is_some_and(|pod| {
             let memory = pod.process.as_ref().map(|process| process.memory);
-            !pod.terminating && pod.restarts == 0 && memory == Some(Memory::Moved)
+            // That its node is dead nobody tells before Kubernetes does.
+            let unseen = self.dead.as_ref() == Some(&pod.node);
+            !pod.terminating && pod.restarts == 0 && (unseen || memory == Some(Memory::Moved))
         })
     }
 
@@ -256,6 +293,7 @@ impl World {
         self.births += 1;
         Pod {
             uid: format!("born-{}", self.births),
+            node: TARGET.to_owned(),
             key,
             ..Pod::default()
         }

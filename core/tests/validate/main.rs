@@ -11,9 +11,9 @@ mod world;
 
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::json;
-use shadow_core::api::StatefulMigrationSpec;
+use shadow_core::api::{Plan, StatefulMigrationSpec};
 use shadow_core::names;
-use shadow_core::validate::default_spec;
+use shadow_core::validate::{Facts, another_node, default_spec};
 use source::SOURCE;
 use target::TARGET;
 use world::*;
@@ -244,6 +244,15 @@ const HARMLESS: &[Break] = &[
         w.owner["metadata"]["annotations"] = json!({names::QUEUE: "q", names::BROKER_SECRET: "s"});
     },
     |w| w.nodes[2]["spec"]["unschedulable"] = true.into(),
+    |w| second_of_two(w, "Running", "OrderedReady"),
+    |w| second_of_two(w, "Pending", "Parallel"),
+    // Resized downwards, or as its template has it; and one whose limit came from its admission, as it will again.
+    |w| resized(w, "32Mi"),
+    |w| resized(w, "65536Ki"),
+    |w| {
+        resized(w, "128Mi");
+        w.pod["metadata"]["managedFields"] = json!([{"manager": "autoscaler"}]);
+    },
 ];
 
 #[test]
@@ -352,4 +361,45 @@ fn defaults_are_filled_in_and_nothing_said_is_overruled() {
     let mut spec: StatefulMigrationSpec = serde_json::from_value(said.clone()).unwrap();
     default_spec(&mut spec, Some(&pod));
     assert_eq!(serde_json::to_value(&spec).unwrap(), said);
+}
+
+/// A second handoff whose node takes no pods any more: the pod is on that node, as its stand-in.
+#[test]
+fn another_node_is_one_that_fits_and_was_not_tried_and_the_source_comes_last() {
+    let another = |change: fn(&mut World), tried: &[&str]| {
+        let mut world = world();
+        world.pod["spec"]["nodeName"] = "node-b".into();
+        change(&mut world);
+        let facts = Facts {
+            pod: serde_json::from_value(world.pod).unwrap(),
+            nodes: world
+                .nodes
+                .into_iter()
+                .map(|node| serde_json::from_value(node).unwrap())
+                .collect(),
+            ..Facts::default()
+        };
+        let plan = plan();
+        let spec = serde_json::from_value(world.spec).unwrap();
+        let tried: Vec<String> = tried.iter().map(|node| (*node).to_owned()).collect();
+        another_node(&spec, &facts, &plan, &tried)
+    };
+    let none = |_: &mut World| ();
+    let node = |name: &str| Some(name.to_owned());
+    assert_eq!(another(none, &["node-b"]), node("node-c"));
+    assert_eq!(another(none, &["node-b", "node-c"]), node("node-a"));
+    assert_eq!(another(none, &["node-a", "node-b", "node-c"]), None);
+    let cordoned: fn(&mut World) = |w| w.nodes[2]["spec"]["unschedulable"] = true.into();
+    assert_eq!(another(cordoned, &["node-b"]), node("node-a"));
+    let slow: fn(&mut World) = |w| w.pod["spec"]["nodeSelector"] = json!({"disk": "none"});
+    assert_eq!(another(slow, &["node-b"]), None);
+}
+
+fn plan() -> Plan {
+    serde_json::from_value(json!({
+        "strategy": "ShadowPod", "because": "", "container": "orders", "checkpointBackend": "Runtime",
+        "source": {"namespace": "default", "name": "orders-0", "uid": "u"}, "sourceNode": "node-a", "targetNode": "node-b",
+        "queue": {"queue": "q", "quorum": false},
+    }))
+    .unwrap()
 }

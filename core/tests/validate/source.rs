@@ -26,6 +26,32 @@ pub(super) const SOURCE: &[(Break, &str, &[&str])] = &[
         &["is being deleted", "wait"],
     ),
     (
+        |w| second_of_two(w, "Pending", "OrderedReady"),
+        "spec.sourcePod",
+        &[
+            "OrderedReady",
+            "\"orders-0\" is not ready",
+            "kubectl describe pod orders-0",
+        ],
+    ),
+    (
+        |w| {
+            second_of_two(w, "Running", "Parallel");
+            w.owner["spec"]["replicas"] = 1.into();
+        },
+        "spec.sourcePod",
+        &["wants 1 pods", "scale it up"],
+    ),
+    (
+        |w| resized(w, "128Mi"),
+        "spec.sourcePod",
+        &[
+            "limit of 128Mi",
+            "gives the pod that is made anew 64Mi",
+            "--subresource resize",
+        ],
+    ),
+    (
         |w| owned_by(w, "DaemonSet"),
         "spec.sourcePod",
         &["DaemonSet \"orders\"", "nothing to move"],

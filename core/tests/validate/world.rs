@@ -16,6 +16,7 @@ pub(super) struct World {
     pub(super) volumes: Vec<Value>,
     pub(super) nodes: Vec<Value>,
     pub(super) claims: Vec<Value>,
+    pub(super) siblings: Option<Vec<Value>>,
     pub(super) migrations: Vec<Value>,
     pub(super) requester: Requester,
 }
@@ -49,6 +50,7 @@ pub(super) fn world() -> World {
         volumes: Vec::new(),
         nodes: vec![node("node-a"), node("node-b"), node("node-c")],
         claims: Vec::new(),
+        siblings: None,
         migrations: Vec::new(),
         requester: Requester {
             user: "alice".into(),
@@ -68,6 +70,11 @@ pub(super) fn reasons(world: World) -> (Vec<String>, Vec<String>) {
             .into_iter()
             .map(|volume| serde_json::from_value(volume).unwrap())
             .collect(),
+        siblings: world.siblings.map(|pods| {
+            pods.into_iter()
+                .map(|pod| serde_json::from_value(pod).unwrap())
+                .collect()
+        }),
         nodes: world
             .nodes
             .into_iter()
@@ -145,6 +152,35 @@ pub(super) fn deployed(world: &mut World) {
         "spec": {"replicas": 2, "selector": {"matchLabels": {"app": "orders", "pod-template-hash": "7d9c"}}},
         "status": {"replicas": 2, "readyReplicas": 2},
     });
+}
+
+/// It is number 1 of a StatefulSet, and number 0 is like this.
+pub(super) fn second_of_two(world: &mut World, phase: &str, policy: &str) {
+    world.owner = json!({
+        "metadata": {"name": "orders", "uid": "set"},
+        "spec": {"replicas": 2, "selector": {}, "template": {}, "podManagementPolicy": policy},
+    });
+    let owner = &mut world.pod["metadata"]["ownerReferences"][0];
+    owner["uid"] = "set".into();
+    let first = json!({
+        "metadata": {"name": "orders-0", "ownerReferences": [owner.clone()]},
+        "status": {"phase": phase, "conditions": [{"type": "Ready", "status": "True"}]},
+    });
+    world.siblings = Some(vec![first]);
+    world.pod["metadata"]["name"] = "orders-1".into();
+    world.spec["sourcePod"] = "orders-1".into();
+}
+
+/// Its memory limit is this much since it was resized; its template gives it 64Mi.
+pub(super) fn resized(world: &mut World, limit: &str) {
+    let with = |memory: &str| json!({"limits": {"memory": memory}});
+    let container = json!({"name": "orders", "resources": with("64Mi")});
+    world.owner = json!({
+        "metadata": {"name": "orders"},
+        "spec": {"selector": {}, "template": {"spec": {"containers": [container]}}},
+    });
+    world.pod["spec"]["containers"][0]["resources"] = with(limit);
+    world.pod["metadata"]["managedFields"] = json!([{"manager": "kubectl", "subresource": "resize"}]);
 }
 
 /// Nobody owns it.

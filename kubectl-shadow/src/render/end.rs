@@ -20,7 +20,8 @@ pub fn ending(status: &MigrationStatus) -> Option<Ending> {
         | Phase::Transferring
         | Phase::Restoring
         | Phase::Replaying
-        | Phase::Finalizing => stuck(status).map(|_| Ending::Unknown),
+        | Phase::Finalizing
+        | Phase::Undoing => stuck(status).map(|_| Ending::Unknown),
     }
 }
 
@@ -92,7 +93,8 @@ fn told(migration: &StatefulMigration, status: &MigrationStatus) -> Vec<String> 
         | Phase::Transferring
         | Phase::Restoring
         | Phase::Replaying
-        | Phase::Finalizing => {
+        | Phase::Finalizing
+        | Phase::Undoing => {
             if let Some(condition) = stuck(status) {
                 lines.push(format!(
                     "{} is stuck. Nothing is deleted until a person decides.",
@@ -106,8 +108,9 @@ fn told(migration: &StatefulMigration, status: &MigrationStatus) -> Vec<String> 
 }
 
 fn target(migration: &StatefulMigration, status: &MigrationStatus) -> String {
+    let went = status.legs.last().map(|leg| leg.to.node.clone());
     let planned = status.plan.as_ref().map(|plan| plan.target_node.clone());
-    planned
+    went.or(planned)
         .or_else(|| migration.spec.target_node.clone())
         .unwrap_or_else(|| "its target".to_owned())
 }

@@ -36,6 +36,25 @@ async fn the_announced_pod_becomes_a_restore_and_keeps_all_else() {
     }
 }
 
+/// The node that was asked for takes no pods any more.
+#[tokio::test]
+async fn a_handoff_that_was_sent_elsewhere_goes_there() {
+    let mut elsewhere = leg(2, 1, false);
+    elsewhere["to"] = json!({"pod": "orders-0", "node": "node-c"});
+    let fake = Fake {
+        migrations: vec![under_way(
+            "move",
+            "Finalizing",
+            json!([leg(1, 0, true), leg(2, 0, false), elsewhere]),
+        )],
+        ..cluster()
+    };
+    let (after, _) = created(fake, &recreated()).await;
+    let affinity = &after["spec"]["affinity"]["nodeAffinity"];
+    let terms = &affinity["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"];
+    assert_eq!(terms[0]["matchFields"][0]["values"], json!(["node-c"]), "{terms}");
+}
+
 /// The same, restored by image.
 fn by_image(legs: Value) -> Value {
     let mut migration = under_way("move", "Replaying", legs);

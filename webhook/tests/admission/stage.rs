@@ -146,7 +146,7 @@ pub(crate) fn wanted() -> Value {
 
 pub(crate) fn leg(number: u8, attempt: u32, committed: bool) -> Value {
     let mut leg = json!({"number": number, "attempt": attempt, "key": format!("{UID}-{number}-{attempt}"),
-        "from": {"pod": "a", "node": "n"}, "to": {"pod": "b", "node": "n"}});
+        "from": {"pod": "a", "node": "n"}, "to": {"pod": "b", "node": "node-b"}});
     if committed {
         leg["committed"] = "2026-11-21T10:00:00.000000Z".into();
     }

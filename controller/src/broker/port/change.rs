@@ -151,7 +151,12 @@ impl Change {
     }
 }
 
-async fn call(channel: &Channel, port: &Port, change: &Change, arguments: FieldTable) -> lapin::Result<()> {
+pub(super) async fn call(
+    channel: &Channel,
+    port: &Port,
+    change: &Change,
+    arguments: FieldTable,
+) -> lapin::Result<()> {
     let (queue, exchange, side) = (
         ShortString::from(port.primary.as_str()),
         ShortString::from(port.exchange.as_str()),

@@ -11,9 +11,12 @@
 
 use lapin::message::BasicGetMessage;
 use lapin::options::{BasicAckOptions, BasicGetOptions, BasicPublishOptions};
+use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel};
 use tracing::info;
 
+use super::change::call;
+use super::plan::Change;
 use super::topology::{Port, PortState};
 use super::verbs::Turned;
 use crate::broker::lane::Reads;
@@ -37,11 +40,16 @@ impl Broker {
     /// Puts what waits in `backlog` at the end of the primary queue, if new messages do not go there yet, and turns every
     /// new message to it.
     pub async fn pour_back(&self, port: &Port, backlog: &str) -> Result<Poured, BrokerError> {
+        // What stands past the port is taken in before: between the last message and the flip there is no time for it.
+        let mut taken_in = self.take_in_strays(port).await?;
         let messages = match self.port_state(port).await? {
-            PortState::Fenced | PortState::Breached { .. } => self.pour(backlog, &port.primary).await?,
+            PortState::Fenced | PortState::Breached { .. } => {
+                self.pour(backlog, &port.primary, Some(port)).await?
+            }
             PortState::NotAdopted | PortState::HalfAdopted { .. } | PortState::Adopted => 0,
         };
-        let turned = self.flip_back(port).await?;
+        let mut turned = self.flip_back(port).await?;
+        turned.strays.append(&mut taken_in.strays);
         info!(
             queue = port.primary,
             messages, "the backlog was put back into the queue"
@@ -51,7 +59,7 @@ impl Broker {
 
     /// Puts what is left in `backlog` behind the newer messages of the primary queue; returns how many messages.
     pub async fn pour_rest(&self, port: &Port, backlog: &str) -> Result<u64, BrokerError> {
-        let messages = self.pour(backlog, &port.primary).await?;
+        let messages = self.pour(backlog, &port.primary, None).await?;
         info!(
             queue = port.primary,
             messages, "the rest of the backlog was put behind newer messages"
@@ -59,12 +67,13 @@ impl Broker {
         Ok(messages)
     }
 
-    /// Moves messages from queue to queue until there are none.
-    async fn pour(&self, from: &str, to: &str) -> Result<u64, BrokerError> {
+    /// Moves messages from queue to queue until there are none; at that moment turns the flow of `port`.
+    async fn pour(&self, from: &str, to: &str, turned: Option<&Port>) -> Result<u64, BrokerError> {
         let failed = |error: lapin::Error| refusal::of_call(&self.endpoint, OPERATION, from, &error);
         let connection = self.open(OPERATION, Reads::Messages).await?;
         let channel = connection.create_channel().await.map_err(failed)?;
         channel.tx_select().await.map_err(failed)?;
+        let bindings = connection.create_channel().await.map_err(failed)?;
         let mut poured = 0;
         loop {
             let batch = one_batch(&channel, from, to, &self.endpoint.user)
@@ -74,6 +83,10 @@ impl Broker {
                 break;
             }
             poured += batch;
+        }
+        if let Some(port) = turned {
+            let bound = call(&bindings, port, &Change::Serve, FieldTable::default());
+            bound.await.map_err(failed)?;
         }
         // An end that fails to be said loses nothing: everything is committed.
         if let Err(error) = connection.close(200, "done".into()).await {

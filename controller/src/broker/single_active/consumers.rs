@@ -38,7 +38,12 @@ impl ConsumerFacts {
 
     /// Whether it consumes over this connection.
     pub(super) fn is_over(&self, connection: &str) -> bool {
-        connection_of(&self.channel) == Some(connection)
+        self.connection() == Some(connection)
+    }
+
+    /// Name of its connection; `None` of a channel that is gone.
+    pub fn connection(&self) -> Option<&str> {
+        connection_of(&self.channel)
     }
 }
 

@@ -23,6 +23,9 @@ pub fn next(scene: &Scene<'_>) -> Decision {
     if let Some(decision) = frozen::thaw(scene) {
         return decision;
     }
+    if let Some(first) = overhears(scene) {
+        return first;
+    }
     if let Some(decision) = release_holder(scene) {
         // While it works off what came meanwhile, its copy need not stay.
         let waits = matches!(decision, Decision::Wait { .. }) && scene.status.fence.is_some();
@@ -36,6 +39,14 @@ pub fn next(scene: &Scene<'_>) -> Decision {
     } else {
         remove_copy(scene)
     }
+}
+
+/// A copy that consumes the control queue of its source as well, since its client library restores all consumers of its memory,
+/// would read what the source is told, and obey. It goes first. `None`: nobody does, or not for much longer.
+fn overhears(scene: &Scene<'_>) -> Option<Decision> {
+    let beside = scene.seen.from_control.consumers().is_some_and(|n| n > 1);
+    let first = beside && !single_active::applies(scene) && !overdue(scene, limits::SILENCE);
+    first.then(|| copy_goes(scene)).flatten()
 }
 
 /// Whoever holds the stream goes on first. `None`: it does.
@@ -64,9 +75,7 @@ fn release_holder(scene: &Scene<'_>) -> Option<Decision> {
         PodSeen::Unseen => return Some(wait(scene, format!("pod {pod} cannot be seen{}", blind(scene)))),
         PodSeen::Gone => return (unread > 0).then(withdraw),
         PodSeen::Present(view) if view.ended => return None,
-        PodSeen::Present(view) if view.terminating => {
-            return Some(wait(scene, format!("pod {pod} is being deleted")));
-        }
+        PodSeen::Present(view) if view.terminating => return Some(wait(scene, guard::goes(scene))),
         PodSeen::Present(_) => {}
     }
     let serves = seen.primary.consumers().is_some_and(|n| n > 0);
@@ -119,7 +128,7 @@ fn copy_goes(scene: &Scene<'_>) -> Option<Decision> {
         // Its node is gone: kubelet ends it when it is back, and the agent does not start a container in it.
         PodSeen::Present(_) if out_of_reach(scene) => {}
         PodSeen::Present(view) if view.key.as_deref() == Some(scene.leg.key.as_str()) => {
-            return Some(wait(scene, format!("pod {} is being deleted", scene.leg.to.pod)));
+            return Some(wait(scene, guard::ends(scene, &scene.leg.to)));
         }
         PodSeen::Present(_) | PodSeen::Gone => {}
     }

@@ -9,7 +9,7 @@ use crate::api::Reading;
 use crate::machine::observed::{PodSeen, QueueSeen, RuleSeen};
 use crate::machine::proof::{Emptied, Expendable};
 use crate::machine::steps::fenced::Reader;
-use crate::machine::steps::{blind, by_image, fenced, out_of_reach, single_active, wait};
+use crate::machine::steps::{blind, by_image, control, fenced, guard, out_of_reach, single_active, wait};
 use crate::machine::{Action, Decision, End, KeySeen, Scene};
 
 /// Decides.
@@ -59,7 +59,7 @@ fn stand_in(scene: &Scene<'_>) -> Option<Decision> {
     match &scene.seen.from {
         PodSeen::Unseen => return Some(wait(scene, format!("pod {pod} cannot be seen{}", blind(scene)))),
         PodSeen::Present(view) if view.terminating && !out_of_reach(scene) => {
-            return Some(wait(scene, format!("pod {pod} is being deleted")));
+            return Some(wait(scene, guard::goes(scene)));
         }
         PodSeen::Present(view) if !view.terminating => {
             let forgetful = Expendable::forgetful(scene.leg, &scene.plan.source.namespace, view);
@@ -68,17 +68,7 @@ fn stand_in(scene: &Scene<'_>) -> Option<Decision> {
         PodSeen::Present(_) => return None,
         PodSeen::Gone => {}
     }
-    match scene.seen.from_control {
-        QueueSeen::Absent => None,
-        QueueSeen::Present { consumers: 0, .. } => {
-            Some(Decision::Run(Action::DropControl { pod: pod.clone() }))
-        }
-        QueueSeen::Present { .. } => Some(wait(scene, "the stand-in is gone, but the broker still lists it")),
-        QueueSeen::Unseen => Some(wait(
-            scene,
-            format!("the control queue of pod {pod} cannot be read{}", blind(scene)),
-        )),
-    }
+    control::removed(scene)
 }
 
 /// What is still to be removed, in an order in which every removal is safe. Shared with `abandon`.
@@ -91,17 +81,20 @@ pub(super) fn remainder(scene: &Scene<'_>) -> Option<Decision> {
             (QueueSeen::Absent, _) => {}
             (_, Some(proof)) => return Some(Decision::Run(Action::DropHold(proof))),
             (QueueSeen::Unseen | QueueSeen::Present { .. }, None) => {
-                return Some(wait(
-                    scene,
-                    format!(
-                        "hold queue {name} is still in use or cannot be read{}",
-                        blind(scene)
-                    ),
-                ));
+                return Some(wait(scene, in_use(name, scene)));
             }
         }
     }
     disarm(scene)
+}
+
+/// A hold queue holds nothing; who is on it was told to leave it.
+pub(super) fn in_use(queue: &str, scene: &Scene<'_>) -> String {
+    format!(
+        "hold queue {queue} still has a consumer, or cannot be read{}. A pod that stays on it did not follow END_REPLAY: its own log \
+         says why. It leaves the queue when it is deleted, and its memory is lost then",
+        blind(scene)
+    )
 }
 
 /// No pod is rewritten or restored any more.

@@ -12,7 +12,7 @@ use k8s_openapi::jiff::SignedDuration;
 use crate::api::{Reading, Step};
 use crate::machine::port::{self, PortChange, Verb};
 use crate::machine::steps::fenced::{make, progress, record_twins, seen, unread};
-use crate::machine::steps::{guard, overdue, wait};
+use crate::machine::steps::{guard, overdue, wait, works};
 use crate::machine::{Cause, Decision, Next, Scene, limits};
 use crate::reason::Reason;
 
@@ -36,15 +36,15 @@ pub fn next(scene: &Scene<'_>) -> Decision {
     }
     match port::towards_fence(&seen) {
         Verb::Done if !port::worked_off(seen.primary) && !port::is_parked(&seen) => {
-            gave_up(scene).unwrap_or_else(|| wait(scene, progress(scene, &seen)))
+            gave_up(scene).unwrap_or_else(|| works(scene, progress(scene, &seen)))
         }
         Verb::Done => Decision::Advance(
             Next::to(Step::Hold)
                 .note("new messages wait in a backlog queue; the primary queue is worked off"),
         ),
-        Verb::Wait => gave_up(scene).unwrap_or_else(|| wait(scene, progress(scene, &seen))),
+        Verb::Wait => gave_up(scene).unwrap_or_else(|| works(scene, progress(scene, &seen))),
         Verb::Make(change) => make(change, Reading::Backlog),
-        Verb::TellPrimary | Verb::TellBacklog => wait(scene, progress(scene, &seen)),
+        Verb::TellPrimary | Verb::TellBacklog => works(scene, progress(scene, &seen)),
     }
 }
 

@@ -6,7 +6,7 @@
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
-use crate::api::{Intent, Leg, MigrationStatus, StatefulMigrationSpec, Step};
+use crate::api::{Instance, Intent, Leg, MigrationStatus, StatefulMigrationSpec, Step};
 use crate::doubt::{Doubt, Loss, Lost};
 use crate::machine::observed::PodSeen;
 use crate::machine::steps::{frozen, later, overdue, rollout, single_active, wait};
@@ -115,14 +115,18 @@ pub fn changed(leg: &Leg, seen: &PodSeen) -> Option<Lost> {
 
 /// A pod on a node that is gone stays in deletion until a person decides.
 pub(super) fn goes(scene: &Scene<'_>) -> String {
-    let pod = &scene.leg.from.pod;
+    ends(scene, &scene.leg.from)
+}
+
+/// The same of either pod.
+pub(super) fn ends(scene: &Scene<'_>, instance: &Instance) -> String {
+    let (pod, node) = (&instance.pod, &instance.node);
     if !overdue(scene, limits::SILENCE) {
         return format!("pod {pod} is being deleted");
     }
     format!(
-        "pod {pod} is being deleted and does not end. To see why, type: kubectl describe pod {pod}, and look at its node \
-         {}. If that node is gone for good, type: kubectl delete pod {pod} --force",
-        scene.leg.from.node
+        "pod {pod} is being deleted and does not end. To see why, type: kubectl describe pod {pod}, and look at its node {node}. \
+         If that node is gone for good, type: kubectl delete pod {pod} --force"
     )
 }
 

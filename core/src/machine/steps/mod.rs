@@ -5,6 +5,7 @@ pub mod by_image;
 pub mod checkpoint;
 pub mod clean;
 pub mod commit;
+mod control;
 pub mod exclude;
 pub mod fence;
 pub(super) mod fenced;
@@ -12,6 +13,8 @@ pub mod follow;
 mod frozen;
 pub mod guard;
 pub mod hold;
+pub mod lasting;
+mod made_anew;
 pub mod release;
 pub mod restore;
 pub mod retire;
@@ -49,6 +52,16 @@ fn wait(scene: &Scene<'_>, reason: impl Into<String>) -> Decision {
     Decision::Wait {
         until: later(scene.now, limits::IDLE),
         reason: reason.into(),
+        works: false,
+    }
+}
+
+/// The same for what the application works on.
+fn works(scene: &Scene<'_>, reason: impl Into<String>) -> Decision {
+    Decision::Wait {
+        until: later(scene.now, limits::IDLE),
+        reason: reason.into(),
+        works: true,
     }
 }
 

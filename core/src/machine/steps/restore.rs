@@ -11,7 +11,7 @@ use crate::api::Step;
 use crate::doubt::Doubt;
 use crate::machine::observed::{Exit, KeySeen, PodSeen, QueueSeen};
 use crate::machine::steps::{
-    after, blind, by_image, fenced, guard, overdue, rollout, single_active, unrestored, wait,
+    after, blind, by_image, fenced, guard, made_anew, overdue, rollout, single_active, unrestored, wait,
 };
 use crate::machine::{Action, Cause, Change, Decision, Next, Route, Scene, limits, stall};
 use crate::reason::Reason;
@@ -40,6 +40,9 @@ pub fn next(scene: &Scene<'_>) -> Decision {
     if let Some(cause) = copy_is_lost(scene) {
         return Decision::RollBack(cause);
     }
+    if let Some(decision) = not_there(scene) {
+        return decision;
+    }
     match restored(scene) {
         Some((uid, micros)) if copy_is_connected(scene) => Decision::Advance(onwards(scene, uid, micros)),
         Some(_) | None if overdue(scene, limit(scene)) && scene.leg.committed.is_none() => {
@@ -52,6 +55,22 @@ pub fn next(scene: &Scene<'_>) -> Decision {
             scene,
             format!("{}{}", progress(scene), unrestored::way_out(scene)),
         ),
+    }
+}
+
+/// The source has gone, and the pod that takes up its memory does not come, or no node takes it. `None`: it is there.
+fn not_there(scene: &Scene<'_>) -> Option<Decision> {
+    if scene.route != Route::InPlace || scene.leg.committed.is_none() {
+        return None;
+    }
+    match &scene.seen.to {
+        PodSeen::Gone => Some(made_anew::missing(scene)),
+        PodSeen::Present(view) if view.terminating && !view.ended && overdue(scene, limits::SILENCE) => {
+            let ends = guard::ends(scene, &scene.leg.to);
+            Some(wait(scene, format!("{ends}{}", unrestored::way_out(scene))))
+        }
+        PodSeen::Present(view) => made_anew::homeless(scene, view),
+        PodSeen::Unseen => None,
     }
 }
 

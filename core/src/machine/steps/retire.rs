@@ -1,15 +1,17 @@
-//! Retire: the old instance goes, as soon as no request reaches it any more, or with its own grace period.
+//! Retire: the old instance goes, as soon as no request reaches it any more, at the latest after [`limits::HEEDED`].
 //!
 //! Success: the old pod is gone, and so are its control queue (a later pod of that name must not read stale messages)
 //! and the hold queue. Where the copy is going to bear the same name, both stay: it has read everything in the former
 //! and wakes up on the latter. A ReplicaSet has adopted its new pod.
 //! Failure: there is only forward; we wait and say for what.
 
+use k8s_openapi::jiff::SignedDuration;
+
 use crate::api::Step;
 use crate::doubt::Doubt;
 use crate::machine::observed::{PodSeen, PodView, QueueSeen};
 use crate::machine::proof::{Dead, Emptied, Expendable};
-use crate::machine::steps::{after, blind, guard, overdue, single_active, wait};
+use crate::machine::steps::{after, blind, clean, control, guard, overdue, single_active, wait};
 use crate::machine::{Action, Decision, Next, Route, Scene, limits};
 
 /// Decides.
@@ -58,28 +60,42 @@ fn send_away(scene: &Scene<'_>, view: &PodView) -> Decision {
             format!("kubelet removes what is left of pod {}", scene.leg.from.pod),
         ),
         (false, ..) => Decision::Run(Action::DeletePod(proof)),
-        (true, false, true) => Decision::Run(Action::Kill(proof)),
+        // Its node's agent would have done it by then, or kubelet by itself.
+        (true, false, true) if overdue(scene, limits::ENDED) => wait(scene, guard::goes(scene)),
+        (true, false, true) => Decision::Run(Action::Kill {
+            pod: proof,
+            quiet: quiet(scene),
+        }),
         (true, ..) => wait(scene, guard::goes(scene)),
     }
 }
 
+/// Requests that were on their way when the Services switched are answered. Whoever holds the address of the old pod and goes on
+/// asking it, as clients of a headless Service do, is not waited for. Where the source goes first, there is nobody else to ask.
+fn quiet(scene: &Scene<'_>) -> SignedDuration {
+    if scene.route == Route::InPlace || overdue(scene, limits::HEEDED) {
+        SignedDuration::ZERO
+    } else {
+        limits::QUIET
+    }
+}
+
 fn remove_queues(scene: &Scene<'_>) -> Decision {
-    match scene.seen.from_control {
-        QueueSeen::Unseen => wait(scene, format!("the control queue cannot be read{}", blind(scene))),
-        QueueSeen::Present { consumers: 0, .. } => Decision::Run(Action::DropControl {
-            pod: scene.leg.from.pod.clone(),
-        }),
-        QueueSeen::Present { .. } => wait(scene, "the old pod is gone, but the broker still lists it"),
-        QueueSeen::Absent => match scene.seen.hold {
-            QueueSeen::Absent => Decision::Advance(onwards(scene)),
-            QueueSeen::Unseen => wait(scene, format!("the hold queue cannot be read{}", blind(scene))),
-            QueueSeen::Present { .. } => {
-                match Emptied::prove(&crate::names::hold_queue(&scene.leg.key), scene.seen.hold) {
-                    Some(proof) => Decision::Run(Action::DropHold(proof)),
-                    None => wait(scene, "the hold queue is still in use"),
-                }
+    if let Some(first) = control::removed(scene) {
+        return first;
+    }
+    match scene.seen.hold {
+        QueueSeen::Absent => Decision::Advance(onwards(scene)),
+        QueueSeen::Unseen => wait(scene, format!("the hold queue cannot be read{}", blind(scene))),
+        QueueSeen::Present { .. } => {
+            match Emptied::prove(&crate::names::hold_queue(&scene.leg.key), scene.seen.hold) {
+                Some(proof) => Decision::Run(Action::DropHold(proof)),
+                None => wait(
+                    scene,
+                    clean::in_use(&crate::names::hold_queue(&scene.leg.key), scene),
+                ),
             }
-        },
+        }
     }
 }
 

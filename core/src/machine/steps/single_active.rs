@@ -134,7 +134,13 @@ pub fn release(scene: &Scene<'_>) -> Decision {
     if scene.seen.link.holds() {
         return match scene.seen.source_gone {
             Some(true) => Decision::Run(Action::DetachLink),
-            Some(false) => wait(scene, "the old pod is gone, but the broker still lists it"),
+            Some(false) => wait(
+                scene,
+                format!(
+                    "the old pod is gone, but the broker still lists its connection {}",
+                    connection(scene)
+                ),
+            ),
             None => wait(scene, format!("the broker does not answer{}", blind(scene))),
         };
     }
@@ -154,6 +160,13 @@ pub fn release(scene: &Scene<'_>) -> Decision {
             ),
         ),
     }
+}
+
+fn connection<'a>(scene: &'a Scene<'_>) -> &'a str {
+    let witness = scene.leg.witness.as_ref();
+    witness
+        .and_then(|witness| witness.application.as_deref())
+        .unwrap_or("unknown")
 }
 
 /// Abandon: a copy that may be on the queue goes first, then the queue is let go. `None`: it is.

@@ -10,7 +10,7 @@
 use crate::api::Step;
 use crate::machine::observed::{KeySeen, PodSeen, PodView, RuleSeen};
 use crate::machine::proof::Expendable;
-use crate::machine::steps::{after, blind, by_image, overdue, rollout, wait};
+use crate::machine::steps::{after, blind, by_image, guard, made_anew, overdue, rollout, wait};
 use crate::machine::{Action, Cause, Change, Decision, Route, Scene, limits};
 use crate::reason::Reason;
 use crate::wire::Claim;
@@ -89,14 +89,11 @@ fn second(scene: &Scene<'_>) -> Decision {
     let key = scene.leg.key.as_str();
     match &scene.seen.to {
         PodSeen::Unseen => wait(scene, "the re-created pod cannot be seen"),
-        PodSeen::Gone => wait(scene, recreation(scene)),
+        PodSeen::Gone => made_anew::missing(scene),
         PodSeen::Present(view) if view.key.as_deref() == Some(key) && !view.terminating && !view.ended => {
-            claimed(scene, view)
+            made_anew::homeless(scene, view).unwrap_or_else(|| claimed(scene, view))
         }
-        PodSeen::Present(view) if view.terminating => wait(
-            scene,
-            format!("an earlier pod {} is being deleted", scene.leg.to.pod),
-        ),
+        PodSeen::Present(view) if view.terminating => wait(scene, guard::ends(scene, &scene.leg.to)),
         // A pod of an earlier attempt, one that failed, or one that escaped the rule.
         PodSeen::Present(_) => {
             match Expendable::uncommitted_copy(scene.leg, namespace(scene), &scene.seen.to) {
@@ -105,18 +102,6 @@ fn second(scene: &Scene<'_>) -> Decision {
             }
         }
     }
-}
-
-/// A StatefulSet that was made smaller meanwhile does not want the pod back; only its user knows what to do.
-fn recreation(scene: &Scene<'_>) -> String {
-    let (pod, shadow) = (&scene.leg.to.pod, &scene.leg.from.pod);
-    if !overdue(scene, limits::SILENCE) {
-        return format!("the StatefulSet has not yet re-created pod {pod}");
-    }
-    format!(
-        "the StatefulSet does not re-create pod {pod}, and pod {shadow} serves instead of it. If the StatefulSet has fewer \
-         replicas now, scale it up again (kubectl scale). Or give the memory up; type: kubectl delete pod {shadow}"
-    )
 }
 
 fn claimed(scene: &Scene<'_>, view: &PodView) -> Decision {

@@ -24,6 +24,8 @@ impl Part {
                 from: unseen.from,
                 to: unseen.to,
                 restarted: unseen.restarted,
+                recreation: unseen.recreation,
+                place: unseen.place,
                 rule: unseen.rule,
                 traffic: unseen.traffic,
                 blind,
@@ -35,6 +37,8 @@ impl Part {
                 from: seen.from,
                 to: seen.to,
                 restarted: seen.restarted,
+                recreation: seen.recreation,
+                place: seen.place,
                 rule: seen.rule,
                 traffic: seen.traffic,
                 key: seen.key,
@@ -53,6 +57,7 @@ impl Part {
                     copy_connected: unseen.copy_connected,
                     copy_consumes: unseen.copy_consumes,
                     source_gone: unseen.source_gone,
+                    readers: unseen.readers,
                     blind,
                     ..seen
                 }
@@ -82,7 +87,8 @@ impl Part {
             | Action::Tell { .. }
             | Action::WithdrawControl { .. }
             | Action::DropHold(_)
-            | Action::DropControl { .. } => &[Self::Broker],
+            | Action::DropControl { .. }
+            | Action::RefuseControl(_) => &[Self::Broker],
             // Who was served then is noted.
             Action::AttachLink { .. } => &[Self::Broker, Self::Management],
             Action::Announce { .. }
@@ -91,7 +97,7 @@ impl Part {
             | Action::Promise
             | Action::Thaw
             | Action::Fetch { .. }
-            | Action::Kill(_)
+            | Action::Kill { .. }
             | Action::AbortKey { .. }
             | Action::ForgetKeys => &[Self::Agents],
             // A registry, and the migration itself.
@@ -105,5 +111,9 @@ impl World {
     /// Agents that come back and find the migration ended remove what is left of it.
     pub(crate) fn agents_return(&mut self) {
         self.forget_keys();
+        // So does kubelet with pods that are to go, or Kubernetes when the node is taken away.
+        let dead = self.dead.clone();
+        self.pods
+            .retain(|_, pod| !(pod.terminating && dead.as_ref() == Some(&pod.node)));
     }
 }

@@ -21,7 +21,7 @@ impl World {
             Action::RetryRestore { key, .. } => return self.retry(key),
             Action::Park { pod } => return self.park(pod, names::hold_queue(&leg.key)),
             Action::Unpark { pod } => {
-                self.control.entry(pod.clone()).or_default().push_back(None);
+                self.say(pod, None);
                 return Outcome::UnparkSent;
             }
             Action::AttachLink { .. } => return self.attach(),
@@ -49,13 +49,11 @@ impl World {
             }
             Action::WithdrawImage => return self.withdraw(&leg.key),
             Action::DeletePod(proof) => self.delete(&proof.pod().name, &proof.pod().uid, status),
-            Action::Kill(proof) => {
-                self.kill(&proof.pod().name, &proof.pod().uid);
-                return Outcome::Ended;
-            }
+            Action::Kill { pod, quiet } => return self.hurry(pod.pod(), quiet.is_zero()),
             Action::DropPod(dead) => self.drop_pod(&dead.pod().name, &dead.pod().uid),
             Action::DropHold(proof) => self.drop_hold(proof.queue()),
             Action::DropControl { pod } => self.drop_control(pod),
+            Action::RefuseControl(orphaned) => self.refuse_control(orphaned.pod()),
             Action::AbortKey { .. } => {
                 if let Some(key) = self.keys.get_mut(leg.key.as_str()) {
                     key.claim = Claim::Aborted;
@@ -85,11 +83,18 @@ impl World {
         if !self.holds.contains(&hold) {
             self.holds.push(hold.clone());
         }
-        self.control
-            .entry(pod.to_owned())
-            .or_default()
-            .push_back(Some(hold));
+        self.say(pod, Some(hold));
         Outcome::ParkSent(Witness::default())
+    }
+
+    /// A broker gives a message at once to one of those that consume the queue: at worst to one that should not.
+    pub(super) fn say(&mut self, pod: &str, told: Option<String>) {
+        let overhears = |other: &&mut Process| other.overhears.contains(pod);
+        let mut processes = self.pods.values_mut().filter_map(|pod| pod.process.as_mut());
+        match processes.find(overhears) {
+            Some(other) => other.hand.push_back(told),
+            None => self.control.entry(pod.to_owned()).or_default().push_back(told),
+        }
     }
 
     fn attach(&mut self) -> Outcome {
@@ -140,6 +145,15 @@ impl World {
         }
     }
 
+    /// At once, or as soon as nobody asks it any more.
+    fn hurry(&mut self, pod: &PodRef, at_once: bool) -> Outcome {
+        if self.faults.is_asked_by_address && !at_once {
+            return Outcome::Done;
+        }
+        self.kill(&pod.name, &pod.uid);
+        Outcome::Ended
+    }
+
     fn kill(&mut self, name: &str, uid: &str) {
         if let Some(pod) = self.pods.get_mut(name).filter(|p| p.uid == uid) {
             assert!(
@@ -175,6 +189,14 @@ impl World {
         self.control.remove(pod);
     }
 
+    /// The broker tells its consumers, which restore it no more.
+    fn refuse_control(&mut self, pod: &str) {
+        self.drop_control(pod);
+        for process in self.pods.values_mut().filter_map(|pod| pod.process.as_mut()) {
+            process.overhears.remove(pod);
+        }
+    }
+
     fn announce(&mut self, key: &Key) {
         self.keys.entry(key.to_string()).or_insert(KeyState {
             claim: Claim::None,
@@ -198,7 +220,10 @@ impl World {
         }
         let state = self.keys.get_mut(key.as_str()).unwrap();
         if state.dump.is_none() {
-            let process = process.expect("dumped a container that does not run");
+            let mut process = process.expect("dumped a container that does not run");
+            if self.faults.restores_consumers && !self.faults.polls {
+                process.overhears.insert(name.to_owned());
+            }
             match &self.single_active {
                 None => assert_eq!(
                     process.reads,
@@ -247,7 +272,10 @@ impl World {
             // A copy that crashed starts anew when the migration is over.
             let crashed = self.pods.get(SOURCE).is_some_and(|p| p.restarts > 0 || p.ended);
             assert!(
-                outdated || crashed || self.pods.get(SOURCE).is_none_or(|p| self.listed.contains(&p.uid)),
+                outdated
+                    || crashed
+                    || self.dead.is_some()
+                    || self.pods.get(SOURCE).is_none_or(|p| self.listed.contains(&p.uid)),
                 "the shadow was deleted while Services knew nobody else"
             );
         }

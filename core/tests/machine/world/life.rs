@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// So many rounds of 200 ms after a node has died.
+const GIVEN_UP: usize = 1_500;
+
 impl World {
     /// The container of this pod crashes and kubelet restarts it, unless its policy is never to, or the pod goes. A
     /// restored one is held back by the agent until the migration is over.
@@ -30,6 +33,54 @@ impl World {
             pod.restarts += 1;
             pod.process = Some(Process::fresh());
         }
+    }
+
+    /// Somebody deletes this incarnation of a pod.
+    pub(crate) fn sends_away(&mut self, name: &str, uid: Option<&str>) {
+        if let Some(pod) = self
+            .pods
+            .get_mut(name)
+            .filter(|pod| Some(pod.uid.as_str()) == uid)
+        {
+            pod.terminating = true;
+        }
+    }
+
+    /// Its node dies: nothing runs there any more, and nobody says so. Five minutes later Kubernetes gives its pods up, which
+    /// nobody ends.
+    pub(crate) fn lives_on_without(&mut self, node: &str, rounds: Option<usize>) {
+        let there = self.pods.values_mut().filter(|pod| pod.node == node);
+        match rounds {
+            Some(0) => {
+                there.for_each(|pod| pod.process = None);
+                self.dead = Some(node.to_owned());
+            }
+            Some(GIVEN_UP) => there.for_each(|pod| pod.terminating = true),
+            Some(_) | None => {}
+        }
+    }
+
+    /// What its agent would do.
+    pub(crate) fn cannot_do(&self, action: &Action, status: &MigrationStatus) -> bool {
+        let Some(dead) = self.dead.as_deref() else {
+            return false;
+        };
+        let was_there = |leg: &Leg| self.pods.get(&leg.from.pod).is_none_or(|pod| pod.node == dead);
+        let from_there = status.legs.last().is_some_and(was_there);
+        let at_source = matches!(
+            action,
+            Action::Checkpoint { .. }
+                | Action::Kill { .. }
+                | Action::Fetch { .. }
+                | Action::Promise
+                | Action::Thaw { .. }
+        );
+        at_source && from_there || dead == TARGET && Part::Agents.is_needed_for(action)
+    }
+
+    /// Somebody removes the object of a pod that nobody ends.
+    pub(crate) fn removes(&mut self, name: &str) {
+        self.pods.remove(name);
     }
 
     /// Somebody sends the source away, with its own grace period.
@@ -66,13 +117,23 @@ impl World {
             self.pods.remove(name);
             return;
         }
+        self.kubelet_acts(&name.clone(), saved);
+    }
+
+    /// On the node of a pod.
+    fn kubelet_acts(&mut self, name: &str, saved: &MigrationStatus) {
         let stands = self.stands(name);
         let (control, keys, faults) = (&mut self.control, &mut self.keys, &mut self.faults);
         let (stream, over) = (&self.stream, &self.over);
         let Some(pod) = self.pods.get_mut(name) else {
             return;
         };
+        if self.dead.as_ref() == Some(&pod.node) {
+            return;
+        }
+        let kept = faults.is_asked_by_address && pod.process.is_some();
         match (pod.terminating, pod.stopping) {
+            (true, true) if kept => {}
             (true, true) => return drop(self.pods.remove(name)),
             (true, false) => pod.stopping = true,
             (false, _) => {}
@@ -81,11 +142,13 @@ impl World {
             // Kubelet starts nothing in it any more.
             return;
         }
-        if stands {
+        pod.placed |= !(self.cordoned && pod.node == TARGET);
+        if stands || !pod.placed {
             return;
         }
         if let Some(process) = &mut pod.process {
-            let messages = control.entry(name.clone()).or_default();
+            let messages = control.entry(name.to_owned()).or_default();
+            process.overhears.remove(name);
             let busy = faults.polls && stream.waiting(process.reads.as_deref()) > 0;
             if !faults.deaf && !busy {
                 process.listen(messages, faults.slow_to_obey);
@@ -131,6 +194,11 @@ impl World {
         if let [(_, first), _, ..] = counted.as_mut_slice() {
             first.terminating = true;
         }
+    }
+
+    /// Whether its owner starts another pod beside those that we know, as it does without us.
+    pub(crate) fn is_replaced(&self) -> bool {
+        self.replaces_replicas() || self.counted && self.dead.is_some()
     }
 
     pub(crate) fn replaces_replicas(&self) -> bool {
@@ -188,6 +256,9 @@ impl World {
 
     /// The StatefulSet makes its pod anew; the webhook rewrites it once the first handoff is committed.
     fn recreate(&mut self, saved: &MigrationStatus) {
+        if self.scaled_down || self.unready_before {
+            return;
+        }
         let committed = saved.legs.iter().any(|l| l.committed.is_some());
         let announced = self.route.key_of_recreated(saved, UID).unwrap();
         let anew = self.rolled_out && self.route == Route::InPlace;
@@ -200,6 +271,9 @@ impl World {
         }
         let mut pod = self.born(key.clone());
         pod.never_restarts = by_image;
+        if let Some(leg) = saved.legs.iter().rfind(|leg| Some(&leg.key) == key.as_ref()) {
+            pod.node.clone_from(&leg.to.node);
+        }
         pod.revision = Some(if self.rolled_out { "new" } else { "old" }.to_owned());
         if key.is_none() {
             pod.process = Some(Process::fresh());
@@ -239,12 +313,26 @@ impl SingleActive {
     }
 }
 
+impl Faults {
+    /// Whether the next restore fails.
+    fn fails(&mut self, second: bool) -> bool {
+        let left = if second && self.failing_second > 0 {
+            &mut self.failing_second
+        } else {
+            &mut self.failing_restores
+        };
+        let fails = *left > 0;
+        *left = left.saturating_sub(1);
+        fails
+    }
+}
+
 fn restore(pod: &mut Pod, state: &mut KeyState, faults: &mut Faults) {
+    let second = pod.key.as_ref().is_some_and(|key| key.as_str().contains("-2-"));
     let pod_uid = pod.uid.clone();
     match (&state.claim, &state.archive) {
         (Claim::None, _) => state.claim = Claim::Waiting { pod_uid },
-        (Claim::Waiting { .. }, Some(_)) if faults.failing_restores > 0 => {
-            faults.failing_restores -= 1;
+        (Claim::Waiting { .. }, Some(_)) if faults.fails(second) => {
             state.claim = Claim::Failed {
                 pod_uid,
                 reason: "criu: no".into(),

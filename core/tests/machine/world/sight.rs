@@ -23,6 +23,9 @@ impl World {
             hold: self.queue(&hold),
             from_control: self.control_queue(&leg.from.pod),
             to_control: self.control_queue(&leg.to.pod),
+            readers: ReadersSeen::Listed(self.readers(leg)),
+            recreation: Some(self.recreation()),
+            place: Some(self.place(&leg.to.node)),
             key: self.keys(status, leg),
             rule: match (self.rule, self.proven) {
                 (false, _) => RuleSeen::Absent,
@@ -72,12 +75,48 @@ impl World {
         let Some(messages) = self.control.get(pod) else {
             return QueueSeen::Absent;
         };
-        let reads = !self.faults.deaf && self.pods.get(pod).is_some_and(|p| p.process.is_some());
+        let reads = |(name, process): &(&String, &Process)| *name == pod || process.overhears.contains(pod);
+        let readers = self.processes().filter(reads).count();
         QueueSeen::Present {
             ready: messages.len() as u64,
-            consumers: u64::from(reads),
+            consumers: if self.faults.deaf { 0 } else { readers as u64 },
             unacked: Some(0),
         }
+    }
+
+    fn recreation(&self) -> Recreation {
+        if self.removed {
+            Recreation::Removed
+        } else if self.scaled_down {
+            Recreation::Unwanted { replicas: 0 }
+        } else if self.unready_before {
+            Recreation::After { pod: BEFORE.into() }
+        } else {
+            Recreation::Comes
+        }
+    }
+
+    fn place(&self, node: &str) -> Place {
+        let dead = self.dead.as_deref() == Some(node);
+        if !(dead || self.cordoned && node == TARGET) {
+            return Place::Open;
+        }
+        Place::Closed {
+            why: if dead { Closed::NotReady } else { Closed::Cordoned },
+            another: (!self.faults.no_other_node && node == TARGET).then(|| ORIGIN.to_owned()),
+        }
+    }
+
+    fn readers(&self, leg: &Leg) -> Vec<ReaderSeen> {
+        let pod = &leg.from.pod;
+        let reads = |(name, process): &(&String, &Process)| *name == pod || process.overhears.contains(pod);
+        let reader = |(name, _): (&String, &Process)| ReaderSeen {
+            tag: "control".into(),
+            connection: format!("{name} -> broker"),
+            address: name.clone(),
+            of_copy: *name == leg.to.pod,
+        };
+        self.processes().filter(reads).map(reader).collect()
     }
 
     /// At the end those of all handoffs.
@@ -151,10 +190,10 @@ impl World {
             let by_itself = !pod.terminating && pod.trouble.is_none() && (pod.ended || pod.restarts > 0);
             PodSeen::Present(PodView {
                 uid: pod.uid.clone(),
-                node: Some("node".into()),
+                node: pod.placed.then(|| pod.node.clone()),
                 key: pod.key.as_ref().map(ToString::to_string),
                 ready: pod.ready && pod.process.is_some(),
-                sandboxed: true,
+                sandboxed: pod.placed,
                 terminating: pod.terminating,
                 settled: pod.stopping || pod.never_restarts,
                 ended: pod.ended,
@@ -166,7 +205,8 @@ impl World {
                 restarts: pod.restarts,
                 reran: pod.restarts > 0,
                 exit: by_itself.then(Exit::default),
-                unschedulable: false,
+                unschedulable: !pod.placed
+                    && (self.cordoned && pod.node == TARGET || self.dead.as_ref() == Some(&pod.node)),
                 criu_failed: pod.trouble.is_some_and(|said| said.contains("criu failed")),
                 trouble: pod.trouble.map(str::to_owned),
             })

@@ -182,7 +182,7 @@ impl World {
             Reading::Backlog => Some(backlog),
             Reading::Mirror => Some(mirror),
         };
-        self.control.entry(pod.to_owned()).or_default().push_back(queue);
+        self.say(pod, queue);
         Outcome::Told(reading)
     }
 
@@ -225,6 +225,7 @@ impl Process {
             busy: 0,
             applied: 0,
             in_order: true,
+            overhears: BTreeSet::new(),
         }
     }
 

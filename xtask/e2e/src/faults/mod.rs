@@ -4,6 +4,7 @@
 pub(super) mod broker;
 pub(super) mod called_off;
 pub(super) mod cut_off;
+pub(super) mod dead_ends;
 pub(super) mod deployment;
 pub(super) mod node;
 pub(super) mod source;

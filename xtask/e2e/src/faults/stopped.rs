@@ -38,6 +38,12 @@ impl Stopped {
         )?])
     }
 
+    /// The first process of a container.
+    pub(in super::super) fn container(cluster: &Cluster, pod: &str, container: &str) -> Result<Self> {
+        let pid = stage::container_pid(cluster, cluster.namespace(), pod, container)?;
+        Self::these(vec![pid])
+    }
+
     /// The kubelet of a node: what is created there meanwhile does not start.
     pub(in super::super) fn kubelet(cluster: &Cluster, node: &str) -> Result<Self> {
         Self::these(vec![cluster.process_on_node(node, KUBELET)?])

@@ -1,12 +1,13 @@
 //! Who reads what of a stream that was fenced: oldest messages first, until everything is as it was before.
 
-use crate::api::{Reading, Step};
+use crate::api::{Instance, Reading, Step};
 use crate::doubt::{Doubt, DoubtReason};
 use crate::machine::observed::{PodSeen, QueueSeen};
 use crate::machine::port::{self, PortChange, Seen, Verb};
 use crate::machine::steps::fenced::{are_twins, make, progress, record_twins, seen, unread};
-use crate::machine::steps::{after, blind, is_told, overdue, release, wait};
+use crate::machine::steps::{after, blind, guard, is_told, overdue, release, wait, works};
 use crate::machine::{Action, Change, Decision, Scene, limits};
+use crate::reason::Reason;
 
 /// Release: the copy reads what is oldest. It has the stream as soon as the rest is finite; the end is led to by `Clean`.
 pub(in crate::machine::steps) fn release(scene: &Scene<'_>) -> Decision {
@@ -50,8 +51,8 @@ fn lost(scene: &Scene<'_>) -> Option<Decision> {
     release::is_lost(scene).then(|| Decision::Advance(release::lost(scene)))
 }
 
-/// Abandon: whoever holds the stream reads what is oldest, to the end. In a later handoff it has it as soon as the rest
-/// is finite.
+/// Abandon: whoever holds the stream reads what is oldest, to the end, unless that would take long. In a later handoff it has
+/// it as soon as the rest is finite.
 pub(in crate::machine::steps) fn resume(scene: &Scene<'_>) -> Resumed {
     let (pod, control) = (&scene.leg.from.pod, scene.seen.from_control);
     let unread = control.ready().unwrap_or(0) > 0;
@@ -65,12 +66,49 @@ pub(in crate::machine::steps) fn resume(scene: &Scene<'_>) -> Resumed {
     if scene.leg.number > 1 && on_the_rest {
         return Resumed::OnTheRest;
     }
+    if let Some(first) = handed_back(scene, served) {
+        return Resumed::Not(first);
+    }
     let reader = Reader {
         pod,
         seen: &scene.seen.from,
         control,
     };
     lead(scene, &reader, served).map_or(Resumed::AsBefore, Resumed::Not)
+}
+
+/// What came since the fence goes to the end of the source's own queue, in order, where the source would take long to be led
+/// through it: an undo has an end. `None`: it is led, or this is done.
+fn handed_back(scene: &Scene<'_>, served: Reading) -> Option<Decision> {
+    let seen = seen(scene, served)?;
+    let led = scene.leg.told.as_ref().is_some_and(|told| told.reading == served);
+    if scene.leg.number > 1 || led || seen.is_blind() || seen.on_backlog() {
+        return None;
+    }
+    if seen.flow.is_turned() {
+        return takes_long(scene, &seen).then(|| make(PortChange::PourBack, served));
+    }
+    if port::worked_off(seen.backlog) {
+        return None;
+    }
+    // It came between the last message that was handed back and the flip.
+    Some(if is_told(scene, DoubtReason::Overtaken) {
+        make(PortChange::PourRest, served)
+    } else {
+        Decision::Run(Action::Doubt(Doubt::HandedBack {
+            queue: scene.plan.queue.queue.clone(),
+        }))
+    })
+}
+
+fn takes_long(scene: &Scene<'_>, seen: &Seen) -> bool {
+    let cause = scene.status.rollback.as_ref().map(|rollback| rollback.reason);
+    let was_slow = matches!(
+        cause,
+        Some(Reason::NotWorkedOff | Reason::NotParked | Reason::DeadlineExceeded)
+    );
+    let many = seen.backlog.ready().is_some_and(|ready| ready > limits::MANY);
+    was_slow || many || overdue(scene, limits::HANDED_BACK)
 }
 
 /// Answer of [`resume`].
@@ -112,6 +150,10 @@ pub(in crate::machine::steps) fn lead(
     }
     match verb {
         Verb::Done => None,
+        // Nobody follows there any more what it is told; that it ends may need a person.
+        Verb::TellPrimary | Verb::TellBacklog if reader.is_leaving() => {
+            Some(wait(scene, guard::ends(scene, reader.instance(scene))))
+        }
         Verb::Make(PortChange::Unbranch | PortChange::DeleteTwin | PortChange::DeleteBacklog)
             if reader.control.ready().unwrap_or(0) > 0 =>
         {
@@ -162,6 +204,21 @@ pub(in crate::machine::steps) struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    fn is_leaving(&self) -> bool {
+        match self.seen {
+            PodSeen::Present(view) => view.terminating && !view.ended,
+            PodSeen::Gone | PodSeen::Unseen => false,
+        }
+    }
+
+    fn instance<'a>(&self, scene: &'a Scene<'_>) -> &'a Instance {
+        if self.pod == scene.leg.from.pod {
+            &scene.leg.from
+        } else {
+            &scene.leg.to
+        }
+    }
+
     fn is_gone(&self) -> bool {
         match self.seen {
             PodSeen::Gone => true,
@@ -215,7 +272,7 @@ fn act(
     served: Reading,
 ) -> Decision {
     match verb {
-        Verb::Wait | Verb::Done => wait(scene, progress(scene, seen)),
+        Verb::Wait | Verb::Done => works(scene, progress(scene, seen)),
         Verb::TellPrimary => tell(scene, pod, control, Reading::Primary, served),
         Verb::TellBacklog => tell(scene, pod, control, served, served),
         Verb::Make(change) => make(change, served),
