@@ -27,8 +27,8 @@ pub mod steps;
 pub use action::{Action, Outcome};
 pub use decision::{Begin, Cause, Change, Decision, End, Next};
 pub use observed::{
-    Branched, Closed, ConnectionSeen, Exit, Flow, KeySeen, LinkSeen, Observed, Place, PodSeen, PodView,
-    PortSeen, QueueSeen, ReaderSeen, ReadersSeen, RuleSeen, TrafficSeen,
+    Branched, Closed, ConnectionSeen, EvidenceSeen, Exit, Flow, KeySeen, LinkSeen, Observed, Place, PodSeen,
+    PodView, PortSeen, QueueSeen, ReaderSeen, ReadersSeen, RuleSeen, TrafficSeen,
 };
 pub use route::Route;
 pub use sight::{Look, Sight};

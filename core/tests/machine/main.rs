@@ -12,6 +12,7 @@ mod advice;
 mod called_off;
 mod deaf;
 mod drive;
+mod evidence;
 mod lost;
 mod made_anew;
 mod mover;

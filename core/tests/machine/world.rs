@@ -15,8 +15,9 @@ use shadow_core::api::{
 };
 use shadow_core::machine::port::PortChange;
 use shadow_core::machine::{
-    Action, Branched, Closed, ConnectionSeen, Exit, Flow, KeySeen, LinkSeen, Look, Observed, Outcome, Place,
-    PodSeen, PodView, PortSeen, QueueSeen, ReaderSeen, ReadersSeen, Route, RuleSeen, Sight, TrafficSeen,
+    Action, Branched, Cause, Closed, ConnectionSeen, EvidenceSeen, Exit, Flow, KeySeen, LinkSeen, Look,
+    Observed, Outcome, Place, PodSeen, PodView, PortSeen, QueueSeen, ReaderSeen, ReadersSeen, Route,
+    RuleSeen, Sight, TrafficSeen,
 };
 use shadow_core::names::{self, Key};
 use shadow_core::recreation::Recreation;
@@ -34,6 +35,8 @@ pub(crate) const TARGET: &str = "node-b";
 pub(crate) const ORIGIN: &str = "node-a";
 /// The pod that its StatefulSet makes before the moved one, in the tests of that.
 pub(crate) const BEFORE: &str = "orders-before";
+/// Id of the image that the source runs from.
+pub(crate) const IMAGE: &str = "sha256:source";
 /// UID of the StatefulSet or ReplicaSet.
 pub(crate) const OWNER: &str = "owner";
 /// What a ReplicaSet starts when it counts one pod too few.
@@ -131,6 +134,8 @@ pub(crate) struct Faults {
     pub is_asked_by_address: bool,
     /// Its client library restores all consumers that its memory knows.
     pub restores_consumers: bool,
+    /// The name of the source's image means another one on the target.
+    pub other_image: bool,
 }
 
 /// The queue serves one of those who are connected, and tells nobody which one is next.
@@ -161,6 +166,8 @@ pub(crate) struct World {
     /// How the application's connection was lost while it parked.
     pub lost: Option<String>,
     pub faults: Faults,
+    /// Something that the verdict rests on is not so any more.
+    pub contradiction: Option<Cause>,
     pub cancel: bool,
     /// Its owner has another template by now.
     pub rolled_out: bool,
@@ -210,6 +217,7 @@ impl World {
             listed: BTreeSet::new(),
             lost: None,
             faults,
+            contradiction: None,
             cancel: false,
             rolled_out: false,
             removed: false,

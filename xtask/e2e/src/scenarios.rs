@@ -5,7 +5,7 @@ use anyhow::Result;
 
 use crate::Bench;
 use crate::{
-    as_printed, backends, by_image, bystanders, cancel, concurrency, failures, faults, inexact, kills,
+    as_printed, backends, by_image, bystanders, cancel, concurrency, failures, faults, image, inexact, kills,
     leases, live, plugin, polling, reference, refusals, removal, round_trips, workloads,
 };
 
@@ -245,6 +245,13 @@ pub(crate) const ALL: &[Scenario] = &[
         seconds: 10,
         role: Role::Core,
         company: Company::Alone,
+    },
+    Scenario {
+        name: "a copy runs from its source's image after the tag was pushed again",
+        run: image::pushed_again,
+        seconds: 60,
+        role: Role::Rest("how an image is named and pinned is unit-tested"),
+        company: Company::Shared,
     },
     Scenario {
         name: "what is not exact takes a policy, and says so",

@@ -13,6 +13,7 @@ pub mod follow;
 mod frozen;
 pub mod guard;
 pub mod hold;
+mod last_look;
 pub mod lasting;
 mod made_anew;
 pub mod release;

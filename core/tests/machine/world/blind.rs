@@ -28,6 +28,8 @@ impl Part {
                 place: unseen.place,
                 rule: unseen.rule,
                 traffic: unseen.traffic,
+                // The addresses of the pods.
+                evidence: unseen.evidence,
                 blind,
                 ..seen
             },
@@ -58,6 +60,7 @@ impl Part {
                     copy_consumes: unseen.copy_consumes,
                     source_gone: unseen.source_gone,
                     readers: unseen.readers,
+                    evidence: unseen.evidence,
                     blind,
                     ..seen
                 }
