@@ -22,6 +22,7 @@
 //! - [`doubt`]: what weakens a verdict, as data
 //! - [`unfenced`]: why new messages cannot be kept away from a queue, as data
 //! - [`notice`]: what is told of a move while it goes on
+//! - [`reference`]: what scripts of the reference system read in a status
 //! - [`machine`]: the step function that decides what happens next
 #![forbid(unsafe_code)]
 
@@ -38,6 +39,7 @@ pub mod policy;
 pub mod premise;
 pub mod readiness;
 pub mod reason;
+pub mod reference;
 pub mod repository;
 pub mod restore_choice;
 pub mod restore_pod;

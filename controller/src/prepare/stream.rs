@@ -39,8 +39,9 @@ pub(super) async fn plan(
         return Ok(Err(Cause::new(
             Reason::QueueUnknown,
             format!(
-                "spec.messageQueueConfig.queueName: queue {queue:?} does not exist on the broker. Name the queue that the \
-                 pod consumes, or wait until the pod has declared it"
+                "{}: queue {queue:?} does not exist on the broker. Name the queue that the pod consumes, or wait until the \
+                 pod has declared it",
+                settings.queue_named_by
             ),
         )
         .into()));

@@ -191,6 +191,8 @@ impl Mover {
             kind,
             name: "orders".into(),
             uid: OWNER.into(),
+            deployment: None,
+            replicas: None,
         })
     }
 
