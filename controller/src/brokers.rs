@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::broker::{Broker, BrokerAddress, BrokerError};
+use crate::broker::{Broker, BrokerAddress, BrokerError, Origin};
 
 /// As many are kept; one more, and the one that was not used for the longest time is let go. Who uses it keeps it until then.
 const KEPT: usize = 16;
@@ -19,8 +19,11 @@ const SWEEP: Duration = Duration::from_secs(10);
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Brokers {
-    kept: Mutex<HashMap<BrokerAddress, Kept>>,
+    kept: Mutex<HashMap<Named, Kept>>,
 }
+
+/// An address, and where it was named, which its errors say.
+type Named = (BrokerAddress, Origin);
 
 #[derive(Debug)]
 struct Kept {
@@ -30,12 +33,13 @@ struct Kept {
 
 impl Brokers {
     /// The broker at an address, connected if it is not yet; at most 3 s.
-    pub async fn at(&self, address: BrokerAddress) -> Result<Arc<Broker>, BrokerError> {
-        if let Some(broker) = self.known(&address) {
+    pub async fn at(&self, address: BrokerAddress, origin: Origin) -> Result<Arc<Broker>, BrokerError> {
+        let named = (address, origin);
+        if let Some(broker) = self.known(&named) {
             return Ok(broker);
         }
-        let broker = Arc::new(Broker::connect(&address).await?);
-        self.keep(address, Arc::clone(&broker));
+        let broker = Arc::new(Broker::connect_to(&named.0, &named.1).await?);
+        self.keep(named, Arc::clone(&broker));
         Ok(broker)
     }
 
@@ -47,18 +51,18 @@ impl Brokers {
         }
     }
 
-    fn known(&self, address: &BrokerAddress) -> Option<Arc<Broker>> {
+    fn known(&self, named: &Named) -> Option<Arc<Broker>> {
         self.locked(|kept| {
-            let kept = kept.get_mut(address)?;
+            let kept = kept.get_mut(named)?;
             kept.used = Instant::now();
             Some(Arc::clone(&kept.broker))
         })
     }
 
-    fn keep(&self, address: BrokerAddress, broker: Arc<Broker>) {
+    fn keep(&self, named: Named, broker: Arc<Broker>) {
         let used = Instant::now();
         self.locked(|kept| {
-            kept.insert(address, Kept { used, broker });
+            kept.insert(named, Kept { used, broker });
             if kept.len() > KEPT
                 && let Some(oldest) = kept
                     .iter()
@@ -70,7 +74,7 @@ impl Brokers {
         });
     }
 
-    fn locked<T>(&self, work: impl FnOnce(&mut HashMap<BrokerAddress, Kept>) -> T) -> T {
+    fn locked<T>(&self, work: impl FnOnce(&mut HashMap<Named, Kept>) -> T) -> T {
         work(&mut self.kept.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

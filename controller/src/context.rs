@@ -11,7 +11,7 @@ use shadow_core::turns::Limits;
 use shadow_identity::Identity;
 
 use crate::agents::Agents;
-use crate::broker::{Broker, BrokerAddress};
+use crate::broker::{Broker, BrokerAddress, NamedBy, Origin};
 use crate::brokers::Brokers;
 use crate::error::ControllerError;
 use crate::events::Events;
@@ -83,26 +83,27 @@ impl Context {
         migration: &StatefulMigration,
         secret: Option<&str>,
     ) -> Result<Arc<Broker>, ControllerError> {
-        let address = self.broker_address(migration, secret).await?;
-        Ok(self.brokers.at(address).await?)
+        let origin = origin(migration, secret);
+        let address = self.broker_address(migration, &origin).await?;
+        Ok(self.brokers.at(address, origin).await?)
     }
 
     async fn broker_address(
         &self,
         migration: &StatefulMigration,
-        secret: Option<&str>,
+        origin: &Origin,
     ) -> Result<BrokerAddress, ControllerError> {
-        let namespace = migration.metadata.namespace.clone().unwrap_or_default();
-        let Some(name) = secret else {
+        let Origin::Secret { namespace, name, by } = origin else {
             let uri = migration
                 .spec
                 .message_queue_config
                 .as_ref()
                 .and_then(|config| config.broker_url.clone())
+                .filter(|url| !url.is_empty())
                 .ok_or(ControllerError::NoBroker)?;
             return Ok(BrokerAddress::of_url(uri));
         };
-        let key = (namespace, name.to_owned());
+        let key = (namespace.clone(), name.clone());
         let known = self
             .addresses
             .lock()
@@ -114,24 +115,30 @@ impl Context {
         {
             return Ok(address);
         }
-        let address = self.read_address(&key.0, name).await?;
+        let address = self.read_address(namespace, name, *by).await?;
         let mut known = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
         known.retain(|_, (read, _)| read.elapsed() < ADDRESS_FRESH);
         known.insert(key, (Instant::now(), address.clone()));
         Ok(address)
     }
 
-    async fn read_address(&self, namespace: &str, name: &str) -> Result<BrokerAddress, ControllerError> {
+    async fn read_address(
+        &self,
+        namespace: &str,
+        name: &str,
+        by: NamedBy,
+    ) -> Result<BrokerAddress, ControllerError> {
         let api: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
         let secret = api
             .get(name)
             .await
-            .map_err(|error| ControllerError::secret(namespace, name, error))?;
+            .map_err(|error| ControllerError::secret(namespace, name, by, error))?;
         let text = |key: &str| {
             let bytes = secret.data.as_ref()?.get(key)?;
             Some(String::from_utf8_lossy(&bytes.0).trim().to_owned())
         };
         let uri = text("uri").ok_or_else(|| ControllerError::SecretKey {
+            by,
             namespace: namespace.to_owned(),
             name: name.to_owned(),
             key: "uri",
@@ -165,5 +172,62 @@ impl Context {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .remove(uid);
+    }
+}
+
+/// Where the broker of a migration is named.
+fn origin(migration: &StatefulMigration, secret: Option<&str>) -> Origin {
+    let Some(name) = secret else {
+        return Origin::Url;
+    };
+    let in_spec = migration.spec.broker_secret_ref.as_deref() == Some(name);
+    Origin::Secret {
+        namespace: migration.metadata.namespace.clone().unwrap_or_default(),
+        name: name.to_owned(),
+        by: if in_spec {
+            NamedBy::Spec
+        } else {
+            NamedBy::Annotation
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_secret_is_named_by_the_field_or_by_the_annotation_and_a_url_by_neither() {
+        let migration = |spec| -> StatefulMigration {
+            let object = json!({"apiVersion": "migration.ms2m.io/v1alpha1", "kind": "StatefulMigration",
+                "metadata": {"name": "m", "namespace": "shop"}, "spec": spec});
+            serde_json::from_value(object).unwrap()
+        };
+        let secret = |by| Origin::Secret {
+            namespace: "shop".to_owned(),
+            name: "broker".to_owned(),
+            by,
+        };
+        for (spec, secret, named) in [
+            (
+                json!({"sourcePod": "p", "brokerSecretRef": "broker"}),
+                Some("broker"),
+                secret(NamedBy::Spec),
+            ),
+            (
+                json!({"sourcePod": "p"}),
+                Some("broker"),
+                secret(NamedBy::Annotation),
+            ),
+            (
+                json!({"sourcePod": "p", "messageQueueConfig": {"brokerUrl": "amqp://mq"}}),
+                None,
+                Origin::Url,
+            ),
+        ] {
+            assert_eq!(origin(&migration(spec.clone()), secret), named, "{spec}");
+        }
     }
 }

@@ -5,7 +5,7 @@ use shadow_core::machine::Outcome;
 use shadow_core::reason::Reason;
 use shadow_core::wire::Problem;
 
-use crate::broker::BrokerError;
+use crate::broker::{BrokerError, NamedBy};
 
 /// Anything that a reconciliation may fail with.
 #[derive(Debug, thiserror::Error)]
@@ -47,10 +47,12 @@ pub enum ControllerError {
     },
     /// The broker Secret cannot be read.
     #[error(
-        "brokerSecretRef: the controller cannot read Secret {namespace}/{name} ({cause}). To allow it, type: kubectl \
+        "{by}: the controller cannot read Secret {namespace}/{name} ({cause}). To allow it, type: kubectl \
          shadow allow -n {namespace} --secret {name}"
     )]
     Secret {
+        /// What names it.
+        by: NamedBy,
         /// Namespace.
         namespace: String,
         /// Name.
@@ -60,10 +62,12 @@ pub enum ControllerError {
     },
     /// The broker Secret lacks a key.
     #[error(
-        "brokerSecretRef: Secret {namespace}/{name} has no key {key:?}. It needs the keys uri \
+        "{by}: Secret {namespace}/{name} has no key {key:?}. It needs the keys uri \
          (amqp://user:password@host:5672/vhost) and managementUri (http://user:password@host:15672)"
     )]
     SecretKey {
+        /// What names it.
+        by: NamedBy,
         /// Namespace.
         namespace: String,
         /// Name.
@@ -72,7 +76,7 @@ pub enum ControllerError {
         key: &'static str,
     },
     /// The registry's Secret cannot be read or used.
-    #[error("checkpointImageSecretRef: Secret {namespace}/{name} cannot be used: {cause}")]
+    #[error("spec.checkpointImageSecretRef: Secret {namespace}/{name} cannot be used: {cause}")]
     RegistrySecret {
         /// Namespace.
         namespace: String,
@@ -82,12 +86,12 @@ pub enum ControllerError {
         cause: String,
     },
     /// The registry's repository is missing or malformed.
-    #[error("checkpointImageRepository: {0}")]
+    #[error("spec.checkpointImageRepository: {0}")]
     Repository(String),
     /// No broker was named.
     #[error(
-        "no broker is named. Set spec.brokerSecretRef, or the annotation migration.ms2m.io/broker-secret on the pod or its \
-         owner"
+        "no broker is named. Set spec.brokerSecretRef or spec.messageQueueConfig.brokerUrl, or the annotation \
+         migration.ms2m.io/broker-secret on the pod or its owner"
     )]
     NoBroker,
     /// The API server does not yet send the re-created pod to the webhook.
@@ -115,7 +119,7 @@ pub enum ControllerError {
 }
 
 impl ControllerError {
-    pub(crate) fn secret(namespace: &str, name: &str, error: kube::Error) -> Self {
+    pub(crate) fn secret(namespace: &str, name: &str, by: NamedBy, error: kube::Error) -> Self {
         let code = if let kube::Error::Api(status) = &error {
             status.code
         } else {
@@ -127,6 +131,7 @@ impl ControllerError {
             _ => return Self::Api(error),
         };
         Self::Secret {
+            by,
             namespace: namespace.to_owned(),
             name: name.to_owned(),
             cause,

@@ -10,6 +10,15 @@ use shadow_core::wire::PodRef;
 
 use crate::context::Context;
 
+/// Is under way; `False` at the end.
+pub(crate) const PROGRESSING: &str = "Progressing";
+/// At the end: the pod was moved. `False`: it was not.
+pub(crate) const COMPLETED: &str = "Completed";
+/// At the end, the opposite of [`COMPLETED`], by the name that the reference system gives it.
+pub(crate) const FAILED: &str = "Failed";
+/// Nothing safe can be decided without a person.
+pub(crate) const STUCK: &str = "Stuck";
+
 /// Reason of `Progressing` while something is waited for: another move, or the next step's cause.
 pub(crate) const WAITING: &str = "Waiting";
 
@@ -44,8 +53,22 @@ pub fn set_condition(
     status.conditions.push(condition);
 }
 
-/// The conditions of an end.
-pub fn conclude(status: &mut MigrationStatus, now: Timestamp) {
+/// The conditions of a beginning. `Completed` and `Failed` stay away until the end, so that whoever waits for one of them to be
+/// `False` waits for the end.
+pub fn begin(status: &mut MigrationStatus, plan: &str, now: Timestamp) {
+    set_condition(status, PROGRESSING, Some(true), "Planned", plan, now);
+    set_condition(
+        status,
+        STUCK,
+        Some(false),
+        "Planned",
+        "no person has to decide anything",
+        now,
+    );
+}
+
+/// The conditions of an end; all of them, and the sentence that says how it ended.
+pub fn conclude(status: &mut MigrationStatus, now: Timestamp) -> String {
     let (truth, reason, message) = match (status.phase, &status.rollback) {
         (Phase::Completed, _) => (true, "Completed".to_owned(), moved(status)),
         (_, Some(rollback)) => (false, rollback.reason.to_string(), rollback.message.clone()),
@@ -55,8 +78,11 @@ pub fn conclude(status: &mut MigrationStatus, now: Timestamp) {
             "the pod was not moved; the source goes on".to_owned(),
         ),
     };
-    set_condition(status, "Completed", Some(truth), &reason, &message, now);
-    set_condition(status, "Progressing", Some(false), &reason, &message, now);
+    set_condition(status, COMPLETED, Some(truth), &reason, &message, now);
+    set_condition(status, FAILED, Some(!truth), &reason, &message, now);
+    set_condition(status, STUCK, Some(false), &reason, "it has ended", now);
+    set_condition(status, PROGRESSING, Some(false), &reason, &message, now);
+    message
 }
 
 fn moved(status: &MigrationStatus) -> String {
@@ -103,5 +129,77 @@ fn reference(pod: &PodRef) -> ObjectReference {
         name: Some(pod.name.clone()),
         uid: Some(pod.uid.clone()),
         ..ObjectReference::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shadow_core::api::Rollback;
+    use shadow_core::reason::Reason;
+
+    use super::*;
+
+    /// What `kubectl wait --for=condition=NAME` and `=NAME=false` look at.
+    fn told(status: &MigrationStatus) -> Vec<(&str, &str, &str)> {
+        let mut told: Vec<_> = status
+            .conditions
+            .iter()
+            .map(|c| (c.type_.as_str(), c.status.as_str(), c.reason.as_str()))
+            .collect();
+        told.sort_unstable();
+        told
+    }
+
+    fn concluded(phase: Phase, reason: Option<Reason>) -> MigrationStatus {
+        let now = Timestamp::UNIX_EPOCH;
+        let mut status = MigrationStatus {
+            phase,
+            rollback: reason.map(|reason| Rollback {
+                reason,
+                message: "why".to_owned(),
+                again: false,
+                since: k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime(now),
+            }),
+            ..MigrationStatus::default()
+        };
+        conclude(&mut status, now);
+        status
+    }
+
+    #[test]
+    fn every_condition_is_set_at_the_end_and_failed_is_the_opposite_of_completed() {
+        let moved = concluded(Phase::Completed, None);
+        let yes = [
+            ("Completed", "True", "Completed"),
+            ("Failed", "False", "Completed"),
+            ("Progressing", "False", "Completed"),
+            ("Stuck", "False", "Completed"),
+        ];
+        assert_eq!(told(&moved), yes);
+        for (phase, reason) in [
+            (Phase::Failed, Reason::Refused),
+            (Phase::Failed, Reason::RestoreFailed),
+            (Phase::Cancelled, Reason::Cancelled),
+        ] {
+            let name = reason.to_string();
+            let undone = concluded(phase, Some(reason));
+            let no = [
+                ("Completed", "False", name.as_str()),
+                ("Failed", "True", name.as_str()),
+                ("Progressing", "False", name.as_str()),
+                ("Stuck", "False", name.as_str()),
+            ];
+            assert_eq!(told(&undone), no);
+            let failed = undone.conditions.iter().find(|c| c.type_ == FAILED).unwrap();
+            assert_eq!(failed.message, "why");
+        }
+    }
+
+    #[test]
+    fn who_waits_for_completed_to_be_false_waits_for_the_end() {
+        let mut status = MigrationStatus::default();
+        begin(&mut status, "the plan", Timestamp::UNIX_EPOCH);
+        let under_way = [("Progressing", "True", "Planned"), ("Stuck", "False", "Planned")];
+        assert_eq!(told(&status), under_way);
     }
 }

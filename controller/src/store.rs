@@ -1,13 +1,16 @@
 //! Writes the migration object: the only writer of its status. Every write carries the resourceVersion that the
 //! decision was based on, so that two controllers can never both act on the same state.
 //!
+//! What is derived from the status for scripts of the reference system is filled in here, and each write says of which spec it
+//! speaks: `kubectl wait` believes no condition that is older than the spec.
+//!
 //! Guarantee: a status is never too large to be written, however long what was seen is: a broker's consumer tags, CRIU's paths.
 
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 use shadow_core::api::{MigrationStatus, StatefulMigration};
-use shadow_core::names;
+use shadow_core::{names, reference};
 
 use crate::context::Context;
 use crate::error::ControllerError;
@@ -37,10 +40,21 @@ pub async fn write(
 ) -> Result<StatefulMigration, ControllerError> {
     let mut changed = migration.clone();
     changed.metadata.managed_fields = None;
-    changed.status = Some(bounded(&status)?);
+    changed.status = Some(bounded(&complete(migration, status))?);
     Ok(api(ctx, migration)
         .replace_status(&migration.name_any(), &PostParams::default(), &changed)
         .await?)
+}
+
+/// The status with what follows from it and from the object that it was decided on.
+fn complete(migration: &StatefulMigration, mut status: MigrationStatus) -> MigrationStatus {
+    let generation = migration.metadata.generation;
+    status.observed_generation = generation;
+    for condition in &mut status.conditions {
+        condition.observed_generation = generation;
+    }
+    reference::fill(&migration.spec, &mut status);
+    status
 }
 
 /// The status with each text cut to what can be written.
@@ -106,9 +120,41 @@ async fn finalize(
 #[cfg(test)]
 mod tests {
     use k8s_openapi::jiff::Timestamp;
+    use shadow_core::api::StatefulMigrationSpec;
 
     use super::*;
     use crate::report;
+
+    #[test]
+    fn every_condition_speaks_of_the_spec_as_it_is_now() {
+        let spec = StatefulMigrationSpec {
+            target_node: Some("node-b".to_owned()),
+            ..StatefulMigrationSpec::default()
+        };
+        let mut migration = StatefulMigration::new("move", spec);
+        migration.metadata.generation = Some(1);
+        let mut status = MigrationStatus::default();
+        report::set_condition(
+            &mut status,
+            "Progressing",
+            Some(true),
+            "Planned",
+            "",
+            Timestamp::UNIX_EPOCH,
+        );
+        let status = complete(&migration, status);
+        // The user has asked to cancel since.
+        migration.metadata.generation = Some(2);
+        let status = complete(&migration, status);
+        assert_eq!(
+            (
+                status.observed_generation,
+                status.conditions[0].observed_generation
+            ),
+            (Some(2), Some(2))
+        );
+        assert_eq!(status.target_node.as_deref(), Some("node-b"));
+    }
 
     #[test]
     fn a_text_is_cut_to_what_can_be_written_and_a_short_one_is_kept() {

@@ -24,6 +24,7 @@
 //! - [`doubt`]: what weakens a verdict, as data
 //! - [`unfenced`]: why new messages cannot be kept away from a queue, as data
 //! - [`notice`]: what is told of a move while it goes on
+//! - [`reference`]: what scripts of the reference system read in a status
 //! - [`machine`]: the step function that decides what happens next
 #![forbid(unsafe_code)]
 
@@ -42,6 +43,7 @@ pub mod quantity;
 pub mod readiness;
 pub mod reason;
 pub mod recreation;
+pub mod reference;
 pub mod repository;
 pub mod restore_choice;
 pub mod restore_pod;

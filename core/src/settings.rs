@@ -16,28 +16,52 @@ use crate::workload::Workload;
 pub struct Settings {
     /// Primary queue.
     pub queue: Option<String>,
+    /// What names it, or would name it: the field or the annotation.
+    pub queue_named_by: &'static str,
     /// Secret with the broker's addresses.
     pub secret: Option<String>,
     /// Broker URL with credentials, in the clear; only looked at when there is no secret.
     pub broker_url: Option<String>,
     /// Container to move.
     pub container: Option<String>,
+    /// What names it, or would name it.
+    pub container_named_by: &'static str,
 }
+
+const QUEUE: [&str; 2] = [
+    "spec.messageQueueConfig.queueName",
+    "annotation migration.ms2m.io/queue",
+];
+const CONTAINER: [&str; 2] = ["spec.containerName", "annotation migration.ms2m.io/container"];
 
 /// Resolves the settings of a migration of `pod`.
 pub fn resolve(spec: &StatefulMigrationSpec, pod: &Pod, owner: Option<&Workload>) -> Settings {
     let stream = spec.message_queue_config.clone().unwrap_or_default();
     let name = spec.source_pod.as_str();
     let fill = |text: String| names::fill_template(&text, name);
-    let said = |own: Option<String>, annotation: &str| {
-        own.filter(|text| !text.is_empty())
-            .or_else(|| annotated(pod, owner, annotation))
+    // What is named, and by which of the two.
+    let said = |own: Option<String>, annotation: &str, [field, note]: [&'static str; 2]| {
+        let own = own.filter(|text| !text.is_empty());
+        match own {
+            Some(own) => (Some(own), field),
+            None => annotated(pod, owner, annotation).map_or((None, field), |text| (Some(text), note)),
+        }
+    };
+    let (queue, queue_named_by) = said(stream.queue_name, names::QUEUE, QUEUE);
+    let (container, container_named_by) = said(spec.container_name.clone(), names::CONTAINER, CONTAINER);
+    let broker_url = stream.broker_url.filter(|url| !url.is_empty());
+    let in_spec = spec.broker_secret_ref.clone().filter(|name| !name.is_empty());
+    let secret = match (&in_spec, &broker_url) {
+        (None, None) => annotated(pod, owner, names::BROKER_SECRET),
+        (Some(_), _) | (None, Some(_)) => in_spec,
     };
     Settings {
-        queue: said(stream.queue_name, names::QUEUE).map(fill),
-        secret: said(spec.broker_secret_ref.clone(), names::BROKER_SECRET),
-        broker_url: stream.broker_url.filter(|url| !url.is_empty()),
-        container: said(spec.container_name.clone(), names::CONTAINER).or_else(|| only_container(pod)),
+        queue: queue.map(fill),
+        queue_named_by,
+        secret,
+        broker_url,
+        container: container.or_else(|| only_container(pod)),
+        container_named_by,
     }
 }
 
@@ -99,6 +123,44 @@ mod tests {
         assert_eq!(found.queue.as_deref(), Some("q3"));
         assert_eq!(found.secret.as_deref(), Some("spec-secret"));
         assert_eq!(found.broker_url, None);
+    }
+
+    #[test]
+    fn what_names_queue_and_container_is_told() {
+        let named = |queue: &str, container: &str, owner: Option<&Workload>, pod: &Pod| {
+            let spec = StatefulMigrationSpec {
+                source_pod: "orders-3".into(),
+                container_name: Some(container.into()),
+                message_queue_config: Some(serde_json::from_value(json!({"queueName": queue})).unwrap()),
+                ..Default::default()
+            };
+            let found = resolve(&spec, pod, owner);
+            (found.queue_named_by, found.container_named_by)
+        };
+        let fields = ("spec.messageQueueConfig.queueName", "spec.containerName");
+        assert_eq!(named("q", "c", Some(&owner()), &pod()), fields);
+        assert_eq!(named("", "", None, &Pod::default()), fields);
+        let (queue, container) = named("", "", Some(&owner()), &pod());
+        assert_eq!(queue, format!("annotation {}", names::QUEUE));
+        assert_eq!(container, format!("annotation {}", names::CONTAINER));
+    }
+
+    #[test]
+    fn a_broker_that_the_spec_names_wins_over_the_annotation() {
+        let spec = |secret: &str, url: &str| StatefulMigrationSpec {
+            source_pod: "orders-3".into(),
+            broker_secret_ref: Some(secret.into()),
+            message_queue_config: Some(serde_json::from_value(json!({"brokerUrl": url})).unwrap()),
+            ..Default::default()
+        };
+        for (secret, url, used) in [
+            ("", "", Some("pod-secret")),
+            ("", "amqp://mq", None),
+            ("spec-secret", "amqp://mq", Some("spec-secret")),
+        ] {
+            let found = resolve(&spec(secret, url), &pod(), Some(&owner()));
+            assert_eq!(found.secret.as_deref(), used, "{secret:?} {url:?}");
+        }
     }
 
     #[test]

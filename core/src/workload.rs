@@ -154,6 +154,14 @@ impl From<ReplicaSet> for Workload {
 }
 
 impl Workload {
+    /// The Deployment that it belongs to.
+    pub fn deployment(&self) -> Option<&str> {
+        let owners = self.metadata.owner_references.iter().flatten();
+        let mut controllers = owners.filter(|owner| owner.controller == Some(true));
+        let deployment = controllers.find(|owner| owner.kind == "Deployment")?;
+        Some(&deployment.name)
+    }
+
     /// Whether a copy can stay unknown to it until it is to be adopted (a ReplicaSet of a Deployment or a Rollout).
     pub fn tells_by_template_hash(&self) -> bool {
         self.selector.keys().any(|label| names::is_template_hash(label))
@@ -208,6 +216,20 @@ mod tests {
         ] {
             let revisions = set(strategy.clone(), observed);
             assert_eq!(revisions.next(ordinal), next, "{strategy} {observed} {ordinal}");
+        }
+    }
+
+    #[test]
+    fn a_replica_set_names_its_deployment_and_no_other_owner() {
+        for (kind, controller, named) in [
+            ("Deployment", true, Some("orders")),
+            ("Deployment", false, None),
+            ("Rollout", true, None),
+        ] {
+            let owner = json!({"apiVersion": "v1", "kind": kind, "name": "orders", "uid": "u", "controller": controller});
+            let set = json!({"metadata": {"ownerReferences": [owner]}, "spec": {"selector": {}}});
+            let set: Workload = serde_json::from_value::<ReplicaSet>(set).unwrap().into();
+            assert_eq!(set.deployment(), named, "{kind} {controller}");
         }
     }
 

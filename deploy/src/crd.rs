@@ -5,6 +5,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::CustomResourceExt;
 use kube::core::DynamicObject;
 use shadow_core::api::{MigrationPolicy, StatefulMigration};
+use shadow_core::reference;
 
 /// A custom resource, as the types say and as it is committed.
 pub struct Definition {
@@ -54,8 +55,18 @@ impl Definition {
     pub fn generated(&self) -> Result<String, serde_yaml_ng::Error> {
         let mut definition = serde_yaml_ng::to_value((self.of_type)())?;
         drop_unknown_formats(&mut definition);
-        if let Some(spec) = spec_of(&mut definition) {
+        if let Some(spec) = part_of(&mut definition, "spec") {
             bound(spec);
+            admit_blanks(spec);
+        }
+        if let Some(status) = part_of(&mut definition, "status") {
+            fields_of(status)
+                .filter(|(field, _)| {
+                    field
+                        .as_str()
+                        .is_some_and(|field| reference::STATUS_FIELDS.contains(&field))
+                })
+                .for_each(|(_, schema)| bound(schema));
         }
         let mut text = HEADER.to_owned();
         text.push_str(&serde_yaml_ng::to_string(&definition)?);
@@ -90,7 +101,8 @@ fn drop_unknown_formats(value: &mut serde_yaml_ng::Value) {
     }
 }
 
-fn spec_of(definition: &mut serde_yaml_ng::Value) -> Option<&mut serde_yaml_ng::Value> {
+/// Its `spec` or its `status`.
+fn part_of<'a>(definition: &'a mut serde_yaml_ng::Value, part: &str) -> Option<&'a mut serde_yaml_ng::Value> {
     definition
         .get_mut("spec")?
         .get_mut("versions")?
@@ -98,7 +110,30 @@ fn spec_of(definition: &mut serde_yaml_ng::Value) -> Option<&mut serde_yaml_ng::
         .get_mut("schema")?
         .get_mut("openAPIV3Schema")?
         .get_mut("properties")?
-        .get_mut("spec")
+        .get_mut(part)
+}
+
+fn fields_of(
+    schema: &mut serde_yaml_ng::Value,
+) -> impl Iterator<Item = (&serde_yaml_ng::Value, &mut serde_yaml_ng::Value)> {
+    schema
+        .get_mut("properties")
+        .and_then(serde_yaml_ng::Value::as_mapping_mut)
+        .into_iter()
+        .flat_map(serde_yaml_ng::Mapping::iter_mut)
+}
+
+/// Templates print `""` for a choice that their user left out. It counts as left out.
+fn admit_blanks(spec: &mut serde_yaml_ng::Value) {
+    for (_, schema) in fields_of(spec) {
+        if let Some(choices) = schema
+            .get_mut("enum")
+            .and_then(serde_yaml_ng::Value::as_sequence_mut)
+        {
+            choices.insert(0, "".into());
+        }
+        admit_blanks(schema);
+    }
 }
 
 /// Sets a limit for everything whose size is left open. An enum and an object of fixed fields have one by themselves.

@@ -1,4 +1,9 @@
 //! The committed custom resources are those that the types stand for.
+#![allow(clippy::unwrap_used, reason = "in a test, a failed step is the verdict")]
+
+use serde_json::json;
+use shadow_core::api::{MigrationPolicySpec, StatefulMigrationSpec};
+use shadow_core::reference::STATUS_FIELDS;
 use shadow_deploy::crd;
 
 #[test]
@@ -87,4 +92,148 @@ fn every_field_of_the_spec_but_cancel_is_fixed() {
     assert!(fixed > 10, "fields were not read");
     assert!(!rules.contains("cancel == "));
     assert!(rules.contains("!has(oldSelf.cancel) || !oldSelf.cancel || (has(self.cancel) && self.cancel)"));
+}
+
+/// Fields with choices, anywhere in a schema, by path.
+fn choices(path: &str, schema: &serde_yaml_ng::Value, found: &mut Vec<(String, Vec<String>)>) {
+    if let Some(all) = schema.get("enum").and_then(|all| all.as_sequence()) {
+        let all = all.iter().map(|one| one.as_str().unwrap().to_owned());
+        found.push((path.to_owned(), all.collect()));
+    }
+    let fields = schema.get("properties").and_then(|fields| fields.as_mapping());
+    for (name, field) in fields.into_iter().flatten() {
+        choices(&format!("{path}/{}", name.as_str().unwrap()), field, found);
+    }
+}
+
+fn spec_of(definition: &crd::Definition) -> serde_yaml_ng::Value {
+    let committed: serde_yaml_ng::Value = serde_yaml_ng::from_str(definition.committed).unwrap();
+    committed["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"].clone()
+}
+
+/// Each choice given as `""` passes the schema, and is read as if it were left out.
+#[test]
+fn a_choice_given_as_nothing_counts_as_left_out() {
+    let mut migration = Vec::new();
+    choices("", &spec_of(&crd::MIGRATION), &mut migration);
+    assert_eq!(migration.len(), 7, "{migration:?}");
+    for (path, all) in &migration {
+        assert_eq!(all[0], "", "{path} does not admit nothing");
+        let read = |value: &str| -> StatefulMigrationSpec {
+            serde_json::from_value(json!({"sourcePod": "orders-0", path.trim_start_matches('/'): value}))
+                .unwrap()
+        };
+        let left_out: StatefulMigrationSpec =
+            serde_json::from_value(json!({"sourcePod": "orders-0"})).unwrap();
+        assert_eq!(read(""), left_out, "{path}");
+        for value in &all[1..] {
+            assert_ne!(read(value), left_out, "{path}: {value}");
+        }
+    }
+    let mut policy = Vec::new();
+    choices("", &spec_of(&crd::POLICY), &mut policy);
+    assert_eq!(policy.len(), 1, "{policy:?}");
+    assert_eq!(policy[0].1[0], "");
+    let read: MigrationPolicySpec = serde_json::from_value(json!({"inexactHandoff": ""})).unwrap();
+    assert_eq!(read, MigrationPolicySpec::default());
+}
+
+/// The strings, numbers and lists that the reference system's manifests may give, all of them empty.
+#[test]
+fn a_manifest_whose_optional_fields_are_all_empty_passes_the_schema() {
+    let spec = spec_of(&crd::MIGRATION);
+    for field in [
+        "containerName",
+        "targetNode",
+        "checkpointImageRepository",
+        "brokerSecretRef",
+    ] {
+        let schema = &spec["properties"][field];
+        assert!(schema.is_mapping(), "{field}");
+        assert_eq!(schema.get("minLength"), None, "{field}");
+    }
+}
+
+#[test]
+fn what_scripts_of_the_reference_system_read_is_described_and_limited() {
+    let committed: serde_yaml_ng::Value = serde_yaml_ng::from_str(crd::MIGRATION.committed).unwrap();
+    let status = &committed["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"];
+    for field in STATUS_FIELDS {
+        let schema = &status["properties"][field];
+        assert!(
+            schema["description"].as_str().is_some_and(|text| text.len() > 10),
+            "{field}"
+        );
+        let mut found = Vec::new();
+        unlimited(field, schema, &mut found);
+        assert_eq!(found, Vec::<String>::new());
+    }
+}
+
+/// Of the reference system's spec (`api/v1alpha1/types.go` there).
+const SPEC_OF_THE_REFERENCE: [&str; 13] = [
+    "sourcePod",
+    "containerName",
+    "targetNode",
+    "checkpointImageRepository",
+    "replayCutoffSeconds",
+    "replayMode",
+    "migrationStrategy",
+    "transferMode",
+    "identitySwapMode",
+    "messageQueueConfig.queueName",
+    "messageQueueConfig.brokerUrl",
+    "messageQueueConfig.exchangeName",
+    "messageQueueConfig.routingKey",
+];
+/// Of its status; the last three are not filled in here.
+const STATUS_OF_THE_REFERENCE: [&str; 15] = [
+    "phase",
+    "sourceNode",
+    "startTime",
+    "phaseTimings",
+    "targetPod",
+    "replacementPod",
+    "checkpointID",
+    "containerName",
+    "statefulSetName",
+    "deploymentName",
+    "originalReplicas",
+    "conditions",
+    "swapSubPhase",
+    "sourcePodLabels",
+    "sourceContainers",
+];
+
+#[test]
+fn every_field_of_the_reference_system_is_in_the_schema_and_in_the_docs() {
+    let docs = include_str!("../../docs/reference-manifests.md");
+    let spec = spec_of(&crd::MIGRATION);
+    for field in SPEC_OF_THE_REFERENCE {
+        let mut schema = &spec;
+        for part in field.split('.') {
+            schema = &schema["properties"][part];
+        }
+        assert!(schema.is_mapping(), "{field} is not in the schema");
+        assert!(
+            docs.contains(&format!("\n| `{field}` |")),
+            "{field} is not in the docs"
+        );
+    }
+    let committed: serde_yaml_ng::Value = serde_yaml_ng::from_str(crd::MIGRATION.committed).unwrap();
+    let status = &committed["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"];
+    let (filled, left_out) = STATUS_OF_THE_REFERENCE.split_at(STATUS_OF_THE_REFERENCE.len() - 3);
+    for field in filled {
+        assert!(
+            status["properties"][field].is_mapping(),
+            "{field} is not in the schema"
+        );
+    }
+    for field in filled
+        .iter()
+        .chain(left_out)
+        .filter(|field| **field != "conditions")
+    {
+        assert!(docs.contains(&format!("`{field}`")), "{field} is not in the docs");
+    }
 }

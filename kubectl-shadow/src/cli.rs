@@ -67,9 +67,9 @@ pub enum Command {
 pub struct Migrate {
     /// Pod to move
     pub pod: String,
-    /// Node to move it to
+    /// Node to move it to [default: the only other one that fits]
     #[arg(long, value_name = "NODE")]
-    pub to: String,
+    pub to: Option<String>,
     /// Queue it consumes; {pod} and {ordinal} are filled in [default: the workload's annotation]
     #[arg(long)]
     pub queue: Option<String>,

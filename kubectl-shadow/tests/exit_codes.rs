@@ -24,10 +24,10 @@ fn help_is_an_answer() {
 }
 
 #[test]
-fn a_missing_node_is_refused_and_named() {
-    let output = run(&["migrate", "orders-0"]);
+fn a_missing_pod_is_refused_and_named() {
+    let output = run(&["migrate", "--to", "node-b"]);
     assert_eq!(output.status.code(), Some(1), "{}", told(&output));
-    assert!(told(&output).contains("--to"), "{}", told(&output));
+    assert!(told(&output).contains("<POD>"), "{}", told(&output));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::fmt;
 use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo};
 use url::Url;
 
-use super::BrokerError;
+use super::{BrokerError, Origin};
 
 /// Interval at which both sides prove that they are alive; a frozen peer is noticed after twice that.
 const HEARTBEAT_SECONDS: u16 = 5;
@@ -96,14 +96,16 @@ pub(super) struct Endpoint {
     pub(super) vhost: String,
     /// User name.
     pub(super) user: String,
+    /// Where all this is named.
+    pub(super) origin: Origin,
 }
 
 impl Endpoint {
     /// Checks the `uri` of an address. The client library's own parser takes an IPv6 host for `localhost` and a
-    /// missing user for `guest`; both would send us to somewhere that the Secret does not name.
-    pub(super) fn of(address: &BrokerAddress) -> Result<Self, BrokerError> {
+    /// missing user for `guest`; both would send us to somewhere that the address does not name.
+    pub(super) fn of(address: &BrokerAddress, origin: &Origin) -> Result<Self, BrokerError> {
         let wrong = |reason: &str| BrokerError::BadAddress {
-            field: "uri",
+            place: origin.uri(),
             reason: format!("{reason}; expected amqp://user:password@host:5672/%2F"),
         };
         let url = Url::parse(address.uri.trim()).map_err(|e| wrong(&e.to_string()))?;
@@ -132,6 +134,7 @@ impl Endpoint {
         let port = url.port().unwrap_or_else(|| scheme.default_port());
         Ok(Self {
             host: format!("{host}:{port}"),
+            origin: origin.clone(),
             user: user.clone(),
             vhost: vhost.clone(),
             amqp: AMQPUri {
@@ -173,10 +176,11 @@ mod tests {
     use super::*;
 
     fn endpoint(uri: &str) -> Result<Endpoint, BrokerError> {
-        Endpoint::of(&BrokerAddress {
+        let address = BrokerAddress {
             uri: uri.to_owned(),
             ..BrokerAddress::default()
-        })
+        };
+        Endpoint::of(&address, &Origin::Url)
     }
 
     #[test]
@@ -206,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unusable_address_is_refused_with_the_key_of_the_secret() {
+    fn an_unusable_address_is_refused_with_the_place_that_names_it() {
         for uri in [
             "",
             "rabbitmq:5672",
@@ -218,7 +222,9 @@ mod tests {
         ] {
             let error = endpoint(uri).unwrap_err();
             assert!(
-                matches!(error, BrokerError::BadAddress { field: "uri", .. }),
+                error
+                    .to_string()
+                    .starts_with("spec.messageQueueConfig.brokerUrl: "),
                 "{uri}: {error}"
             );
         }
@@ -255,7 +261,10 @@ mod tests {
             uri: "topsecret".to_owned(),
             ..BrokerAddress::default()
         };
-        let printed = format!("{address:?} {:?} {broken:?}", Endpoint::of(&address).unwrap());
+        let printed = format!(
+            "{address:?} {:?} {broken:?}",
+            Endpoint::of(&address, &Origin::Url).unwrap()
+        );
         assert!(!printed.contains("topsecret"), "{printed}");
         assert!(printed.contains("amqp://shadow@mq/shop"), "{printed}");
     }

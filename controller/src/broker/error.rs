@@ -2,39 +2,50 @@
 
 use shadow_core::unfenced::Unfenced;
 
+use super::Place;
+
 /// Error of a broker call. Names host, virtual host, user and queue; never a password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BrokerError {
-    /// The Secret does not hold a usable address.
-    #[error("broker Secret, key {field}: {reason}")]
+    /// No usable address is named.
+    #[error("{place}: {reason}")]
     BadAddress {
-        /// Key of the Secret.
-        field: &'static str,
+        /// Where it is named.
+        place: Place,
         /// What is wrong and what is expected.
         reason: String,
     },
     /// No TCP connection, or no answer in time.
     #[error(
-        "broker {host} cannot be reached: {reason}. Check that it runs, that the Secret's uri names the right host and \
+        "broker {host} cannot be reached: {reason}. Check that it runs, that {place} names the right host and \
          port, and that no NetworkPolicy blocks the controller"
     )]
     Unreachable {
+        /// Where it is named.
+        place: Place,
         /// `host:port`.
         host: String,
         /// What the network said.
         reason: String,
     },
     /// TLS was refused.
-    #[error("TLS with broker {host} failed: {reason}. Check the scheme in the Secret's uri, and its ca.crt")]
+    #[error(
+        "TLS with broker {host} failed: {reason}. Check the scheme in {place}, and the authority of the broker's certificate in {}",
+        .place.authority()
+    )]
     Tls {
+        /// Where it is named.
+        place: Place,
         /// `host:port`.
         host: String,
         /// What rustls said.
         reason: String,
     },
     /// User name or password were not accepted.
-    #[error("broker {host} refused the login of user {user:?}. Correct user and password in the Secret")]
+    #[error("broker {host} refused the login of user {user:?}. Correct user and password in {place}")]
     Credentials {
+        /// Where they are named.
+        place: Place,
         /// `host:port`.
         host: String,
         /// User name.
@@ -42,10 +53,12 @@ pub enum BrokerError {
     },
     /// The virtual host does not exist.
     #[error(
-        "virtual host {vhost:?} does not exist on broker {host}. Correct the path of the Secret's uri (%2F is the default \
+        "virtual host {vhost:?} does not exist on broker {host}. Correct the path of {place} (%2F is the default \
          virtual host), or create the virtual host"
     )]
     NoSuchVhost {
+        /// Where it is named.
+        place: Place,
         /// `host:port`.
         host: String,
         /// Virtual host.
@@ -254,20 +267,22 @@ pub enum BrokerError {
         /// `host:port`.
         host: String,
     },
-    /// Something needs the management plugin and the Secret does not name it.
-    #[error(
-        "the broker Secret has no key managementUri, which is needed to {operation}. Add it: http://user:password@host:15672"
-    )]
+    /// Something needs the management plugin and nothing names it.
+    #[error("{place} is needed to {operation}, and it is not there. Add it: http://user:password@host:15672")]
     NoManagement {
+        /// Where it would be named.
+        place: Place,
         /// What was tried.
         operation: &'static str,
     },
     /// The management plugin refused or answered something unexpected.
     #[error(
         "management API {host} answered {answer} to {path}. User {user:?} needs access to the virtual host, and the tag \
-         management: rabbitmqctl set_user_tags USER management"
+         management: rabbitmqctl set_user_tags USER management. The password in {place} has to be right"
     )]
     Management {
+        /// Where user and password are named.
+        place: Place,
         /// `host:port`.
         host: String,
         /// Path of the request.

@@ -146,6 +146,7 @@ impl Broker {
         let connected = timeout(CONNECT, self.logged_in(purpose, reads)).await;
         let connection = connected.unwrap_or_else(|_| {
             Err(BrokerError::Unreachable {
+                place: self.endpoint.origin.uri(),
                 host: self.endpoint.host.clone(),
                 reason: format!("no answer within {} s", CONNECT.as_secs()),
             })

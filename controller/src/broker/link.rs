@@ -19,7 +19,7 @@ use tracing::debug;
 use super::address::Endpoint;
 use super::lane::Lane;
 use super::management::Management;
-use super::{BrokerAddress, BrokerError, refusal};
+use super::{BrokerAddress, BrokerError, Origin, refusal};
 
 /// Limit for an answer to a question.
 pub(super) const LOOK: Duration = Duration::from_secs(3);
@@ -44,9 +44,19 @@ impl Broker {
     /// Connects and says why not: unreachable, TLS, credentials, virtual host. At most 3 s. Does not call the
     /// management API; [`Broker::describe`] does.
     pub async fn connect(address: &BrokerAddress) -> Result<Self, BrokerError> {
-        let endpoint = Endpoint::of(address)?;
+        Self::connect_to(address, &Origin::Url).await
+    }
+
+    /// The same, with where the address was named, for messages.
+    pub async fn connect_to(address: &BrokerAddress, origin: &Origin) -> Result<Self, BrokerError> {
+        let endpoint = Endpoint::of(address, origin)?;
         let management = match &address.management_uri {
-            Some(uri) => Some(Management::new(uri, address.ca.as_deref(), &endpoint.vhost)?),
+            Some(uri) => Some(Management::new(
+                uri,
+                address.ca.as_deref(),
+                &endpoint.vhost,
+                origin.management(),
+            )?),
             None => None,
         };
         let broker = Self {
@@ -84,9 +94,10 @@ impl Broker {
 
     /// The management API, needed to `operation`.
     pub(super) fn management(&self, operation: &'static str) -> Result<&Management, BrokerError> {
-        self.management
-            .as_ref()
-            .ok_or(BrokerError::NoManagement { operation })
+        self.management.as_ref().ok_or_else(|| BrokerError::NoManagement {
+            place: self.endpoint.origin.management(),
+            operation,
+        })
     }
 
     /// Whether there is a management API to ask.

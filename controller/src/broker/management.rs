@@ -15,7 +15,7 @@ use url::Url;
 use super::address::decoded;
 use super::facts::kind_of;
 use super::process::{Channel, Details, Looked, Page};
-use super::{BrokerError, QueueKind, tls};
+use super::{BrokerError, Place, QueueKind, tls};
 
 /// Limit for one request.
 const REQUEST: Duration = Duration::from_secs(3);
@@ -40,6 +40,7 @@ pub(super) struct Management {
     user: String,
     password: String,
     vhost: String,
+    place: Place,
 }
 
 /// Type and totals of a queue, without statistics.
@@ -90,9 +91,9 @@ enum Answer<T> {
 }
 
 impl Management {
-    pub(super) fn new(uri: &str, ca: Option<&str>, vhost: &str) -> Result<Self, BrokerError> {
+    pub(super) fn new(uri: &str, ca: Option<&str>, vhost: &str, place: Place) -> Result<Self, BrokerError> {
         let wrong = |reason: String| BrokerError::BadAddress {
-            field: "managementUri",
+            place: place.clone(),
             reason: format!("{reason}; expected http://user:password@host:15672"),
         };
         let url = Url::parse(uri.trim()).map_err(|e| wrong(e.to_string()))?;
@@ -100,9 +101,10 @@ impl Management {
             return Err(wrong(format!("scheme {:?} is not http or https", url.scheme())));
         }
         if url.scheme() == "https" && ca.is_none() {
-            return Err(wrong(
-                "https needs the key ca.crt, with the authority of the broker's certificate".to_owned(),
-            ));
+            return Err(wrong(format!(
+                "https needs the authority of the broker's certificate in {}",
+                place.authority()
+            )));
         }
         let name = url
             .host_str()
@@ -134,6 +136,7 @@ impl Management {
             user,
             password,
             vhost: segment(vhost),
+            place,
         })
     }
 
@@ -282,6 +285,7 @@ impl Management {
     fn refused(&self, path: &str, answer: String) -> BrokerError {
         let path = path.split('?').next().unwrap_or(path).to_owned();
         BrokerError::Management {
+            place: self.place.clone(),
             host: self.host.clone(),
             path,
             answer,
@@ -296,6 +300,7 @@ impl Management {
             format!("management API: {}", root_cause(error))
         };
         BrokerError::Unreachable {
+            place: self.place.clone(),
             host: self.host.clone(),
             reason,
         }
@@ -336,6 +341,7 @@ fn client(ca: Option<&str>) -> Result<Client, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::broker::Origin;
 
     #[test]
     fn a_quorum_queue_counts_only_when_its_leader_is_online() {
@@ -355,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unusable_address_is_refused_with_the_key_of_the_secret() {
+    fn an_unusable_address_is_refused_with_the_place_that_names_it() {
         for uri in [
             "",
             "amqp://a:b@mq",
@@ -363,15 +369,11 @@ mod tests {
             "http://a@mq:15672",
             "https://a:b@mq:15671",
         ] {
-            let error = Management::new(uri, None, "/").unwrap_err();
+            let error = Management::new(uri, None, "/", Origin::Url.management()).unwrap_err();
             assert!(
-                matches!(
-                    error,
-                    BrokerError::BadAddress {
-                        field: "managementUri",
-                        ..
-                    }
-                ),
+                error
+                    .to_string()
+                    .starts_with("spec.messageQueueConfig.brokerUrl: "),
                 "{uri}: {error}"
             );
         }
@@ -379,12 +381,13 @@ mod tests {
 
     #[test]
     fn a_prefix_and_the_default_port_are_kept() {
-        let plain = Management::new("http://a:b@mq", None, "/").unwrap();
+        let plain = Management::new("http://a:b@mq", None, "/", Origin::Url.management()).unwrap();
         assert_eq!(
             (plain.base.as_str(), plain.host.as_str()),
             ("http://mq:15672/api", "mq:15672")
         );
-        let prefixed = Management::new("http://a:b@mq:8080/rabbit/", None, "/").unwrap();
+        let prefixed =
+            Management::new("http://a:b@mq:8080/rabbit/", None, "/", Origin::Url.management()).unwrap();
         assert_eq!(prefixed.base, "http://mq:8080/rabbit/api");
     }
 }

@@ -11,20 +11,22 @@ pub(super) fn of_connection(endpoint: &Endpoint, error: &lapin::Error) -> Broker
     let host = endpoint.host.clone();
     let user = endpoint.user.clone();
     let vhost = endpoint.vhost.clone();
+    let place = endpoint.origin.uri();
     if let ErrorKind::ProtocolError(refused) = error.kind() {
         let said = refused.get_message().as_str();
         return if *refused.kind() == AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED) {
-            BrokerError::Credentials { host, user }
+            BrokerError::Credentials { place, host, user }
         } else if *refused.kind() == AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED)
             && said.contains("not found")
         {
-            BrokerError::NoSuchVhost { host, vhost }
+            BrokerError::NoSuchVhost { place, host, vhost }
         } else if *refused.kind() == AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED)
             && said.contains("refused")
         {
             BrokerError::VhostForbidden { host, vhost, user }
         } else {
             BrokerError::Unreachable {
+                place,
                 host,
                 reason: format!("it refused the connection: {said}"),
             }
@@ -35,7 +37,7 @@ pub(super) fn of_connection(endpoint: &Endpoint, error: &lapin::Error) -> Broker
     } else {
         error.to_string()
     };
-    BrokerError::Unreachable { host, reason }
+    BrokerError::Unreachable { place, host, reason }
 }
 
 /// Why a call on an open channel failed. `resource` is the queue that it was about.

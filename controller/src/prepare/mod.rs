@@ -70,20 +70,11 @@ pub async fn prepare(ctx: &Context, migration: &StatefulMigration) -> Result<Pre
     let Some(pod) = &facts.pod else {
         return Ok(refused(Reason::Refused, "spec.sourcePod: the pod is gone"));
     };
-    let choice = match strategy::choose(migration.spec.migration_strategy, pod, &facts.claims) {
-        Ok(choice) => choice,
-        Err(impossible) => return Ok(refused(Reason::Refused, impossible.to_string())),
+    let (migration, choice) = match aimed(migration, pod, &facts) {
+        Ok(aimed) => aimed,
+        Err(why) => return Ok(refused(Reason::Refused, why)),
     };
-    if is_live(migration) && choice.strategy == MigrationStrategy::Sequential {
-        return Ok(refused(
-            Reason::Refused,
-            format!(
-                "spec.handoff: Live is not possible, since the strategy is Sequential ({}) and ends the source before its \
-                 copy starts. Leave spec.handoff out",
-                choice.because
-            ),
-        ));
-    }
+    let migration = &migration;
     let settings = settings::resolve(&migration.spec, pod, facts.owner.as_ref());
     let preflight = match fitness::look(ctx, pod, settings.container.as_deref()).await {
         Ok(preflight) => preflight,
@@ -110,8 +101,41 @@ pub async fn prepare(ctx: &Context, migration: &StatefulMigration) -> Result<Pre
         Ok(Err(cause)) => return Ok(Prepared::Refused(cause.into())),
         Err(error) => return answer(migration, error),
     };
-    let planned = plan(migration, pod, choice, restore, settings, stream, freeze);
+    let owner = facts.owner.as_ref();
+    let planned = plan(
+        migration,
+        Owned { pod, owner },
+        choice,
+        restore,
+        settings,
+        stream,
+        freeze,
+    );
     fit(ctx, migration, planned, preflight).await
+}
+
+/// The migration with the target that it left out, and how its pod is dealt with.
+fn aimed(
+    migration: &StatefulMigration,
+    pod: &Pod,
+    facts: &Facts,
+) -> Result<(StatefulMigration, Choice), String> {
+    let mut choice = strategy::choose(migration.spec.migration_strategy, pod, &facts.claims)
+        .map_err(|impossible| impossible.to_string())?;
+    if is_live(migration) && choice.strategy == MigrationStrategy::Sequential {
+        return Err(format!(
+            "spec.handoff: Live is not possible, since the strategy is Sequential ({}) and ends the source before its copy starts. \
+             Leave spec.handoff out",
+            choice.because
+        ));
+    }
+    let aimed = validate::aim(&migration.spec, facts).map_err(|refusal| refusal.to_string())?;
+    if let Some(because) = &aimed.because {
+        choice.because = format!("{}; {because}", choice.because);
+    }
+    let mut migration = migration.clone();
+    migration.spec = aimed.spec;
+    Ok((migration, choice))
 }
 
 /// The plan, unless a node says that it would fail, or its registry's Secret. A node that does not answer is an answer, too.
@@ -150,9 +174,15 @@ fn refused(reason: Reason, message: impl Into<String>) -> Prepared {
     Prepared::Refused(Cause::new(reason, message).into())
 }
 
+/// A pod, and what owns it.
+struct Owned<'a> {
+    pod: &'a Pod,
+    owner: Option<&'a Workload>,
+}
+
 fn plan(
     migration: &StatefulMigration,
-    pod: &Pod,
+    Owned { pod, owner }: Owned<'_>,
     choice: Choice,
     chosen: Chosen,
     settings: Settings,
@@ -183,10 +213,12 @@ fn plan(
         },
         source_node: view.node.clone().unwrap_or_default(),
         target_node,
-        owner: workload::owner_of(pod).map(|(kind, owner)| Owner {
+        owner: workload::owner_of(pod).map(|(kind, reference)| Owner {
             kind,
-            name: owner.name.clone(),
-            uid: owner.uid.clone(),
+            name: reference.name.clone(),
+            uid: reference.uid.clone(),
+            deployment: owner.and_then(Workload::deployment).map(str::to_owned),
+            replicas: owner.map(|owner| owner.replicas),
         }),
         queue,
         premises,

@@ -38,7 +38,7 @@ pub(super) async fn plan(
     let secret = settings.secret.clone();
     let broker = ctx.broker(migration, secret.as_deref()).await?;
     let Some(facts) = broker.describe(&queue).await? else {
-        return Ok(Err(unknown(&queue).into()));
+        return Ok(Err(unknown(&queue, settings).into()));
     };
     let hold = hold_kind(&facts, super::is_live(migration));
     let able = match hold {
@@ -127,12 +127,13 @@ async fn rehearsed(broker: &Broker, queue: &str) -> Result<Result<(), Cause>, Co
     Ok(Ok(()))
 }
 
-fn unknown(queue: &str) -> Cause {
+fn unknown(queue: &str, settings: &Settings) -> Cause {
     Cause::new(
         Reason::QueueUnknown,
         format!(
-            "spec.messageQueueConfig.queueName: queue {queue:?} does not exist on the broker. Name the queue that the \
-             pod consumes, or wait until the pod has declared it"
+            "{}: queue {queue:?} does not exist on the broker. Name the queue that the pod consumes, or wait until the pod has \
+             declared it",
+            settings.queue_named_by
         ),
     )
 }

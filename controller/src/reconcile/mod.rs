@@ -54,6 +54,9 @@ pub async fn reconcile(
     };
     let status = live.status.clone().unwrap_or_default();
     if status.phase.is_terminal() || (live.metadata.deletion_timestamp.is_some() && status.plan.is_none()) {
+        if status.phase.is_terminal() {
+            live = acknowledge(&ctx, live, status).await?;
+        }
         store::release(&ctx, &live).await?;
         return Ok(Requeue::await_change());
     }
@@ -66,10 +69,23 @@ pub async fn reconcile(
     drive(&ctx, live).await
 }
 
+/// Says of one that has ended that a spec which was changed since changes nothing: `kubectl wait` believes no condition that is older
+/// than the spec.
+async fn acknowledge(
+    ctx: &Context,
+    migration: StatefulMigration,
+    status: MigrationStatus,
+) -> Result<StatefulMigration, ControllerError> {
+    let is_known = status.observed_generation == migration.metadata.generation;
+    if is_known || migration.metadata.deletion_timestamp.is_some() {
+        return Ok(migration);
+    }
+    store::write(ctx, &migration, status).await
+}
+
 /// Makes the plan and writes it down, or the refusal.
 async fn begin(ctx: &Context, migration: &StatefulMigration) -> Result<Requeue, ControllerError> {
     let mut status = migration.status.clone().unwrap_or_default();
-    status.observed_generation = migration.metadata.generation;
     record::enter(&mut status, Step::Prepare, Timestamp::now());
     if migration.spec.cancel {
         let cause = Cause::new(
@@ -147,7 +163,7 @@ async fn start(
     let uid = migration.uid().unwrap_or_default();
     let now = Timestamp::now();
     record::begin(&mut status, plan, &uid, restarts, now).map_err(malformed)?;
-    report::set_condition(&mut status, "Progressing", Some(true), "Planned", &note, now);
+    report::begin(&mut status, &note, now);
     let written = store::write(ctx, migration, status).await?;
     if let Some(plan) = written.status.as_ref().and_then(|status| status.plan.as_ref()) {
         report::tell(ctx, migration, &notice::planned(plan));

@@ -14,10 +14,6 @@ use crate::context::Context;
 use crate::error::ControllerError;
 use crate::{effects, occupancy, report, store};
 
-/// Nothing safe can be decided without a person.
-const STUCK: &str = "Stuck";
-/// It is under way, or waits for its turn.
-const PROGRESSING: &str = "Progressing";
 /// When somebody may have done what was asked.
 const STUCK_LOOK: Duration = Duration::from_secs(5);
 
@@ -30,13 +26,8 @@ pub(super) async fn end(
 ) -> Result<Requeue, ControllerError> {
     record::finish(&mut status, how, Timestamp::now());
     goes_on(&mut status);
-    report::conclude(&mut status, Timestamp::now());
+    let message = report::conclude(&mut status, Timestamp::now());
     let phase = status.phase;
-    let message = status
-        .conditions
-        .last()
-        .map(|c| c.message.clone())
-        .unwrap_or_default();
     if let Some(plan) = &status.plan {
         for note in effects::images_kept(ctx, migration, plan).await? {
             report::announce(ctx, migration, false, "ImageKept", &note);
@@ -61,11 +52,11 @@ pub(super) async fn stuck(
     let known = status
         .conditions
         .iter()
-        .any(|c| c.type_ == STUCK && c.message == cause.message);
+        .any(|c| c.type_ == report::STUCK && c.status == "True" && c.message == cause.message);
     if !known {
         report::set_condition(
             &mut status,
-            STUCK,
+            report::STUCK,
             Some(true),
             &cause.reason.to_string(),
             &cause.message,
@@ -93,7 +84,7 @@ pub(super) async fn in_line(
     status.waiting = Some(waiting);
     report::set_condition(
         &mut status,
-        PROGRESSING,
+        report::PROGRESSING,
         Some(true),
         report::WAITING,
         &reason,
@@ -104,7 +95,7 @@ pub(super) async fn in_line(
 
 fn is_said(status: &MigrationStatus, reason: &str) -> bool {
     let mut conditions = status.conditions.iter();
-    conditions.any(|c| c.type_ == PROGRESSING && c.message == reason)
+    conditions.any(|c| c.type_ == report::PROGRESSING && c.message == reason)
 }
 
 /// Says what is being waited for, once for each reason; saves what effects brought to light meanwhile.
@@ -119,7 +110,14 @@ pub(super) async fn remark(
         return Ok(());
     }
     let now = Timestamp::now();
-    report::set_condition(&mut status, PROGRESSING, Some(true), report::WAITING, reason, now);
+    report::set_condition(
+        &mut status,
+        report::PROGRESSING,
+        Some(true),
+        report::WAITING,
+        reason,
+        now,
+    );
     store::write(ctx, migration, status).await.map(drop)
 }
 
@@ -128,9 +126,16 @@ pub(super) fn goes_on(status: &mut MigrationStatus) {
     let is_stuck = status
         .conditions
         .iter()
-        .any(|condition| condition.type_ == STUCK && condition.status == "True");
+        .any(|condition| condition.type_ == report::STUCK && condition.status == "True");
     if is_stuck {
         let now = Timestamp::now();
-        report::set_condition(status, STUCK, Some(false), "GoesOn", "the move goes on", now);
+        report::set_condition(
+            status,
+            report::STUCK,
+            Some(false),
+            "GoesOn",
+            "the move goes on",
+            now,
+        );
     }
 }

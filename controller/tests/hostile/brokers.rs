@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Instant;
 
-use shadow_controller::broker::{Broker, BrokerAddress};
+use shadow_controller::broker::{Broker, BrokerAddress, Origin};
 use shadow_controller::brokers::Brokers;
 
 use super::memory::{peak, resident};
@@ -100,7 +100,7 @@ async fn a_hundred_addresses_of_brokers_take_less_than_64_mb() {
             uri: format!("{uri}?n={n}"),
             ..BrokerAddress::default()
         };
-        brokers.at(address).await.unwrap();
+        brokers.at(address, Origin::Url).await.unwrap();
     }
     let taken = resident().saturating_sub(before);
     assert!(taken < 64 * MB, "{} MB", taken / MB);

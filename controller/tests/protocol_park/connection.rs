@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use reqwest::Client;
 use serde_json::{Value, json};
 use shadow_controller::broker::{
-    Broker, BrokerAddress, BrokerError, ControlMessage, Needs, QueueSeen, Sufficiency,
+    Broker, BrokerAddress, BrokerError, ControlMessage, NamedBy, Needs, Origin, QueueSeen, Sufficiency,
 };
 use shadow_core::machine::ConnectionSeen;
 use url::Url;
@@ -26,6 +26,51 @@ async fn refusal(address: &BrokerAddress) -> BrokerError {
     let error = Broker::connect(address).await.unwrap_err();
     assert!(!error.to_string().contains("topsecret"), "{error}");
     error
+}
+
+/// Users of a URL have no Secret, and those of a Secret want to know which.
+#[tokio::test]
+async fn what_is_wrong_with_an_address_is_told_by_where_it_was_named() {
+    let secret = |by| Origin::Secret {
+        namespace: "shop".to_owned(),
+        name: "broker".to_owned(),
+        by,
+    };
+    let annotation = "annotation migration.ms2m.io/broker-secret of the pod or its owner";
+    let wrong_password = changed(|uri| uri.set_password(Some("topsecret")).unwrap());
+    let no_management = BrokerAddress {
+        management_uri: Some("http://a:b@".to_owned()),
+        ..address()
+    };
+    for (address, origin, named) in [
+        (
+            &wrong_password,
+            Origin::Url,
+            "Correct user and password in spec.messageQueueConfig.brokerUrl".to_owned(),
+        ),
+        (
+            &wrong_password,
+            secret(NamedBy::Spec),
+            "Correct user and password in key uri of Secret shop/broker (spec.brokerSecretRef)".to_owned(),
+        ),
+        (
+            &wrong_password,
+            secret(NamedBy::Annotation),
+            format!("Correct user and password in key uri of Secret shop/broker ({annotation})"),
+        ),
+        (
+            &no_management,
+            secret(NamedBy::Spec),
+            "key managementUri of Secret shop/broker (spec.brokerSecretRef): ".to_owned(),
+        ),
+    ] {
+        let error = Broker::connect_to(address, &origin)
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(&named), "{error} does not say {named}");
+        assert_eq!(error.contains("Secret"), origin != Origin::Url, "{error}");
+    }
 }
 
 /// A call to the management API that the product never makes.

@@ -5,6 +5,7 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::blank::left_out;
 use super::status::MigrationStatus;
 use crate::wire::CheckpointBackend;
 
@@ -20,7 +21,7 @@ use crate::wire::CheckpointBackend;
     status = "MigrationStatus",
     printcolumn = r#"{"name":"Source","type":"string","jsonPath":".spec.sourcePod"}"#,
     printcolumn = r#"{"name":"From","type":"string","jsonPath":".status.sourceNode"}"#,
-    printcolumn = r#"{"name":"To","type":"string","jsonPath":".spec.targetNode"}"#,
+    printcolumn = r#"{"name":"To","type":"string","jsonPath":".status.targetNode"}"#,
     printcolumn = r#"{"name":"Strategy","type":"string","jsonPath":".status.plan.strategy"}"#,
     printcolumn = r#"{"name":"Phase","type":"string","jsonPath":".status.phase"}"#,
     printcolumn = r#"{"name":"Handoff","type":"string","jsonPath":".status.handoff"}"#,
@@ -33,7 +34,7 @@ pub struct StatefulMigrationSpec {
     /// Pod to move, in the namespace of this object.
     #[schemars(length(min = 1, max = 253))]
     pub source_pod: String,
-    /// Node to move it to.
+    /// Node to move it to; may be left out where one other node fits. `status.plan` says which one was taken, and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
     pub target_node: Option<String>,
@@ -49,20 +50,40 @@ pub struct StatefulMigrationSpec {
     #[schemars(length(max = 253))]
     pub broker_secret_ref: Option<String>,
     /// How the pod's owner is dealt with; chosen from the owner when left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "left_out",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub migration_strategy: Option<MigrationStrategy>,
     /// Whether the source waits (`Hold`) or goes on with a copy of the stream (`Live`) during the move.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "left_out",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub handoff: Option<Handoff>,
     /// How the archive gets from node to node.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "left_out",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub transfer_mode: Option<TransferMode>,
     /// How the process is dumped.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "left_out",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub checkpoint_backend: Option<CheckpointBackend>,
     /// How the process is restored; when left out, by the runtime handler of the target node, or from a checkpoint image
     /// where it has none and its runtime restores those.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "left_out",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub restore_backend: Option<RestoreBackend>,
     /// The move is undone when it has not committed after this many seconds (default 120).
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -75,8 +96,12 @@ pub struct StatefulMigrationSpec {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub give_memory_up: bool,
     /// Registry repository for checkpoint images (transfer mode `Registry`), `host[:port]/path`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 3, max = 255))]
+    #[serde(
+        default,
+        deserialize_with = "left_out",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schemars(length(max = 255))]
     pub checkpoint_image_repository: Option<String>,
     /// Secret in this namespace, of type `kubernetes.io/dockerconfigjson`, with the registry's user and password; its
     /// further key `ca.crt` may hold the authority of the registry's certificate.
@@ -94,10 +119,18 @@ pub struct StatefulMigrationSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replay_cutoff_seconds: Option<i32>,
     /// Accepted for manifests of the reference system; has no effect.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "left_out",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub replay_mode: Option<ReplayMode>,
     /// Accepted for manifests of the reference system; a StatefulSet pod always keeps its name here.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "left_out",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub identity_swap_mode: Option<IdentitySwapMode>,
 }
 

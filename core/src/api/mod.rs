@@ -1,6 +1,7 @@
 //! The custom resources: what users write ([`migration`], [`policy`]) and what we report
 //! ([`plan`], [`status`]).
 
+mod blank;
 pub mod migration;
 pub mod plan;
 pub mod policy;

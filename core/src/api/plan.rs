@@ -113,6 +113,12 @@ pub struct Owner {
     pub name: String,
     /// UID.
     pub uid: String,
+    /// Deployment that a ReplicaSet belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deployment: Option<String>,
+    /// Pods that it wanted when the plan was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<i32>,
 }
 
 /// Owners whose pods can be moved.

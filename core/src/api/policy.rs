@@ -6,6 +6,8 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::blank::left_out_is_default;
+
 /// What the moves of these pods may cost. Without a policy, whatever is not exact is refused.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[kube(
@@ -25,7 +27,7 @@ pub struct MigrationPolicySpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod_selector: Option<LabelSelector>,
     /// What becomes of a move whose handoff is not known to be exact.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "left_out_is_default")]
     pub inexact_handoff: InexactHandoff,
 }
 

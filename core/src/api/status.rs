@@ -1,6 +1,7 @@
 //! What we report on a migration, and what the controller needs to go on after a crash: the truth lives here,
 //! memory is a cache.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, MicroTime};
@@ -134,8 +135,9 @@ pub struct MigrationStatus {
     /// Steps with their times.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<StepRecord>,
-    /// `Progressing` while it is under way (reason `Waiting`: for what the message says), `Completed` at the end (`False` when it was
-    /// undone or refused), `Stuck` while a person has to decide.
+    /// `Progressing` while it is under way (reason `Waiting`: for what the message says) and `False` at the end. `Stuck` while a
+    /// person has to decide, `False` otherwise, once there is a plan. At the end, not before: `Completed` (`False` when it was undone,
+    /// refused or cancelled) and `Failed`, its opposite.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
     /// What can be said about the messages at the end.
@@ -156,6 +158,34 @@ pub struct MigrationStatus {
     /// What of the pause the application itself took to connect to the broker again, such as `50ms`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reconnect: Option<String>,
+    /// Node that the pod moves to: that of the plan, before it that of the spec.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_node: Option<String>,
+    /// For scripts of the reference system: how long each phase took that is over, such as `1.234s`, `412ms` or `1m0.5s`, in all
+    /// handoffs together. Their sum is the time from `startTime` to `completionTime`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub phase_timings: BTreeMap<String, String>,
+    /// For scripts of the reference system: the pod that was restored last. It is the pod that was moved, once it is `Completed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_pod: Option<String>,
+    /// For scripts of the reference system: the pod that was re-created under the old name and restored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replacement_pod: Option<String>,
+    /// For scripts of the reference system: key of the last dump.
+    #[serde(rename = "checkpointID", skip_serializing_if = "Option::is_none")]
+    pub checkpoint_id: Option<String>,
+    /// For scripts of the reference system: container that is moved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container_name: Option<String>,
+    /// For scripts of the reference system: StatefulSet that the pod belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stateful_set_name: Option<String>,
+    /// For scripts of the reference system: Deployment that the pod belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deployment_name: Option<String>,
+    /// For scripts of the reference system: pods that the StatefulSet wanted when the move began. It is never scaled here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub original_replicas: Option<i32>,
 }
 
 /// Queues beside the primary one that take new messages for a while.
@@ -367,6 +397,9 @@ pub struct StepRecord {
     pub step: Step,
     /// Handoff, 1 or 2; 0 before and after them.
     pub leg: u8,
+    /// Phase that it belongs to.
+    #[serde(default)]
+    pub phase: Phase,
     /// When it began.
     pub started: MicroTime,
     /// When it was over.

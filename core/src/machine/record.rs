@@ -70,13 +70,6 @@ pub fn enter(status: &mut MigrationStatus, step: Step, now: Timestamp) {
         .legs
         .last()
         .map_or((0, None), |l| (l.number, Some(l.key.clone())));
-    status.steps.push(StepRecord {
-        step,
-        leg,
-        started: MicroTime(now),
-        finished: None,
-        note: None,
-    });
     status.intent = Some(Intent {
         step,
         leg,
@@ -91,6 +84,14 @@ pub fn enter(status: &mut MigrationStatus, step: Step, now: Timestamp) {
     // Routes differ in the order of their last steps; for people a phase never comes twice in one handoff.
     let begins = matches!(step, Step::Prepare | Step::Stage | Step::Fence | Step::Hold);
     status.phase = if begins { phase } else { phase.max(status.phase) };
+    status.steps.push(StepRecord {
+        step,
+        leg,
+        phase: status.phase,
+        started: MicroTime(now),
+        finished: None,
+        note: None,
+    });
     let under_way = !matches!(step, Step::Prepare | Step::Clean) && leg > 0;
     status.handoff = route
         .filter(|_| under_way)

@@ -52,10 +52,11 @@ fn without_effect(spec: &StatefulMigrationSpec, report: &mut Report) {
     if spec.transfer_mode == Some(TransferMode::Registry) {
         return;
     }
+    // The repository of a spec that leaves transferMode out is told of with that.
     for (field, given) in [
         (
             "checkpointImageRepository",
-            spec.checkpoint_image_repository.is_some(),
+            spec.checkpoint_image_repository.is_some() && spec.transfer_mode.is_some(),
         ),
         (
             "checkpointImageSecretRef",
@@ -103,8 +104,7 @@ fn shape(spec: &StatefulMigrationSpec, pod: &Pod, facts: &Facts, way_out: &str, 
         None => "no other pod is started, since it has no owner",
     };
     report.warn(format!(
-        "spec.restoreBackend Image: the pod that takes over names the checkpoint image in its spec. It has restartPolicy \
-         Never, so that it is never restored from the checkpoint a second time. When its container ends, the pod has \
-         ended, and {afterwards}"
+        "spec.restoreBackend Image: the copy names the checkpoint image in its spec and has restartPolicy Never, so that it is \
+         never restored from it again. When its container ends, the pod has ended, and {afterwards}"
     ));
 }

@@ -6,6 +6,7 @@
 
 mod by_image;
 mod modes;
+mod reference;
 mod source;
 mod stream;
 mod target;
@@ -14,11 +15,9 @@ use std::fmt;
 
 use k8s_openapi::api::core::v1::{Node, PersistentVolume, PersistentVolumeClaim, Pod};
 
-pub use target::{another_node, is_cordoned, is_up};
-
-use crate::api::{Handoff, RestoreBackend, StatefulMigration, StatefulMigrationSpec, TransferMode};
+pub use self::target::{Aimed, aim, another_node, is_cordoned, is_up};
+use crate::api::{StatefulMigration, StatefulMigrationSpec};
 use crate::settings;
-use crate::wire::CheckpointBackend;
 use crate::workload::Workload;
 
 /// Default of `spec.deadlineSeconds`.
@@ -43,6 +42,13 @@ pub struct Facts {
     pub migrations: Vec<StatefulMigration>,
     /// Who asks, and what they may do; absent where that was settled at admission.
     pub requester: Option<Requester>,
+}
+
+impl Facts {
+    /// Node that the pod runs on.
+    fn source_node(&self) -> Option<&str> {
+        self.pod.as_ref()?.spec.as_ref()?.node_name.as_deref()
+    }
 }
 
 /// Who asks for a migration. A move creates and deletes a pod on their behalf.
@@ -108,9 +114,22 @@ impl Report {
 pub fn check(name: &str, namespace: &str, spec: &StatefulMigrationSpec, facts: &Facts) -> Report {
     let mut report = Report::default();
     modes::check(spec, &mut report);
+    let aimed = aim(spec, facts);
+    let spec = aimed.as_ref().map_or(spec, |aimed| &aimed.spec);
+    reference::check(spec, facts, &mut report);
     source::check(name, namespace, spec, facts, &mut report);
-    target::check(spec, facts, &mut report);
-    by_image::check(spec, facts, &mut report);
+    match &aimed {
+        Ok(aimed) => {
+            target::check(spec, facts, &mut report);
+            by_image::check(spec, facts, &mut report);
+            if let Some(because) = &aimed.because {
+                report.warn(format!(
+                    "spec.targetNode is left out: {because}, so the pod goes there"
+                ));
+            }
+        }
+        Err(refusal) => report.refusals.push(refusal.clone()),
+    }
     if let Some(pod) = &facts.pod {
         let settings = settings::resolve(spec, pod, facts.owner.as_ref());
         stream::check(name, &settings, facts, &mut report);
@@ -118,21 +137,9 @@ pub fn check(name: &str, namespace: &str, spec: &StatefulMigrationSpec, facts: &
     report
 }
 
-/// Fills in what the user left open and what does not depend on anything that may change later. The settings of
-/// the stream stay where they are: the controller resolves them anew.
+/// Fills in what the user left out and what does not depend on anything that may change later. Ways of doing things stay left
+/// out: the plan says what was taken, and admission can tell what its user did not say. So does what was given as `""`.
 pub fn default_spec(spec: &mut StatefulMigrationSpec, pod: Option<&Pod>) {
-    spec.handoff.get_or_insert(Handoff::Hold);
-    match (spec.restore_backend, &spec.checkpoint_image_repository) {
-        (Some(RestoreBackend::Image), _) => {
-            spec.transfer_mode.get_or_insert(TransferMode::Registry);
-        }
-        // The target may have no runtime handler: what it can do decides, also about the way there.
-        (None, Some(_)) => {}
-        (Some(RestoreBackend::RuntimeClass), _) | (None, None) => {
-            spec.transfer_mode.get_or_insert(TransferMode::Direct);
-        }
-    }
-    spec.checkpoint_backend.get_or_insert(CheckpointBackend::Runtime);
     spec.deadline_seconds.get_or_insert(DEADLINE_SECONDS);
     let Some(pod) = pod else { return };
     if spec.container_name.is_none() {

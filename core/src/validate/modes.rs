@@ -1,5 +1,5 @@
-//! Fields that choose a way of doing things: those this version cannot do are refused, those that have no effect
-//! here are answered with a warning.
+//! Fields that choose a way of doing things: those this version cannot do are refused, those that show a secret are answered
+//! with a warning.
 
 use super::Report;
 use crate::api::{Handoff, MigrationStrategy, RestoreBackend, StatefulMigrationSpec, TransferMode};
@@ -7,7 +7,7 @@ use crate::repository::Repository;
 
 pub(super) fn check(spec: &StatefulMigrationSpec, report: &mut Report) {
     unsupported(spec, report);
-    without_effect(spec, report);
+    broker_url(spec, report);
 }
 
 fn unsupported(spec: &StatefulMigrationSpec, report: &mut Report) {
@@ -45,27 +45,17 @@ pub(super) fn through_registry(spec: &StatefulMigrationSpec, report: &mut Report
     }
 }
 
-fn without_effect(spec: &StatefulMigrationSpec, report: &mut Report) {
-    if spec.replay_cutoff_seconds.is_some() {
-        report
-            .warn("spec.replayCutoffSeconds has no effect: nothing is cut off, every message is handed over");
-    }
-    if spec.replay_mode.is_some() {
-        report.warn("spec.replayMode has no effect: the source waits during the move, so there is no replay");
-    }
-    if spec.identity_swap_mode.is_some() {
-        report.warn("spec.identitySwapMode has no effect: a StatefulSet pod always keeps its name");
-    }
+fn broker_url(spec: &StatefulMigrationSpec, report: &mut Report) {
     let Some(stream) = &spec.message_queue_config else {
         return;
     };
-    if stream.exchange_name.is_some() || stream.routing_key.is_some() {
-        report.warn(
-            "spec.messageQueueConfig.exchangeName and routingKey have no effect: the broker says what feeds the queue",
-        );
-    }
+    let secret = spec.broker_secret_ref.as_deref().filter(|name| !name.is_empty());
     match stream.broker_url.as_deref() {
         None | Some("") => {}
+        Some(_) if secret.is_some() => report.warn(
+            "spec.messageQueueConfig.brokerUrl has no effect: the Secret in spec.brokerSecretRef says where the broker is; take brokerUrl \
+             out, it may show credentials",
+        ),
         Some(url) if url.contains('@') => report.warn(
             "spec.messageQueueConfig.brokerUrl shows its credentials to each user who can read this object. Put them into \
              a Secret with the keys uri and managementUri, and name the Secret in spec.brokerSecretRef",

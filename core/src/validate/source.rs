@@ -12,6 +12,9 @@ mod selector;
 mod shape;
 mod volumes;
 
+pub(super) use selector::meets;
+pub(super) use volumes::unmountable;
+
 const FIELD: &str = "spec.sourcePod";
 const MIRROR: &str = "kubernetes.io/config.mirror";
 
@@ -194,7 +197,6 @@ fn running(name: &str, pod: &Pod, report: &mut Report) {
 }
 
 fn container(spec: &StatefulMigrationSpec, pod: &Pod, facts: &Facts, report: &mut Report) {
-    const FIELD: &str = "spec.containerName";
     let empty = PodSpec::default();
     let containers = &pod.spec.as_ref().unwrap_or(&empty).containers;
     let all = containers
@@ -202,17 +204,19 @@ fn container(spec: &StatefulMigrationSpec, pod: &Pod, facts: &Facts, report: &mu
         .map(|container| container.name.as_str())
         .collect::<Vec<_>>()
         .join(", ");
-    let Some(wanted) = settings::resolve(spec, pod, facts.owner.as_ref()).container else {
+    let settings = settings::resolve(spec, pod, facts.owner.as_ref());
+    let field = settings.container_named_by;
+    let Some(wanted) = settings.container else {
         let message = format!(
             "the pod has {} containers and none is named; choose one of {all}, here or in the annotation {}",
             containers.len(),
             names::CONTAINER
         );
-        return report.refuse(FIELD, message);
+        return report.refuse(field, message);
     };
     if !containers.iter().any(|container| container.name == wanted) {
         return report.refuse(
-            FIELD,
+            field,
             format!("the pod has no container {wanted:?}; choose one of {all}"),
         );
     }
@@ -227,6 +231,6 @@ fn container(spec: &StatefulMigrationSpec, pod: &Pod, facts: &Facts, report: &mu
         .find(|status| status.name == wanted);
     if status.is_some_and(|status| !runs(status)) {
         let message = format!("container {wanted:?} is not running at the moment; wait until it is up");
-        report.refuse(FIELD, message);
+        report.refuse(field, message);
     }
 }

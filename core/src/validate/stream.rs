@@ -12,7 +12,7 @@ pub(super) fn check(name: &str, settings: &Settings, facts: &Facts, report: &mut
     let mut others = facts.migrations.iter().filter(of_other_pods);
     if let Some(other) = others.find(|other| takes(other, name, settings)) {
         report.refuse(
-            "spec.messageQueueConfig.queueName",
+            settings.queue_named_by,
             format!(
                 "StatefulMigration {:?} is already moving the consumer of this queue, pod {:?}. Wait for its end, or name \
                  the queue that the pod consumes",

@@ -1,57 +1,50 @@
-//! The node to move to: that it exists, takes pods, is ready for restores and can restore what the source runs.
+//! The node to move to: that it exists, takes pods, is ready for restores and can restore what the source runs. Where none is
+//! named, which one is taken.
 
-use std::collections::BTreeMap;
+mod aim;
+mod unfit;
 
 use k8s_openapi::api::core::v1::Node;
 
+pub use aim::{Aimed, aim};
+use unfit::unfit;
+pub use unfit::{is_cordoned, is_up};
+
 use super::{Facts, Report};
 use crate::api::{Plan, StatefulMigrationSpec};
-use crate::{compat, names, restore_choice};
+use crate::{compat, restore_choice};
 
 const FIELD: &str = "spec.targetNode";
+/// Nodes that a message names; a cluster may have thousands.
+const NAMED: usize = 10;
 
+/// Of a spec whose target is known. Without one there is no pod either, which is told elsewhere.
 pub(super) fn check(spec: &StatefulMigrationSpec, facts: &Facts, report: &mut Report) {
-    let from = facts
-        .pod
-        .as_ref()
-        .and_then(|pod| pod.spec.as_ref())
-        .and_then(|spec| spec.node_name.as_deref());
-    let way_out = way_out(&facts.nodes, from);
     let Some(wanted) = spec.target_node.as_deref().filter(|name| !name.is_empty()) else {
-        return report.refuse(FIELD, format!("no node is named; {way_out}"));
+        return;
     };
+    let from = facts.source_node();
+    let way_out = || way_out(spec, facts);
     let Some(node) = find(&facts.nodes, wanted) else {
-        return report.refuse(FIELD, format!("node {wanted:?} does not exist; {way_out}"));
+        return report.refuse(FIELD, format!("node {wanted:?} does not exist; {}", way_out()));
     };
     if from == Some(wanted) {
         return report.refuse(
             FIELD,
-            format!("the pod already runs on node {wanted:?}; {way_out}"),
+            format!("the pod already runs on node {wanted:?}; {}", way_out()),
         );
     }
-    if !is_up(node) {
-        return report.refuse(FIELD, format!("node {wanted:?} is not Ready; {way_out}"));
+    for reason in unfit(spec, facts, node)
+        .into_iter()
+        .filter(|reason| !reason.is_told_elsewhere())
+    {
+        report.refuse(FIELD, reason.told(wanted, &way_out()));
     }
-    if is_cordoned(node) {
-        return report.refuse(
-            FIELD,
-            format!("node {wanted:?} is cordoned; kubectl uncordon {wanted}, or {way_out}"),
-        );
-    }
-    if !is_prepared(node) {
-        return report.refuse(
-            FIELD,
-            format!(
-                "node {wanted:?} is not ready for restores (label {}=true is missing). To look at its agent, type: kubectl \
-                 -n {} get pods -o wide. Or {way_out}",
-                names::NODE_READY,
-                names::SYSTEM_NAMESPACE
-            ),
-        );
-    }
-    selected(node, wanted, facts, report);
-    if let Some(source) = from.and_then(|from| find(&facts.nodes, from)) {
-        compatible(source, node, &way_out, report);
+    if let Some(Err(error)) = from
+        .and_then(|from| find(&facts.nodes, from))
+        .map(compat::facts_of)
+    {
+        report.refuse("spec.sourcePod", error.to_string());
     }
 }
 
@@ -62,77 +55,41 @@ pub fn another_node(
     plan: &Plan,
     tried: &[String],
 ) -> Option<String> {
-    let mut names: Vec<&str> = facts.nodes.iter().map(name).collect();
-    names.sort_by_key(|name| (*name == plan.source_node, *name));
-    let fits = |wanted: &&str| {
-        let spec = StatefulMigrationSpec {
-            target_node: Some((*wanted).to_owned()),
-            ..spec.clone()
-        };
-        let mut report = Report::default();
-        check(&spec, facts, &mut report);
-        super::source::volumes(&spec, facts, &mut report);
-        let restores = find(&facts.nodes, wanted).map(|node| restore_choice::choose(&spec, node));
-        let alike = matches!(restores, Some(Ok(chosen)) if chosen.backend == plan.restore);
-        report.is_ok() && alike
+    let mut nodes: Vec<&Node> = facts.nodes.iter().collect();
+    nodes.sort_by_key(|node| (name(node) == plan.source_node, name(node)));
+    let untried = |node: &&Node| !tried.iter().any(|tried| tried == name(node));
+    let fits = |node: &&Node| {
+        let alike =
+            matches!(restore_choice::choose(spec, node), Ok(chosen) if chosen.backend == plan.restore);
+        alike && unfit(spec, facts, node).is_empty()
     };
-    let untried = |wanted: &&str| !tried.iter().any(|tried| tried == wanted);
-    names.into_iter().filter(untried).find(fits).map(str::to_owned)
+    let found = nodes.into_iter().filter(untried).find(fits);
+    found.map(|node| name(node).to_owned())
 }
 
-fn compatible(source: &Node, target: &Node, way_out: &str, report: &mut Report) {
-    let from = match compat::facts_of(source) {
-        Ok(facts) => facts,
-        Err(error) => return report.refuse("spec.sourcePod", error.to_string()),
-    };
-    let to = match compat::facts_of(target) {
-        Ok(facts) => facts,
-        Err(error) => return report.refuse(FIELD, error.to_string()),
-    };
-    let differences = compat::differences(&from, &to);
-    if !differences.is_empty() {
-        let (from, to) = (name(source), name(target));
-        let reasons = differences.join(", ");
-        report.refuse(
-            FIELD,
-            format!("node {to:?} cannot restore what runs on {from:?}: {reasons}; {way_out}"),
-        );
-    }
-}
-
-/// The pod's own node selector, which a move must not break.
-fn selected(node: &Node, wanted: &str, facts: &Facts, report: &mut Report) {
-    let empty = BTreeMap::new();
-    let labels = node.metadata.labels.as_ref().unwrap_or(&empty);
-    let selector = facts
-        .pod
-        .as_ref()
-        .and_then(|pod| pod.spec.as_ref())
-        .and_then(|spec| spec.node_selector.as_ref());
-    for (label, value) in selector.into_iter().flatten() {
-        if labels.get(label) != Some(value) {
-            let message = format!(
-                "the pod's nodeSelector wants {label}={value}, which node {wanted:?} does not have; label the node, \
-                 or widen the selector in the template of the pod's owner"
-            );
-            report.refuse(FIELD, message);
-        }
-    }
-}
-
-fn way_out(nodes: &[Node], from: Option<&str>) -> String {
-    let fit =
-        |node: &&Node| Some(name(node)) != from && is_up(node) && !is_cordoned(node) && is_prepared(node);
-    let mut names: Vec<&str> = nodes.iter().filter(fit).map(name).collect();
-    names.sort_unstable();
-    match names.as_slice() {
+/// Other nodes to name instead.
+fn way_out(spec: &StatefulMigrationSpec, facts: &Facts) -> String {
+    let fit = aim::fitting(spec, facts);
+    match fit.as_slice() {
         [] => {
             "no other node is ready for restores; to put the agent on all nodes, type: kubectl shadow install"
                 .to_owned()
         }
         [only] => format!("choose {only}"),
-        several => format!("choose one of {}", several.join(", ")),
+        several => format!("choose one of {}", listed(several)),
     }
+}
+
+/// The first ones, and how many more there are.
+fn listed<T: AsRef<str>>(all: &[T]) -> String {
+    let named: Vec<&str> = all.iter().take(NAMED).map(AsRef::as_ref).collect();
+    let more = all.len().saturating_sub(NAMED);
+    let more = if more == 0 {
+        String::new()
+    } else {
+        format!(" and {more} more")
+    };
+    format!("{}{more}", named.join(", "))
 }
 
 fn name(node: &Node) -> &str {
@@ -141,27 +98,4 @@ fn name(node: &Node) -> &str {
 
 fn find<'a>(nodes: &'a [Node], wanted: &str) -> Option<&'a Node> {
     nodes.iter().find(|node| name(node) == wanted)
-}
-
-/// Whether a node is cordoned.
-pub fn is_cordoned(node: &Node) -> bool {
-    node.spec
-        .as_ref()
-        .is_some_and(|spec| spec.unschedulable == Some(true))
-}
-
-fn is_prepared(node: &Node) -> bool {
-    let labels = node.metadata.labels.as_ref();
-    labels
-        .and_then(|labels| labels.get(names::NODE_READY))
-        .is_some_and(|value| value == "true")
-}
-
-/// Whether a node is ready.
-pub fn is_up(node: &Node) -> bool {
-    let conditions = node.status.as_ref().and_then(|status| status.conditions.as_ref());
-    conditions
-        .into_iter()
-        .flatten()
-        .any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }

@@ -107,6 +107,8 @@ fn plan(kind: Kind) -> Plan {
             kind,
             name: "orders".into(),
             uid: "owner".into(),
+            deployment: None,
+            replicas: None,
         }),
         queue: QueuePlan {
             queue: "orders.orders-0".into(),

@@ -5,6 +5,7 @@ use shadow_core::api::{MigrationStatus, Phase, StatefulMigrationSpec, Step};
 use shadow_core::machine::{
     Action, Cause, Change, Decision, End, Next, Observed, Sight, glance, next_step, record,
 };
+use shadow_core::reference;
 
 use shadow_core::reason::Reason;
 
@@ -289,6 +290,7 @@ fn check_end(world: &World, status: &MigrationStatus, end: End) {
         world.leftovers()
     );
     assert_eq!(end == End::Completed, status.phase == Phase::Completed);
+    check_figures(status);
     let exact = status.verdict.as_ref().is_some_and(|verdict| verdict.exact);
     assert!(
         end == End::Completed || !exact || world.kept_its_source(),
@@ -298,6 +300,26 @@ fn check_end(world: &World, status: &MigrationStatus, end: End) {
     assert!(
         !(world.overlapped && exact),
         "somebody else consumed, and the verdict does not say so"
+    );
+}
+
+/// What scripts of the reference system read of a move that has ended: all its phases, and the pod that has the stream now.
+fn check_figures(status: &MigrationStatus) {
+    let mut told = status.clone();
+    reference::fill(&StatefulMigrationSpec::default(), &mut told);
+    let last = status.legs.last().map(|leg| leg.to.pod.clone());
+    let holder = last.filter(|_| status.phase == Phase::Completed);
+    let second = status.legs.iter().any(|leg| leg.number > 1);
+    assert!(
+        second || told.target_pod == holder,
+        "{:?} is no {holder:?}",
+        told.target_pod
+    );
+    let phases = told.phase_timings.len();
+    assert!(
+        status.phase != Phase::Completed || phases == 6,
+        "{:?}",
+        told.phase_timings
     );
 }
 

@@ -197,6 +197,8 @@ impl Mover {
             kind,
             name: "orders".into(),
             uid: OWNER.into(),
+            deployment: None,
+            replicas: None,
         })
     }
 

@@ -5,6 +5,7 @@
     reason = "in a test, a failed step is the verdict"
 )]
 
+mod reference;
 mod source;
 mod target;
 mod world;
@@ -267,15 +268,6 @@ fn what_only_looks_like_a_hindrance_passes() {
 /// What is accepted, and the word by which the warning is known.
 const WARNED: &[(Break, &str)] = &[
     (
-        |w| w.spec["replayCutoffSeconds"] = 30.into(),
-        "spec.replayCutoffSeconds",
-    ),
-    (|w| w.spec["replayMode"] = "Cutoff".into(), "spec.replayMode"),
-    (
-        |w| w.spec["identitySwapMode"] = "ExchangeFence".into(),
-        "spec.identitySwapMode",
-    ),
-    (
         |w| w.spec["checkpointImageRepository"] = "r".into(),
         "spec.checkpointImageRepository",
     ),
@@ -300,12 +292,11 @@ const WARNED: &[(Break, &str)] = &[
         "guest",
     ),
     (
-        |w| w.spec["messageQueueConfig"] = json!({"exchangeName": "orders"}),
-        "exchangeName",
-    ),
-    (
-        |w| w.spec["identitySwapMode"] = "Cutoff".into(),
-        "spec.identitySwapMode",
+        |w| {
+            w.spec["messageQueueConfig"] = json!({"brokerUrl": "amqp://u:secret@h"});
+            w.spec["brokerSecretRef"] = "s".into();
+        },
+        "spec.messageQueueConfig.brokerUrl has no effect",
     ),
     (
         |w| w.pod["spec"]["volumes"][0] = json!({"name": "scratch", "emptyDir": {}}),
@@ -355,9 +346,7 @@ fn defaults_are_filled_in_and_nothing_said_is_overruled() {
     let mut spec: StatefulMigrationSpec = serde_json::from_value(world().spec).unwrap();
     default_spec(&mut spec, Some(&pod));
     let expected = json!({
-        "sourcePod": "orders-0", "targetNode": "node-b", "containerName": "orders", "handoff": "Hold",
-        "transferMode": "Direct", "checkpointBackend": "Runtime",
-        "deadlineSeconds": 120
+        "sourcePod": "orders-0", "targetNode": "node-b", "containerName": "orders", "deadlineSeconds": 120
     });
     assert_eq!(serde_json::to_value(&spec).unwrap(), expected);
     let again = spec.clone();
@@ -369,6 +358,12 @@ fn defaults_are_filled_in_and_nothing_said_is_overruled() {
     let mut spec: StatefulMigrationSpec = serde_json::from_value(said.clone()).unwrap();
     default_spec(&mut spec, Some(&pod));
     assert_eq!(serde_json::to_value(&spec).unwrap(), said);
+
+    // It stays as it was written: the same manifest can be applied again.
+    let blank = json!({"sourcePod": "orders-0", "containerName": ""});
+    let mut spec: StatefulMigrationSpec = serde_json::from_value(blank).unwrap();
+    default_spec(&mut spec, Some(&pod));
+    assert_eq!(spec.container_name.as_deref(), Some(""));
 }
 
 /// A second handoff whose node takes no pods any more: the pod is on that node, as its stand-in.

@@ -145,7 +145,7 @@ pub(super) const SOURCE: &[(Break, &str, &[&str])] = &[
             w.migrations
                 .push(other_of_queue("orders-1", "orders.orders-0", "orders-broker"))
         },
-        "spec.messageQueueConfig.queueName",
+        "annotation migration.ms2m.io/queue",
         &["\"first\"", "pod \"orders-1\"", "wait"],
     ),
     (

@@ -1,7 +1,6 @@
 //! A migration that nothing speaks against, and what can be made wrong about it.
 
 use k8s_openapi::api::apps::v1::{ReplicaSet, StatefulSet};
-use k8s_openapi::api::core::v1::Node;
 use serde_json::{Value, json};
 use shadow_core::api::{StatefulMigration, StatefulMigrationSpec};
 use shadow_core::names;
@@ -63,38 +62,43 @@ pub(super) fn world() -> World {
 }
 
 pub(super) fn reasons(world: World) -> (Vec<String>, Vec<String>) {
-    let spec: StatefulMigrationSpec = serde_json::from_value(world.spec).unwrap();
-    let facts = Facts {
-        pod: serde_json::from_value(world.pod).unwrap(),
-        owner: owner(world.owner, world.replica_set),
-        volumes: world
-            .volumes
-            .into_iter()
-            .map(|volume| serde_json::from_value(volume).unwrap())
-            .collect(),
-        siblings: world.siblings.map(|pods| {
-            pods.into_iter()
-                .map(|pod| serde_json::from_value(pod).unwrap())
-                .collect()
-        }),
-        nodes: world
-            .nodes
-            .into_iter()
-            .map(|node| serde_json::from_value::<Node>(node).unwrap())
-            .collect(),
-        claims: world
-            .claims
-            .into_iter()
-            .map(|claim| serde_json::from_value(claim).unwrap())
-            .collect(),
-        migrations: world.migrations.into_iter().map(migration).collect(),
-        requester: Some(world.requester),
-    };
+    let (spec, facts) = asked(&world);
     let report = check("move", "default", &spec, &facts);
     (
         report.refusals.iter().map(ToString::to_string).collect(),
         report.warnings,
     )
+}
+
+/// What is asked for, and of which cluster.
+pub(super) fn asked(world: &World) -> (StatefulMigrationSpec, Facts) {
+    fn all<T: serde::de::DeserializeOwned>(values: &[Value]) -> Vec<T> {
+        let read = |value: &Value| serde_json::from_value(value.clone()).unwrap();
+        values.iter().map(read).collect()
+    }
+    let facts = Facts {
+        pod: serde_json::from_value(world.pod.clone()).unwrap(),
+        owner: owner(world.owner.clone(), world.replica_set),
+        volumes: all(&world.volumes),
+        siblings: world.siblings.as_deref().map(all),
+        nodes: all(&world.nodes),
+        claims: all(&world.claims),
+        migrations: world.migrations.iter().cloned().map(migration).collect(),
+        requester: Some(world.requester.clone()),
+    };
+    (serde_json::from_value(world.spec.clone()).unwrap(), facts)
+}
+
+/// No node is named.
+pub(super) fn no_target(world: &mut World) {
+    world.spec.as_object_mut().unwrap().remove("targetNode");
+}
+
+/// Said in full: nothing is left to what the reference system would have taken.
+pub(super) fn in_full(world: &mut World) {
+    world.spec["transferMode"] = "Direct".into();
+    world.spec["migrationStrategy"] = "ShadowPod".into();
+    world.spec["identitySwapMode"] = "".into();
 }
 
 pub(super) fn owner(object: Value, replica_set: bool) -> Option<Workload> {

@@ -48,7 +48,7 @@ fn wanted(args: &Migrate) -> StatefulMigration {
     });
     let spec = StatefulMigrationSpec {
         source_pod: args.pod.clone(),
-        target_node: Some(args.to.clone()),
+        target_node: args.to.clone(),
         container_name: args.container.clone(),
         message_queue_config: queue,
         broker_secret_ref: args.broker_secret.clone(),
@@ -113,7 +113,7 @@ mod tests {
     use crate::cli::{Cli, Command};
 
     fn asked(flags: &[&str]) -> serde_json::Value {
-        let fixed = ["kubectl-shadow", "migrate", "orders-0", "--to", "node-b"];
+        let fixed = ["kubectl-shadow", "migrate", "orders-0"];
         let cli = Cli::try_parse_from(fixed.iter().chain(flags)).unwrap();
         let Command::Migrate(args) = cli.command else {
             panic!("{flags:?}")
@@ -124,10 +124,7 @@ mod tests {
     #[test]
     fn what_is_not_said_is_left_to_the_workload() {
         let asked = asked(&[]);
-        assert_eq!(
-            asked["spec"],
-            serde_json::json!({"sourcePod": "orders-0", "targetNode": "node-b"})
-        );
+        assert_eq!(asked["spec"], serde_json::json!({"sourcePod": "orders-0"}));
         assert_eq!(
             asked["metadata"],
             serde_json::json!({"generateName": "orders-0-"})
@@ -137,6 +134,8 @@ mod tests {
     #[test]
     fn what_is_said_is_passed_on() {
         let flags = [
+            "--to",
+            "node-b",
             "--queue",
             "q",
             "--broker-secret",

@@ -1,5 +1,6 @@
 //! Everything that is known of a migration, for `kubectl shadow status`.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt;
 use shadow_core::api::{MigrationStatus, Plan, StatefulMigration, StepRecord};
 
@@ -17,7 +18,7 @@ pub fn overview(migration: &StatefulMigration) -> Vec<String> {
         field("Pod", &spec.source_pod),
     ];
     let Some(status) = migration.status.as_ref() else {
-        lines.push(field("To", spec.target_node.as_deref().unwrap_or("not said")));
+        lines.push(field("To", to(migration)));
         lines.push(field("Phase", &format!("Pending, {}", present(Some(migration)))));
         return lines;
     };
@@ -25,7 +26,7 @@ pub fn overview(migration: &StatefulMigration) -> Vec<String> {
         "From",
         status.source_node.as_deref().unwrap_or("not known yet"),
     ));
-    lines.push(field("To", spec.target_node.as_deref().unwrap_or("not said")));
+    lines.push(field("To", to(migration)));
     lines.extend(status.plan.iter().flat_map(plan));
     lines.push(field("Phase", &phase(migration, status)));
     lines.extend(pause(status).map(|pause| field("Pause", &pause)));
@@ -36,7 +37,7 @@ pub fn overview(migration: &StatefulMigration) -> Vec<String> {
     }
     if !status.conditions.is_empty() {
         lines.push(String::new());
-        lines.extend(status.conditions.iter().map(|c| {
+        lines.extend(status.conditions.iter().filter(|c| says_something(c)).map(|c| {
             let text = format!("{:<10}  {:<7}  {}: {}", c.type_, c.status, c.reason, c.message);
             text.trim_end().to_owned()
         }));
@@ -54,6 +55,18 @@ pub fn overview(migration: &StatefulMigration) -> Vec<String> {
     lines
 }
 
+/// Where it goes; who left the node out learns it from the plan.
+fn to(migration: &StatefulMigration) -> &str {
+    let plan = migration.status.as_ref().and_then(|status| status.plan.as_ref());
+    let planned = plan.map(|plan| plan.target_node.as_str());
+    let wanted = migration
+        .spec
+        .target_node
+        .as_deref()
+        .filter(|node| !node.is_empty());
+    planned.or(wanted).unwrap_or("not known yet")
+}
+
 fn field(name: &str, value: &str) -> String {
     format!("{name:<10}  {value}")
 }
@@ -65,6 +78,12 @@ fn plan(plan: &Plan) -> Vec<String> {
         field("Queue", &format!("{} ({kind})", plan.queue.queue)),
         field("Plan", &format!("{:?}: {}", plan.strategy, plan.because)),
     ]
+}
+
+/// `Failed` is `Completed` the other way round, and most moves are never stuck.
+fn says_something(condition: &Condition) -> bool {
+    let is_stuck = condition.type_ != "Stuck" || condition.status == "True";
+    condition.type_ != "Failed" && is_stuck
 }
 
 fn phase(migration: &StatefulMigration, status: &MigrationStatus) -> String {

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use shadow_webhook::router;
 
-use crate::stage::{Fake, Trouble, cluster, message, patched, post, review, send, under_way, wanted};
+use crate::stage::{Fake, Trouble, cluster, message, node, patched, post, review, send, under_way, wanted};
 
 #[tokio::test]
 async fn a_new_migration_gets_its_defaults() {
@@ -14,9 +14,89 @@ async fn a_new_migration_gets_its_defaults() {
     let response = post(cluster(), "/mutate/migrations", &review).await;
     let spec = patched(&review, &response)["spec"].clone();
     let expected = json!({"sourcePod": "orders-0", "targetNode": "node-b", "containerName": "orders",
-        "handoff": "Hold", "transferMode": "Direct",
-        "checkpointBackend": "Runtime", "deadlineSeconds": 120});
+        "deadlineSeconds": 120});
     assert_eq!(spec, expected);
+}
+
+/// As the reference system's templates print a manifest of which everything is left out that may be.
+fn blank() -> Value {
+    let mut blank = wanted();
+    blank["spec"] = json!({"sourcePod": "orders-0", "targetNode": "", "containerName": "", "checkpointImageRepository": "",
+        "replayCutoffSeconds": 0, "replayMode": "", "migrationStrategy": "", "transferMode": "", "identitySwapMode": "",
+        "handoff": "", "checkpointBackend": "", "restoreBackend": "",
+        "messageQueueConfig": {"queueName": "", "brokerUrl": "", "exchangeName": "", "routingKey": ""}});
+    blank
+}
+
+#[tokio::test]
+async fn what_is_given_as_nothing_stays_as_it_was_written_and_can_be_applied_again() {
+    let blank = blank();
+    let review = review("CREATE", &blank);
+    let response = post(cluster(), "/mutate/migrations", &review).await;
+    let mut expected = blank["spec"].clone();
+    expected["deadlineSeconds"] = 120.into();
+    assert_eq!(patched(&review, &response)["spec"], expected);
+}
+
+#[tokio::test]
+async fn what_is_given_as_nothing_counts_as_left_out() {
+    let response = post(cluster(), "/validate/migrations", &review("CREATE", &blank())).await;
+    let told =
+        "spec.targetNode is left out: node node-b is the only other one that fits, so the pod goes there";
+    assert_eq!(
+        (&response["allowed"], &response["warnings"]),
+        (&json!(true), &json!([told])),
+        "{response}"
+    );
+}
+
+#[tokio::test]
+async fn a_target_is_left_out_only_where_one_other_node_fits() {
+    let mut unaimed = wanted();
+    unaimed["spec"].as_object_mut().unwrap().remove("targetNode");
+    let review = review("CREATE", &unaimed);
+    let three = Fake {
+        nodes: vec![node("node-a"), node("node-b"), node("node-c")],
+        ..cluster()
+    };
+    let response = post(three, "/validate/migrations", &review).await;
+    assert_eq!(
+        message(&response),
+        "spec.targetNode: no node is named, and several fit; choose one of node-b, node-c"
+    );
+    let mut cordoned = node("node-b");
+    cordoned["spec"] = json!({"unschedulable": true});
+    let none = Fake {
+        nodes: vec![node("node-a"), cordoned],
+        ..cluster()
+    };
+    let response = post(none, "/validate/migrations", &review).await;
+    assert_eq!(
+        message(&response),
+        "spec.targetNode: no node is named, and no other node fits: node-b is cordoned"
+    );
+}
+
+#[tokio::test]
+async fn what_a_manifest_of_the_reference_system_leaves_out_is_told() {
+    let mut old_style = wanted();
+    old_style["spec"]["identitySwapMode"] = "None".into();
+    old_style["spec"]["checkpointImageRepository"] = "registry:5000/checkpoints".into();
+    let response = post(cluster(), "/validate/migrations", &review("CREATE", &old_style)).await;
+    let told: Vec<&str> = response["warnings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|warning| warning.as_str().unwrap().split([',', ':']).next().unwrap())
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "spec.transferMode is left out",
+            "spec.migrationStrategy is left out",
+            "spec.identitySwapMode None has no effect"
+        ]
+    );
 }
 
 #[tokio::test]
@@ -24,7 +104,7 @@ async fn defaults_do_not_depend_on_the_look_up() {
     for trouble in [Trouble::Broken, Trouble::Stuck] {
         let review = review("CREATE", &wanted());
         let response = post(Fake { trouble, ..cluster() }, "/mutate/migrations", &review).await;
-        assert_eq!(patched(&review, &response)["spec"]["handoff"], "Hold");
+        assert_eq!(patched(&review, &response)["spec"]["deadlineSeconds"], 120);
     }
 }
 

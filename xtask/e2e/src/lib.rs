@@ -24,6 +24,7 @@ mod removal;
 mod round_trips;
 mod run;
 mod scenarios;
+mod scripts;
 mod selection;
 mod share;
 mod situation;

@@ -132,7 +132,7 @@ fn applied(cluster: &Cluster, manifest: &Manifest) -> Result<()> {
 }
 
 /// As the reference system's manifests write it.
-fn broker_url(cluster: &Cluster) -> String {
+pub(super) fn broker_url(cluster: &Cluster) -> String {
     let host = match cluster.tenant() {
         Tenant::Sole => "",
         Tenant::Named(name) => name,
@@ -148,7 +148,7 @@ fn total(status: &serde_json::Value) -> i64 {
 }
 
 /// `kubectl apply`, with its warnings.
-fn apply(cluster: &Cluster, manifest: &str) -> Result<String> {
+pub(super) fn apply(cluster: &Cluster, manifest: &str) -> Result<String> {
     let mut process = cluster
         .kubectl(["apply", "--filename", "-"])
         .stdin(Stdio::piped())

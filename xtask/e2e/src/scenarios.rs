@@ -6,7 +6,7 @@ use anyhow::Result;
 use crate::Bench;
 use crate::{
     as_printed, backends, by_image, bystanders, cancel, concurrency, failures, faults, image, inexact, kills,
-    leases, live, plugin, polling, reference, refusals, removal, round_trips, workloads,
+    leases, live, plugin, polling, reference, refusals, removal, round_trips, scripts, workloads,
 };
 
 /// One scenario.
@@ -207,6 +207,15 @@ pub(crate) const ALL: &[Scenario] = &[
         run: reference::manifests,
         seconds: 56,
         role: Role::Rest("what differs is admission, which is unit-tested"),
+        company: Company::Shared,
+    },
+    Scenario {
+        name: "scripts of the reference system wait for their move and get its figures",
+        run: scripts::get_their_figures,
+        seconds: 30,
+        role: Role::Rest(
+            "figures and conditions are unit-tested; what is left is kubectl's own reading of them",
+        ),
         company: Company::Shared,
     },
     Scenario {

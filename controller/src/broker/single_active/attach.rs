@@ -71,7 +71,8 @@ impl Conversation<'_> {
         if !offered.iter().any(|mechanism| mechanism.as_str() == "PLAIN") {
             let offered: Vec<&str> = offered.iter().map(Symbol::as_str).collect();
             return Err(self.lost(format!(
-                "it offers the logins {offered:?}, and only PLAIN is possible with the user and password of a Secret"
+                "it offers the logins {offered:?}, and only PLAIN is possible with the user and password in {}",
+                self.endpoint.origin.uri()
             )));
         }
         let who = &self.endpoint.amqp.authority.userinfo;
@@ -86,6 +87,7 @@ impl Conversation<'_> {
         match self.hear().await? {
             Frame::Outcome(outcome) if outcome.code == SaslCode::Ok => self.greet(AMQP_HEADER).await,
             Frame::Outcome(outcome) if outcome.code == SaslCode::Auth => Err(BrokerError::Credentials {
+                place: self.endpoint.origin.uri(),
                 host: self.endpoint.host.clone(),
                 user: self.endpoint.user.clone(),
             }),

@@ -59,9 +59,8 @@ impl QueueFacts {
         match application.as_slice() {
             [] => Some(MayPass(
                 "consumers: it has none that is listed, and a new consumer is listed after 5 s. Read in the pod's log why \
-                 it does not connect, and check that spec.messageQueueConfig.queueName is the queue that it consumes. If \
-                 the pod does consume, the user of the management address does not see it; type: rabbitmqctl set_user_tags \
-                 USER monitoring"
+                 it does not connect, and check that it consumes this queue and no other. If the pod does consume, the user \
+                 of the management address does not see it; type: rabbitmqctl set_user_tags USER monitoring"
                     .to_owned(),
             )),
             [only] => wrong_consumer(only).or_else(|| self.passed_over(only)),

@@ -17,7 +17,7 @@ use super::frames::{TYPE_SASL, put};
 use super::keeper::Keeper;
 use super::{ACTIVE_PROPERTY, HANDLE, HoldState, PRIORITY};
 use crate::broker::address::Endpoint;
-use crate::broker::{BrokerAddress, BrokerError};
+use crate::broker::{BrokerAddress, BrokerError, Origin};
 
 /// Says these things, one after each thing it hears, whatever that is; then listens until nobody is there. Returns all
 /// that it heard.
@@ -155,7 +155,7 @@ async fn attempt(script: Vec<Vec<u8>>) -> (Result<Attached, BrokerError>, tokio:
         uri: format!("amqp://u:topsecret@{}/%2F", listener.local_addr().unwrap()),
         ..BrokerAddress::default()
     };
-    let endpoint = Endpoint::of(&address).unwrap();
+    let endpoint = Endpoint::of(&address, &Origin::Url).unwrap();
     let broker = tokio::spawn(paper(listener, script));
     let attached = attach(&address, &endpoint, "q", PRIORITY).await;
     (attached, broker)

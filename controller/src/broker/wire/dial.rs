@@ -23,6 +23,7 @@ pub(in crate::broker) async fn dialled(
 ) -> Result<Box<dyn Stream>, BrokerError> {
     let authority = &endpoint.amqp.authority;
     let unreachable = |error: &dyn Display| BrokerError::Unreachable {
+        place: endpoint.origin.uri(),
         host: endpoint.host.clone(),
         reason: error.to_string(),
     };
@@ -35,6 +36,7 @@ pub(in crate::broker) async fn dialled(
         AMQPScheme::AMQP => Ok(Box::new(plain)),
         AMQPScheme::AMQPS => {
             let failed = |reason: String| BrokerError::Tls {
+                place: endpoint.origin.uri(),
                 host: endpoint.host.clone(),
                 reason,
             };

@@ -1,7 +1,11 @@
 //! Requirements of selectors, which label selectors and node selectors have in common.
 
 /// Whether a label's `value` meets a requirement; `None` for an operator that is not known here.
-pub(super) fn meets(operator: &str, values: Option<&Vec<String>>, value: Option<&String>) -> Option<bool> {
+pub(in crate::validate) fn meets(
+    operator: &str,
+    values: Option<&Vec<String>>,
+    value: Option<&String>,
+) -> Option<bool> {
     let listed = value.is_some_and(|value| values.into_iter().flatten().any(|one| one == value));
     match operator {
         "In" => Some(listed),

@@ -33,26 +33,45 @@ fn check_one(volume: &Volume, facts: &Facts, target: Option<&str>, report: &mut 
         return;
     };
     let claim = source.claim_name.as_str();
-    let found = |c: &&PersistentVolumeClaim| c.metadata.name.as_deref() == Some(claim);
-    let Some(found) = facts.claims.iter().find(found) else {
+    let Some(found) = find(facts, claim) else {
         return report.refuse(
             FIELD,
             format!("volume {name:?} refers to claim {claim:?}, which cannot be found"),
         );
     };
-    let bound = found.spec.as_ref().and_then(|spec| spec.volume_name.as_ref());
-    let persistent = bound.and_then(|bound| {
-        facts
-            .volumes
-            .iter()
-            .find(|v| v.metadata.name.as_ref() == Some(bound))
-    });
-    if let Some(why) = persistent.and_then(|volume| confined(volume, facts, target)) {
+    if let Some(why) = persistent(facts, found).and_then(|volume| confined(volume, facts, target)) {
         report.refuse(
             FIELD,
             format!("volume {name:?} (claim {claim:?}) {why}; use a volume that other nodes can mount"),
         );
     }
+}
+
+/// Name of a volume of the pod that is mounted on some nodes, and not on this one. What no other node mounts is told of the pod.
+pub(in crate::validate) fn unmountable(spec: &PodSpec, facts: &Facts, node: &str) -> Option<String> {
+    let elsewhere = |volume: &&Volume| {
+        let claim = volume.persistent_volume_claim.as_ref();
+        claim
+            .and_then(|source| find(facts, &source.claim_name))
+            .and_then(|claim| persistent(facts, claim))
+            .is_some_and(|volume| {
+                confined(volume, facts, None).is_none() && confined(volume, facts, Some(node)).is_some()
+            })
+    };
+    let mut volumes = spec.volumes.iter().flatten();
+    volumes.find(elsewhere).map(|volume| volume.name.clone())
+}
+
+fn find<'a>(facts: &'a Facts, claim: &str) -> Option<&'a PersistentVolumeClaim> {
+    let named = |c: &&PersistentVolumeClaim| c.metadata.name.as_deref() == Some(claim);
+    facts.claims.iter().find(named)
+}
+
+/// The volume that a claim is bound to.
+fn persistent<'a>(facts: &'a Facts, claim: &PersistentVolumeClaim) -> Option<&'a PersistentVolume> {
+    let bound = claim.spec.as_ref()?.volume_name.as_ref()?;
+    let named = |volume: &&PersistentVolume| volume.metadata.name.as_ref() == Some(bound);
+    facts.volumes.iter().find(named)
 }
 
 /// Why the target node cannot mount it.
