@@ -20,6 +20,8 @@ pub mod preflight;
 pub mod quiet;
 pub mod runc;
 pub mod standstill;
+mod unix_sockets;
+mod whose;
 pub mod within;
 
 pub use container::ContainerId;

@@ -8,9 +8,11 @@
 mod deleted;
 mod descriptors;
 mod devices;
+mod elsewhere;
 mod listeners;
 mod maps;
 mod nameless;
+mod namespaces;
 mod pod_volumes;
 mod process;
 mod shared_memory;
@@ -22,7 +24,8 @@ use std::path::Path;
 use shadow_core::wire::Preflight;
 
 use super::freezer::Freezer;
-use super::{ContainerId, NodeError, connections};
+use super::{ContainerId, NodeError, connections, quiet};
+use crate::layout;
 
 /// Named in one message; who has more has the same kind of trouble again.
 const AT_MOST: usize = 5;
@@ -39,6 +42,9 @@ pub fn look(id: &ContainerId) -> Result<Preflight, NodeError> {
         found.peers = connections::made(first)?;
         found.obstacles.extend(listeners::obstacles(first)?);
     }
+    found.obstacles.extend(elsewhere::obstacles(id, &pids)?);
+    let init = quiet::first_process(&layout::runc_state(id))?.to_string();
+    found.obstacles.extend(namespaces::obstacles(&init, &pids));
     found.obstacles.truncate(AT_MOST);
     Ok(found)
 }

@@ -32,7 +32,12 @@ pub(super) fn look(process: &Path, found: &mut Preflight) {
     }
 }
 
-/// Its number and name as the container knows them.
+/// Number and name of a process, by its folder in `/proc`.
+pub(super) fn name(process: &Path) -> String {
+    who(&fs::read_to_string(process.join("status")).unwrap_or_default())
+}
+
+/// The same, as the container knows them.
 fn who(status: &str) -> String {
     let pid = field(status, "NSpid").and_then(|ids| ids.split_whitespace().last());
     format!(

@@ -11,8 +11,8 @@ pub(super) fn obstacle(opened: &Opened) -> Option<String> {
 pub(super) fn of_path(path: &str) -> Option<String> {
     (path.starts_with("/dev/shm/") && !deleted::is_deleted(path)).then(|| {
         format!(
-            "the shared memory {path}, whose content does not travel; let the application remove its name (shm_unlink) as soon as \
-             it has opened it"
+            "the shared memory {path}, whose content does not travel; let the application use memory without a name (memfd_create, \
+             an anonymous mapping), or, up to 1 MB, remove the name (shm_unlink) as soon as it has opened it"
         )
     })
 }
