@@ -45,6 +45,7 @@ pub mod settings;
 pub mod strategy;
 pub mod turns;
 pub mod unfenced;
+pub mod users;
 pub mod validate;
 pub mod waiting;
 pub mod wire;

@@ -3,6 +3,7 @@
 //! Guarantees: nothing but container ids and keys decides on paths and arguments; programs are started with an argument
 //! list, never through a shell; whatever pauses a container leaves a note first, so that it can be thawed by anyone.
 
+mod capabilities;
 pub mod connections;
 pub mod container;
 pub mod dump;

@@ -7,7 +7,6 @@ use crate::api::StatefulMigrationSpec;
 use crate::workload::{controller_of, ordinal_of, revision_of};
 use crate::{names, settings};
 
-mod selector;
 mod shape;
 mod volumes;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::Node;
 
-use super::{Facts, Report};
+use super::{Facts, Report, placement};
 use crate::api::StatefulMigrationSpec;
 use crate::{compat, names};
 
@@ -50,6 +50,13 @@ pub(super) fn check(spec: &StatefulMigrationSpec, facts: &Facts, report: &mut Re
         );
     }
     selected(node, wanted, facts, report);
+    let others: Vec<Node> = facts
+        .nodes
+        .iter()
+        .filter(|node| name(node) != wanted)
+        .cloned()
+        .collect();
+    placement::check(spec, facts, node, &self::way_out(&others, from), report);
     if let Some(source) = from.and_then(|from| find(&facts.nodes, from)) {
         compatible(source, node, &way_out, report);
     }

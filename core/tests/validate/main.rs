@@ -5,11 +5,13 @@
     reason = "in a test, a failed step is the verdict"
 )]
 
+mod placement;
 mod source;
 mod target;
 mod world;
 
 use k8s_openapi::api::core::v1::Pod;
+use placement::{ADMITTED, PLACEMENT};
 use serde_json::json;
 use shadow_core::api::StatefulMigrationSpec;
 use shadow_core::names;
@@ -352,4 +354,19 @@ fn defaults_are_filled_in_and_nothing_said_is_overruled() {
     let mut spec: StatefulMigrationSpec = serde_json::from_value(said.clone()).unwrap();
     default_spec(&mut spec, Some(&pod));
     assert_eq!(serde_json::to_value(&spec).unwrap(), said);
+}
+
+#[test]
+fn a_place_that_the_pod_excludes_is_refused_with_the_rule() {
+    each_is_refused_with_its_field(PLACEMENT);
+}
+
+#[test]
+fn a_place_that_the_pod_admits_is_not_refused() {
+    for (what, change) in ADMITTED {
+        let mut world = world();
+        change(&mut world);
+        let (refusals, _) = reasons(world);
+        assert!(refusals.is_empty(), "{what}: {refusals:?}");
+    }
 }

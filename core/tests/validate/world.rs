@@ -17,6 +17,8 @@ pub(super) struct World {
     pub(super) nodes: Vec<Value>,
     pub(super) claims: Vec<Value>,
     pub(super) migrations: Vec<Value>,
+    /// Other pods of the namespace; none were looked at.
+    pub(super) pods: Option<Vec<Value>>,
     pub(super) requester: Requester,
 }
 
@@ -50,6 +52,7 @@ pub(super) fn world() -> World {
         nodes: vec![node("node-a"), node("node-b"), node("node-c")],
         claims: Vec::new(),
         migrations: Vec::new(),
+        pods: None,
         requester: Requester {
             user: "alice".into(),
             may_create_pods: true,
@@ -78,6 +81,11 @@ pub(super) fn reasons(world: World) -> (Vec<String>, Vec<String>) {
             .into_iter()
             .map(|claim| serde_json::from_value(claim).unwrap())
             .collect(),
+        pods: world.pods.map(|pods| {
+            pods.into_iter()
+                .map(|pod| serde_json::from_value(pod).unwrap())
+                .collect()
+        }),
         migrations: world.migrations.into_iter().map(migration).collect(),
         requester: Some(world.requester),
     };

@@ -17,6 +17,7 @@ mod pod_volumes;
 mod process;
 mod shared_memory;
 mod sockets;
+mod users;
 
 use std::fs;
 use std::path::Path;
@@ -46,6 +47,7 @@ pub fn look(id: &ContainerId) -> Result<Preflight, NodeError> {
     let init = quiet::first_process(&layout::runc_state(id))?.to_string();
     found.obstacles.extend(namespaces::obstacles(&init, &pids));
     found.obstacles.truncate(AT_MOST);
+    found.not_root.truncate(AT_MOST);
     Ok(found)
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use shadow_core::wire::Preflight;
 
-use super::{descriptors, maps};
+use super::{descriptors, maps, users};
 
 /// Looks at one process, by its folder in `/proc`.
 pub(super) fn look(process: &Path, found: &mut Preflight) {
@@ -17,6 +17,7 @@ pub(super) fn look(process: &Path, found: &mut Preflight) {
     };
     found.memory_bytes += 1024 * (kilobytes("RssAnon") + kilobytes("RssShmem"));
     let who = who(&status);
+    found.not_root.extend(users::other_than_root(&status, &who));
     if field(&status, "TracerPid").is_some_and(|tracer| tracer != "0") {
         found.obstacles.push(format!(
             "{who} is being debugged; detach the debugger (gdb, strace)"
@@ -47,7 +48,7 @@ fn who(status: &str) -> String {
     )
 }
 
-fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
+pub(super) fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
     status
         .lines()
         .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
@@ -92,9 +93,8 @@ pub(super) mod tests {
         assert_eq!(
             found,
             Preflight {
-                obstacles: Vec::new(),
                 memory_bytes: 3 * 1024 * 1024,
-                peers: None,
+                ..Preflight::default()
             }
         );
     }
