@@ -27,6 +27,7 @@
 
 pub mod api;
 pub mod compat;
+pub mod criu_words;
 pub mod doubt;
 pub mod freeze;
 pub mod image_origin;

@@ -6,6 +6,7 @@
 mod capabilities;
 pub mod connections;
 pub mod container;
+pub mod criu_log;
 pub mod dump;
 pub mod ended;
 pub mod enter;

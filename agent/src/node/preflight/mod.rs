@@ -51,6 +51,12 @@ pub fn look(id: &ContainerId) -> Result<Preflight, NodeError> {
     Ok(found)
 }
 
+/// Number and name of a process of the node as its container knows them; `None` when it has ended.
+pub(super) fn process_name(pid: u32) -> Option<String> {
+    let process = Path::new("/proc").join(pid.to_string());
+    process.exists().then(|| process::name(&process))
+}
+
 /// Ids of the processes in a cgroup and in those below it.
 fn members(cgroup: &Path) -> Result<Vec<String>, NodeError> {
     let list = cgroup.join("cgroup.procs");
