@@ -247,6 +247,20 @@ pub(crate) const ALL: &[Scenario] = &[
         company: Company::Alone,
     },
     Scenario {
+        name: "a connection to another container is refused before anything is touched",
+        run: faults::undumpable::neighbour,
+        seconds: 12,
+        role: Role::Core,
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "a process that CRIU may not read is refused before anything is touched",
+        run: faults::undumpable::other_user,
+        seconds: 12,
+        role: Role::Rest("the rule is unit-tested, and so is what the kernel says of users"),
+        company: Company::Alone,
+    },
+    Scenario {
         name: "what is not exact takes a policy, and says so",
         run: inexact::with_a_policy,
         seconds: 35,
