@@ -58,7 +58,7 @@ pub(super) const PLACEMENT: &[(Break, &str, &[&str])] = &[
     (
         |w| node_affinity(w, json!({"key": "disk", "operator": "NotIn", "values": ["fast"]})),
         "spec.targetNode",
-        &["required nodeAffinity excludes node \"node-b\"", "pick node-c"],
+        &["required nodeAffinity excludes node \"node-b\"", "choose node-c"],
     ),
     (
         |w| node_affinity(w, json!({"key": "cores", "operator": "Gt", "values": ["4"]})),
@@ -76,7 +76,7 @@ pub(super) const PLACEMENT: &[(Break, &str, &[&str])] = &[
         &[
             "taint dedicated=gpu:NoSchedule",
             "kubectl taint nodes node-b dedicated=gpu:NoSchedule-",
-            "pick node-c",
+            "choose node-c",
         ],
     ),
     (
@@ -129,7 +129,7 @@ pub(super) const PLACEMENT: &[(Break, &str, &[&str])] = &[
         &[
             "podAntiAffinity (pods of app=cache",
             "pod \"cache-0\"",
-            "pick node-c",
+            "choose node-c",
         ],
     ),
     (
