@@ -1,12 +1,14 @@
 //! What only the nodes can tell, asked before anything is touched: whether the processes can be dumped, and whether
 //! their memory has room on both nodes.
 
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::ResourceExt;
 use shadow_core::api::Plan;
-use shadow_core::machine::Cause;
+use shadow_core::compat;
+use shadow_core::machine::{Cause, Route};
 use shadow_core::reason::Reason;
-use shadow_core::wire::{PodRef, Preflight, PreflightRequest};
+use shadow_core::users;
+use shadow_core::wire::{NodeFacts, PodRef, Preflight, PreflightRequest};
 
 use crate::context::Context;
 use crate::error::ControllerError;
@@ -36,10 +38,13 @@ pub(crate) async fn look(
 pub(crate) async fn unfit(
     ctx: &Context,
     plan: &Plan,
+    nodes: &[Node],
     found: &Preflight,
 ) -> Result<Option<Cause>, ControllerError> {
-    if !found.obstacles.is_empty() {
-        return Ok(Some(undumpable(plan, found)));
+    let users = users::refused(&found.not_root, &dumping(plan, nodes));
+    let obstacles: Vec<&str> = found.obstacles.iter().chain(&users).map(String::as_str).collect();
+    if !obstacles.is_empty() {
+        return Ok(Some(undumpable(plan, &obstacles)));
     }
     for node in [&plan.source_node, &plan.target_node] {
         let room = known(ctx.agents.room(node).await)?;
@@ -59,11 +64,24 @@ fn known<T>(answer: Result<T, ControllerError>) -> Result<Option<T>, ControllerE
     }
 }
 
-fn undumpable(plan: &Plan, found: &Preflight) -> Cause {
-    let (pod, obstacles) = (&plan.source.name, found.obstacles.join("; "));
+/// Nodes that dump in the course of the move, as far as they say what they can: the target dumps a stand-in.
+fn dumping<'a>(plan: &'a Plan, nodes: &[Node]) -> Vec<(&'a str, NodeFacts)> {
+    let target = (Route::of(plan) == Route::Twice).then_some(&plan.target_node);
+    let named = |wanted: &str| {
+        nodes
+            .iter()
+            .find(|node| node.metadata.name.as_deref() == Some(wanted))
+    };
+    let all = std::iter::once(&plan.source_node).chain(target);
+    let known = all.filter_map(|name| Some((name.as_str(), compat::facts_of(named(name)?).ok()?)));
+    known.collect()
+}
+
+fn undumpable(plan: &Plan, obstacles: &[&str]) -> Cause {
+    let (pod, container, obstacles) = (&plan.source.name, &plan.container, obstacles.join("; "));
     Cause::new(
         Reason::CannotBeDumped,
-        format!("spec.sourcePod: pod {pod} cannot be dumped: {obstacles}"),
+        format!("spec.sourcePod: container {container:?} of pod {pod} cannot be dumped: {obstacles}"),
     )
 }
 

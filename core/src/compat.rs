@@ -109,6 +109,7 @@ mod tests {
             runtime: "runc 1.3.6".into(),
             cpu_features: "ab".into(),
             handler: true,
+            lacks: Vec::new(),
         }
     }
 

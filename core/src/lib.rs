@@ -30,6 +30,7 @@
 
 pub mod api;
 pub mod compat;
+pub mod criu_words;
 pub mod doubt;
 pub mod freeze;
 pub mod image_origin;
@@ -51,6 +52,7 @@ pub mod settings;
 pub mod strategy;
 pub mod turns;
 pub mod unfenced;
+pub mod users;
 pub mod validate;
 pub mod waiting;
 pub mod wire;

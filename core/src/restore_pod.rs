@@ -15,6 +15,7 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::core::ObjectMeta;
 
+use crate::machine::route::Route;
 use crate::names::{self, Key};
 use crate::{image_pod, workload};
 
@@ -66,9 +67,7 @@ pub fn pin_image(pod: &mut Pod, container: &str, image: &str) {
 pub fn shadow_of(source: &Pod, key: &Key, cause: Cause<'_>, container: &str, node: &str) -> Pod {
     let name = names::shadow_pod(source.metadata.name.as_deref().unwrap_or_default());
     let mut shadow = copy_of(source, &name);
-    let labels = shadow.metadata.labels.get_or_insert_default();
-    labels.insert(names::ROLE.to_owned(), "shadow".to_owned());
-    labels.insert(names::MIGRATION_UID.to_owned(), cause.uid.to_owned());
+    mark(shadow.metadata.labels.get_or_insert_default(), cause.uid);
     if let Some(spec) = &mut shadow.spec {
         spec.restart_policy = Some("Never".to_owned());
         spec.hostname = (name.len() <= HOSTNAME_MAX).then(|| name.clone());
@@ -79,6 +78,23 @@ pub fn shadow_of(source: &Pod, key: &Key, cause: Cause<'_>, container: &str, nod
     }
     announce(&mut shadow, key, cause.name, container, node);
     shadow
+}
+
+/// Labels that tell a stand-in from the pod that it stands in for.
+fn mark(labels: &mut BTreeMap<String, String>, uid: &str) {
+    labels.insert(names::ROLE.to_owned(), "shadow".to_owned());
+    labels.insert(names::MIGRATION_UID.to_owned(), uid.to_owned());
+}
+
+/// Labels of the first pod that takes over from `source`.
+pub fn labels_of_copy(source: &Pod, route: Route, uid: &str) -> BTreeMap<String, String> {
+    let mut labels = source.metadata.labels.clone().unwrap_or_default();
+    match route {
+        Route::Twice => mark(&mut labels, uid),
+        Route::Once | Route::Adopted => labels.retain(|label, _| !names::is_template_hash(label)),
+        Route::InPlace => {}
+    }
+    labels
 }
 
 /// The pod that takes the place of `source` for good, under another name. The label by which a ReplicaSet knows its pods is
@@ -123,6 +139,11 @@ fn belonging(source: &Pod) -> Option<Vec<OwnerReference>> {
         block_owner_deletion: None,
         ..owner.clone()
     }])
+}
+
+/// The spec of `source` without what admission, scheduler and an earlier migration added.
+pub(crate) fn own_spec(source: &Pod) -> PodSpec {
+    copy_of(source, "").spec.unwrap_or_default()
 }
 
 /// The source's own pod under another name and controlled by nobody, as it was before anybody added to it.

@@ -89,10 +89,25 @@ pub struct Preflight {
     pub obstacles: Vec<String>,
     /// Memory of its processes that a dump has to hold.
     pub memory_bytes: u64,
+    /// Its processes that run as another user or group than CRIU, which is root.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_root: Vec<NotRoot>,
     /// Established TCP connections that its pod has made; absent when there are too many to name, and from agents of an
     /// earlier version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peers: Option<Vec<Peer>>,
+}
+
+/// A process of another user or group than root, as its node sees both.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NotRoot {
+    /// Number and name, as its container sees them.
+    pub process: String,
+    /// Real, effective or saved user, the first that is not root; else root.
+    pub user: u32,
+    /// The same of the group.
+    pub group: u32,
 }
 
 /// A connection of a pod.
@@ -301,6 +316,9 @@ pub struct NodeFacts {
     pub cpu_features: String,
     /// Whether the runtime handler is installed and answers.
     pub handler: bool,
+    /// Capabilities that CRIU uses and cannot have on this node, as `man 7 capabilities` calls them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lacks: Vec<String>,
 }
 
 /// An error answer.

@@ -102,6 +102,16 @@ fn secrets_are_read_by_name_only() {
 }
 
 #[test]
+fn policies_of_the_network_are_listed_and_never_changed() {
+    let verbs: Vec<String> = permissions()
+        .into_iter()
+        .filter(|permission| permission.2 == "networkpolicies")
+        .map(|permission| permission.3)
+        .collect();
+    assert_eq!(verbs, ["list"]);
+}
+
+#[test]
 fn broker_access_is_one_secret_in_one_namespace() {
     let [role, binding] = broker_access::grants("shop", "orders-broker").unwrap();
     assert_eq!(role.metadata.namespace.as_deref(), Some("shop"));

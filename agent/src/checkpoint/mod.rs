@@ -148,7 +148,7 @@ impl Checkpointer {
         }
     }
 
-    /// A dump that failed is tried again, unless it hung or the disk is full: a process may just have been in a state that
+    /// A dump that failed is tried again, unless it hung, the disk is full or the cause lasts: a process may just have been in a state that
     /// passes, such as a connection of its own that was closed and not yet accepted.
     async fn dump(
         &self,

@@ -92,6 +92,9 @@ pub enum Failure {
     /// It stood still and was given up. Once more would keep the container paused for as long again.
     #[error("{0}")]
     Hung(String),
+    /// Something of the container stands in the way. Once more would end in the same way.
+    #[error("{0}")]
+    Lasting(String),
     /// Anything else.
     #[error("{0}")]
     Other(String),
@@ -101,6 +104,7 @@ impl From<NodeError> for Failure {
     fn from(error: NodeError) -> Self {
         match error {
             NodeError::DiskFull(_) => Self::DiskFull(error.to_string()),
+            NodeError::Lasting(_) => Self::Lasting(error.to_string()),
             NodeError::Io { .. } | NodeError::Program { .. } | NodeError::Unfit(_) | NodeError::Layer(_) => {
                 Self::Other(error.to_string())
             }

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use shadow_core::names::Key;
 
 use super::freezer::Freezer;
-use super::{ContainerId, NodeError, full_disk, note, overlay, pausing_criu, runc, standstill};
+use super::{ContainerId, NodeError, criu_log, full_disk, note, overlay, pausing_criu, runc, standstill};
 use crate::archive::{IMAGES, LAYER, SPEC, layer};
 use crate::layout::{self, KeyFolder, Layout};
 
@@ -131,37 +131,24 @@ fn save_layer(upper: &Path, target: &Path) -> Result<(), NodeError> {
     written.flush().map_err(NodeError::at("write", target))
 }
 
-/// Adds CRIU's own words to a failure of the runtime.
-pub fn explain(error: NodeError, log: &Path) -> NodeError {
+/// Puts what CRIU's log says in the place of the runtime's words, which name the log and nothing else.
+fn explain(error: NodeError, log: &Path) -> NodeError {
     match error {
         NodeError::Program { program, message } => {
-            let tail = criu_errors(log);
-            NodeError::Program {
-                program,
-                message: format!("{message}; CRIU says: {tail}"),
+            let said = criu_log::of_dump(log);
+            let message = format!("{program} failed: {message}; {}", said.message);
+            if said.lasts {
+                NodeError::Lasting(message)
+            } else {
+                NodeError::Unfit(message)
             }
         }
-        NodeError::Io { .. } | NodeError::Unfit(_) | NodeError::DiskFull(_) | NodeError::Layer(_) => error,
+        NodeError::Io { .. }
+        | NodeError::Unfit(_)
+        | NodeError::Lasting(_)
+        | NodeError::DiskFull(_)
+        | NodeError::Layer(_) => error,
     }
-}
-
-/// The errors in a CRIU log, or its end when it names none.
-pub fn criu_errors(log: &Path) -> String {
-    let Ok(text) = fs::read(log) else {
-        return format!("nothing ({} is missing)", log.display());
-    };
-    let text = String::from_utf8_lossy(&text);
-    let mut lines: Vec<&str> = text.lines().filter(|line| tells_something(line)).collect();
-    if lines.is_empty() {
-        lines = text.lines().collect();
-    }
-    let from = lines.len().saturating_sub(4);
-    lines[from..].join(" | ")
-}
-
-/// CRIU tries to raise a limit of its own, may not in many a container, and goes on.
-fn tells_something(line: &str) -> bool {
-    line.contains("Error") && !line.contains("Can't setup RLIMIT_NOFILE for self")
 }
 
 fn make_fresh(dir: &Path) -> Result<(), NodeError> {

@@ -27,6 +27,9 @@ pub enum NodeError {
     /// The node is not as it has to be.
     #[error("{0}")]
     Unfit(String),
+    /// Something of the container stands in the way, and will when it is tried again.
+    #[error("{0}")]
+    Lasting(String),
     /// The disk that archives are kept on is full.
     #[error("{0}")]
     DiskFull(String),

@@ -8,7 +8,7 @@ use nix::sys::utsname::uname;
 use sha2::{Digest, Sha256};
 use shadow_core::wire::NodeFacts;
 
-use super::{NodeError, runc};
+use super::{NodeError, capabilities, runc};
 use crate::install;
 
 /// Reads the facts. Runs in the node's namespaces.
@@ -24,6 +24,7 @@ pub fn read() -> Result<NodeFacts, NodeError> {
         runtime: first_line(&runc)?,
         cpu_features: cpu_features()?,
         handler: install::is_installed(),
+        lacks: capabilities::lacking()?,
     })
 }
 

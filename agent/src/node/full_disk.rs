@@ -41,7 +41,9 @@ fn says_so(error: &NodeError) -> bool {
         NodeError::Io { source, .. } | NodeError::Layer(ArchiveError::Io { source, .. }) => {
             takes_nothing(source.kind())
         }
-        NodeError::Program { .. } | NodeError::Unfit(_) | NodeError::Layer(_) => false,
+        NodeError::Program { .. } | NodeError::Unfit(_) | NodeError::Lasting(_) | NodeError::Layer(_) => {
+            false
+        }
     }
 }
 

@@ -3,8 +3,10 @@
 //! Guarantees: nothing but container ids and keys decides on paths and arguments; programs are started with an argument
 //! list, never through a shell; whatever pauses a container leaves a note first, so that it can be thawed by anyone.
 
+mod capabilities;
 pub mod connections;
 pub mod container;
+pub mod criu_log;
 pub mod dump;
 pub mod ended;
 pub mod enter;
@@ -20,6 +22,8 @@ pub mod preflight;
 pub mod quiet;
 pub mod runc;
 pub mod standstill;
+mod unix_sockets;
+mod whose;
 pub mod within;
 
 pub use container::ContainerId;

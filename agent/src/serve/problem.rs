@@ -145,10 +145,10 @@ impl From<CheckpointError> for Refusal {
             CheckpointError::Dump(HelperError::Failed(Failure::Busy(_))) => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, Reason::HelperBusy, error)
             }
-            // It was tried twice: each time the process stood still, and messages wait.
-            CheckpointError::Dump(HelperError::Failed(Failure::Hung(_) | Failure::Other(_))) => {
-                Self::unfit(Reason::DumpFailed, error)
-            }
+            // It was tried as often as it may help: each time the process stood still, and messages wait.
+            CheckpointError::Dump(HelperError::Failed(
+                Failure::Hung(_) | Failure::Lasting(_) | Failure::Other(_),
+            )) => Self::unfit(Reason::DumpFailed, error),
             CheckpointError::Dump(HelperError::Failed(Failure::DiskFull(_))) => {
                 // Its own node is the only one that can dump a pod.
                 Self::full_disk(&error, "")

@@ -2,6 +2,7 @@
 
 use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod, PodStatus};
 use kube::{Api, ResourceExt};
+use shadow_core::criu_words;
 use shadow_core::machine::{Exit, PodSeen, PodView};
 use shadow_core::names;
 use shadow_core::workload::{controller_of, revision_of};
@@ -159,11 +160,7 @@ fn image_missing(ours: Option<&ContainerStatus>) -> bool {
 /// Containerd has no other way to say so than its message.
 fn criu_failed(ours: Option<&ContainerStatus>) -> bool {
     let ended = ours.and_then(|c| c.state.as_ref()?.terminated.as_ref());
-    ended.is_some_and(|t| {
-        t.message
-            .as_deref()
-            .is_some_and(|said| said.contains("criu failed"))
-    })
+    ended.is_some_and(|t| t.message.as_deref().is_some_and(criu_words::is_of_criu))
 }
 
 fn trouble(status: &PodStatus, ours: Option<&ContainerStatus>) -> Option<String> {

@@ -4,6 +4,7 @@
 mod answer;
 mod freeze;
 mod stream;
+mod surroundings;
 
 use k8s_openapi::api::apps::v1::{ReplicaSet, StatefulSet};
 use k8s_openapi::api::core::v1::{Node, PersistentVolume, PersistentVolumeClaim, Pod};
@@ -101,6 +102,12 @@ pub async fn prepare(ctx: &Context, migration: &StatefulMigration) -> Result<Pre
         Ok(Err(cause)) => return Ok(Prepared::Refused(cause.into())),
         Err(error) => return answer(migration, error),
     };
+    let around = Around {
+        pod,
+        nodes: &facts.nodes,
+        port: stream.port,
+        preflight,
+    };
     let owner = facts.owner.as_ref();
     let planned = plan(
         migration,
@@ -111,7 +118,16 @@ pub async fn prepare(ctx: &Context, migration: &StatefulMigration) -> Result<Pre
         stream,
         freeze,
     );
-    fit(ctx, migration, planned, preflight).await
+    fit(ctx, migration, planned, around).await
+}
+
+/// What was seen around the plan.
+struct Around<'a> {
+    pod: &'a Pod,
+    nodes: &'a [Node],
+    /// Of the broker.
+    port: u16,
+    preflight: Option<Preflight>,
 }
 
 /// The migration with the target that it left out, and how its pod is dealt with.
@@ -143,12 +159,12 @@ async fn fit(
     ctx: &Context,
     migration: &StatefulMigration,
     prepared: Prepared,
-    preflight: Option<Preflight>,
+    around: Around<'_>,
 ) -> Result<Prepared, ControllerError> {
     let Prepared::Planned(plan, restarts) = prepared else {
         return Ok(prepared);
     };
-    match obstacle(ctx, migration, &plan, preflight).await {
+    match obstacle(ctx, migration, &plan, around).await {
         Ok(None) => Ok(Prepared::Planned(plan, restarts)),
         Ok(Some(cause)) => Ok(Prepared::Refused(cause.into())),
         Err(error) => answer(migration, error),
@@ -159,13 +175,17 @@ async fn obstacle(
     ctx: &Context,
     migration: &StatefulMigration,
     plan: &Plan,
-    preflight: Option<Preflight>,
+    around: Around<'_>,
 ) -> Result<Option<Cause>, ControllerError> {
     if plan.transfer == TransferMode::Registry {
         registry::of(&ctx.client, migration, &plan.source.namespace).await?;
     }
-    match preflight {
-        Some(found) => fitness::unfit(ctx, plan, &found).await,
+    let uid = migration.uid().unwrap_or_default();
+    if let Some(cause) = surroundings::obstacle(ctx, &uid, plan, around.pod, around.port).await? {
+        return Ok(Some(cause));
+    }
+    match around.preflight {
+        Some(found) => fitness::unfit(ctx, plan, around.nodes, &found).await,
         None => Ok(None),
     }
 }
@@ -189,7 +209,7 @@ fn plan(
     stream: Stream,
     freeze: Option<FreezePlan>,
 ) -> Prepared {
-    let Stream { queue, premises } = stream;
+    let Stream { queue, premises, .. } = stream;
     let spec = &migration.spec;
     let (Some(container), Some(target_node)) = (settings.container, spec.target_node.clone()) else {
         return refused(
@@ -284,6 +304,9 @@ async fn gather(ctx: &Context, migration: &StatefulMigration) -> Result<Facts, C
         ..Facts::default()
     };
     if let Some(pod) = &pod {
+        if validate::depends_on_others(pod) {
+            facts.pods = Some(pods.list(&ListParams::default()).await?.items);
+        }
         facts.owner = owner(ctx, &namespace, pod).await?;
         facts.siblings = siblings(ctx, &namespace, facts.owner.as_ref()).await?;
         mounted(ctx, &namespace, pod, &mut facts).await?;

@@ -23,6 +23,8 @@ use crate::inexact;
 pub(super) struct Stream {
     pub(super) queue: QueuePlan,
     pub(super) premises: Vec<Told>,
+    /// Of the broker.
+    pub(super) port: u16,
 }
 
 /// The stream, or why it cannot be handed over.
@@ -88,7 +90,11 @@ pub(super) async fn plan(
         ttl_millis: facts.ttl_millis(),
         secret,
     };
-    Ok(Ok(Stream { queue, premises }))
+    Ok(Ok(Stream {
+        queue,
+        premises,
+        port: broker.port(),
+    }))
 }
 
 /// `Some`: it is not exact, and this policy allows it.

@@ -5,11 +5,17 @@
 //! broker, and uses nothing that this version cannot do. Every refusal names the field and the way out.
 
 mod by_image;
+pub mod mesh;
 mod modes;
+pub mod network;
+mod placement;
 mod reference;
+mod selector;
 mod source;
 mod stream;
 mod target;
+
+pub use placement::depends_on_others;
 
 use std::fmt;
 
@@ -38,6 +44,8 @@ pub struct Facts {
     pub claims: Vec<PersistentVolumeClaim>,
     /// Volumes that these claims are bound to.
     pub volumes: Vec<PersistentVolume>,
+    /// Pods of the same namespace, where they matter for the place of the copy; absent where they were not looked at: at admission.
+    pub pods: Option<Vec<Pod>>,
     /// Migrations in the same namespace: at admission all of them; at its own beginning those that have begun.
     pub migrations: Vec<StatefulMigration>,
     /// Who asks, and what they may do; absent where that was settled at admission.

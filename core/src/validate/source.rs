@@ -8,11 +8,9 @@ use crate::workload::{controller_of, ordinal_of, revision_of};
 use crate::{names, settings};
 
 mod made_anew;
-mod selector;
 mod shape;
 mod volumes;
 
-pub(super) use selector::meets;
 pub(super) use volumes::unmountable;
 
 const FIELD: &str = "spec.sourcePod";
@@ -44,13 +42,6 @@ pub(super) fn check(
     container(spec, pod, facts, report);
     made_anew::check(wanted, pod, facts, report);
     shape::check(spec, pod, facts, report);
-}
-
-/// Only what lies in the pod's volumes.
-pub(super) fn volumes(spec: &StatefulMigrationSpec, facts: &Facts, report: &mut Report) {
-    if let Some(shape) = facts.pod.as_ref().and_then(|pod| pod.spec.as_ref()) {
-        volumes::check(shape, facts, spec.target_node.as_deref(), report);
-    }
 }
 
 /// A migration runs a process with the pod's identity, and deletes a pod.

@@ -10,7 +10,7 @@ pub use aim::{Aimed, aim};
 use unfit::unfit;
 pub use unfit::{is_cordoned, is_up};
 
-use super::{Facts, Report};
+use super::{Facts, Report, placement};
 use crate::api::{Plan, StatefulMigrationSpec};
 use crate::{compat, restore_choice};
 
@@ -40,6 +40,7 @@ pub(super) fn check(spec: &StatefulMigrationSpec, facts: &Facts, report: &mut Re
     {
         report.refuse(FIELD, reason.told(wanted, &way_out()));
     }
+    placement::check(spec, facts, node, &way_out(), report);
     if let Some(Err(error)) = from
         .and_then(|from| find(&facts.nodes, from))
         .map(compat::facts_of)

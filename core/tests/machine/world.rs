@@ -15,9 +15,9 @@ use shadow_core::api::{
 };
 use shadow_core::machine::port::PortChange;
 use shadow_core::machine::{
-    Action, Branched, Cause, Closed, ConnectionSeen, EvidenceSeen, Exit, Flow, KeySeen, LinkSeen, Look,
-    Observed, Outcome, Place, PodSeen, PodView, PortSeen, QueueSeen, ReaderSeen, ReadersSeen, Route,
-    RuleSeen, Sight, TrafficSeen,
+    Action, Branched, Cause, Closed, ConnectionSeen, EvidenceSeen, Flow, KeySeen, LinkSeen, Look, Observed,
+    Outcome, Place, PodSeen, PodView, PortSeen, QueueSeen, ReaderSeen, ReadersSeen, Route, RuleSeen, Sight,
+    TrafficSeen,
 };
 use shadow_core::names::{self, Key};
 use shadow_core::recreation::Recreation;

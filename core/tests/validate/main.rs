@@ -5,12 +5,14 @@
     reason = "in a test, a failed step is the verdict"
 )]
 
+mod placement;
 mod reference;
 mod source;
 mod target;
 mod world;
 
 use k8s_openapi::api::core::v1::Pod;
+use placement::{ADMITTED, PLACEMENT};
 use serde_json::json;
 use shadow_core::api::{Plan, StatefulMigrationSpec};
 use shadow_core::names;
@@ -405,4 +407,19 @@ fn plan() -> Plan {
         "queue": {"queue": "q", "quorum": false},
     }))
     .unwrap()
+}
+
+#[test]
+fn a_place_that_the_pod_excludes_is_refused_with_the_rule() {
+    each_is_refused_with_its_field(PLACEMENT);
+}
+
+#[test]
+fn a_place_that_the_pod_admits_is_not_refused() {
+    for (what, change) in ADMITTED {
+        let mut world = world();
+        change(&mut world);
+        let (refusals, _) = reasons(world);
+        assert!(refusals.is_empty(), "{what}: {refusals:?}");
+    }
 }

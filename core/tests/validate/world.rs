@@ -17,6 +17,8 @@ pub(super) struct World {
     pub(super) claims: Vec<Value>,
     pub(super) siblings: Option<Vec<Value>>,
     pub(super) migrations: Vec<Value>,
+    /// Other pods of the namespace; none were looked at.
+    pub(super) pods: Option<Vec<Value>>,
     pub(super) requester: Requester,
 }
 
@@ -53,6 +55,7 @@ pub(super) fn world() -> World {
         claims: Vec::new(),
         siblings: None,
         migrations: Vec::new(),
+        pods: None,
         requester: Requester {
             user: "alice".into(),
             may_create_pods: true,
@@ -81,6 +84,7 @@ pub(super) fn asked(world: &World) -> (StatefulMigrationSpec, Facts) {
         owner: owner(world.owner.clone(), world.replica_set),
         volumes: all(&world.volumes),
         siblings: world.siblings.as_deref().map(all),
+        pods: world.pods.as_deref().map(all),
         nodes: all(&world.nodes),
         claims: all(&world.claims),
         migrations: world.migrations.iter().cloned().map(migration).collect(),

@@ -16,6 +16,7 @@ pub mod duration;
 pub mod http;
 pub mod link;
 pub mod load;
+mod neighbour;
 pub mod oracle;
 pub mod order;
 pub mod process;

@@ -11,7 +11,7 @@ use clap::Args;
 use tokio::net::TcpListener;
 
 use crate::consumer::{Ballast, Consumer, Settings};
-use crate::{beat, duration, http, stop};
+use crate::{beat, duration, http, neighbour, stop};
 
 /// What a process can be told besides what it consumes.
 #[derive(Debug, Args)]
@@ -34,6 +34,12 @@ pub struct Process {
     /// File with a number that goes up every millisecond, in memory and in the file.
     #[arg(long)]
     beat: Option<PathBuf>,
+    /// Unix socket of another container to stay connected to.
+    #[arg(long)]
+    talk_to: Option<PathBuf>,
+    /// Unix socket on which to listen for another container; nothing else is done then.
+    #[arg(long, conflicts_with = "talk_to")]
+    be_talked_to: Option<PathBuf>,
 }
 
 fn note_start(path: &Path) -> anyhow::Result<File> {
@@ -59,7 +65,12 @@ impl Process {
             .enable_all()
             .build()
             .context("cannot start the runtime")?
-            .block_on(self.serve(settings))
+            .block_on(async {
+                match &self.be_talked_to {
+                    Some(path) => neighbour::listen(path).await,
+                    None => self.serve(settings).await,
+                }
+            })
     }
 
     async fn serve(self, settings: Settings) -> anyhow::Result<()> {
@@ -74,6 +85,10 @@ impl Process {
             let shown = path.display().to_string();
             beat::start(path).with_context(|| format!("--beat: cannot write {shown}"))?;
         }
+        let neighbour = match &self.talk_to {
+            Some(path) => Some(neighbour::connected(path).await?),
+            None => None,
+        };
         let consumer = Consumer::new(settings)?;
         let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, self.http_port));
         let listener = TcpListener::bind(address)
@@ -96,6 +111,7 @@ impl Process {
         tracing::info!(
             ballast_checksum = ballast.checksum(),
             files = open.iter().chain(&journal).count(),
+            neighbour = neighbour.is_some(),
             "stopped"
         );
         Ok(())

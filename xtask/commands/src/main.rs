@@ -2,6 +2,7 @@
 
 mod ahead;
 mod check;
+mod criu;
 mod demo;
 mod mutants;
 mod registry;
@@ -36,6 +37,8 @@ enum Command {
     Broker(broker::Args),
     /// An image registry on this machine, for the tests of checkpoint images.
     Registry(registry::Args),
+    /// Let CRIU fail in every known way, and compare what it prints with what the product translates.
+    Criu(criu::Args),
     /// Apply cluster DNS and RabbitMQ to the local cluster.
     Addons(addons::Args),
     /// Compare generated files with the committed ones.
@@ -69,6 +72,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Images(args) => images::run(args),
         Command::Broker(args) => broker::run(args),
         Command::Registry(args) => registry::run(args),
+        Command::Criu(args) => criu::run(&args),
         Command::Addons(args) => addons::run(args),
         Command::Check(args) => check::run(args),
         Command::Mutants(args) => mutants::run(&args),

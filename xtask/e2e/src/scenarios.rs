@@ -261,6 +261,18 @@ pub(crate) const ALL: &[Scenario] = &[
         seconds: 60,
         role: Role::Rest("how an image is named and pinned is unit-tested"),
         company: Company::Shared,
+        name: "a connection to another container is refused before anything is touched",
+        run: faults::undumpable::neighbour,
+        seconds: 12,
+        role: Role::Core,
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "a process that CRIU may not read is refused before anything is touched",
+        run: faults::undumpable::other_user,
+        seconds: 12,
+        role: Role::Rest("the rule is unit-tested, and so is what the kernel says of users"),
+        company: Company::Alone,
     },
     Scenario {
         name: "what is not exact takes a policy, and says so",

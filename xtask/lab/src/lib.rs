@@ -5,6 +5,7 @@ pub mod addons;
 pub mod broker;
 pub mod cargo_tools;
 pub mod cluster;
+pub mod criu;
 mod debian;
 pub mod images;
 pub mod stage;

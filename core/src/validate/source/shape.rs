@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{Container, Pod, PodAffinityTerm, PodSpec};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
-use super::selector::meets;
+use super::super::selector::matches;
 use super::{FIELD, Facts, Report, volumes};
 use crate::api::{MigrationStrategy, OwnerKind, StatefulMigrationSpec};
 use crate::workload::Workload;
@@ -215,17 +214,4 @@ fn apart(pod: &Pod, spec: &PodSpec, report: &mut Report) {
              pod share the target for some seconds; make it preferredDuringSchedulingIgnoredDuringExecution",
         );
     }
-}
-
-fn matches(selector: &LabelSelector, labels: &BTreeMap<String, String>) -> bool {
-    let has = |(name, value): (&String, &String)| labels.get(name) == Some(value);
-    selector.match_labels.iter().flatten().all(has)
-        && selector.match_expressions.iter().flatten().all(|requirement| {
-            // The API server admits no other operator; if it ever does, the scheduler decides.
-            meets(
-                &requirement.operator,
-                requirement.values.as_ref(),
-                labels.get(&requirement.key),
-            ) == Some(true)
-        })
 }

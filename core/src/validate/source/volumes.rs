@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::{
     NodeSelectorRequirement, NodeSelectorTerm, PersistentVolume, PersistentVolumeClaim, PodSpec, Volume,
 };
 
-use super::selector::meets;
+use super::super::selector::meets;
 use super::{FIELD, Facts, Report};
 
 pub(super) fn check(spec: &PodSpec, facts: &Facts, target: Option<&str>, report: &mut Report) {

@@ -9,7 +9,9 @@ use super::{find, name};
 use crate::api::StatefulMigrationSpec;
 use crate::compat::FactsError;
 use crate::validate::Facts;
-use crate::validate::source::{meets, unmountable};
+use crate::validate::selector::meets;
+use crate::validate::source::unmountable;
+use crate::validate::{Report, placement};
 use crate::{compat, names, restore_choice};
 
 /// One reason against a node. Printed, it follows the node's name.
@@ -23,6 +25,8 @@ pub(super) enum Unfit {
     Unlabelled(String),
     /// The pod's required node affinity.
     Repelled,
+    /// Another rule of the pod about its place, and what it excludes.
+    Misplaced(String),
     NoFacts(FactsError),
     /// From which node, and what differs.
     Different(String, Vec<String>),
@@ -43,6 +47,7 @@ impl fmt::Display for Unfit {
             Self::Tainted(taint) => write!(f, "has the taint {taint}, which the pod does not tolerate"),
             Self::Unlabelled(label) => write!(f, "has no label {label}, which the pod's nodeSelector wants"),
             Self::Repelled => write!(f, "is not one that the pod's required nodeAffinity admits"),
+            Self::Misplaced(why) => write!(f, "is excluded by the pod ({why})"),
             Self::NoFacts(error) => write!(f, "cannot be judged ({error})"),
             Self::Different(from, differences) => {
                 write!(
@@ -67,31 +72,31 @@ impl Unfit {
                 "node {node:?} {self}. To look at its agent, type: kubectl -n {} get pods -o wide. Or {way_out}",
                 names::SYSTEM_NAMESPACE
             ),
-            Self::Tainted(_) => format!(
-                "node {node:?} {self}; take the taint away, let the template of the pod's owner tolerate it, or {way_out}"
-            ),
             Self::Unlabelled(label) => format!(
                 "the pod's nodeSelector wants {label}, which node {node:?} does not have; label the node, or widen the selector in \
                  the template of the pod's owner"
             ),
-            Self::Repelled => format!(
-                "node {node:?} {self}; label the node, widen the affinity in the template of the pod's owner, or {way_out}"
-            ),
             Self::NoFacts(error) => error.to_string(),
-            Self::Unmountable(_) | Self::NoRestore(_) => format!("node {node:?} {self}"),
+            Self::Tainted(_)
+            | Self::Repelled
+            | Self::Misplaced(_)
+            | Self::Unmountable(_)
+            | Self::NoRestore(_) => format!("node {node:?} {self}"),
         }
     }
 
     /// Whether a check of its own has better words for it, once the node is chosen.
     pub(super) fn is_told_elsewhere(&self) -> bool {
         match self {
-            Self::Unmountable(_) | Self::NoRestore(_) => true,
+            Self::Tainted(_)
+            | Self::Repelled
+            | Self::Misplaced(_)
+            | Self::Unmountable(_)
+            | Self::NoRestore(_) => true,
             Self::Down
             | Self::Cordoned
             | Self::Unprepared
-            | Self::Tainted(_)
             | Self::Unlabelled(_)
-            | Self::Repelled
             | Self::NoFacts(_)
             | Self::Different(..) => false,
         }
@@ -112,11 +117,24 @@ pub(super) fn unfit(spec: &StatefulMigrationSpec, facts: &Facts, node: &Node) ->
     let mut found = Vec::new();
     if let Some(pod) = facts.pod.as_ref().and_then(|pod| pod.spec.as_ref()) {
         placed(pod, node, &mut found);
+        if found.is_empty() {
+            found.extend(excluded(spec, facts, node));
+        }
         found.extend(unmountable(pod, facts, name(node)).map(Unfit::Unmountable));
     }
     found.extend(different(facts, node));
     found.extend(restore_choice::choose(spec, node).err().map(Unfit::NoRestore));
     found
+}
+
+/// Rules about other pods.
+fn excluded(spec: &StatefulMigrationSpec, facts: &Facts, node: &Node) -> Vec<Unfit> {
+    let mut report = Report::default();
+    placement::check(spec, facts, node, "choose another node", &mut report);
+    let refusals = report.refusals.into_iter();
+    refusals
+        .map(|refusal| Unfit::Misplaced(refusal.message))
+        .collect()
 }
 
 /// What the scheduler would say.

@@ -38,6 +38,51 @@ pub(in super::super) fn shared_memory(bench: &Bench) -> Result<()> {
     nothing_left(cluster)
 }
 
+/// Both ends of a connection are dumped, or none.
+pub(in super::super) fn neighbour(bench: &Bench) -> Result<()> {
+    let cluster = &bench.cluster;
+    Sample::deploy_with_neighbour(cluster)?;
+    refused(
+        bench,
+        &[
+            "process 1 (orders)",
+            stage::SOCKET,
+            "container \"neighbour\"",
+            "fd ",
+            "by TCP",
+        ],
+    )?;
+    nothing_left(cluster)
+}
+
+/// Where the nodes have not the capability to read the limits of other users' processes, these cannot be moved.
+pub(in super::super) fn other_user(bench: &Bench) -> Result<()> {
+    const USER: u32 = 65_532;
+    let cluster = &bench.cluster;
+    Sample::deploy_as(cluster, USER)?;
+    let node = stage::get(cluster, &["node", &Sample::node(cluster, POD)?])?;
+    let facts = &node["metadata"]["annotations"]["migration.ms2m.io/node-facts"];
+    let facts = facts.as_str().context("the node says nothing of itself")?;
+    let lacks = facts.contains("CAP_SYS_RESOURCE");
+    println!("     the node lacks CAP_SYS_RESOURCE: {lacks}");
+    if lacks {
+        refused(
+            bench,
+            &[
+                "process 1 (orders)",
+                "user 65532",
+                "CAP_SYS_RESOURCE",
+                "runAsUser: 0",
+            ],
+        )?;
+    } else {
+        let target = Sample::other_node(cluster, POD)?;
+        let moved = stage::migrate(cluster, &bench.product, POD, target)?;
+        ensure!(moved.code == 0, "it ended {}: {}", moved.phase(), moved.why());
+    }
+    nothing_left(cluster)
+}
+
 /// Within seconds, with nothing touched, and with these words.
 fn refused(bench: &Bench, words: &[&str]) -> Result<()> {
     let cluster = &bench.cluster;

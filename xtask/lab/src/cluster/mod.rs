@@ -88,6 +88,15 @@ pub fn registry_program() -> anyhow::Result<PathBuf> {
     cache::registry(&Layout::from_env()?)
 }
 
+/// The tree of the nodes' Debian packages, from the cache.
+///
+/// # Errors
+///
+/// The packages cannot be fetched.
+pub fn debian_tree() -> anyhow::Result<PathBuf> {
+    cache::filled_debian_tree(&Layout::from_env()?)
+}
+
 /// A program of the nodes' Debian packages, with its own libraries, so that it runs on any machine.
 ///
 /// # Errors

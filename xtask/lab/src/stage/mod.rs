@@ -15,7 +15,7 @@ pub use moves::{Cancelled, Move, cancel, migrate, migrate_command, migrate_with,
 pub use oracle::{Load, Oracle, broken_promise, summary};
 pub use processes::container_pid;
 pub use product::Product;
-pub use sample::{Sample, broker_api, broker_call, broker_queues, consumed_queue, queue_path};
+pub use sample::{SOCKET, Sample, broker_api, broker_call, broker_queues, consumed_queue, queue_path};
 pub use single::Single;
 pub use watch::Watch;
 

@@ -43,6 +43,27 @@ impl Sample {
         Self::wait(cluster)
     }
 
+    /// The same with a second container, to which the consumer is connected by a unix socket in a volume that they share.
+    pub fn deploy_with_neighbour(cluster: &Cluster) -> Result<()> {
+        Self::remove(cluster)?;
+        apply(cluster, &with_neighbour(&manifest(&["--talk-to", SOCKET])?)?)?;
+        capture(cluster.kubectl([
+            "annotate",
+            "statefulset/orders",
+            "migration.ms2m.io/container=orders",
+        ]))?;
+        Self::wait(cluster)
+    }
+
+    /// The same as another user than root.
+    pub fn deploy_as(cluster: &Cluster, user: u32) -> Result<()> {
+        Self::remove(cluster)?;
+        let as_user = format!("runAsUser: {user}, runAsGroup: {user}");
+        let manifest = replaced(&manifest(&[])?, "runAsUser: 0, runAsGroup: 0", &as_user)?;
+        apply(cluster, &manifest)?;
+        Self::wait(cluster)
+    }
+
     /// The same with so many replicas, started one after the other.
     pub fn deploy_ordered(cluster: &Cluster, replicas: u32) -> Result<()> {
         Self::remove(cluster)?;
@@ -218,6 +239,28 @@ fn with_volume(manifest: &str) -> Result<String> {
     Ok(format!(
         "{}\n  volumeClaimTemplates:\n    - metadata: {{name: data}}\n      spec:\n        accessModes: [ReadWriteOnce]\n        \
          storageClassName: \"\"\n        resources: {{requests: {{storage: 1Gi}}}}\n",
+        mounted.trim_end()
+    ))
+}
+
+/// Where the consumer and its neighbour meet.
+pub const SOCKET: &str = "/shared/app.sock";
+
+/// The StatefulSet is the last of the manifests, and its one container the last of it.
+fn with_neighbour(manifest: &str) -> Result<String> {
+    let mounted = replaced(
+        manifest,
+        "          readinessProbe:",
+        "          volumeMounts:\n            - {name: shared, mountPath: /shared}\n          readinessProbe:",
+    )?;
+    let image = mounted
+        .lines()
+        .find(|line| line.contains("image: ") && line.contains("/samples/"))
+        .context("the sample's manifest names no image")?;
+    Ok(format!(
+        "{}\n        - name: neighbour\n{image}\n          args: [\"--be-talked-to\", \"{SOCKET}\"]\n          env:\n            - \
+         {{name: ORDERS_AMQP_URI, value: \"amqp://nowhere\"}}\n          volumeMounts:\n            - {{name: shared, mountPath: \
+         /shared}}\n      volumes:\n        - {{name: shared, emptyDir: {{}}}}\n",
         mounted.trim_end()
     ))
 }
