@@ -1,7 +1,9 @@
 //! The broker, or the connection to it, is lost while the application is asked to wait.
 
 use shadow_core::api::{HoldKind, Step, Witness};
-use shadow_core::machine::{Action, Decision, EvidenceSeen, LinkSeen, Outcome, QueueSeen, limits, record};
+use shadow_core::machine::{
+    Action, Decision, EvidenceSeen, LinkSeen, Outcome, QueueSeen, Route, limits, record,
+};
 use shadow_core::reason::Reason;
 use shadow_core::wire::Transferred;
 
@@ -61,11 +63,14 @@ fn a_commit_waits_for_the_premises_and_is_given_up_when_nobody_tells_them() {
             wire_bytes: 1,
             total_micros: 1,
         });
-        case.seen.hold = QueueSeen::Present {
-            ready: 0,
-            consumers: 1,
-            unacked: None,
-        };
+        // There is no copy yet that reads it beside the source.
+        if case.route == Route::InPlace {
+            case.seen.hold = QueueSeen::Present {
+                ready: 0,
+                consumers: 1,
+                unacked: None,
+            };
+        }
         let waits = |case: &Case| matches!(case.after(1), Decision::Wait { .. });
         assert!(!waits(&case), "{kind:?}");
         case.seen.evidence = EvidenceSeen::Unseen;
