@@ -18,7 +18,7 @@ use crate::events::Events;
 use crate::holds::Holds;
 use crate::leadership::Leadership;
 use crate::line::Line;
-use crate::observe::Stopping;
+use crate::observe::{Looks, Stopping};
 
 /// A Secret is read again after this time: a look at the broker every few milliseconds must not read it each time.
 const ADDRESS_FRESH: Duration = Duration::from_secs(5);
@@ -49,6 +49,8 @@ pub struct Context {
     pub leadership: Arc<Leadership>,
     /// Connected ones.
     pub brokers: Brokers,
+    /// What the verdicts of moves that are held rest on.
+    pub evidence: Arc<Looks>,
     addresses: Mutex<HashMap<(String, String), (Instant, BrokerAddress)>>,
     proven_rules: Mutex<HashSet<String>>,
 }
@@ -69,6 +71,7 @@ impl Context {
             holds: Holds::default(),
             leadership: Leadership::begun(),
             brokers: Brokers::default(),
+            evidence: Arc::default(),
             addresses: Mutex::default(),
             proven_rules: Mutex::default(),
         }

@@ -4,15 +4,16 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Container, Pod};
 use kube::ResourceExt;
 use serde_json::{Map, Value};
-use shadow_core::api::HoldKind;
-use shadow_core::names;
-use shadow_core::premise::world::{self, Consumer, Control, Known, Socket, World};
-use shadow_core::premise::{Finding, Judgement, MONITORING, judge};
+use shadow_core::api::{HoldKind, SourceImage};
+use shadow_core::machine::Cause;
+use shadow_core::premise::world::{self, Consumer, Control, CopyStart, Held, Known, Socket, World};
+use shadow_core::premise::{self, Finding, Judgement, MONITORING, judge};
 use shadow_core::reason::Reason;
 use shadow_core::wire::Preflight;
+use shadow_core::{image_origin, names};
 
 use crate::broker::{Broker, BrokerError, ConsumerFacts, QueueFacts, QueueKind, QueueSeen};
 
@@ -27,8 +28,12 @@ const USUAL_PORTS: [u16; 2] = [5_671, 5_672];
 pub struct Around<'a> {
     /// The pod.
     pub pod: &'a Pod,
+    /// Container that is moved.
+    pub container: &'a str,
     /// How its queue is going to be held.
     pub hold: HoldKind,
+    /// When and from what its copy is made.
+    pub copy: CopyStart,
     /// The agent's answer; `None` from one that does not know the question.
     pub preflight: Option<&'a Preflight>,
 }
@@ -53,12 +58,62 @@ pub async fn judged(
     }
 }
 
+/// A pod whose queue is held, and what was known of it before that.
+#[derive(Clone, Debug)]
+pub struct Meanwhile<'a> {
+    /// The pod.
+    pub pod: &'a Pod,
+    /// How its queue is held.
+    pub hold: HoldKind,
+    /// Image that it ran from when the move was planned.
+    pub image: Option<&'a SourceImage>,
+    /// What the plan says of the premises.
+    pub planned: &'a [premise::Told],
+    /// What else is there now.
+    pub held: Held,
+}
+
+/// What has come to contradict a premise since the move was planned.
+///
+/// # Errors
+/// When the broker or its management API does not answer.
+pub async fn contradicted(
+    broker: &Broker,
+    queue: &str,
+    meanwhile: Meanwhile<'_>,
+) -> Result<Option<Cause>, BrokerError> {
+    // That it is gone is for the steps, which look at it all the time.
+    let Some(facts) = broker.describe(queue).await? else {
+        return Ok(None);
+    };
+    let pod = pod(meanwhile.pod);
+    let world = World {
+        hold: meanwhile.hold,
+        held: Some(meanwhile.held),
+        copy: CopyStart::BesideSource,
+        image: meanwhile.image.cloned().map_or_else(no_image, Known::Seen),
+        consumer_count: facts.consumer_count,
+        consumers: consumers(broker.vhost(), &facts.name, &facts.consumers),
+        process: Known::Seen(broker.process_so_far(&pod.addresses).await?),
+        control: control(broker, meanwhile.hold, &pod.control_queue).await?,
+        sockets: Known::Seen(Vec::new()),
+        queue: self::queue(broker.vhost(), facts),
+        pod,
+        broker_ports: Vec::new(),
+    };
+    Ok(premise::since(meanwhile.planned, &world))
+}
+
 async fn world(broker: &Broker, facts: QueueFacts, around: Around<'_>) -> Result<World, BrokerError> {
+    let image = image_origin::running(around.pod, around.container);
     let pod = pod(around.pod);
     let mut broker_ports = USUAL_PORTS.to_vec();
     broker_ports.push(broker.port());
     Ok(World {
         hold: around.hold,
+        held: None,
+        copy: around.copy,
+        image: image.map_or_else(no_image, Known::Seen),
         consumer_count: facts.consumer_count,
         consumers: consumers(broker.vhost(), &facts.name, &facts.consumers),
         process: broker.process_at(&pod.addresses).await?,
@@ -68,6 +123,14 @@ async fn world(broker: &Broker, facts: QueueFacts, around: Around<'_>) -> Result
         pod,
         broker_ports,
     })
+}
+
+fn no_image() -> Known<SourceImage> {
+    Known::NotKnown {
+        why: "the pod's status does not tell the image that its container runs from".to_owned(),
+        way_out: "wait until kubelet has written it (kubectl get pod NAME -o jsonpath='{.status.containerStatuses[*].imageID}')"
+            .to_owned(),
+    }
 }
 
 /// All addresses of a pod.
@@ -89,11 +152,14 @@ fn pod(pod: &Pod) -> world::Pod {
         .spec
         .iter()
         .flat_map(|spec| spec.init_containers.iter().flatten());
-    let ends = init.filter(|container| container.restart_policy.as_deref() != Some("Always"));
+    let (beside, ends): (Vec<&Container>, Vec<&Container>) =
+        init.partition(|container| container.restart_policy.as_deref() == Some("Always"));
+    let named = |containers: Vec<&Container>| containers.into_iter().map(|one| one.name.clone()).collect();
     let name = pod.name_any();
     world::Pod {
         addresses: addresses(pod),
-        init_containers: ends.map(|container| container.name.clone()).collect(),
+        init_containers: named(ends),
+        sidecars: named(beside),
         control_queue: names::control_queue(&name),
         name,
     }
@@ -133,6 +199,7 @@ fn consumers(vhost: &str, queue: &str, listed: &[ConsumerFacts]) -> Vec<Consumer
             manual_ack: consumer.manual_ack,
             prefetch: consumer.prefetch,
             exclusive: consumer.exclusive,
+            timeout_millis: consumer.timeout_millis,
             host: consumer.peer_host.clone(),
             port: consumer.peer_port,
         })

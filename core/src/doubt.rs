@@ -43,6 +43,8 @@ pub enum DoubtReason {
     Expired,
     /// What an exact verdict rests on was not weighed.
     NotWeighed,
+    /// What it rests on was no longer so, or not known to be, in a second handoff.
+    PremiseBroken,
     /// A reason of a newer version.
     #[serde(other)]
     Other,
@@ -66,6 +68,7 @@ impl DoubtReason {
             | Self::CopySilent
             | Self::Expired
             | Self::NotWeighed
+            | Self::PremiseBroken
             | Self::Other => false,
         }
     }
@@ -157,9 +160,13 @@ pub enum Doubt {
         /// The copy.
         pod: String,
     },
-    /// See [`DoubtReason::Expired`].
     /// See [`DoubtReason::NotWeighed`].
     NotWeighed,
+    /// See [`DoubtReason::PremiseBroken`].
+    PremiseBroken {
+        /// What was seen, or that nothing was.
+        why: String,
+    },
     /// See [`DoubtReason::Expired`].
     Expired {
         /// The queue.
@@ -191,6 +198,7 @@ impl Doubt {
             Self::CopyEnded { .. } | Self::CopyDeleted { .. } => DoubtReason::CopyLost,
             Self::Expired { .. } => DoubtReason::Expired,
             Self::NotWeighed => DoubtReason::NotWeighed,
+            Self::PremiseBroken { .. } => DoubtReason::PremiseBroken,
         }
     }
 }
@@ -275,6 +283,10 @@ impl fmt::Display for Doubt {
             Self::NotWeighed => f.write_str(
                 "an earlier version of the controller planned the move. It did not write down what it had seen of the \
                  stream, for example whether the pod consumes other queues",
+            ),
+            Self::PremiseBroken { why } => write!(
+                f,
+                "before the copy took over from the stand-in, when nothing could be undone any more: {why}"
             ),
             Self::Expired {
                 queue,

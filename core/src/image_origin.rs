@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::core::v1::Pod;
 
-use crate::api::ImageOrigin;
+use crate::api::{ImageOrigin, SourceImage};
 use crate::image_pod;
 
 /// Image that `container` of a running pod was made from. A container that was restored from a checkpoint image was made
@@ -24,6 +24,22 @@ pub fn origin(pod: &Pod, container: &str) -> Option<ImageOrigin> {
     Some(ImageOrigin {
         image,
         image_ref: by_digest(asked, &told.image_id),
+    })
+}
+
+/// Image that `container` of a pod runs from, by its digest where a registry gave it. `None`: the pod's status does not tell.
+pub fn running(pod: &Pod, container: &str) -> Option<SourceImage> {
+    let ImageOrigin { image, image_ref } = origin(pod, container)?;
+    let named = pod
+        .spec
+        .as_ref()?
+        .containers
+        .iter()
+        .find(|one| one.name == container)?;
+    (!image_ref.is_empty()).then(|| SourceImage {
+        named: named.image.clone().unwrap_or(image),
+        pinned: image_ref.contains('@').then(|| image_ref.clone()),
+        id: image_ref,
     })
 }
 
@@ -91,6 +107,19 @@ mod tests {
             assert_eq!(by_digest(asked, told), wanted, "{asked}");
         }
         assert_eq!(by_digest("r.example.org/a:1", "sha256:12"), "sha256:12");
+    }
+
+    #[test]
+    fn an_image_that_a_registry_gave_is_pinned_and_another_is_known_by_its_id() {
+        let image = |asked: &str, told: &str| running(&pod(asked, asked, told), "orders").unwrap();
+        let pulled = image("r.example.org/a:1", "r.example.org/a@sha256:12");
+        assert_eq!(pulled.named, "r.example.org/a:1");
+        assert_eq!(pulled.pinned.as_deref(), Some("r.example.org/a@sha256:12"));
+        let again = image("r.example.org/a@sha256:12", "r.example.org/a@sha256:12");
+        assert_eq!(again.pinned, pulled.pinned);
+        let imported = image("orders:dev", "sha256:34");
+        assert_eq!((imported.id.as_str(), imported.pinned), ("sha256:34", None));
+        assert_eq!(running(&pod("a:1", "a:1", ""), "orders"), None);
     }
 
     #[test]

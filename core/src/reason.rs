@@ -88,6 +88,10 @@ pub enum Reason {
     ImageStays,
     /// The copy's process ended by itself after its restore.
     CopyEnded,
+    /// Something that the verdict rests on was seen before the hold and is no longer so.
+    PremiseBroken,
+    /// The copy does not run from the image that the source runs from.
+    ImageDiffers,
     /// The copy is not on its queue any more.
     CopyLost,
     /// The last look before the commit did not succeed in time.

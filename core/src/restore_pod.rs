@@ -3,7 +3,7 @@
 //!
 //! Guarantees: [`announce`] adds the runtime class, the annotations and the node that a restore needs and changes
 //! nothing else, however often it is applied; [`shadow_of`] and [`successor_of`] are the source's own pod under another
-//! name. The source's owner does not control them, and neither it nor the deletion of a migration removes them; but they
+//! name, and [`pin_image`] lets it run from the same image. The source's owner does not control them, and neither it nor the deletion of a migration removes them; but they
 //! belong to it: whoever deletes the owner with its pods deletes them, too.
 
 use std::collections::BTreeMap;
@@ -52,6 +52,14 @@ pub fn announce(pod: &mut Pod, key: &Key, migration: &str, container: &str, node
     let spec = pod.spec.get_or_insert_default();
     spec.runtime_class_name = Some(names::RUNTIME_CLASS.to_owned());
     pin(spec.affinity.get_or_insert_default(), node);
+}
+
+/// Lets `container` run from `image`, the one that the source runs from, whatever the tag in its template means by now.
+pub fn pin_image(pod: &mut Pod, container: &str, image: &str) {
+    let spec = pod.spec.get_or_insert_default();
+    if let Some(moved) = spec.containers.iter_mut().find(|one| one.name == container) {
+        moved.image = Some(image.to_owned());
+    }
 }
 
 /// The pod that stands in for `source` while the name of `source` is re-created. It never restarts: a crash of it is

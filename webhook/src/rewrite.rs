@@ -23,6 +23,8 @@ pub struct Announcement {
     pub container: String,
     /// Node that it goes to.
     pub node: String,
+    /// Image by digest that the source runs from, where a registry gave it.
+    pub image: Option<String>,
     /// How it is restored.
     pub restore: Restore,
 }
@@ -47,6 +49,9 @@ impl Announcement {
     /// Makes `pod` what it becomes.
     pub fn apply(&self, pod: &mut Pod) {
         restore_pod::announce(pod, &self.key, &self.migration, &self.container, &self.node);
+        if let Some(image) = &self.image {
+            restore_pod::pin_image(pod, &self.container, image);
+        }
         match &self.restore {
             Restore::ByClaim => {}
             Restore::ByImage {
@@ -132,6 +137,7 @@ pub fn decide(
             migration: name,
             container: plan.container.clone(),
             node: plan.target_node.clone(),
+            image: plan.image.as_ref().and_then(|image| image.pinned.clone()),
         });
     }
     Ok(found)

@@ -109,6 +109,8 @@ pub struct ConsumerFacts {
     pub user: String,
     /// Argument `x-priority`; 0 when it was not set.
     pub priority: i64,
+    /// Argument `x-consumer-timeout`, milliseconds.
+    pub timeout_millis: Option<u64>,
 }
 
 impl QueueFacts {
@@ -246,7 +248,9 @@ impl From<ConsumerDocument> for ConsumerFacts {
             .get("peer_port")
             .and_then(Value::as_u64)
             .unwrap_or_default();
+        let timeout_millis = seen.arguments.get("x-consumer-timeout").and_then(Value::as_u64);
         Self {
+            timeout_millis,
             peer_host: text("peer_host"),
             peer_port: u16::try_from(port).unwrap_or_default(),
             channel: text("name"),

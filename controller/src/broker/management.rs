@@ -183,7 +183,7 @@ impl Management {
     pub(super) async fn consumed_over(&self, channel: &str) -> Result<Option<Details>, BrokerError> {
         let channel = segment(channel);
         self.get(&format!(
-            "/channels/{channel}?columns=consumer_details,message_stats"
+            "/channels/{channel}?columns=consumer_details,message_stats,confirm"
         ))
         .await
     }

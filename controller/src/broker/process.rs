@@ -5,7 +5,7 @@
 
 use serde::Deserialize;
 use shadow_core::premise::Known;
-use shadow_core::premise::world::{Consumer, Process};
+use shadow_core::premise::world::{Consumer, Process, Publishing};
 
 use super::{Broker, BrokerError};
 
@@ -46,11 +46,16 @@ pub(super) struct Channel {
 pub(super) struct Details {
     consumer_details: Option<Vec<Detail>>,
     message_stats: Option<Stats>,
+    /// Whether the broker confirms what is published over it.
+    #[serde(default)]
+    confirm: bool,
 }
 
-/// Looks into queues (`basic.get`), as they are counted for a channel or a queue; absent where there was none.
+/// What is counted for a channel or a queue: looks into queues (`basic.get`), publishes; absent where there was none.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Stats {
+    #[serde(default)]
+    publish: u64,
     get_details: Option<Rate>,
     get_no_ack_details: Option<Rate>,
     get_empty_details: Option<Rate>,
@@ -100,39 +105,55 @@ impl Broker {
     /// # Errors
     /// Without a management address, or when it does not answer.
     pub async fn process_at(&self, addresses: &[String]) -> Result<Known<Process>, BrokerError> {
+        let (process, unseen) = self.walk(addresses).await?;
+        Ok(
+            unseen.map_or(Known::Seen(process), |Unseen { why, way_out }| Known::NotKnown {
+                why,
+                way_out,
+            }),
+        )
+    }
+
+    /// The same, as far as it is told already.
+    ///
+    /// # Errors
+    /// As [`process_at`](Self::process_at).
+    pub async fn process_so_far(&self, addresses: &[String]) -> Result<Process, BrokerError> {
+        self.walk(addresses).await.map(|(process, _)| process)
+    }
+
+    /// With the first thing that is not told.
+    async fn walk(&self, addresses: &[String]) -> Result<(Process, Option<Unseen>), BrokerError> {
         let management = self.management("list the connections of a pod")?;
-        let mut process = Process::default();
+        let (mut process, mut unseen) = (Process::default(), None);
         let mut channels = 0;
         for address in addresses {
             let page = management.connections_from(address).await?;
             if page.page_count > 1 || page.items.len() > MOST {
-                return Ok(too_many("connections", address));
+                return Ok((process, Some(too_many("connections", address))));
             }
             for connection in page.items.iter().filter(|one| one.peer_host == *address) {
+                process.ports.push(connection.peer_port);
                 if connection.protocol != PROTOCOL {
-                    return Ok(other_protocol(connection));
+                    unseen.get_or_insert(other_protocol(connection));
+                    continue;
                 }
                 let named = management.channels_of(&connection.name).await?;
                 channels += named.len();
                 if channels > MOST {
-                    return Ok(too_many("channels", address));
+                    return Ok((process, Some(too_many("channels", address))));
                 }
                 for channel in named {
                     let Some(seen) = management.consumed_over(&channel.name).await? else {
                         continue;
                     };
-                    let Some(details) = seen.consumer_details else {
-                        return Ok(not_yet(&channel.name));
-                    };
-                    process.looks += seen.message_stats.unwrap_or_default().looks();
-                    process
-                        .consumers
-                        .extend(details.into_iter().map(|detail| detail.of(connection)));
+                    if !take_in(&mut process, connection, &channel.name, seen) {
+                        unseen.get_or_insert_with(|| not_yet(&channel.name));
+                    }
                 }
-                process.ports.push(connection.peer_port);
             }
         }
-        Ok(Known::Seen(process))
+        Ok((process, unseen))
     }
 
     /// How often somebody looks into a queue, a second.
@@ -156,6 +177,31 @@ impl Broker {
     }
 }
 
+/// Something that the broker does not tell.
+struct Unseen {
+    why: String,
+    way_out: String,
+}
+
+/// Whether the channel's consumers are told.
+fn take_in(process: &mut Process, connection: &Listed, channel: &str, seen: Details) -> bool {
+    let stats = seen.message_stats.unwrap_or_default();
+    process.looks += stats.looks();
+    if stats.publish > 0 {
+        process.publishing.push(Publishing {
+            channel: channel.to_owned(),
+            confirms: seen.confirm,
+        });
+    }
+    let Some(details) = seen.consumer_details else {
+        return false;
+    };
+    process
+        .consumers
+        .extend(details.into_iter().map(|detail| detail.of(connection)));
+    true
+}
+
 impl Detail {
     fn of(self, connection: &Listed) -> Consumer {
         Consumer {
@@ -165,14 +211,15 @@ impl Detail {
             manual_ack: self.ack_required,
             prefetch: self.prefetch_count,
             exclusive: self.exclusive,
+            timeout_millis: None,
             host: connection.peer_host.clone(),
             port: connection.peer_port,
         }
     }
 }
 
-fn too_many(what: &str, address: &str) -> Known<Process> {
-    Known::NotKnown {
+fn too_many(what: &str, address: &str) -> Unseen {
+    Unseen {
         why: format!(
             "the pod has more than {MOST} {what} from {address} at the broker, and not all of them are read"
         ),
@@ -180,8 +227,8 @@ fn too_many(what: &str, address: &str) -> Known<Process> {
     }
 }
 
-fn other_protocol(connection: &Listed) -> Known<Process> {
-    Known::NotKnown {
+fn other_protocol(connection: &Listed) -> Unseen {
+    Unseen {
         why: format!(
             "connection {} speaks {}, and its consumers are not listed",
             connection.name, connection.protocol
@@ -190,8 +237,8 @@ fn other_protocol(connection: &Listed) -> Known<Process> {
     }
 }
 
-fn not_yet(channel: &str) -> Known<Process> {
-    Known::NotKnown {
+fn not_yet(channel: &str) -> Unseen {
+    Unseen {
         why: format!("the broker has no statistics of channel {channel}, which it gathers every 5 s"),
         way_out: "try again; if it stays so, let the broker gather statistics (management_agent.disable_metrics_collector = \
                   false)"

@@ -40,6 +40,9 @@ pub(super) async fn create_target(ctx: &Context, subject: Subject<'_>) -> Result
             )));
         }
     };
+    if let Some(pinned) = plan.image.as_ref().and_then(|image| image.pinned.as_deref()) {
+        restore_pod::pin_image(&mut target, container, pinned);
+    }
     match plan.restore {
         RestoreBackend::Image => image::await_image(&mut target, subject)?,
         RestoreBackend::RuntimeClass => {}

@@ -4,6 +4,7 @@
 
 mod afterlife;
 mod endpoints;
+mod evidence;
 mod link;
 mod pods;
 mod port;
@@ -18,6 +19,7 @@ use shadow_core::names;
 
 use crate::context::Context;
 
+pub use evidence::Looks;
 pub(crate) use pods::view as pod_view;
 pub(crate) use port::names as branch_names;
 pub use stopping::Stopping;
@@ -44,7 +46,7 @@ pub async fn observe(
         ..Observed::default()
     };
     let namespace = &plan.source.namespace;
-    let (from, to, queues, link, key, rule, traffic) = tokio::join!(
+    let (from, to, queues, link, key, rule, traffic, evidence) = tokio::join!(
         pods::look(
             ctx,
             namespace,
@@ -58,6 +60,7 @@ pub async fn observe(
         key(ctx, migration, leg, step, sight),
         rule(ctx, migration, sight.has(Look::Rule)),
         endpoints::look(ctx, namespace, leg, sight.has(Look::Traffic)),
+        evidence::look(ctx, migration, plan, leg, sight),
     );
     seen.from = or_blind(from, &mut seen.blind);
     if let PodSeen::Present(view) = &seen.from {
@@ -77,6 +80,7 @@ pub async fn observe(
     seen.key = or_blind(key, &mut seen.blind);
     seen.rule = or_blind(rule, &mut seen.blind);
     seen.traffic = or_blind(traffic, &mut seen.blind);
+    seen.evidence = or_blind(evidence, &mut seen.blind);
     if let Some(queues) = or_blind(queues.map(Some), &mut seen.blind) {
         queues.into_observed(&mut seen);
     } else if sight.has(Look::Leftovers) {

@@ -67,8 +67,10 @@ pub(crate) fn view(pod: &Pod, container: &str) -> PodView {
                 .is_some_and(|last| last.terminated.is_some())
         }),
         unschedulable: condition(&status, "PodScheduled").is_some_and(|c| c == "False"),
-        exit: exit(pod, &status, ours),
+        exit: exit(pod, &status, ours).map(Box::new),
         criu_failed: criu_failed(ours),
+        image_missing: image_missing(ours),
+        image_id: ours.map(|c| c.image_id.clone()).filter(|id| !id.is_empty()),
         trouble: trouble(&status, ours),
     }
 }
@@ -140,6 +142,19 @@ fn last_words(said: &str) -> String {
         .filter(|line| !line.is_empty())
         .collect();
     lines[lines.len().saturating_sub(WORDS)..].join(" / ")
+}
+
+/// Kubelet's reasons for a container whose image it cannot get.
+const NO_IMAGE: [&str; 4] = [
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "InvalidImageName",
+    "ErrImageNeverPull",
+];
+
+fn image_missing(ours: Option<&ContainerStatus>) -> bool {
+    let waiting = ours.and_then(|c| c.state.as_ref()?.waiting.as_ref()?.reason.as_deref());
+    waiting.is_some_and(|reason| NO_IMAGE.contains(&reason))
 }
 
 /// Containerd has no other way to say so than its message.
@@ -269,6 +284,17 @@ mod tests {
         ));
         assert!(!ended("exec: \"orders\": executable file not found in $PATH"));
         assert!(!criu_failed(None));
+    }
+
+    #[test]
+    fn an_image_that_kubelet_cannot_get_is_known_by_its_reason() {
+        let waits = |reason: &str| {
+            let state = json!({"name": "orders", "image": "", "imageID": "", "ready": false, "restartCount": 0,
+                "state": {"waiting": {"reason": reason}}});
+            image_missing(Some(&serde_json::from_value(state).unwrap()))
+        };
+        assert!(waits("ErrImagePull") && waits("ImagePullBackOff"));
+        assert!(!waits("ContainerCreating") && !image_missing(None));
     }
 
     #[test]

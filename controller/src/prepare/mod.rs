@@ -17,6 +17,7 @@ use shadow_core::api::{
 use shadow_core::image_origin;
 use shadow_core::machine::Cause;
 use shadow_core::premise::Told;
+use shadow_core::premise::world::CopyStart;
 use shadow_core::readiness;
 use shadow_core::reason::Reason;
 use shadow_core::restore_choice::{self, Chosen};
@@ -89,11 +90,6 @@ pub async fn prepare(ctx: &Context, migration: &StatefulMigration) -> Result<Pre
         Ok(preflight) => preflight,
         Err(error) => return answer(migration, error),
     };
-    let stream = match stream::plan(ctx, migration, pod, &settings, preflight.as_ref()).await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(refusal)) => return Ok(Prepared::Refused(refusal)),
-        Err(error) => return answer(migration, error),
-    };
     let named = |node: &&Node| node.metadata.name == migration.spec.target_node;
     let Some(target) = facts.nodes.iter().find(named) else {
         return Ok(refused(Reason::Refused, "spec.targetNode: the node is gone"));
@@ -101,6 +97,12 @@ pub async fn prepare(ctx: &Context, migration: &StatefulMigration) -> Result<Pre
     let restore = match restore_choice::choose(&migration.spec, target) {
         Ok(chosen) => chosen,
         Err(why) => return Ok(refused(Reason::Refused, format!("spec.restoreBackend: {why}"))),
+    };
+    let copy = copy_start(choice.strategy, restore.backend);
+    let stream = match stream::plan(ctx, migration, pod, &settings, copy, preflight.as_ref()).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(refusal)) => return Ok(Prepared::Refused(refusal)),
+        Err(error) => return answer(migration, error),
     };
     let container = settings.container.as_deref().unwrap_or_default();
     let (queue, seen) = (&stream.queue, preflight.as_ref());
@@ -220,9 +222,18 @@ fn plan(
         },
         restore,
         freeze,
+        image: image_origin::running(pod, &container),
         container,
     };
     Prepared::Planned(Box::new(plan), view.restarts)
+}
+
+fn copy_start(strategy: MigrationStrategy, restore: RestoreBackend) -> CopyStart {
+    match (restore, strategy) {
+        (RestoreBackend::Image, _) => CopyStart::FromCheckpoint,
+        (RestoreBackend::RuntimeClass, MigrationStrategy::Sequential) => CopyStart::AfterSource,
+        (RestoreBackend::RuntimeClass, MigrationStrategy::ShadowPod) => CopyStart::BesideSource,
+    }
 }
 
 /// Why it is done so, for people.

@@ -5,6 +5,7 @@ use kube::ResourceExt;
 use shadow_core::api::{HoldKind, QueuePlan, StatefulMigration};
 use shadow_core::machine::Cause;
 use shadow_core::names::{self, Key};
+use shadow_core::premise::world::CopyStart;
 use shadow_core::premise::{Finding, Told};
 use shadow_core::reason::Reason;
 use shadow_core::settings::Settings;
@@ -32,20 +33,14 @@ pub(super) async fn plan(
     migration: &StatefulMigration,
     pod: &Pod,
     settings: &Settings,
+    copy: CopyStart,
     preflight: Option<&Preflight>,
 ) -> Result<Result<Stream, Refusal>, ControllerError> {
     let queue = settings.queue.clone().unwrap_or_default();
     let secret = settings.secret.clone();
     let broker = ctx.broker(migration, secret.as_deref()).await?;
     let Some(facts) = broker.describe(&queue).await? else {
-        return Ok(Err(Cause::new(
-            Reason::QueueUnknown,
-            format!(
-                "spec.messageQueueConfig.queueName: queue {queue:?} does not exist on the broker. Name the queue that the \
-                 pod consumes, or wait until the pod has declared it"
-            ),
-        )
-        .into()));
+        return Ok(Err(unknown(&queue).into()));
     };
     let hold = hold_kind(&facts, super::is_live(migration));
     let able = match hold {
@@ -55,7 +50,14 @@ pub(super) async fn plan(
     if let Err(cause) = able {
         return Ok(Err(cause.into()));
     }
-    let around = Around { pod, hold, preflight };
+    let container = settings.container.as_deref().unwrap_or_default();
+    let around = Around {
+        pod,
+        container,
+        hold,
+        copy,
+        preflight,
+    };
     let Some(judgement) = evidence::judged(&broker, &queue, around).await? else {
         return Ok(Err(deleted(&queue).into()));
     };
@@ -69,14 +71,7 @@ pub(super) async fn plan(
         HoldKind::Park | HoldKind::Exchange => broker.no_port_before(&facts).await?,
     };
     if let (HoldKind::Exchange, Some(why)) = (hold, &unfenced) {
-        return Ok(Err(Cause::new(
-            Reason::CannotGoLive,
-            format!(
-                "spec.handoff: Live is not possible with queue {:?}: {why}. Leave spec.handoff out",
-                facts.name
-            ),
-        )
-        .into()));
+        return Ok(Err(not_live(&facts.name, &why.to_string()).into()));
     }
     let queue = QueuePlan {
         stream: broker.stream(&queue),
@@ -129,6 +124,23 @@ async fn rehearsed(broker: &Broker, queue: &str) -> Result<Result<(), Cause>, Co
     }
     broker.rehearse_hold(queue).await?;
     Ok(Ok(()))
+}
+
+fn not_live(queue: &str, why: &str) -> Cause {
+    Cause::new(
+        Reason::CannotGoLive,
+        format!("spec.handoff: Live is not possible with queue {queue:?}: {why}. Leave spec.handoff out"),
+    )
+}
+
+fn unknown(queue: &str) -> Cause {
+    Cause::new(
+        Reason::QueueUnknown,
+        format!(
+            "spec.messageQueueConfig.queueName: queue {queue:?} does not exist on the broker. Name the queue that the \
+             pod consumes, or wait until the pod has declared it"
+        ),
+    )
 }
 
 fn deleted(queue: &str) -> Cause {

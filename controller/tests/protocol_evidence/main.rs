@@ -10,5 +10,7 @@
 )]
 
 mod cases;
+mod held;
 mod pod;
+mod returned;
 mod stage;

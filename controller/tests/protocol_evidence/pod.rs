@@ -6,9 +6,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1;
-use lapin::options::{BasicConsumeOptions, BasicGetOptions, BasicQosOptions};
-use lapin::types::FieldTable;
-use lapin::{Channel, Connection, ConnectionProperties, Consumer};
+use lapin::options::{
+    BasicConsumeOptions, BasicGetOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions,
+};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, Consumer};
 use serde_json::json;
 use shadow_core::wire::{Peer, Preflight};
 use tokio::io::copy_bidirectional;
@@ -17,6 +19,9 @@ use tokio::sync::watch;
 use url::Url;
 
 use crate::stage::uri;
+
+/// Name of its container.
+pub(crate) const CONTAINER: &str = "app";
 
 /// A pod with connections to the broker.
 pub(crate) struct Pod {
@@ -31,6 +36,12 @@ pub(crate) struct Consuming {
     _connection: Connection,
     _channel: Channel,
     _consumer: Consumer,
+}
+
+/// A channel that has published, as long as it is kept.
+pub(crate) struct Publishing {
+    _connection: Connection,
+    _channel: Channel,
 }
 
 /// Somebody who looks into a queue, as long as the test lives.
@@ -49,12 +60,14 @@ pub(crate) struct How {
     pub(crate) automatic: bool,
     pub(crate) exclusive: bool,
     pub(crate) prefetch: u16,
+    pub(crate) timeout_millis: Option<u32>,
 }
 
 pub(crate) const ORDINARY: How = How {
     automatic: false,
     exclusive: false,
     prefetch: 1,
+    timeout_millis: None,
 };
 
 impl Pod {
@@ -94,8 +107,12 @@ impl Pod {
             exclusive: how.exclusive,
             ..BasicConsumeOptions::default()
         };
+        let mut arguments = FieldTable::default();
+        if let Some(millis) = how.timeout_millis {
+            arguments.insert("x-consumer-timeout".into(), AMQPValue::LongUInt(millis));
+        }
         let consumer = channel
-            .basic_consume(queue.into(), "app".into(), options, FieldTable::default())
+            .basic_consume(queue.into(), "app".into(), options, arguments)
             .await
             .unwrap();
         Consuming {
@@ -124,6 +141,34 @@ impl Pod {
         Looking(looks)
     }
 
+    /// Publishes one message to a queue, with confirms or without, over a channel that stays open as long as it is kept.
+    pub(crate) async fn publishes(&self, queue: &str, confirms: bool) -> Publishing {
+        let connection = self.connected().await;
+        let channel = connection.create_channel().await.unwrap();
+        if confirms {
+            channel
+                .confirm_select(ConfirmSelectOptions::default())
+                .await
+                .unwrap();
+        }
+        channel
+            .basic_publish(
+                "".into(),
+                queue.into(),
+                BasicPublishOptions::default(),
+                b"m",
+                BasicProperties::default(),
+            )
+            .await
+            .unwrap()
+            .await
+            .unwrap();
+        Publishing {
+            _connection: connection,
+            _channel: channel,
+        }
+    }
+
     /// With a connection that is not to this broker.
     pub(crate) fn and_another_peer(&self, peer: Peer) -> &Self {
         self.peers.lock().unwrap().push(peer);
@@ -135,8 +180,10 @@ impl Pod {
         let address = self.address.to_string();
         serde_json::from_value(json!({
             "metadata": {"name": self.name, "namespace": "default"},
-            "spec": {"containers": []},
-            "status": {"podIP": address, "podIPs": [{"ip": address}]},
+            "spec": {"containers": [{"name": CONTAINER, "image": "registry.example.org/app:1"}]},
+            "status": {"podIP": address, "podIPs": [{"ip": address}], "containerStatuses": [{
+                "name": CONTAINER, "image": "registry.example.org/app:1", "ready": true, "restartCount": 0,
+                "imageID": "registry.example.org/app@sha256:12"}]},
         }))
         .unwrap()
     }

@@ -1,19 +1,24 @@
 //! Queues, policies and users of one test.
 
+use std::time::{Duration, Instant};
+
 use lapin::options::QueueDeclareOptions;
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Connection, ConnectionProperties};
 use reqwest::Method;
 use serde_json::{Value, json};
 use shadow_controller::broker::{Broker, BrokerAddress};
-use shadow_controller::evidence::{Around, judged};
+use shadow_controller::evidence::{Around, Meanwhile, contradicted, judged};
 use shadow_core::api::HoldKind;
+use shadow_core::machine::Cause;
 use shadow_core::names;
-use shadow_core::premise::{Finding, Judgement};
+use shadow_core::premise::Premise;
+use shadow_core::premise::world::{CopyStart, Held};
+use shadow_core::premise::{Finding, Judgement, Told};
 use shadow_core::reason::Reason;
 use url::Url;
 
-use crate::pod::Pod;
+use crate::pod::{CONTAINER, Pod};
 
 fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| {
@@ -110,13 +115,60 @@ pub(crate) async fn weighed(address: &BrokerAddress, queue: &str, pod: &Pod, hol
     let (object, preflight) = (pod.object(), pod.preflight());
     let around = Around {
         pod: &object,
+        container: CONTAINER,
         hold,
+        copy: CopyStart::BesideSource,
         preflight: Some(&preflight),
     };
     judged(&broker, queue, around)
         .await
         .unwrap()
         .expect("the queue exists")
+}
+
+/// What contradicts the premises of this pod's move while its queue is held; asked until something does, for two statistics
+/// intervals. `None`: nothing did.
+pub(crate) async fn contradiction(queue: &str, pod: &Pod, hold: HoldKind, planned: &[Told]) -> Option<Cause> {
+    let broker = Broker::connect(&administrator()).await.unwrap();
+    let object = pod.object();
+    let deadline = Instant::now() + Duration::from_secs(12);
+    while Instant::now() < deadline {
+        let meanwhile = Meanwhile {
+            pod: &object,
+            hold,
+            image: None,
+            planned,
+            held: Held::default(),
+        };
+        let found = contradicted(&broker, queue, meanwhile).await.unwrap();
+        if found.is_some() {
+            return found;
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    None
+}
+
+/// What a judgement says of a premise.
+pub(crate) fn told(judgement: &Judgement, premise: Premise) -> String {
+    let told = judgement.told.iter().find(|told| told.premise == premise);
+    told.expect("it was weighed").what.clone()
+}
+
+/// Sets a policy for one queue, and waits until the broker says that it applies.
+pub(crate) async fn policy(queue: &str, definition: Value) {
+    let body = json!({"pattern": format!("^{queue}$"), "definition": definition, "apply-to": "queues"});
+    api(Method::PUT, &format!("/policies/%2F/{queue}"), body).await;
+    let broker = Broker::connect(&administrator()).await.unwrap();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while broker.describe(queue).await.unwrap().unwrap().policy.as_deref() != Some(queue) {
+        assert!(Instant::now() < deadline, "the policy does not apply");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+pub(crate) async fn no_policy(queue: &str) {
+    api(Method::DELETE, &format!("/policies/%2F/{queue}"), json!({})).await;
 }
 
 /// The reason and the sentence of a refusal.

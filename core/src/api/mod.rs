@@ -10,7 +10,9 @@ pub use migration::{
     Handoff, IdentitySwapMode, MessageQueueConfig, MigrationStrategy, ReplayMode, RestoreBackend,
     StatefulMigration, StatefulMigrationSpec, TransferMode,
 };
-pub use plan::{FreezeBound, FreezePlan, HoldKind, ImageOrigin, Owner, OwnerKind, Plan, QueuePlan};
+pub use plan::{
+    FreezeBound, FreezePlan, HoldKind, ImageOrigin, Owner, OwnerKind, Plan, QueuePlan, SourceImage,
+};
 pub use policy::{InexactHandoff, MigrationPolicy, MigrationPolicySpec};
 pub use status::{
     Fence, Instance, Intent, Leg, MigrationStatus, Phase, Reading, Rollback, Step, StepRecord, Told, Verdict,

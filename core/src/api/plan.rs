@@ -51,6 +51,23 @@ pub struct Plan {
     /// Image that the container runs from, where a checkpoint image is restored upon it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<ImageOrigin>,
+    /// Image that the copy has to run from; absent in a plan of an earlier version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<SourceImage>,
+}
+
+/// Image that the source runs from. The tag in its template may mean another one by now.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SourceImage {
+    /// As the pod's spec names it.
+    pub named: String,
+    /// As its node knows it (`containerStatuses[].imageID`).
+    pub id: String,
+    /// The same by the digest of its registry, which the copy's spec names; absent: no registry is known to have it, and the
+    /// copy has to show the same `id`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pinned: Option<String>,
 }
 
 /// The freeze of a source that ends before its copy starts.

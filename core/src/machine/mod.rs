@@ -27,8 +27,8 @@ pub mod steps;
 pub use action::{Action, Outcome};
 pub use decision::{Begin, Cause, Change, Decision, End, Next};
 pub use observed::{
-    Branched, ConnectionSeen, Exit, Flow, KeySeen, LinkSeen, Observed, PodSeen, PodView, PortSeen, QueueSeen,
-    RuleSeen, TrafficSeen,
+    Branched, ConnectionSeen, EvidenceSeen, Exit, Flow, KeySeen, LinkSeen, Observed, PodSeen, PodView,
+    PortSeen, QueueSeen, RuleSeen, TrafficSeen,
 };
 pub use route::Route;
 pub use sight::{Look, Sight};

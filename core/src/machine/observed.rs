@@ -1,6 +1,7 @@
 //! What the controller saw of the world before it decides. Only what the present step needs is looked at; the
 //! rest is `Unseen`, and no decision may rest on it.
 
+use crate::machine::decision::Cause;
 use crate::wire::{Archive, Claim};
 
 /// The world, as far as the present step needs it.
@@ -49,8 +50,22 @@ pub struct Observed {
     pub connection: ConnectionSeen,
     /// Hold queues of this migration that still exist, with their contents.
     pub leftovers: Vec<(String, QueueSeen)>,
+    /// Whether something has come to contradict a premise of the verdict.
+    pub evidence: EvidenceSeen,
     /// What could not be read, for people.
     pub blind: Vec<String>,
+}
+
+/// The premises of the verdict, weighed once more while the queue is held.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum EvidenceSeen {
+    /// Not looked at, or not readable.
+    #[default]
+    Unseen,
+    /// Nothing contradicts one.
+    Holds,
+    /// Something does.
+    Contradicted(Cause),
 }
 
 /// A pod as the API server shows it.
@@ -104,9 +119,13 @@ pub struct PodView {
     /// Why it does not start or has to go, when something says so (`FailedScheduling`, `ErrImagePull`, an eviction, …).
     pub trouble: Option<String>,
     /// How the moved container's process ended by itself; nothing of one that others ended, or that could not be started.
-    pub exit: Option<Exit>,
+    pub exit: Option<Box<Exit>>,
     /// The trouble is that CRIU could not restore it, as the container runtime says.
     pub criu_failed: bool,
+    /// Kubelet cannot get the image of the moved container.
+    pub image_missing: bool,
+    /// Image that the moved container runs from, as its node knows it; kubelet tells it up to a second after the start.
+    pub image_id: Option<String>,
 }
 
 /// The end of a process.

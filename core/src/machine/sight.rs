@@ -50,6 +50,9 @@ pub enum Look {
     CopyConsumes,
     /// Whether the source's consumer is gone from a single-active queue.
     SourceGone,
+    /// Whether something contradicts a premise of the verdict by now. Asked in the background, while something else is waited
+    /// for: an answer is at most 2 s old.
+    Evidence,
 }
 
 /// What one step looks at.
@@ -119,6 +122,7 @@ impl Sight {
             mirror: self.beside(all.mirror),
             connection: or_blank(has(Look::Connection), all.connection),
             leftovers: or_blank(has(Look::Leftovers), all.leftovers),
+            evidence: or_blank(has(Look::Evidence), all.evidence),
             blind: all.blind,
         }
     }
@@ -140,8 +144,8 @@ impl Sight {
 
 fn always(step: Step, leg: u8, route: Route) -> &'static [Look] {
     use Look::{
-        Afterlife, Connection, Consumers, From, FromControl, Hold, Key, Leftovers, Primary, Rule, To,
-        ToControl, Traffic,
+        Afterlife, Connection, Consumers, Evidence, From, FromControl, Hold, Key, Leftovers, Primary, Rule,
+        To, ToControl, Traffic,
     };
     match (step, leg) {
         (Step::Prepare, _) => &[],
@@ -150,10 +154,14 @@ fn always(step: Step, leg: u8, route: Route) -> &'static [Look] {
         (Step::Fence, _) => &[From, Primary, Hold, FromControl],
         (Step::Follow, _) => &[From, Hold, FromControl],
         (Step::Hold, _) => &[From, Primary, Hold, FromControl, Connection],
-        (Step::Checkpoint | Step::Transfer, _) => &[From],
-        (Step::Restore, _) => &[From, To, Hold, Key],
-        (Step::Commit, _) if route == Route::InPlace => &[From, Consumers, Hold],
-        (Step::Commit, _) => &[From, To, Consumers, Hold],
+        (Step::Checkpoint, _) => &[From],
+        // The answer comes while the archive is on its way.
+        (Step::Transfer, _) => &[From, Evidence],
+        // After the commit.
+        (Step::Restore, _) if route == Route::InPlace => &[From, To, Hold, Key],
+        (Step::Restore, _) => &[From, To, Hold, Key, Evidence],
+        (Step::Commit, _) if route == Route::InPlace => &[From, Consumers, Hold, Evidence],
+        (Step::Commit, _) => &[From, To, Consumers, Hold, Evidence],
         (Step::Exclude, _) if route == Route::Adopted => &[From, To, Consumers, Afterlife],
         (Step::Exclude, _) => &[From, Consumers, Rule],
         (Step::Release, _) => &[To, Consumers],
@@ -245,7 +253,7 @@ fn or_blank<T: Default>(seen: bool, what: T) -> T {
 mod tests {
     use super::*;
     use crate::machine::observed::{
-        ConnectionSeen, KeySeen, LinkSeen, PodSeen, PortSeen, RuleSeen, TrafficSeen,
+        ConnectionSeen, EvidenceSeen, KeySeen, LinkSeen, PodSeen, PortSeen, RuleSeen, TrafficSeen,
     };
 
     /// Each field of [`Observed`] is shown by some look and hidden without it.
@@ -278,6 +286,7 @@ mod tests {
             mirror: queue,
             connection: ConnectionSeen::Held,
             leftovers: vec![("hold".to_owned(), queue)],
+            evidence: EvidenceSeen::Holds,
             blind: vec!["the broker does not answer".to_owned()],
         };
         let nothing = Sight {

@@ -1,6 +1,6 @@
 //! What a reader of the verdict has to know beside the stream. Nothing here forbids a move.
 
-use super::world::Known;
+use super::world::{Known, Publishing};
 use super::{Source, Weight, World};
 
 /// Named in one text.
@@ -44,14 +44,47 @@ pub(super) fn other_peers(world: &World) -> Weight {
 
 /// They run again in the copy, while the source works.
 pub(super) fn init_containers(world: &World) -> Option<Weight> {
-    let named = &world.pod.init_containers;
-    (!named.is_empty()).then(|| Weight::Seen {
-        by: Source::Pod,
-        what: format!(
+    let (named, beside) = (&world.pod.init_containers, &world.pod.sidecars);
+    let again = (!named.is_empty()).then(|| {
+        format!(
             "{} run again in the copy while the source works",
             named.join(", ")
-        ),
+        )
+    });
+    let anew = (!beside.is_empty()).then(|| format!("sidecars {} start anew in the copy", beside.join(", ")));
+    let what: Vec<String> = again.into_iter().chain(anew).collect();
+    (!what.is_empty()).then(|| Weight::Seen {
+        by: Source::Pod,
+        what: what.join("; "),
     })
+}
+
+/// A message that was published without a confirm may be lost with its connection, and nobody would know.
+pub(super) fn publishes(world: &World) -> Weight {
+    let process = match &world.process {
+        Known::Seen(process) => process,
+        Known::NotKnown { why, way_out } => {
+            return Weight::NotKnown {
+                by: Source::ManagementApi,
+                why: why.clone(),
+                way_out: way_out.clone(),
+            };
+        }
+    };
+    let (confirmed, unconfirmed): (Vec<&Publishing>, Vec<&Publishing>) =
+        process.publishing.iter().partition(|channel| channel.confirms);
+    let what = match (confirmed.len(), unconfirmed.as_slice()) {
+        (0, []) => "nothing over this broker, as far as its statistics tell".to_owned(),
+        (_, []) => "with confirms: what was not confirmed when its connection ended is the application's to publish again".to_owned(),
+        (_, [one, ..]) => format!(
+            "without confirms (channel {}): what it published just before its connection ended may be lost without a word",
+            one.channel
+        ),
+    };
+    Weight::Seen {
+        by: Source::ManagementApi,
+        what,
+    }
 }
 
 /// "Exact" is said of the named stream alone.

@@ -1,12 +1,16 @@
 //! Premises about the queue's consumer.
 
-use super::world::{Consumer, Pod};
-use super::{Source, Weight, World};
+use super::world::{Consumer, Known, Pod};
+use super::{Source, Weight, World, queue};
+use crate::machine::limits;
 
 /// The queue has one consumer, and that is the pod.
 pub(super) fn only_one(world: &World) -> Weight {
     let listed = &world.consumers;
     let (queue, pod) = (&world.queue.name, &world.pod);
+    if world.held.is_some() {
+        return nobody_else(world);
+    }
     match listed.as_slice() {
         [] if world.consumer_count > 0 => Weight::NotKnown {
             by: Source::ManagementApi,
@@ -61,6 +65,32 @@ pub(super) fn only_one(world: &World) -> Weight {
     }
 }
 
+/// While the queue is held: the pod itself may wait in line for it, and its copy.
+fn nobody_else(world: &World) -> Weight {
+    let (queue, pod) = (&world.queue.name, &world.pod);
+    let stranger = |consumer: &&Consumer| !consumer.is_from(pod) && !world.is_of_the_copy(consumer);
+    match world.consumers.iter().find(stranger) {
+        Some(other) if other.host.is_empty() => Weight::NotKnown {
+            by: Source::ManagementApi,
+            why: format!(
+                "the broker does not tell from where consumer {} of queue {queue} is connected",
+                other.named()
+            ),
+            way_out: MONITORING.to_owned(),
+        },
+        Some(other) => Weight::Contradicted {
+            by: Source::ManagementApi,
+            what: format!("queue {queue} is also consumed by {}", other.named()),
+            way_out: "stop all but the pod that is moved (a pod deleted with --force may still run)"
+                .to_owned(),
+        },
+        None => Weight::Seen {
+            by: Source::ManagementApi,
+            what: format!("the pod and its copy are the only consumers of queue {queue}"),
+        },
+    }
+}
+
 /// How a user of the management API gets to see everything.
 pub const MONITORING: &str = "give the user of the management address the tag monitoring: rabbitmqctl set_user_tags USER \
                                      monitoring";
@@ -77,7 +107,7 @@ fn anothers(queue: &str, consumer: &Consumer, pod: &Pod) -> String {
 pub(super) fn acknowledges(world: &World) -> Weight {
     let listed = &world.consumers;
     if listed.is_empty() {
-        return nobody(&world.queue.name);
+        return nobody(world);
     }
     match listed.iter().find(|consumer| !consumer.manual_ack) {
         Some(automatic) => Weight::Contradicted {
@@ -99,7 +129,7 @@ pub(super) fn acknowledges(world: &World) -> Weight {
 pub(super) fn can_be_joined(world: &World) -> Weight {
     let listed = &world.consumers;
     if listed.is_empty() {
-        return nobody(&world.queue.name);
+        return nobody(world);
     }
     match listed.iter().find(|consumer| consumer.exclusive) {
         Some(exclusive) => Weight::Contradicted {
@@ -119,10 +149,60 @@ pub(super) fn can_be_joined(world: &World) -> Weight {
     }
 }
 
-fn nobody(queue: &str) -> Weight {
+/// A pod that is held may have left its queue.
+pub(super) fn nobody(world: &World) -> Weight {
+    let queue = &world.queue.name;
+    if world.held.is_some() {
+        return Weight::Seen {
+            by: Source::ManagementApi,
+            what: format!("queue {queue} has no consumer"),
+        };
+    }
     Weight::NotKnown {
         by: Source::ManagementApi,
         why: format!("queue {queue} has no consumer whose settings could be seen"),
         way_out: "look why the pod does not consume it".to_owned(),
+    }
+}
+
+/// The broker waits for acknowledgements for longer than a hold: an application that acknowledges when more messages have come
+/// gets no more of them meanwhile, and what the broker takes back from it comes again.
+pub(super) fn are_waited_for(world: &World) -> Weight {
+    let policy = match &world.queue.policy {
+        Known::Seen(policy) => policy,
+        Known::NotKnown { why, way_out } => return queue::policy_not_known(why, way_out),
+    };
+    let hold = limits::PARK.as_millis();
+    let by_queue = [
+        queue::number(policy, "consumer-timeout"),
+        queue::number(&world.queue.arguments, "x-consumer-timeout"),
+    ];
+    let by_queue = by_queue.into_iter().flatten().min().map(i128::from);
+    // What a consumer asked for itself counts before what is set for its queue.
+    let own = |consumer: &Consumer| consumer.timeout_millis.map(i128::from).or(by_queue);
+    let shortest = match world.consumers.as_slice() {
+        [] => by_queue,
+        listed => listed.iter().filter_map(own).min(),
+    };
+    match shortest {
+        Some(millis) if millis < hold => Weight::Contradicted {
+            by: Source::ManagementApi,
+            what: format!(
+                "the broker takes messages back from a consumer of queue {} that has not acknowledged them within {millis} ms. A \
+                 hold may let them wait for {hold} ms, so what was applied may come again",
+                world.queue.name
+            ),
+            way_out: format!("set the consumer timeout to {hold} ms or more (x-consumer-timeout, policy consumer-timeout)"),
+        },
+        Some(millis) => Weight::Seen {
+            by: Source::ManagementApi,
+            what: format!("the broker waits for {millis} ms, a hold lasts {hold} ms at most"),
+        },
+        None => Weight::Seen {
+            by: Source::ManagementApi,
+            what: "neither consumer nor queue nor policy sets a consumer timeout. The broker's own setting is not told (its \
+                   default is 30 minutes)"
+                .to_owned(),
+        },
     }
 }

@@ -12,7 +12,9 @@ pub(super) fn nothing_else(world: &World) -> Weight {
         Known::Seen(process) => process,
         Known::NotKnown { why, way_out } => return not_known(Source::ManagementApi, why, way_out),
     };
-    if let Some(unseen) = unseen(world, process) {
+    if world.held.is_none()
+        && let Some(unseen) = unseen(world, process)
+    {
         return unseen;
     }
     let mut others: Vec<String> = process
@@ -79,7 +81,13 @@ fn not_known(by: Source, why: &str, way_out: &str) -> Weight {
 }
 
 fn is_of_the_handoff(world: &World, consumer: &Consumer) -> bool {
-    world.queue.is_queue_of(consumer) || is_control(world, consumer)
+    world.queue.is_queue_of(consumer) || is_control(world, consumer) || is_ours(world, consumer)
+}
+
+/// The queue on which it waits, or one that it is told to read meanwhile.
+fn is_ours(world: &World, consumer: &Consumer) -> bool {
+    let ours = world.held.as_ref().map(|held| &held.queues);
+    consumer.vhost == world.queue.vhost && ours.is_some_and(|queues| queues.contains(&consumer.queue))
 }
 
 /// Of a `Park`; whoever is held without its help has no control queue of ours.
@@ -115,8 +123,15 @@ pub(super) fn own_control_queue(world: &World) -> Option<Weight> {
         Known::Seen(control) => control,
         Known::NotKnown { why, way_out } => return Some(not_known(Source::ManagementApi, why, way_out)),
     };
-    let who: Vec<String> = control.consumers.iter().map(Consumer::named).collect();
-    Some(match control.consumers.as_slice() {
+    // A client library may restore the consumer in the copy.
+    let others = control.consumers.iter().filter(|one| !world.is_of_the_copy(one));
+    let readers: Vec<&Consumer> = others.collect();
+    let who: Vec<String> = readers.iter().map(|one| one.named()).collect();
+    Some(match readers.as_slice() {
+        [] if world.held.is_some() => Weight::Seen {
+            by: Source::ManagementApi,
+            what: format!("nobody else reads {queue}"),
+        },
         [] => looked_into(world, control.looks),
         [own] if own.is_from(&world.pod) => Weight::Seen {
             by: Source::ManagementApi,

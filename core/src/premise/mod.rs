@@ -7,16 +7,22 @@
 //! | file | concern |
 //! |---|---|
 //! | [`world`](mod@world) | what was seen, as data; filled by one module for each source of evidence |
-//! | `consumers`, `elsewhere`, `queue`, `around` | how each premise is weighed, and the words for it |
+//! | `consumers`, `elsewhere`, `queue`, `returned`, `image`, `around` | how each premise is weighed, and the words for it |
 //! | [`judge`] | what follows: the move is planned, refused, or for a policy to decide |
+//! | [`since`] | the same once more while the queue is held: whether anything came to contradict it |
 
 mod around;
 mod consumers;
 mod elsewhere;
+mod image;
 mod judge;
 mod queue;
+mod returned;
+mod since;
 pub mod world;
 
+#[cfg(test)]
+mod mutant;
 #[cfg(test)]
 mod tests;
 
@@ -27,6 +33,7 @@ use serde::{Deserialize, Serialize};
 
 pub use consumers::MONITORING;
 pub use judge::{Finding, Judgement, judge};
+pub use since::since;
 pub use world::{Known, World};
 
 use crate::reason::Reason;
@@ -42,14 +49,24 @@ pub enum Premise {
     CanBeJoined,
     /// What the pod returns comes back in order.
     ReturnsInOrder,
+    /// What the pod returns comes back at once.
+    ReturnsAtOnce,
+    /// What the pod returns is kept, however often.
+    KeepsWhatReturns,
+    /// The broker waits for an acknowledgement for longer than a hold takes.
+    WaitsForAcknowledgements,
     /// Messages that wait are kept.
     KeepsWhatWaits,
     /// The pod consumes nothing else at this broker.
     NothingElse,
     /// Nobody but the pod reads its control queue.
     OwnControlQueue,
+    /// The copy runs from the image that the source runs from.
+    SameImage,
     /// Whom else the process is connected to.
     OtherPeers,
+    /// What the pod publishes, with confirms or without.
+    Publishes,
     /// Init containers, which run again in the copy.
     InitContainers,
     /// Inputs that nobody sees: requests, timers, files, other data bases.
@@ -57,15 +74,20 @@ pub enum Premise {
 }
 
 /// All of them, in the order in which people read them.
-pub const ALL: [Premise; 10] = [
+pub const ALL: [Premise; 15] = [
     Premise::OnlyConsumer,
     Premise::Acknowledges,
     Premise::CanBeJoined,
     Premise::ReturnsInOrder,
+    Premise::ReturnsAtOnce,
+    Premise::KeepsWhatReturns,
+    Premise::WaitsForAcknowledgements,
     Premise::KeepsWhatWaits,
     Premise::NothingElse,
     Premise::OwnControlQueue,
+    Premise::SameImage,
     Premise::OtherPeers,
+    Premise::Publishes,
     Premise::InitContainers,
     Premise::OtherInputs,
 ];
@@ -89,8 +111,14 @@ impl Premise {
             Self::Acknowledges => Class::Required(Reason::AutomaticAcknowledgement),
             Self::CanBeJoined => Class::Required(Reason::ExclusiveConsumer),
             Self::OwnControlQueue => Class::Required(Reason::ControlQueueShared),
-            Self::ReturnsInOrder | Self::KeepsWhatWaits | Self::NothingElse => Class::Allowable,
-            Self::OtherPeers | Self::InitContainers | Self::OtherInputs => Class::Told,
+            Self::SameImage => Class::Required(Reason::ImageDiffers),
+            Self::ReturnsInOrder
+            | Self::ReturnsAtOnce
+            | Self::KeepsWhatReturns
+            | Self::WaitsForAcknowledgements
+            | Self::KeepsWhatWaits
+            | Self::NothingElse => Class::Allowable,
+            Self::OtherPeers | Self::Publishes | Self::InitContainers | Self::OtherInputs => Class::Told,
         }
     }
 
@@ -101,10 +129,15 @@ impl Premise {
             Self::Acknowledges => Some(consumers::acknowledges(world)),
             Self::CanBeJoined => Some(consumers::can_be_joined(world)),
             Self::ReturnsInOrder => queue::returns_in_order(world),
+            Self::ReturnsAtOnce => returned::at_once(world),
+            Self::KeepsWhatReturns => returned::is_kept(world),
+            Self::WaitsForAcknowledgements => Some(consumers::are_waited_for(world)),
             Self::KeepsWhatWaits => Some(queue::keeps_what_waits(world)),
             Self::NothingElse => Some(elsewhere::nothing_else(world)),
             Self::OwnControlQueue => elsewhere::own_control_queue(world),
+            Self::SameImage => Some(image::is_the_same(world)),
             Self::OtherPeers => Some(around::other_peers(world)),
+            Self::Publishes => Some(around::publishes(world)),
             Self::InitContainers => around::init_containers(world),
             Self::OtherInputs => Some(around::other_inputs(world)),
         }
@@ -118,10 +151,15 @@ impl fmt::Display for Premise {
             Self::Acknowledges => "the pod acknowledges by hand",
             Self::CanBeJoined => "a copy of the pod can consume beside it",
             Self::ReturnsInOrder => "what the pod returns comes back in order",
+            Self::ReturnsAtOnce => "what the pod returns comes back at once",
+            Self::KeepsWhatReturns => "the queue keeps what the pod returns",
+            Self::WaitsForAcknowledgements => "the broker waits long enough for acknowledgements",
             Self::KeepsWhatWaits => "the queue keeps what waits",
             Self::NothingElse => "the pod consumes nothing else at this broker",
             Self::OwnControlQueue => "only this pod reads its control queue",
+            Self::SameImage => "the copy runs from the image of the source",
             Self::OtherPeers => "other connections of the pod",
+            Self::Publishes => "what the pod publishes",
             Self::InitContainers => "init containers run again",
             Self::OtherInputs => "other inputs",
         })
@@ -224,12 +262,14 @@ impl Told {
 }
 
 /// Those that apply to every move.
-const ALWAYS: [Premise; 5] = [
+const ALWAYS: [Premise; 7] = [
     Premise::OnlyConsumer,
     Premise::Acknowledges,
     Premise::CanBeJoined,
+    Premise::WaitsForAcknowledgements,
     Premise::KeepsWhatWaits,
     Premise::NothingElse,
+    Premise::SameImage,
 ];
 
 /// Whether an exact verdict can rest on this list: all that apply to every move are on it, and everything on it that could

@@ -1,7 +1,11 @@
 //! Premises about the queue itself.
 
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
 use super::world::Known;
-use super::{Source, Weight, World};
+use super::{Source, Weight, World, consumers};
 use crate::api::HoldKind;
 
 /// What the pod returns comes back in order: a quorum queue puts returned messages behind newer ones, so only one may be
@@ -20,11 +24,7 @@ pub(super) fn returns_in_order(world: &World) -> Option<Weight> {
     }
     let listed = &world.consumers;
     if listed.is_empty() {
-        return Some(Weight::NotKnown {
-            by: Source::ManagementApi,
-            why: format!("queue {queue} has no consumer whose prefetch could be seen"),
-            way_out: "look why the pod does not consume it".to_owned(),
-        });
+        return Some(consumers::nobody(world));
     }
     Some(match listed.iter().find(|consumer| consumer.prefetch != 1) {
         None => Weight::Seen {
@@ -53,13 +53,7 @@ pub(super) fn keeps_what_waits(world: &World) -> Weight {
     let queue = &world.queue;
     let policy = match &queue.policy {
         Known::Seen(policy) => policy,
-        Known::NotKnown { why, way_out } => {
-            return Weight::NotKnown {
-                by: Source::ManagementApi,
-                why: why.clone(),
-                way_out: way_out.clone(),
-            };
-        }
+        Known::NotKnown { why, way_out } => return policy_not_known(why, way_out),
     };
     let limits = [
         (&queue.arguments, "x-max-length"),
@@ -87,5 +81,18 @@ pub(super) fn keeps_what_waits(world: &World) -> Weight {
             ),
             way_out: "take the limit away while the pod is moved".to_owned(),
         },
+    }
+}
+
+/// A number that an argument or a policy sets.
+pub(super) fn number(set: &BTreeMap<String, Value>, name: &str) -> Option<i64> {
+    set.get(name)?.as_i64()
+}
+
+pub(super) fn policy_not_known(why: &str, way_out: &str) -> Weight {
+    Weight::NotKnown {
+        by: Source::ManagementApi,
+        why: why.to_owned(),
+        way_out: way_out.to_owned(),
     }
 }

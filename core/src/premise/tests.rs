@@ -3,9 +3,10 @@
 use serde_json::json;
 
 use super::judge::{Finding, judge_by};
-use super::world::{Consumer, Control, Pod, Process, Queue, Socket};
+use super::returned::delays_returns;
+use super::world::{Consumer, Control, CopyStart, Held, Pod, Process, Publishing, Queue, Socket};
 use super::*;
-use crate::api::HoldKind;
+use crate::api::{HoldKind, SourceImage};
 
 fn consumer(queue: &str) -> Consumer {
     Consumer {
@@ -15,6 +16,7 @@ fn consumer(queue: &str) -> Consumer {
         manual_ack: true,
         prefetch: 1,
         exclusive: false,
+        timeout_millis: None,
         host: "10.1.0.7".to_owned(),
         port: 40_000,
     }
@@ -29,10 +31,18 @@ fn good(hold: HoldKind) -> World {
     }
     World {
         hold,
+        held: None,
+        copy: CopyStart::BesideSource,
+        image: Known::Seen(SourceImage {
+            named: "orders:1".to_owned(),
+            id: "orders@sha256:12".to_owned(),
+            pinned: Some("orders@sha256:12".to_owned()),
+        }),
         pod: Pod {
             name: "orders-0".to_owned(),
             addresses: vec!["10.1.0.7".to_owned()],
             init_containers: Vec::new(),
+            sidecars: Vec::new(),
             control_queue: control.queue.clone(),
         },
         queue: Queue {
@@ -48,6 +58,7 @@ fn good(hold: HoldKind) -> World {
             ports: vec![40_000],
             consumers,
             looks: 0.0,
+            publishing: Vec::new(),
         }),
         control: Known::Seen(Control {
             consumers: vec![control],
@@ -73,6 +84,13 @@ fn blind<T>() -> Known<T> {
     }
 }
 
+fn delayed(prefix: &str) -> [(String, serde_json::Value); 2] {
+    [
+        (format!("{prefix}-type"), json!("all")),
+        (format!("{prefix}-min"), json!(5_000)),
+    ]
+}
+
 type Change = (&'static str, fn(&mut World));
 
 fn seen<T>(known: &mut Known<T>) -> &mut T {
@@ -83,7 +101,7 @@ fn seen<T>(known: &mut Known<T>) -> &mut T {
 }
 
 /// What makes a premise untrue: the moves after which messages were lost, doubled or reordered in the field, and their kinds.
-const FALSE: [Change; 14] = [
+const FALSE: [Change; 16] = [
     ("a standby consumes", |world| {
         world.consumer_count = 2;
         let standby = Consumer {
@@ -118,6 +136,12 @@ const FALSE: [Change; 14] = [
     ("a policy limits the bytes", |world| {
         seen(&mut world.queue.policy).insert("max-length-bytes".to_owned(), json!(100));
     }),
+    ("a consumer timeout of a second", |world| {
+        world.consumers[0].timeout_millis = Some(1_000);
+    }),
+    ("a policy with a consumer timeout", |world| {
+        seen(&mut world.queue.policy).insert("consumer-timeout".to_owned(), json!(5_000));
+    }),
     ("a second queue", |world| {
         seen(&mut world.process).consumers.push(consumer("second"));
     }),
@@ -146,8 +170,23 @@ const FALSE: [Change; 14] = [
 ];
 
 /// The same for control messages only.
-const FALSE_FOR_PARK: [Change; 4] = [
+const FALSE_FOR_PARK: [Change; 8] = [
     ("prefetch 50", |world| world.consumers[0].prefetch = 50),
+    ("what is returned is delayed", |world| {
+        world.queue.arguments.extend(delayed("x-delayed-retry"));
+    }),
+    ("a policy delays what is returned", |world| {
+        seen(&mut world.queue.policy).extend(delayed("delayed-retry"));
+    }),
+    ("a delivery limit of 3", |world| {
+        world
+            .queue
+            .arguments
+            .insert("x-delivery-limit".to_owned(), json!(3));
+    }),
+    ("a policy with a delivery limit of 0", |world| {
+        seen(&mut world.queue.policy).insert("delivery-limit".to_owned(), json!(0));
+    }),
     ("a pod of the same name reads the control queue", |world| {
         let control = seen(&mut world.control);
         control
@@ -169,7 +208,7 @@ const FALSE_FOR_PARK: [Change; 4] = [
 ];
 
 /// Each piece of evidence, gone in each way in which an answer can be missing.
-const GONE: [Change; 7] = [
+const GONE: [Change; 9] = [
     ("no consumer", |world| world.consumers.clear()),
     ("an address", |world| {
         world.consumers.iter_mut().for_each(|one| one.host.clear());
@@ -181,6 +220,14 @@ const GONE: [Change; 7] = [
     ("policies", |world| world.queue.policy = blind()),
     ("sockets", |world| world.sockets = blind()),
     ("the pod's addresses", |world| world.pod.addresses.clear()),
+    ("the image", |world| world.image = blind()),
+    (
+        "an image without a digest, and a copy that cannot be seen",
+        |world| {
+            world.copy = CopyStart::AfterSource;
+            seen(&mut world.image).pinned = None;
+        },
+    ),
 ];
 
 const GONE_FOR_PARK: [Change; 2] = [
@@ -249,7 +296,9 @@ fn only_what_a_policy_may_allow_is_left_to_it() {
         let mut world = good(HoldKind::SingleActive);
         change(&mut world);
         let allowable = matches!(judge(&world).finding, Finding::Inexact { .. });
-        let wanted = what.contains("limit") || what.contains("queue");
+        let wanted = ["limit", "queue", "timeout"]
+            .iter()
+            .any(|word| what.contains(word));
         assert_eq!(allowable, wanted, "{what}: {:?}", judge(&world).finding);
     }
     for (what, take) in GONE {
@@ -285,6 +334,11 @@ fn a_refusal_names_premise_source_and_way_out() {
 fn what_is_told_forbids_nothing() {
     let mut world = good(HoldKind::Park);
     world.pod.init_containers = vec!["purge".to_owned()];
+    world.pod.sidecars = vec!["proxy".to_owned()];
+    seen(&mut world.process).publishing = vec![Publishing {
+        channel: "10.1.0.7:40000 -> 10.96.0.5:5672 (2)".to_owned(),
+        confirms: false,
+    }];
     let judged = judge(&world);
     assert_eq!(judged.finding, Finding::Exact);
     let said = |premise| {
@@ -292,6 +346,8 @@ fn what_is_told_forbids_nothing() {
         told.map(|told| told.what.as_str()).unwrap_or_default()
     };
     assert!(said(Premise::InitContainers).starts_with("purge run again"));
+    assert!(said(Premise::InitContainers).contains("proxy start anew"));
+    assert!(said(Premise::Publishes).starts_with("without confirms (channel 10.1.0.7:40000"));
     assert_eq!(said(Premise::OtherPeers), "10.96.0.5:5432");
     assert!(said(Premise::OtherInputs).contains("not covered"));
 }
@@ -324,10 +380,7 @@ fn each_premise_that_forbids_is_missed_by_a_case_of_its_own() {
             judge_by(|weighed| {
                 let weight = weighed.weigh(world)?;
                 Some(if weighed == premise {
-                    Weight::Seen {
-                        by: Source::Broker,
-                        what: "taken for seen".to_owned(),
-                    }
+                    mutant::taken()
                 } else {
                     weight
                 })
@@ -338,9 +391,169 @@ fn each_premise_that_forbids_is_missed_by_a_case_of_its_own() {
             change(&mut world);
             blindly(&world).finding == Finding::Exact
         };
-        let cases = changes(HoldKind::Park, &FALSE, &FALSE_FOR_PARK);
+        let untrue = changes(HoldKind::Park, &FALSE, &FALSE_FOR_PARK);
+        let gone = changes(HoldKind::Park, &GONE, &GONE_FOR_PARK);
+        let cases = [untrue, gone].concat();
         let missing: Vec<&str> = cases.iter().filter(missed).map(|(what, _)| *what).collect();
         println!("{premise:?} is guarded by: {}", missing.join(", "));
         assert!(!missing.is_empty(), "{premise:?} is guarded by no case");
+    }
+}
+
+/// As RabbitMQ 4.3 decides: the policy's type counts, of two delays the shorter one, and without a delay there is none.
+#[test]
+fn delayed_retry_is_in_force_as_the_broker_says() {
+    let set = |kind: &str, least: i64, prefix: &str| {
+        [
+            (format!("{prefix}-type"), json!(kind)),
+            (format!("{prefix}-min"), json!(least)),
+        ]
+    };
+    let none = || [].into();
+    let argument = |kind, least| set(kind, least, "x-delayed-retry").into();
+    let policy = |kind, least| set(kind, least, "delayed-retry").into();
+    for kind in ["all", "failed", "returned"] {
+        assert!(delays_returns(&argument(kind, 10), &none()).is_some());
+        assert!(delays_returns(&none(), &policy(kind, 10)).is_some());
+    }
+    assert_eq!(
+        delays_returns(&argument("all", 10), &policy("disabled", 10)),
+        None
+    );
+    assert!(delays_returns(&argument("disabled", 10), &policy("all", 10)).is_some());
+    assert_eq!(delays_returns(&argument("all", 0), &none()), None);
+    let of_both = delays_returns(&argument("all", 10), &policy("failed", 99)).unwrap();
+    assert_eq!(of_both, "delayed-retry-type failed, 10 ms or more");
+}
+
+/// A single-active queue is held without anything being returned.
+#[test]
+fn a_delay_or_a_limit_of_what_is_returned_is_nothing_to_a_single_active_queue() {
+    let mut world = good(HoldKind::SingleActive);
+    world.queue.arguments.extend(delayed("x-delayed-retry"));
+    world
+        .queue
+        .arguments
+        .insert("x-delivery-limit".to_owned(), json!(1));
+    let judged = judge(&world);
+    assert_eq!(judged.finding, Finding::Exact);
+    let told = judged
+        .told
+        .iter()
+        .find(|told| told.premise == Premise::ReturnsAtOnce);
+    assert!(told.unwrap().what.contains("lets nothing be returned"));
+}
+
+#[test]
+fn limits_that_a_move_cannot_reach_are_exact() {
+    for (argument, policy) in [
+        (Some(10), None),
+        (None, Some(-1)),
+        (Some(2), Some(-1)),
+        (Some(40), Some(20)),
+    ] {
+        let mut world = good(HoldKind::Park);
+        seen(&mut world.queue.policy).clear();
+        if let Some(limit) = argument {
+            world
+                .queue
+                .arguments
+                .insert("x-delivery-limit".to_owned(), json!(limit));
+        }
+        if let Some(limit) = policy {
+            seen(&mut world.queue.policy).insert("delivery-limit".to_owned(), json!(limit));
+        }
+        world.consumers[0].timeout_millis = Some(30_000);
+        seen(&mut world.queue.policy).insert("consumer-timeout".to_owned(), json!(1_000));
+        // (2, -1): the broker takes the larger one where one of them is unlimited.
+        let exact = judge(&world).finding == Finding::Exact;
+        assert_eq!(
+            exact,
+            (argument, policy) != (Some(2), Some(-1)),
+            "{argument:?} {policy:?}"
+        );
+    }
+}
+
+/// A pod without a copy yet, whose queue is held: it has left its queue, and reads ours.
+fn held(hold: HoldKind) -> World {
+    let mut world = good(hold);
+    let copy = "10.2.0.9";
+    let waits = Consumer {
+        host: copy.to_owned(),
+        ..consumer("orders")
+    };
+    match hold {
+        HoldKind::SingleActive => world.consumers.push(waits),
+        HoldKind::Park | HoldKind::Exchange => {
+            world.consumers.clear();
+            let process = seen(&mut world.process);
+            process.consumers.retain(|one| one.queue != "orders");
+            process.consumers.push(consumer("ms2m.hold.key"));
+        }
+    }
+    world.held = Some(Held {
+        queues: vec!["ms2m.hold.key".to_owned()],
+        copy: vec![copy.to_owned()],
+    });
+    world
+}
+
+#[test]
+fn a_held_queue_contradicts_nothing_by_being_held() {
+    for hold in HOLDS {
+        let planned = judge(&good(hold)).told;
+        assert_eq!(since(&planned, &held(hold)), None, "{hold:?}");
+        let mut polled = held(hold);
+        polled.control = Known::Seen(Control::default());
+        assert_eq!(since(&planned, &polled), None, "{hold:?}: control is polled");
+    }
+}
+
+#[test]
+fn what_appears_while_a_queue_is_held_contradicts_unless_a_policy_allowed_it() {
+    let appears: [Change; 5] = [
+        ("a second queue", |world| {
+            seen(&mut world.process).consumers.push(consumer("second"));
+        }),
+        ("a stranger", |world| {
+            let stranger = Consumer {
+                host: "10.1.0.8".to_owned(),
+                ..consumer("orders")
+            };
+            world.consumers.push(stranger);
+        }),
+        ("a limit", |world| {
+            seen(&mut world.queue.policy).insert("max-length".to_owned(), json!(100));
+        }),
+        ("a consumer timeout", |world| {
+            seen(&mut world.queue.policy).insert("consumer-timeout".to_owned(), json!(100));
+        }),
+        ("automatic acknowledgement", |world| {
+            world.consumers.push(Consumer {
+                manual_ack: false,
+                ..consumer("orders")
+            });
+        }),
+    ];
+    for hold in HOLDS {
+        let mut planned = judge(&good(hold)).told;
+        for (what, change) in appears {
+            let mut world = held(hold);
+            change(&mut world);
+            let cause = since(&planned, &world);
+            assert_eq!(
+                cause.map(|cause| cause.reason),
+                Some(Reason::PremiseBroken),
+                "{hold:?}: {what}"
+            );
+        }
+        let limited = planned
+            .iter_mut()
+            .find(|told| told.premise == Premise::KeepsWhatWaits);
+        limited.unwrap().outcome = Outcome::Contradicted;
+        let mut world = held(hold);
+        seen(&mut world.queue.policy).insert("max-length".to_owned(), json!(100));
+        assert_eq!(since(&planned, &world), None, "{hold:?}: a policy allowed it");
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::api::HoldKind;
+use crate::api::{HoldKind, SourceImage};
 
 /// Something that was seen, or why it was not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,12 @@ pub enum Known<T> {
 pub struct World {
     /// How deliveries are going to be stopped.
     pub hold: HoldKind,
+    /// What else is there while they are stopped; absent before that.
+    pub held: Option<Held>,
+    /// When and from what the copy's container is made.
+    pub copy: CopyStart,
+    /// Image that the pod's container runs from.
+    pub image: Known<SourceImage>,
     /// The pod.
     pub pod: Pod,
     /// The queue.
@@ -41,6 +47,26 @@ pub struct World {
     pub sockets: Known<Vec<Socket>>,
     /// Ports on which brokers serve: that of this one, and the usual ones.
     pub broker_ports: Vec<u16>,
+}
+
+/// A queue that is held, and its pod's copy.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Queues of ours that the pod may read meanwhile.
+    pub queues: Vec<String>,
+    /// Addresses of the copy.
+    pub copy: Vec<String>,
+}
+
+/// When and from what the copy's container is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CopyStart {
+    /// From the image of its spec, while the source is there.
+    BesideSource,
+    /// From the image of its spec, after the source has gone.
+    AfterSource,
+    /// From a checkpoint image.
+    FromCheckpoint,
 }
 
 /// Readers of a control queue. An application may look into it now and then (`basic.get`) and never consume it.
@@ -61,6 +87,17 @@ pub struct Process {
     pub consumers: Vec<Consumer>,
     /// How often it looks into queues (`basic.get`), a second.
     pub looks: f64,
+    /// Channels that have published.
+    pub publishing: Vec<Publishing>,
+}
+
+/// A channel that has published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Publishing {
+    /// Its name.
+    pub channel: String,
+    /// Whether the broker confirms what it publishes.
+    pub confirms: bool,
 }
 
 /// The pod whose process is moved.
@@ -72,6 +109,8 @@ pub struct Pod {
     pub addresses: Vec<String>,
     /// Names of its init containers that end before the others start.
     pub init_containers: Vec<String>,
+    /// Names of those that run beside the others (`restartPolicy: Always`).
+    pub sidecars: Vec<String>,
     /// Name of its control queue.
     pub control_queue: String,
 }
@@ -106,6 +145,8 @@ pub struct Consumer {
     pub prefetch: u64,
     /// Lets nobody else consume the queue.
     pub exclusive: bool,
+    /// For how long the broker waits for its acknowledgements, as it asked itself, ms.
+    pub timeout_millis: Option<u64>,
     /// Address it connects from; empty when the broker does not tell.
     pub host: String,
     /// Port it connects from; 0 when the broker does not tell.
@@ -134,6 +175,14 @@ impl Consumer {
 
     pub(super) fn is_from(&self, pod: &Pod) -> bool {
         pod.addresses.contains(&self.host)
+    }
+}
+
+impl World {
+    /// Whether a consumer is the copy's.
+    pub(super) fn is_of_the_copy(&self, consumer: &Consumer) -> bool {
+        let copy = self.held.as_ref().map(|held| &held.copy);
+        copy.is_some_and(|addresses| addresses.contains(&consumer.host))
     }
 }
 

@@ -1,10 +1,13 @@
 //! The broker, or the connection to it, is lost while the application is asked to wait.
 
 use shadow_core::api::{HoldKind, Step, Witness};
-use shadow_core::machine::{Action, Decision, LinkSeen, Outcome, QueueSeen, limits, record};
+use shadow_core::machine::{
+    Action, Decision, EvidenceSeen, LinkSeen, Outcome, QueueSeen, Route, limits, record,
+};
 use shadow_core::reason::Reason;
+use shadow_core::wire::Transferred;
 
-use super::{at, began, kinds, undone};
+use super::{Case, at, began, kinds, undone};
 
 fn over(connection: &str) -> Witness {
     Witness {
@@ -48,5 +51,31 @@ fn a_broker_that_stays_silent_while_the_application_is_asked_to_wait_undoes_the_
         assert!(matches!(soon, Decision::Wait { .. }), "{kind:?}: {soon:?}");
         let late = case.after(limits::PARK.as_secs() + 1);
         undone(&late, Reason::NotParked, "mq:5672", &format!("{kind:?}"));
+    }
+}
+
+/// Nothing is committed on what was seen before the hold alone.
+#[test]
+fn a_commit_waits_for_the_premises_and_is_given_up_when_nobody_tells_them() {
+    for kind in kinds() {
+        let mut case = at(kind, Step::Commit);
+        case.status.legs.last_mut().unwrap().transfer = Some(Transferred {
+            wire_bytes: 1,
+            total_micros: 1,
+        });
+        // There is no copy yet that reads it beside the source.
+        if case.route == Route::InPlace {
+            case.seen.hold = QueueSeen::Present {
+                ready: 0,
+                consumers: 1,
+                unacked: None,
+            };
+        }
+        let waits = |case: &Case| matches!(case.after(1), Decision::Wait { .. });
+        assert!(!waits(&case), "{kind:?}");
+        case.seen.evidence = EvidenceSeen::Unseen;
+        assert!(waits(&case), "{kind:?}");
+        let late = case.after(limits::RESTORE.as_secs() + 1);
+        undone(&late, Reason::CommitTimeout, "rests on", &format!("{kind:?}"));
     }
 }

@@ -1,7 +1,7 @@
 //! The copy is deleted, rejected, has no room, ends, or does not consume.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
-use shadow_core::api::{HoldKind, MigrationStrategy, Step};
+use shadow_core::api::{HoldKind, MigrationStrategy, SourceImage, Step};
 use shadow_core::doubt::Doubt;
 use shadow_core::machine::proof::{Expendable, Grace};
 use shadow_core::machine::{Decision, Exit, KeySeen, PodSeen, PodView, QueueSeen, Route, limits};
@@ -43,11 +43,11 @@ fn a_copy_whose_process_ends_by_itself_is_told_with_its_exit_code_and_its_last_w
             let PodSeen::Present(view) = &mut case.seen.to else {
                 continue;
             };
-            view.exit = Some(Exit {
+            view.exit = Some(Box::new(Exit {
                 code: 7,
                 out_of_memory: false,
                 words: Some("StreamLostError".to_owned()),
-            });
+            }));
             for word in ["exit code 7", "connect to the broker again", "StreamLostError"] {
                 undone(
                     &case.after(1),
@@ -76,6 +76,32 @@ fn a_copy_that_is_not_wanted_has_no_time_to_say_goodbye_and_a_source_that_was_mo
         leg.committed = Some(MicroTime(began()));
         let source = Expendable::superseded(leg, "default").unwrap();
         assert_eq!(source.grace(), Grace::ItsOwn, "{kind:?}");
+    }
+}
+
+#[test]
+fn an_image_that_the_target_cannot_get_is_named_by_digest_and_by_tag() {
+    for kind in kinds() {
+        let mut case = at(kind, Step::Stage);
+        let PodSeen::Present(view) = &mut case.seen.to else {
+            continue;
+        };
+        view.image_missing = true;
+        view.trouble = Some("manifest unknown".into());
+        case.seen.key = KeySeen::Known {
+            claim: Claim::None,
+            archive: Archive::Absent,
+        };
+        case.status.plan.as_mut().unwrap().image = Some(SourceImage {
+            named: "orders:1".into(),
+            id: "orders@sha256:12".into(),
+            pinned: Some("orders@sha256:12".into()),
+        });
+        assert!(matches!(case.after(1), Decision::Wait { .. }), "{kind:?}");
+        let later = case.after(limits::UNSCHEDULABLE.as_secs() + 1);
+        for word in ["orders@sha256:12", "orders:1", "manifest unknown", "node-b"] {
+            undone(&later, Reason::TargetRejected, word, &format!("{kind:?}"));
+        }
     }
 }
 

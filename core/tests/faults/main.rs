@@ -15,8 +15,8 @@ use shadow_core::api::{
     RestoreBackend, StatefulMigrationSpec, Step, TransferMode,
 };
 use shadow_core::machine::{
-    Decision, KeySeen, LinkSeen, Observed, PodSeen, PodView, QueueSeen, Route, RuleSeen, Sight, next_step,
-    record,
+    Decision, EvidenceSeen, KeySeen, LinkSeen, Observed, PodSeen, PodView, QueueSeen, Route, RuleSeen, Sight,
+    next_step, record,
 };
 use shadow_core::premise::{self, Outcome, Premise, Source, Told};
 use shadow_core::reason::Reason;
@@ -128,6 +128,7 @@ fn plan(kind: Kind) -> Plan {
             forecast_millis: 2_000,
         }),
         origin: None,
+        image: None,
     }
 }
 
@@ -180,6 +181,7 @@ fn at(kind: Kind, step: Step) -> Case {
         link: LinkSeen::Proven,
         copy_connected: Some(true),
         copy_consumes: Some(true),
+        evidence: EvidenceSeen::Holds,
         ..Observed::default()
     };
     Case { status, seen, route }

@@ -2,7 +2,10 @@
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use shadow_core::api::{MigrationStatus, Phase, StatefulMigrationSpec, Step};
-use shadow_core::machine::{Action, Change, Decision, End, Next, Observed, Sight, glance, next_step, record};
+use shadow_core::machine::{
+    Action, Cause, Change, Decision, End, Next, Observed, Sight, glance, next_step, record,
+};
+use shadow_core::reason::Reason;
 
 use crate::mover::Mover;
 use crate::world::{Faults, Memory, Part, SOURCE, UID, World};
@@ -28,6 +31,8 @@ pub(crate) struct Script {
     pub(crate) eviction: Option<usize>,
     /// Round in which the user cancels.
     pub(crate) cancel: Option<usize>,
+    /// From which round on something contradicts what the verdict rests on, and for how many.
+    pub(crate) contradicted: Option<(usize, usize)>,
     /// What answers nobody, from which round on, and for how many.
     pub(crate) silent: Option<(Part, usize, usize)>,
     /// How the application's connection is lost while it parks.
@@ -192,6 +197,11 @@ fn act(world: &mut World, action: &Action, status: &mut MigrationStatus, now: Ti
 
 /// What happens from outside in this round, but for the death of the controller.
 fn disturb(world: &mut World, script: &Script, round: usize) {
+    let contradicted = |(from, rounds): (usize, usize)| (from..from + rounds).contains(&round);
+    world.contradiction = script
+        .contradicted
+        .filter(|span| contradicted(*span))
+        .map(|_| Cause::new(Reason::PremiseBroken, "the queue has a maximum length now"));
     world.cancel |= script.cancel == Some(round);
     world.rolled_out |= script.rollout == Some(round);
     world.removed |= script.removal == Some(round);
@@ -230,6 +240,10 @@ fn check_commit(world: &World, status: &MigrationStatus, next: &Next) {
     assert!(
         next.change != Change::Committed || world.keeps_its_promise(),
         "committed, and the source may run on"
+    );
+    assert!(
+        next.change != Change::Committed || world.contradiction.is_none() || !next.doubts.is_empty(),
+        "committed, and it is known that the verdict would be wrong"
     );
 }
 

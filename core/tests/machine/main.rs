@@ -11,6 +11,7 @@
 mod called_off;
 mod deaf;
 mod drive;
+mod evidence;
 mod mover;
 mod owner;
 mod silence;

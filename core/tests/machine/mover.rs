@@ -2,12 +2,12 @@
 
 use shadow_core::api::{
     FreezeBound, FreezePlan, HoldKind, MigrationStrategy, Owner, OwnerKind, Plan, QueuePlan, RestoreBackend,
-    TransferMode,
+    SourceImage, TransferMode,
 };
 use shadow_core::premise::{self, Outcome, Premise, Source, Told};
 use shadow_core::wire::{CheckpointBackend, PodRef};
 
-use crate::world::{Faults, OWNER, SOURCE};
+use crate::world::{Faults, IMAGE, OWNER, SOURCE};
 
 /// What is moved, and how.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -108,6 +108,12 @@ impl Mover {
             | Self::SingleActiveBare
             | Self::SingleActiveDeployment => RestoreBackend::RuntimeClass,
         }
+    }
+
+    /// Whether its image has no digest, so that the copy has to be looked at: a copy that is made later, or from a checkpoint image,
+    /// could not be.
+    pub(crate) fn shows_its_image(self) -> bool {
+        self.restore() == RestoreBackend::RuntimeClass && !self.is_sequential()
     }
 
     /// An application that polls is always busy.
@@ -229,6 +235,11 @@ impl Mover {
                 forecast_millis: 2_000,
             }),
             origin: None,
+            image: Some(SourceImage {
+                named: "orders:1".into(),
+                id: IMAGE.into(),
+                pinned: (!self.shows_its_image()).then(|| "orders@sha256:1".into()),
+            }),
         }
     }
 }

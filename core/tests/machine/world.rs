@@ -15,8 +15,8 @@ use shadow_core::api::{
 };
 use shadow_core::machine::port::PortChange;
 use shadow_core::machine::{
-    Action, Branched, ConnectionSeen, Exit, Flow, KeySeen, LinkSeen, Look, Observed, Outcome, PodSeen,
-    PodView, PortSeen, QueueSeen, Route, RuleSeen, Sight, TrafficSeen,
+    Action, Branched, Cause, ConnectionSeen, EvidenceSeen, Flow, KeySeen, LinkSeen, Look, Observed, Outcome,
+    PodSeen, PodView, PortSeen, QueueSeen, Route, RuleSeen, Sight, TrafficSeen,
 };
 use shadow_core::names::{self, Key};
 use shadow_core::wire::{Archive, Checkpointed, Claim, Transferred};
@@ -27,6 +27,8 @@ pub(crate) use stream::Stream;
 pub(crate) const UID: &str = "11111111-2222-3333-4444-555555555555";
 pub(crate) const SOURCE: &str = "orders-0";
 pub(crate) const SHADOW: &str = "orders-0-shadow";
+/// Id of the image that the source runs from.
+pub(crate) const IMAGE: &str = "sha256:source";
 /// UID of the StatefulSet or ReplicaSet.
 pub(crate) const OWNER: &str = "owner";
 /// What a ReplicaSet starts when it counts one pod too few.
@@ -110,6 +112,8 @@ pub(crate) struct Faults {
     pub waiting: u64,
     /// The registry deletes no image.
     pub keeps_images: bool,
+    /// The name of the source's image means another one on the target.
+    pub other_image: bool,
 }
 
 /// The queue serves one of those who are connected, and tells nobody which one is next.
@@ -140,6 +144,8 @@ pub(crate) struct World {
     /// How the application's connection was lost while it parked.
     pub lost: Option<String>,
     pub faults: Faults,
+    /// Something that the verdict rests on is not so any more.
+    pub contradiction: Option<Cause>,
     pub cancel: bool,
     /// Its owner has another template by now.
     pub rolled_out: bool,
@@ -181,6 +187,7 @@ impl World {
             listed: BTreeSet::new(),
             lost: None,
             faults,
+            contradiction: None,
             cancel: false,
             rolled_out: false,
             removed: false,

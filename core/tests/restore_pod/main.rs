@@ -11,7 +11,7 @@ use k8s_openapi::api::core::v1::Pod;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use shadow_core::names::{self, Key};
-use shadow_core::restore_pod::{Cause, announce, shadow_of, successor_of, template_hashes};
+use shadow_core::restore_pod::{Cause, announce, pin_image, shadow_of, successor_of, template_hashes};
 
 const CAUSE: Cause<'_> = Cause {
     name: "orders-0-to-node-b",
@@ -66,6 +66,19 @@ fn an_announcement_sets_class_annotations_and_node_and_nothing_else() {
         without_announcement(after),
         serde_json::to_value(source()).unwrap()
     );
+}
+
+#[test]
+fn a_pinned_image_is_the_one_difference_of_the_moved_container() {
+    let mut pod = source();
+    pin_image(&mut pod, "orders", "registry.example/orders@sha256:12");
+    pin_image(&mut pod, "another", "registry.example/another@sha256:34");
+    let mut after = serde_json::to_value(&pod).unwrap();
+    let before = serde_json::to_value(source()).unwrap();
+    let image = &mut after["spec"]["containers"][0]["image"];
+    assert_eq!(*image, "registry.example/orders@sha256:12");
+    *image = before["spec"]["containers"][0]["image"].clone();
+    assert_eq!(after, before);
 }
 
 #[test]

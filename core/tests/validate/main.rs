@@ -305,6 +305,14 @@ const WARNED: &[(Break, &str)] = &[
         "emptyDir",
     ),
     (
+        |w| w.pod["spec"]["initContainers"] = json!([{"name": "purge"}]),
+        "init containers run again in the copy while the source works (purge)",
+    ),
+    (
+        |w| w.pod["spec"]["initContainers"] = json!([{"name": "proxy", "restartPolicy": "Always"}]),
+        "sidecars start anew in the copy (proxy)",
+    ),
+    (
         |w| w.pod["spec"]["containers"][0]["lifecycle"] = json!({"postStart": {"exec": {"command": ["x"]}}}),
         "postStart",
     ),

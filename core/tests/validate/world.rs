@@ -43,6 +43,8 @@ pub(super) fn world() -> World {
         .as_array_mut()
         .unwrap()
         .retain(|volume| volume.get("emptyDir").is_none());
+    // And so are its init containers.
+    pod["spec"].as_object_mut().unwrap().remove("initContainers");
     World {
         spec: json!({"sourcePod": "orders-0", "targetNode": "node-b"}),
         pod,

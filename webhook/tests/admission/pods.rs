@@ -36,6 +36,35 @@ async fn the_announced_pod_becomes_a_restore_and_keeps_all_else() {
     }
 }
 
+/// Its tag may mean another image by now than the one that the dumped process had beside it.
+#[tokio::test]
+async fn the_announced_pod_is_pinned_to_the_image_that_the_source_runs() {
+    let mut migration = under_way("move", "Replaying", json!([leg(1, 0, true)]));
+    migration["status"]["plan"]["image"] =
+        json!({"named": "orders:1", "id": "orders@sha256:12", "pinned": "orders@sha256:12"});
+    let fake = Fake {
+        migrations: vec![migration],
+        ..cluster()
+    };
+    let (after, _) = created(fake, &recreated()).await;
+    assert_eq!(after["spec"]["containers"][0]["image"], "orders@sha256:12");
+    assert_eq!(
+        after["spec"]["containers"][0]["notYetKnown"], 1,
+        "what this version does not know of stays"
+    );
+    let mut imported = under_way("move", "Replaying", json!([leg(1, 0, true)]));
+    imported["status"]["plan"]["image"] = json!({"named": "orders:1", "id": "sha256:34"});
+    let fake = Fake {
+        migrations: vec![imported],
+        ..cluster()
+    };
+    let (after, _) = created(fake, &recreated()).await;
+    assert_eq!(
+        after["spec"]["containers"][0]["image"], "orders",
+        "as its template names it"
+    );
+}
+
 /// The same, restored by image.
 fn by_image(legs: Value) -> Value {
     let mut migration = under_way("move", "Replaying", legs);

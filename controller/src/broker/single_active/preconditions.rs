@@ -138,6 +138,7 @@ mod tests {
 
     fn consumer() -> ConsumerFacts {
         ConsumerFacts {
+            timeout_millis: None,
             tag: "app".to_owned(),
             manual_ack: true,
             prefetch: 50,

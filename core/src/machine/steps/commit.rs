@@ -3,22 +3,41 @@
 //! Success: from now on the old instance may only be deleted. On the route on which the source goes first, its verified
 //! archive on the target node is the truth from here on.
 //! Failure: before the write everything can be undone. What a parked instance cannot exclude by itself is checked
-//! here once more: it did not restart, nobody consumes the primary queue, and nobody ends the copy.
+//! here once more: it did not restart, nobody consumes the primary queue, nobody ends the copy, and nothing contradicts what the
+//! verdict rests on.
 
 use crate::api::Step;
 use crate::machine::observed::QueueSeen;
-use crate::machine::steps::{after, blind, frozen, overdue, restore, single_active, wait};
-use crate::machine::{Cause, Change, Decision, Route, Scene, limits};
+use crate::machine::steps::{after, blind, frozen, last_look, overdue, restore, single_active, wait};
+use crate::machine::{Action, Cause, Change, Decision, Next, Route, Scene, limits};
 use crate::reason::Reason;
 
 /// Decides.
 pub fn next(scene: &Scene<'_>) -> Decision {
-    if let Some(cause) = restore::copy_is_lost(scene) {
+    if let Some(cause) = restore::copy_is_lost(scene).or_else(|| last_look::contradicted(scene)) {
         return Decision::RollBack(cause);
     }
-    if single_active::applies(scene) {
-        return single_active::commit(scene);
+    let decision = if single_active::applies(scene) {
+        single_active::commit(scene)
+    } else {
+        parked(scene)
+    };
+    match decision {
+        Decision::Advance(next) => last_look::missing(scene).unwrap_or_else(|| {
+            let doubts = last_look::doubt(scene);
+            Decision::Advance(doubts.into_iter().fold(next, Next::doubt))
+        }),
+        // Nothing is promised for a commit that waits.
+        Decision::Run(Action::Promise) => last_look::missing(scene).unwrap_or(decision),
+        Decision::Run(_)
+        | Decision::Wait { .. }
+        | Decision::RollBack(_)
+        | Decision::Finish(_)
+        | Decision::Stuck(_) => decision,
     }
+}
+
+fn parked(scene: &Scene<'_>) -> Decision {
     if let Some(readers @ 1..) = scene.seen.backlog.consumers() {
         return Decision::RollBack(unexpected(scene, readers));
     }

@@ -12,6 +12,7 @@ pub mod follow;
 mod frozen;
 pub mod guard;
 pub mod hold;
+mod last_look;
 pub mod release;
 pub mod restore;
 pub mod retire;

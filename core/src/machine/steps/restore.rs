@@ -11,7 +11,7 @@ use crate::api::Step;
 use crate::doubt::Doubt;
 use crate::machine::observed::{Exit, KeySeen, PodSeen, QueueSeen};
 use crate::machine::steps::{
-    after, blind, by_image, fenced, guard, overdue, rollout, single_active, unrestored, wait,
+    after, blind, by_image, fenced, guard, last_look, overdue, rollout, single_active, unrestored, wait,
 };
 use crate::machine::{Action, Cause, Change, Decision, Next, Route, Scene, limits, stall};
 use crate::reason::Reason;
@@ -37,7 +37,7 @@ pub fn next(scene: &Scene<'_>) -> Decision {
     if let Some(decision) = unrestored::next(scene) {
         return decision;
     }
-    if let Some(cause) = copy_is_lost(scene) {
+    if let Some(cause) = copy_is_lost(scene).or_else(|| contradicted(scene)) {
         return Decision::RollBack(cause);
     }
     match restored(scene) {
@@ -170,6 +170,14 @@ fn ended_by_itself(scene: &Scene<'_>, exit: &Exit) -> String {
         "after its restore the process of pod {pod} on {node} {how}{}",
         words.unwrap_or_default()
     )
+}
+
+/// What speaks against a commit ends the pause sooner when it is known sooner.
+fn contradicted(scene: &Scene<'_>) -> Option<Cause> {
+    match scene.leg.committed {
+        None => last_look::contradicted(scene),
+        Some(_) => None,
+    }
 }
 
 fn failed(scene: &Scene<'_>, reason: &str) -> Decision {

@@ -142,7 +142,7 @@ fn claimed(scene: &Scene<'_>, view: &PodView) -> Decision {
             ..
         } => Decision::RollBack(Cause::new(Reason::RestoreFailed, reason.clone())),
         KeySeen::Unseen | KeySeen::Unknown | KeySeen::Known { .. } => {
-            if let Some(cause) = no_room(scene, view) {
+            if let Some(cause) = no_room(scene, view).or_else(|| no_image(scene, view)) {
                 return Decision::RollBack(cause);
             }
             let hint = view
@@ -185,6 +185,25 @@ fn no_room(scene: &Scene<'_>, view: &PodView) -> Option<Cause> {
                 view.trouble
                     .as_deref()
                     .unwrap_or("the scheduler does not say why")
+            ),
+        )
+    })
+}
+
+/// The same where its node cannot get the image. A copy that waits for its checkpoint image never came here.
+fn no_image(scene: &Scene<'_>, view: &PodView) -> Option<Cause> {
+    let late = scene.leg.number == 1 && view.image_missing && overdue(scene, limits::UNSCHEDULABLE);
+    late.then(|| {
+        let image = scene.plan.image.as_ref();
+        let named = image.map_or("", |image| image.named.as_str());
+        let pinned = image.and_then(|image| image.pinned.as_deref()).unwrap_or(named);
+        Cause::new(
+            Reason::TargetRejected,
+            format!(
+                "node {} cannot get image {pinned}, from which the source runs (its template names {named}): {}; push that image to \
+                 its registry again, or restart the pod from the image that its template means now and move it then",
+                scene.leg.to.node,
+                view.trouble.as_deref().unwrap_or("kubelet does not say why")
             ),
         )
     })

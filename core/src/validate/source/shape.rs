@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{Pod, PodAffinityTerm, PodSpec};
+use k8s_openapi::api::core::v1::{Container, Pod, PodAffinityTerm, PodSpec};
 
 use super::super::selector::matches;
 use super::{FIELD, Facts, Report, volumes};
@@ -39,6 +39,7 @@ pub(super) fn check(spec: &StatefulMigrationSpec, pod: &Pod, facts: &Facts, repo
     }
     devices(shape, report);
     volumes::check(shape, facts, spec.target_node.as_deref(), report);
+    init_containers(shape, strategy, report);
     if shape
         .containers
         .iter()
@@ -48,6 +49,33 @@ pub(super) fn check(spec: &StatefulMigrationSpec, pod: &Pod, facts: &Facts, repo
     }
     if let Some(delay) = readiness::delay(pod) {
         report.warn(delay.told());
+    }
+}
+
+/// Nothing of them is in the dump of a process: kubelet runs them in the copy as in any new pod.
+fn init_containers(spec: &PodSpec, strategy: MigrationStrategy, report: &mut Report) {
+    let all = spec.init_containers.iter().flatten();
+    let (beside, first): (Vec<_>, Vec<_>) =
+        all.partition(|one| one.restart_policy.as_deref() == Some("Always"));
+    let named = |containers: &[&Container]| {
+        let names: Vec<&str> = containers.iter().map(|one| one.name.as_str()).collect();
+        names.join(", ")
+    };
+    let when = match strategy {
+        MigrationStrategy::ShadowPod => "while the source works",
+        MigrationStrategy::Sequential => "after the source has gone",
+    };
+    if !first.is_empty() {
+        report.warn(format!(
+            "init containers run again in the copy {when} ({}): make sure that a second run harms neither the queue nor a volume",
+            named(&first)
+        ));
+    }
+    if !beside.is_empty() {
+        report.warn(format!(
+            "sidecars start anew in the copy ({}): their memory is not moved",
+            named(&beside)
+        ));
     }
 }
 

@@ -26,6 +26,8 @@ impl Part {
                 restarted: unseen.restarted,
                 rule: unseen.rule,
                 traffic: unseen.traffic,
+                // The addresses of the pods.
+                evidence: unseen.evidence,
                 blind,
                 ..seen
             },
@@ -53,6 +55,7 @@ impl Part {
                     copy_connected: unseen.copy_connected,
                     copy_consumes: unseen.copy_consumes,
                     source_gone: unseen.source_gone,
+                    evidence: unseen.evidence,
                     blind,
                     ..seen
                 }

@@ -54,6 +54,10 @@ impl World {
                 .map(|l| names::hold_queue(&l.key))
                 .map(|q| (q.clone(), self.queue(&q)))
                 .collect(),
+            evidence: match &self.contradiction {
+                Some(cause) => EvidenceSeen::Contradicted(cause.clone()),
+                None => EvidenceSeen::Holds,
+            },
             blind: Vec::new(),
         }
     }
@@ -146,6 +150,15 @@ impl World {
         }
     }
 
+    fn image_of(&self, pod: &Pod) -> &'static str {
+        let moved = pod.key.is_some();
+        if moved && self.faults.other_image {
+            "sha256:another"
+        } else {
+            IMAGE
+        }
+    }
+
     fn see(&self, name: &str) -> PodSeen {
         self.pods.get(name).map_or(PodSeen::Gone, |pod| {
             let by_itself = !pod.terminating && pod.trouble.is_none() && (pod.ended || pod.restarts > 0);
@@ -165,10 +178,13 @@ impl World {
                 hashed: pod.hashed,
                 restarts: pod.restarts,
                 reran: pod.restarts > 0,
-                exit: by_itself.then(Exit::default),
+                exit: by_itself.then(Box::default),
                 unschedulable: false,
                 criu_failed: pod.trouble.is_some_and(|said| said.contains("criu failed")),
                 trouble: pod.trouble.map(str::to_owned),
+                image_missing: false,
+                // Kubelet tells it late.
+                image_id: (pod.ready && pod.process.is_some()).then(|| self.image_of(pod).to_owned()),
             })
         })
     }
