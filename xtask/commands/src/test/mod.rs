@@ -2,6 +2,7 @@
 
 mod code;
 mod kept;
+mod premises;
 mod rust;
 
 use std::time::Instant;
@@ -34,6 +35,9 @@ pub(crate) struct Args {
     /// Run the scenarios this many times, one after the other on the same cluster.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..), requires = "only", value_name = "TIMES")]
     repeat: u32,
+    /// With `--only premises`: take each piece of evidence of a verdict for seen, one at a time, and name the test that finds it.
+    #[arg(long, requires = "only")]
+    mutate: bool,
     /// Only what runs always: the tests without a cluster and the fixed core.
     #[arg(long, conflicts_with_all = ["only", "all", "part", "no_cluster"])]
     core: bool,
@@ -50,6 +54,13 @@ pub(crate) struct Args {
 
 /// Runs the tests; an error if one failed.
 pub(crate) fn run(args: &Args) -> Result<()> {
+    if args.mutate {
+        ensure!(
+            args.only.as_deref() == Some(premises::NAME),
+            "--mutate is known for the premises alone; type: cargo xtask test --only premises --mutate"
+        );
+        return premises::run();
+    }
     let selection = selection(args)?;
     if args.list {
         print!("{}", xtask_e2e::listed(&selection));
