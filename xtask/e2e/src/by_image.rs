@@ -23,13 +23,17 @@ pub(super) fn of_a_lone_pod(bench: &Bench) -> Result<()> {
     let cluster = &bench.cluster;
     let single = Single::Pod;
     single.deploy_over_https(cluster, &POD_FILES_OPEN)?;
-    let own = own_fields(cluster, &single.pod(cluster)?)?;
+    let first = single.pod(cluster)?;
+    let own = own_fields(cluster, &first)?;
+    let status = get(cluster, &["pod", &first])?["status"].clone();
+    let ran = status["containerStatuses"][0]["imageID"].clone();
     let copy = moved(bench, single)?;
 
     let target = Sample::other_node(cluster, &copy)?;
     let back = stage::migrate_with(cluster, &bench.product, &copy, target, &[])?;
     ensure!(back.phase() == "Completed", "the move back ended {}", back.why());
     let healed = single.pod(cluster)?;
+    let own = pinned(own, &ran)?;
     ensure!(
         own_fields(cluster, &healed)? == own,
         "after an ordinary move the pod has {} instead of {own}",
@@ -291,6 +295,18 @@ fn crash(cluster: &Cluster, pod: &str) -> Result<()> {
 
 fn restarts(cluster: &Cluster, pod: &str) -> Result<i64> {
     Sample::incarnation(cluster, pod).map(|(_, restarts)| restarts)
+}
+
+/// The same with its image by the digest that it ran from: the one difference that a move makes.
+fn pinned(mut own: Value, ran: &Value) -> Result<Value> {
+    let (_, digest) = ran
+        .as_str()
+        .and_then(|image| image.split_once('@'))
+        .context("the pod's image has no digest")?;
+    let named = own["image"].as_str().context("the pod names no image")?;
+    let (name, _tag) = named.rsplit_once(':').context("the image has no tag")?;
+    own["image"] = format!("{name}@{digest}").into();
+    Ok(own)
 }
 
 /// What a restore by image takes from a pod's template.

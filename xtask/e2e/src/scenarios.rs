@@ -5,7 +5,7 @@ use anyhow::Result;
 
 use crate::Bench;
 use crate::{
-    as_printed, backends, by_image, bystanders, cancel, concurrency, failures, faults, inexact, kills,
+    as_printed, backends, by_image, bystanders, cancel, concurrency, failures, faults, image, inexact, kills,
     leases, live, plugin, polling, reference, refusals, removal, round_trips, workloads,
 };
 
@@ -259,6 +259,13 @@ pub(crate) const ALL: &[Scenario] = &[
         seconds: 12,
         role: Role::Rest("the rule is unit-tested, and so is what the kernel says of users"),
         company: Company::Alone,
+    },
+    Scenario {
+        name: "a copy runs from its source's image after the tag was pushed again",
+        run: image::pushed_again,
+        seconds: 60,
+        role: Role::Rest("how an image is named and pinned is unit-tested"),
+        company: Company::Shared,
     },
     Scenario {
         name: "what is not exact takes a policy, and says so",

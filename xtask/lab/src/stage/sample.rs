@@ -158,7 +158,8 @@ impl Sample {
         ))
     }
 
-    /// The pod is what its StatefulSet would have made: owned by it, from the ordinary image.
+    /// The pod is what its StatefulSet would have made: owned by it, from the ordinary image. A pod that was moved names that
+    /// image by its digest.
     pub fn check_own_spec(cluster: &Cluster, pod: &str) -> Result<()> {
         let set = get(cluster, &["statefulset", "orders"])?;
         let pod = get(cluster, &["pod", pod])?;
@@ -166,14 +167,27 @@ impl Sample {
             pod["metadata"]["ownerReferences"][0]["uid"] == set["metadata"]["uid"],
             "the pod is not owned by the StatefulSet"
         );
-        let image = |object: &serde_json::Value| object["spec"]["containers"][0]["image"].clone();
+        let image = |object: &serde_json::Value| {
+            let named = object["spec"]["containers"][0]["image"].as_str();
+            named.map(str::to_owned).context("a container names no image")
+        };
+        let (runs, template) = (image(&pod)?, image(&set["spec"]["template"])?);
         ensure!(
-            image(&pod) == image(&set["spec"]["template"]),
-            "the pod runs image {} instead of its template's",
-            image(&pod)
+            is_the_same_image(&runs, &template),
+            "the pod runs image {runs} instead of {template}, which its template names"
         );
         Ok(())
     }
+}
+
+/// By the same name, or the same repository by digest.
+fn is_the_same_image(runs: &str, template: &str) -> bool {
+    let repository = |image: &str| {
+        let (name, _tag) = image.rsplit_once(':').unwrap_or((image, ""));
+        name.trim_end_matches("@sha256").to_owned()
+    };
+    let pinned = runs.contains("@sha256:");
+    runs == template || pinned && repository(runs) == repository(template)
 }
 
 /// The sample's manifests with arguments for the consumer.
@@ -332,6 +346,21 @@ fn broker_curl(cluster: &Cluster, method: &str, path: &str) -> Result<Command> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_image_by_digest_is_the_one_of_its_repository() {
+        let template = "10.100.0.1:5000/samples/orders:dev";
+        assert!(is_the_same_image(template, template));
+        assert!(is_the_same_image(
+            "10.100.0.1:5000/samples/orders@sha256:12",
+            template
+        ));
+        assert!(!is_the_same_image(
+            "10.100.0.1:5000/checkpoints/orders@sha256:12",
+            template
+        ));
+        assert!(!is_the_same_image("10.100.0.1:5000/samples/orders:old", template));
+    }
 
     #[test]
     fn the_memory_limit_leaves_room_for_the_ballast() {
