@@ -99,6 +99,32 @@ fn nobody_else(world: &World) -> Weight {
     }
 }
 
+/// While the queue is held: the pod itself may wait in line for it, and its copy.
+fn nobody_else(world: &World) -> Weight {
+    let (queue, pod) = (&world.queue.name, &world.pod);
+    let stranger = |consumer: &&Consumer| !consumer.is_from(pod) && !world.is_of_the_copy(consumer);
+    match world.consumers.iter().find(stranger) {
+        Some(other) if other.host.is_empty() => Weight::NotKnown {
+            by: Source::ManagementApi,
+            why: format!(
+                "the broker does not tell from where consumer {} of queue {queue} is connected",
+                other.named()
+            ),
+            way_out: MONITORING.to_owned(),
+        },
+        Some(other) => Weight::Contradicted {
+            by: Source::ManagementApi,
+            what: format!("queue {queue} is also consumed by {}", other.named()),
+            way_out: "stop all but the pod that is moved (a pod deleted with --force may still run)"
+                .to_owned(),
+        },
+        None => Weight::Seen {
+            by: Source::ManagementApi,
+            what: format!("the pod and its copy are the only consumers of queue {queue}"),
+        },
+    }
+}
+
 /// How a user of the management API gets to see everything.
 pub const MONITORING: &str = "give the user of the management address the tag monitoring: rabbitmqctl set_user_tags USER \
                                      monitoring";
