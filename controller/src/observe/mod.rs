@@ -33,10 +33,8 @@ pub async fn observe(
     leg: &Leg,
     step: Step,
 ) -> Observed {
-    let fenced = migration
-        .status
-        .as_ref()
-        .is_some_and(|status| status.fence.is_some());
+    let status = migration.status.as_ref();
+    let fenced = status.is_some_and(|status| status.fence.is_some());
     let sight = Sight::of(step, leg.number, plan, fenced);
     let deleted = migration.metadata.deletion_timestamp.is_some();
     let cancel = migration.spec.cancel || deleted;

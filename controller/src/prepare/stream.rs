@@ -71,14 +71,7 @@ pub(super) async fn plan(
         HoldKind::Park | HoldKind::Exchange => broker.no_port_before(&facts).await?,
     };
     if let (HoldKind::Exchange, Some(why)) = (hold, &unfenced) {
-        return Ok(Err(Cause::new(
-            Reason::CannotGoLive,
-            format!(
-                "spec.handoff: Live is not possible with queue {:?}: {why}. Leave spec.handoff out",
-                facts.name
-            ),
-        )
-        .into()));
+        return Ok(Err(not_live(&facts.name, &why.to_string()).into()));
     }
     let queue = QueuePlan {
         stream: broker.stream(&queue),
@@ -131,6 +124,13 @@ async fn rehearsed(broker: &Broker, queue: &str) -> Result<Result<(), Cause>, Co
     }
     broker.rehearse_hold(queue).await?;
     Ok(Ok(()))
+}
+
+fn not_live(queue: &str, why: &str) -> Cause {
+    Cause::new(
+        Reason::CannotGoLive,
+        format!("spec.handoff: Live is not possible with queue {queue:?}: {why}. Leave spec.handoff out"),
+    )
 }
 
 fn unknown(queue: &str, settings: &Settings) -> Cause {

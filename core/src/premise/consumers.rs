@@ -23,7 +23,9 @@ pub(super) fn only_one(world: &World) -> Weight {
         [] => Weight::Contradicted {
             by: Source::Broker,
             what: format!("queue {queue} has no consumer"),
-            way_out: "look why the pod does not connect, and whether it consumes another queue".to_owned(),
+            way_out: "look why the pod does not connect, and whether spec.messageQueueConfig.queueName is the queue that it \
+                      consumes"
+                .to_owned(),
         },
         [only] if world.consumer_count > 1 => Weight::NotKnown {
             by: Source::ManagementApi,
@@ -32,8 +34,7 @@ pub(super) fn only_one(world: &World) -> Weight {
                 world.consumer_count,
                 only.named()
             ),
-            way_out: "stop all but the pod that is moved; if it is the only one, try again in 10 s"
-                .to_owned(),
+            way_out: "stop all but the pod that is moved; if it is the only one, try again in 10 s".to_owned(),
         },
         [only] if only.is_from(pod) => Weight::Seen {
             by: Source::ManagementApi,
@@ -41,10 +42,7 @@ pub(super) fn only_one(world: &World) -> Weight {
         },
         [only] if only.host.is_empty() => Weight::NotKnown {
             by: Source::ManagementApi,
-            why: format!(
-                "the broker does not tell from where consumer {} of queue {queue} is connected",
-                only.named()
-            ),
+            why: format!("the broker does not tell from where consumer {} of queue {queue} is connected", only.named()),
             way_out: MONITORING.to_owned(),
         },
         [other] => Weight::Contradicted {
@@ -56,46 +54,14 @@ pub(super) fn only_one(world: &World) -> Weight {
                 pod.addresses.join(" or ")
             ),
         },
-        several => too_many(queue, several),
-    }
-}
-
-fn too_many(queue: &str, several: &[Consumer]) -> Weight {
-    let who: Vec<String> = several.iter().map(Consumer::named).collect();
-    Weight::Contradicted {
-        by: Source::ManagementApi,
-        what: format!(
-            "queue {queue} has {} consumers: {}",
-            several.len(),
-            who.join(", ")
-        ),
-        way_out: "stop all but the pod that is moved (a pod deleted with --force may still run)".to_owned(),
-    }
-}
-
-/// While the queue is held: the pod itself may wait in line for it, and its copy.
-fn nobody_else(world: &World) -> Weight {
-    let (queue, pod) = (&world.queue.name, &world.pod);
-    let stranger = |consumer: &&Consumer| !consumer.is_from(pod) && !world.is_of_the_copy(consumer);
-    match world.consumers.iter().find(stranger) {
-        Some(other) if other.host.is_empty() => Weight::NotKnown {
-            by: Source::ManagementApi,
-            why: format!(
-                "the broker does not tell from where consumer {} of queue {queue} is connected",
-                other.named()
-            ),
-            way_out: MONITORING.to_owned(),
-        },
-        Some(other) => Weight::Contradicted {
-            by: Source::ManagementApi,
-            what: format!("queue {queue} is also consumed by {}", other.named()),
-            way_out: "stop all but the pod that is moved (a pod deleted with --force may still run)"
-                .to_owned(),
-        },
-        None => Weight::Seen {
-            by: Source::ManagementApi,
-            what: format!("the pod and its copy are the only consumers of queue {queue}"),
-        },
+        several => {
+            let who: Vec<String> = several.iter().map(Consumer::named).collect();
+            Weight::Contradicted {
+                by: Source::ManagementApi,
+                what: format!("queue {queue} has {} consumers: {}", several.len(), who.join(", ")),
+                way_out: "stop all but the pod that is moved (a pod deleted with --force may still run)".to_owned(),
+            }
+        }
     }
 }
 

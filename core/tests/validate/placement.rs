@@ -151,7 +151,10 @@ pub(super) const PLACEMENT: &[(Break, &str, &[&str])] = &[
     ),
 ];
 
-pub(super) const ADMITTED: &[(&str, fn(&mut World))] = &[
+/// What is admitted, and how the world comes to it.
+type Admitted = (&'static str, fn(&mut World));
+
+pub(super) const ADMITTED: &[Admitted] = &[
     ("node affinity that is met", |w| {
         node_affinity(w, json!({"key": "disk", "operator": "In", "values": ["fast"]}));
     }),

@@ -261,6 +261,8 @@ pub(crate) const ALL: &[Scenario] = &[
         seconds: 60,
         role: Role::Rest("how an image is named and pinned is unit-tested"),
         company: Company::Shared,
+    },
+    Scenario {
         name: "a connection to another container is refused before anything is touched",
         run: faults::undumpable::neighbour,
         seconds: 12,

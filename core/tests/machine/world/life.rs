@@ -73,7 +73,7 @@ impl World {
                 | Action::Kill { .. }
                 | Action::Fetch { .. }
                 | Action::Promise
-                | Action::Thaw { .. }
+                | Action::Thaw
         );
         at_source && from_there || dead == TARGET && Part::Agents.is_needed_for(action)
     }
