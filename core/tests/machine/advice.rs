@@ -33,7 +33,7 @@ pub(crate) fn follow(cause: &Cause, world: &mut World, status: &MigrationStatus)
         world.sends_away(SOURCE, last);
     } else if cause.reason == Reason::RestoreFails {
         let typed = format!("kubectl shadow cancel {SOURCE} --give-memory-up");
-        assert!(says(&typed) && says("spec.cancel"), "{cause:?}");
+        assert!(says(&typed) && says("spec.giveMemoryUp"), "{cause:?}");
         world.cancel = true;
     } else if cause.reason == Reason::WaitsForLong {
         // Without a word of that kind it goes on by itself, or it never does: then the run has no end.

@@ -197,7 +197,7 @@ fn a_restore_that_keeps_failing_after_the_source_went_asks_a_person() {
         .downcast::<String>()
         .unwrap();
     assert!(
-        said.contains("RestoreFails") && said.contains("spec.cancel"),
+        said.contains("RestoreFails") && said.contains("spec.giveMemoryUp"),
         "{said}"
     );
 }
