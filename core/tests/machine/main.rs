@@ -340,7 +340,8 @@ proptest! {
         kills in prop::collection::vec(0usize..300, 0..12),
         mover in movers(),
     ) {
-        let ended = drive(&Script { choices, kills, mover, ..Script::default() });
+        // Five deaths in the second handoff's hold leave the sixth attempt to a person.
+        let ended = drive(&Script { choices, kills, mover, person: true, ..Script::default() });
         // A hold that lives in a process dies with it; after so many attempts the source goes on.
         let gave_up = mover.hold() == HoldKind::SingleActive
             && ended.status.legs.len() >= limits::FIRST_LEG_ATTEMPTS as usize;

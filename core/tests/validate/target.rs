@@ -99,10 +99,7 @@ pub(super) const TARGET: &[(Break, &str, &[&str])] = &[
     (
         |w| taint(w, 1, "NoExecute"),
         "spec.targetNode",
-        &[
-            "node \"node-b\" has the taint dedicated=batch:NoExecute",
-            "choose node-c",
-        ],
+        &["taint dedicated=batch:NoExecute", "choose node-c"],
     ),
     (
         |w| {
@@ -113,7 +110,7 @@ pub(super) const TARGET: &[(Break, &str, &[&str])] = &[
         },
         "spec.targetNode",
         &[
-            "node \"node-b\" is not one that the pod's required nodeAffinity admits",
+            "the pod's required nodeAffinity excludes node \"node-b\"",
             "choose node-c",
         ],
     ),
