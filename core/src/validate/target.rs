@@ -7,8 +7,8 @@ mod unfit;
 use k8s_openapi::api::core::v1::Node;
 
 pub use aim::{Aimed, aim};
-use unfit::unfit;
 pub use unfit::{is_cordoned, is_up};
+use unfit::{out_of_service, unfit};
 
 use super::{Facts, Report, placement};
 use crate::api::{Plan, StatefulMigrationSpec};
@@ -40,7 +40,9 @@ pub(super) fn check(spec: &StatefulMigrationSpec, facts: &Facts, report: &mut Re
     {
         report.refuse(FIELD, reason.told(wanted, &way_out()));
     }
-    placement::check(spec, facts, node, &way_out(), report);
+    if out_of_service(node).is_none() {
+        placement::check(spec, facts, node, &way_out(), report);
+    }
     if let Some(Err(error)) = from
         .and_then(|from| find(&facts.nodes, from))
         .map(compat::facts_of)
@@ -72,6 +74,9 @@ pub fn another_node(
 fn way_out(spec: &StatefulMigrationSpec, facts: &Facts) -> String {
     let fit = aim::fitting(spec, facts);
     match fit.as_slice() {
+        [] if aim::others(facts).any(|node| out_of_service(node).is_none()) => {
+            "add a node that fits: no other one does".to_owned()
+        }
         [] => {
             "no other node is ready for restores; to put the agent on all nodes, type: kubectl shadow install"
                 .to_owned()

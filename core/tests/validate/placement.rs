@@ -58,7 +58,10 @@ pub(super) const PLACEMENT: &[(Break, &str, &[&str])] = &[
     (
         |w| node_affinity(w, json!({"key": "disk", "operator": "NotIn", "values": ["fast"]})),
         "spec.targetNode",
-        &["required nodeAffinity excludes node \"node-b\"", "no other node"],
+        &[
+            "required nodeAffinity excludes node \"node-b\"",
+            "add a node that fits",
+        ],
     ),
     (
         |w| node_affinity(w, json!({"key": "cores", "operator": "Gt", "values": ["4"]})),

@@ -79,7 +79,7 @@ pub(super) const TARGET: &[(Break, &str, &[&str])] = &[
         },
         "spec.targetNode",
         &[
-            "node-b is not one that the pod's required nodeAffinity admits",
+            "node-b is excluded by the pod's required nodeAffinity",
             "node-c has no label disk=slow, which the pod's nodeSelector wants",
         ],
     ),
@@ -199,8 +199,21 @@ fn in_zone(zone: &str) -> Value {
     json!({"nodeAffinity": {"required": {"nodeSelectorTerms": terms}}})
 }
 
+/// As an earlier move has left the pod: pinned to its node, by nothing in its template.
+fn moved_before(w: &mut World) {
+    w.pod["metadata"]["annotations"][names::RESTORE_KEY] = "uid-2-0".into();
+    affinity(
+        w,
+        json!([{"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["node-a"]}]}]),
+    );
+}
+
 /// What is left out while just one other node fits.
 const ONE_FITS: &[Break] = &[
+    |w| {
+        moved_before(w);
+        w.nodes.truncate(2);
+    },
     |w| w.nodes[2]["spec"]["unschedulable"] = true.into(),
     |w| w.nodes[2]["status"]["conditions"][0]["status"] = "Unknown".into(),
     |w| w.nodes[2]["metadata"]["labels"] = json!({"disk": "fast"}),

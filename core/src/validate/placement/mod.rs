@@ -49,6 +49,40 @@ pub(super) fn check(
     way_out: &str,
     report: &mut Report,
 ) {
+    placed(spec, facts, target, way_out, |place| {
+        node::check(place, report);
+        others(place, facts, report);
+    });
+}
+
+/// The same in few words, each after the node's name.
+pub(super) fn rules_against(spec: &StatefulMigrationSpec, facts: &Facts, target: &Node) -> Vec<String> {
+    let mut rules = Vec::new();
+    placed(spec, facts, target, "", |place| {
+        rules.extend(node::rules_against(place));
+        let mut report = Report::default();
+        others(place, facts, &mut report);
+        if !report.is_ok() {
+            rules.push("is excluded by the pod's rules about other pods".to_owned());
+        }
+    });
+    rules
+}
+
+fn others(place: &Place<'_>, facts: &Facts, report: &mut Report) {
+    if let Some(pods) = &facts.pods {
+        spread::check(place, pods, report);
+        neighbours::check(place, pods, report);
+    }
+}
+
+fn placed(
+    spec: &StatefulMigrationSpec,
+    facts: &Facts,
+    target: &Node,
+    way_out: &str,
+    judge: impl FnOnce(&Place<'_>),
+) {
     let Some(pod) = &facts.pod else { return };
     let own = restore_pod::own_spec(pod);
     let empty = BTreeMap::new();
@@ -56,7 +90,7 @@ pub(super) fn check(
     let strategy = chosen.map(|choice| choice.strategy);
     let goes_first = strategy == Ok(MigrationStrategy::Sequential);
     let owner = facts.owner.as_ref().map(|owner| owner.kind);
-    let place = Place {
+    judge(&Place {
         pod,
         spec: &own,
         labels: pod.metadata.labels.as_ref().unwrap_or(&empty),
@@ -65,12 +99,7 @@ pub(super) fn check(
         goes_first,
         side_by_side: !goes_first && owner == Some(OwnerKind::StatefulSet),
         way_out,
-    };
-    node::check(&place, report);
-    if let Some(pods) = &facts.pods {
-        spread::check(&place, pods, report);
-        neighbours::check(&place, pods, report);
-    }
+    });
 }
 
 impl Place<'_> {

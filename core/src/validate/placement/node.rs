@@ -27,20 +27,31 @@ pub(super) fn check(place: &Place<'_>, report: &mut Report) {
         );
     }
     if let Some(taint) = untolerated(place.spec, place.target) {
-        let (key, effect) = (&taint.key, &taint.effect);
-        let value = taint
-            .value
-            .as_ref()
-            .map(|value| format!("={value}"))
-            .unwrap_or_default();
+        let taint = shown(taint);
         report.refuse(
             FIELD,
             format!(
-                "node {node:?} has the taint {key}{value}:{effect}, which the pod does not tolerate; take it away (kubectl taint nodes \
-                 {node} {key}{value}:{effect}-), tolerate it in the template of the pod's owner, or {way_out}"
+                "node {node:?} has the taint {taint}, which the pod does not tolerate; take it away (kubectl taint nodes {node} \
+                 {taint}-), tolerate it in the template of the pod's owner, or {way_out}"
             ),
         );
     }
+}
+
+/// The same in few words, each after the node's name.
+pub(super) fn rules_against(place: &Place<'_>) -> Vec<String> {
+    let affinity = (!has_affinity(place.spec, place.target))
+        .then(|| "is excluded by the pod's required nodeAffinity".to_owned());
+    let taint = untolerated(place.spec, place.target)
+        .map(|taint| format!("has the taint {}, which the pod does not tolerate", shown(taint)));
+    affinity.into_iter().chain(taint).collect()
+}
+
+/// As `kubectl taint` takes it.
+fn shown(taint: &Taint) -> String {
+    let value = taint.value.as_deref().filter(|value| !value.is_empty());
+    let value = value.map(|value| format!("={value}")).unwrap_or_default();
+    format!("{}{value}:{}", taint.key, taint.effect)
 }
 
 /// Whether a node has what node selector and required node affinity want.

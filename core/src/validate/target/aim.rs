@@ -55,7 +55,7 @@ pub(super) fn fitting<'a>(spec: &StatefulMigrationSpec, facts: &'a Facts) -> Vec
     fitting
 }
 
-fn others(facts: &Facts) -> impl Iterator<Item = &Node> {
+pub(super) fn others(facts: &Facts) -> impl Iterator<Item = &Node> {
     facts
         .nodes
         .iter()
