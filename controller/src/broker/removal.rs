@@ -85,6 +85,10 @@ impl Broker {
     pub async fn refuse_control_queue(&self, pod: &str) -> Result<Removal, BrokerError> {
         let queue = names::control_queue(pod);
         let name = queue.as_str();
+        // To delete what is not there is no error to the broker.
+        if self.queue(name).await? == QueueSeen::Absent {
+            return Ok(Removal::WasAbsent);
+        }
         let deleted = self.change("delete", name, |channel| async move {
             channel
                 .queue_delete(name.into(), QueueDeleteOptions::default())
