@@ -83,7 +83,7 @@ fn exits(output: &Output, code: i32, what: &str) -> Result<()> {
 fn warned(bench: &Bench) -> Result<()> {
     let cluster = &bench.cluster;
     let set = json!({
-        "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": WARNED},
+        "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": WARNED, "labels": {"app": WARNED}},
         "spec": {
             "serviceName": WARNED, "replicas": 1, "selector": {"matchLabels": {"app": WARNED}},
             "template": {
