@@ -107,11 +107,21 @@ pub fn thaw_leftovers() -> Answer {
 /// Lets containers go on whose freeze is over. A look that changes nothing costs a folder's listing.
 pub fn watch_over_frozen() {
     let mut looked = Instant::now();
+    let mut said = None;
     loop {
         thread::sleep(WATCHES);
         let due = match over() {
-            Some(over) => over || looked.elapsed() > FORGETS,
-            None => false,
+            Ok(Some(over)) => over || looked.elapsed() > FORGETS,
+            Ok(None) => false,
+            // The child tries it too, from within the node: what cannot be seen from here may be over.
+            Err(why) => {
+                let why = why.to_string();
+                if said.as_ref() != Some(&why) {
+                    error!(%why, "notes on frozen containers could not be read");
+                    said = Some(why);
+                }
+                looked.elapsed() > FORGETS
+            }
         };
         if !due {
             continue;
@@ -125,13 +135,12 @@ pub fn watch_over_frozen() {
 }
 
 /// Whether the freeze of a container is over; `None` where none is frozen.
-fn over() -> Option<bool> {
-    let noted = note::all().ok()?;
-    let now = note::clock().ok()?;
+fn over() -> Result<Option<bool>, NodeError> {
+    let (noted, now) = (note::all()?, note::clock()?);
     let paused = noted.iter().filter_map(note::read);
-    paused
+    Ok(paused
         .map(|note| note.paused.is_over(now))
-        .reduce(|one, other| one || other)
+        .reduce(|one, other| one || other))
 }
 
 /// How long a child is waited for.
