@@ -40,7 +40,7 @@ pub async fn occupy(
     }
     for name in leases(plan) {
         if let Some(holder) = take(ctx, &name, &uid).await? {
-            vacate(ctx, migration, plan).await?;
+            vacate(ctx, migration).await?;
             return Ok(Turn::Refuse(format!(
                 "StatefulMigration {holder} is already moving the same pod, or the consumer of the same queue (Lease \
                  {}/{name})",
@@ -56,21 +56,12 @@ async fn everyone(ctx: &Context) -> Result<Vec<StatefulMigration>, kube::Error> 
     Ok(all.list(&ListParams::default()).await?.items)
 }
 
-/// Gives up what it occupied.
-pub async fn vacate(
-    ctx: &Context,
-    migration: &StatefulMigration,
-    plan: &Plan,
-) -> Result<(), ControllerError> {
+/// Gives up all that it occupied, whether its plan was written or not: a cancel may come between the two.
+pub async fn vacate(ctx: &Context, migration: &StatefulMigration) -> Result<(), ControllerError> {
     let uid = migration.uid();
     let api = api(ctx);
-    for name in leases(plan) {
-        let Some(lease) = api.get_opt(&name).await? else {
-            continue;
-        };
-        if holder(&lease) != uid.as_deref() {
-            continue;
-        }
+    let all = api.list(&ours()).await?.items;
+    for lease in all.iter().filter(|lease| holder(lease) == uid.as_deref()) {
         let params = DeleteParams {
             preconditions: Some(Preconditions {
                 uid: lease.uid(),
@@ -78,7 +69,7 @@ pub async fn vacate(
             }),
             ..DeleteParams::default()
         };
-        match api.delete(&name, &params).await {
+        match api.delete(&lease.name_any(), &params).await {
             Ok(_) => {}
             Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => {}
             Err(error) => return Err(error.into()),

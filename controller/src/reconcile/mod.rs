@@ -164,7 +164,14 @@ async fn start(
     let now = Timestamp::now();
     record::begin(&mut status, plan, &uid, restarts, now).map_err(malformed)?;
     report::begin(&mut status, &note, now);
-    let written = store::write(ctx, migration, status).await?;
+    let written = match store::write(ctx, migration, status).await {
+        Err(error) if error.is_conflict() => {
+            // The plan was not written, and the migration may have to wait now: it keeps nobody out meanwhile.
+            occupancy::vacate(ctx, migration).await?;
+            return Err(error);
+        }
+        written => written?,
+    };
     if let Some(plan) = written.status.as_ref().and_then(|status| status.plan.as_ref()) {
         report::tell(ctx, migration, &notice::planned(plan));
     }

@@ -32,8 +32,8 @@ pub(super) async fn end(
         for note in effects::images_kept(ctx, migration, plan).await? {
             report::announce(ctx, migration, false, "ImageKept", &note);
         }
-        occupancy::vacate(ctx, migration, plan).await?;
     }
+    occupancy::vacate(ctx, migration).await?;
     let written = store::write(ctx, migration, status).await?;
     tracing::info!(migration = migration.name_any(), ?phase, message, "ended");
     if let Some(status) = &written.status {
