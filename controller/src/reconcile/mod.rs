@@ -53,7 +53,10 @@ pub async fn reconcile(
         return Ok(Requeue::await_change());
     };
     let status = live.status.clone().unwrap_or_default();
-    if status.phase.is_terminal() || (live.metadata.deletion_timestamp.is_some() && status.plan.is_none()) {
+    let unreadable = machine::unreadable(&status);
+    // Of an unreadable one, a person has looked after the pods; what else is left of it goes as an orphan.
+    let may_go = status.plan.is_none() || unreadable.is_some();
+    if status.phase.is_terminal() || (live.metadata.deletion_timestamp.is_some() && may_go) {
         if status.phase.is_terminal() {
             live = acknowledge(&ctx, live, status).await?;
         }
@@ -62,6 +65,9 @@ pub async fn reconcile(
     }
     if live.metadata.deletion_timestamp.is_none() {
         live = store::hold(&ctx, live).await?;
+    }
+    if let Some(cause) = unreadable {
+        return stuck(&ctx, &live, status, &cause).await;
     }
     if status.plan.is_none() {
         return begin(&ctx, &live).await;

@@ -35,7 +35,8 @@ pub use sight::{Look, Sight};
 
 use k8s_openapi::jiff::Timestamp;
 
-use crate::api::{Leg, MigrationStatus, Plan, StatefulMigrationSpec, Step};
+use crate::api::{Leg, MigrationStatus, Phase, Plan, StatefulMigrationSpec, Step};
+use crate::names;
 use crate::reason::Reason;
 
 /// Everything a step may base its decision on.
@@ -95,6 +96,32 @@ pub fn next_step(
     steps::lasting::asked(&scene, decision)
 }
 
+/// Why nothing can be decided on this status; `None` also for a migration that has not begun. A controller writes plan, intent and
+/// handoff at once, so one without the others is another program's work.
+pub fn unreadable(status: &MigrationStatus) -> Option<Cause> {
+    let has_begun = status.plan.is_some() || status.phase != Phase::Pending;
+    let missing = match (&status.plan, &status.intent, status.legs.last()) {
+        _ if !has_begun || status.phase.is_terminal() => return None,
+        (Some(_), Some(_), Some(_)) => return None,
+        (None, _, _) => "it has no plan",
+        (Some(_), None, _) => "it has no intent",
+        (Some(_), Some(_), None) => "it has no handoff",
+    };
+    Some(changed_by_another(missing))
+}
+
+fn changed_by_another(missing: &str) -> Cause {
+    Cause::new(
+        Reason::StatusUnreadable,
+        format!(
+            "another program changed the status of this migration: {missing}. No pod is deleted. Delete this object: the pod that \
+             was to be moved goes on then. Of its copy, if there is one, kubectl get pods --selector={} tells the name: delete it \
+             if it does not consume the queue",
+            names::MIGRATION_UID
+        ),
+    )
+}
+
 /// What a step may base its decision on, and the step; or what does not fit together.
 fn scene<'a>(
     spec: &'a StatefulMigrationSpec,
@@ -102,18 +129,12 @@ fn scene<'a>(
     seen: &'a Observed,
     now: Timestamp,
 ) -> Result<(Scene<'a>, Step), Cause> {
-    let unreadable = |why: &str| Cause::new(Reason::StatusUnreadable, why);
-    let (Some(plan), Some(intent)) = (&status.plan, &status.intent) else {
-        return Err(unreadable(
-            "the status has a phase, but no plan or no intent: another program changed it. Both pods are kept. Look at the \
-             pods and at the queue, then delete this object",
-        ));
+    if let Some(cause) = unreadable(status) {
+        return Err(cause);
+    }
+    let (Some(plan), Some(intent), Some(leg)) = (&status.plan, &status.intent, status.legs.last()) else {
+        return Err(changed_by_another("it has no plan"));
     };
-    let leg = status.legs.last().ok_or_else(|| {
-        unreadable(
-            "the status has a plan, but no handoff: another program changed it. Delete this object, and create it again",
-        )
-    })?;
     let scene = Scene {
         spec,
         status,

@@ -29,7 +29,7 @@ use mover::{ALL, Mover};
 use proptest::prelude::*;
 use shadow_core::api::{HoldKind, MigrationStatus, OwnerKind, Phase, StatefulMigrationSpec, Step};
 use shadow_core::doubt::DoubtReason;
-use shadow_core::machine::{Decision, limits, next_step};
+use shadow_core::machine::{self, Decision, limits, next_step};
 use shadow_core::reason::Reason;
 use world::{Faults, Memory, REPLACEMENT, SHADOW, SOURCE};
 
@@ -329,6 +329,43 @@ fn a_status_without_a_plan_is_stuck_and_never_success() {
     let now = Timestamp::from_second(0).unwrap();
     let decision = next_step(&spec, &MigrationStatus::default(), &Default::default(), now);
     assert!(matches!(decision, Decision::Stuck(_)));
+}
+
+/// What another program takes away of the status of a move under way.
+#[test]
+fn a_status_from_which_something_was_taken_is_unreadable_and_one_that_is_whole_is_not() {
+    let whole = serde_json::json!({
+        "phase": "Checkpointing",
+        "plan": {"strategy": "ShadowPod", "because": "", "container": "c", "sourceNode": "node-a",
+            "targetNode": "node-b", "checkpointBackend": "Runtime",
+            "source": {"namespace": "shop", "name": "orders-0", "uid": "source"},
+            "queue": {"queue": "orders", "quorum": false}},
+        "intent": {"step": "Hold", "leg": 1, "since": "1970-01-01T00:00:00.000000Z"},
+        "legs": [{"number": 1, "attempt": 0, "key": "11111111-1111-1111-1111-111111111111-1",
+            "from": {"pod": "orders-0", "uid": "source", "node": "node-a"},
+            "to": {"pod": "orders-0-shadow", "node": "node-b"}}],
+    });
+    let of = |missing: &str, phase: &str| {
+        let mut value = whole.clone();
+        value["phase"] = phase.into();
+        value.as_object_mut().unwrap().remove(missing);
+        let status: MigrationStatus = serde_json::from_value(value).unwrap();
+        machine::unreadable(&status).map(|cause| cause.message)
+    };
+    for (missing, word) in [
+        ("plan", "no plan"),
+        ("intent", "no intent"),
+        ("legs", "no handoff"),
+    ] {
+        let said = of(missing, "Checkpointing").unwrap();
+        assert!(
+            said.contains(word) && said.contains("Delete this object"),
+            "{said}"
+        );
+        assert_eq!(of(missing, "Failed"), None, "{missing}");
+    }
+    assert_eq!(of("nothing", "Checkpointing"), None);
+    assert_eq!(machine::unreadable(&MigrationStatus::default()), None);
 }
 
 proptest! {

@@ -300,3 +300,77 @@ pub(in super::super) fn too_slow(bench: &Bench) -> Result<()> {
     let queue = stage::queue_path(cluster, &format!("orders.{POLLING}"));
     stage::broker_api(cluster, "DELETE", &queue).map(drop)
 }
+
+/// A program takes a part of the status away while the stream is held, or the finalizer and the whole object. What the message says
+/// is done, and the source consumes its queue as before.
+pub(in super::super) fn spoiled(bench: &Bench) -> Result<()> {
+    let trial = Trial::begin(bench)?;
+    let cluster = trial.cluster();
+    let incarnation = Sample::incarnation(cluster, super::POD)?;
+    for how in [Spoiled::Status, Spoiled::Finalizer] {
+        let (_, agent) = trial.order_and_hold()?;
+        let object = stage::migration(cluster, super::POD)?;
+        let name = object["metadata"]["name"]
+            .as_str()
+            .context("the migration has no name")?;
+        match how {
+            Spoiled::Status => {
+                patched(cluster, name, &["--subresource=status"], "/status/intent")?;
+                stuck(
+                    cluster,
+                    super::POD,
+                    "StatusUnreadable",
+                    &["Delete this object", "no intent"],
+                )?;
+            }
+            Spoiled::Finalizer => patched(cluster, name, &[], "/metadata/finalizers")?,
+        }
+        capture(cluster.kubectl([
+            "delete",
+            "statefulmigration",
+            name,
+            "--wait=true",
+            "--timeout=60s",
+        ]))?;
+        agent.go_on();
+        // Without it the copy would be deleted at a time of its own; the message names this selector.
+        let of_ours = [
+            "delete",
+            "pods",
+            "--selector=migration.ms2m.io/migration-uid",
+            "--wait=true",
+        ];
+        capture(cluster.kubectl(of_ours))?;
+        wait_for("the source to consume its queue", SOON, || {
+            let queue = stage::consumed_queue(cluster, super::POD)?;
+            Ok((queue.as_deref() == Some("orders.orders-0")).then_some(()))
+        })?;
+        ensure!(
+            Sample::incarnation(cluster, super::POD)? == incarnation,
+            "the source was restarted or replaced"
+        );
+        nothing_left(cluster)?;
+    }
+    trial.exact()
+}
+
+/// What another program takes away.
+#[derive(Clone, Copy)]
+enum Spoiled {
+    Status,
+    Finalizer,
+}
+
+fn patched(cluster: &Cluster, name: &str, of: &[&str], path: &str) -> Result<()> {
+    let patch = json!([{"op": "remove", "path": path}]).to_string();
+    let mut kubectl = cluster.kubectl([
+        "patch",
+        "statefulmigration",
+        name,
+        "--type=json",
+        "--patch",
+        &patch,
+    ]);
+    kubectl.args(of);
+    capture(kubectl).map(drop)
+}
