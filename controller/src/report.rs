@@ -71,7 +71,11 @@ pub fn begin(status: &mut MigrationStatus, plan: &str, now: Timestamp) {
 pub fn conclude(status: &mut MigrationStatus, now: Timestamp) -> String {
     let (truth, reason, message) = match (status.phase, &status.rollback) {
         (Phase::Completed, _) => (true, "Completed".to_owned(), moved(status)),
-        (_, Some(rollback)) => (false, rollback.reason.to_string(), rollback.message.clone()),
+        (_, Some(rollback)) => (
+            false,
+            rollback.reason.to_string(),
+            format!("{}. Why: {}", stays(status), rollback.message),
+        ),
         (_, None) => (
             false,
             "Failed".to_owned(),
@@ -83,6 +87,19 @@ pub fn conclude(status: &mut MigrationStatus, now: Timestamp) -> String {
     set_condition(status, STUCK, Some(false), &reason, "it has ended", now);
     set_condition(status, PROGRESSING, Some(false), &reason, &message, now);
     message
+}
+
+/// What became of a pod that was not moved: the first question of the reader of an Event.
+fn stays(status: &MigrationStatus) -> String {
+    let Some(plan) = &status.plan else {
+        return "The pod was not moved; nothing was touched".to_owned();
+    };
+    let pod = &plan.source.name;
+    if status.verdict.as_ref().is_some_and(|verdict| verdict.exact) {
+        format!("{pod} was not moved and still runs on {}", plan.source_node)
+    } else {
+        format!("{pod} was not moved")
+    }
 }
 
 fn moved(status: &MigrationStatus) -> String {
@@ -191,7 +208,8 @@ mod tests {
             ];
             assert_eq!(told(&undone), no);
             let failed = undone.conditions.iter().find(|c| c.type_ == FAILED).unwrap();
-            assert_eq!(failed.message, "why");
+            let said = "The pod was not moved; nothing was touched. Why: why";
+            assert_eq!(failed.message, said);
         }
     }
 
