@@ -20,7 +20,8 @@ const FOREVER: Duration = Duration::from_secs(u32::MAX as u64);
     bin_name = "kubectl shadow",
     version,
     after_help = "Exit codes: 0 done or moved, 1 refused and nothing begun, 2 undone (the source goes on, \
-                  unless it went by itself), 3 cancelled, 4 not known how it ends, 130 interrupted (the migration goes on)"
+                  unless it went by itself), 3 cancelled, 4 not known how it ends, 5 moved but the memory was lost, 6 moved and not \
+                  proven exact, 130 interrupted (the migration goes on)"
 )]
 pub struct Cli {
     /// Where.
@@ -224,10 +225,22 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
+    use crate::ending::Ending;
 
     #[test]
     fn definition_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_names_every_exit_code() {
+        let help = Cli::command().render_long_help().to_string();
+        let (_, codes) = help.split_once("Exit codes: ").unwrap();
+        for ending in Ending::ALL {
+            let code = ending.code().to_string();
+            let named = codes.split([' ', ',']).any(|word| word == code);
+            assert!(named, "{ending:?} ({code}) is missing in: {codes}");
+        }
     }
 
     #[test]

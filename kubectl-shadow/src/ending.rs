@@ -22,6 +22,18 @@ pub enum Ending {
 }
 
 impl Ending {
+    /// Each of them.
+    pub const ALL: [Self; 8] = [
+        Self::Done,
+        Self::Refused,
+        Self::Failed,
+        Self::Cancelled,
+        Self::MemoryLost,
+        Self::NotExact,
+        Self::Unknown,
+        Self::Interrupted,
+    ];
+
     /// The exit code.
     pub fn code(self) -> u8 {
         match self {
@@ -56,5 +68,10 @@ mod tests {
         for (ending, code) in endings {
             assert_eq!(ending.code(), code, "{ending:?}");
         }
+        assert!(
+            Ending::ALL
+                .iter()
+                .all(|one| endings.iter().any(|(ending, _)| ending == one))
+        );
     }
 }
