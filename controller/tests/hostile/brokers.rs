@@ -7,7 +7,8 @@ use shadow_controller::broker::{Broker, BrokerAddress, Origin};
 use shadow_controller::brokers::Brokers;
 
 use super::memory::{peak, resident};
-use super::stub::{broker, method, nested, start, tune};
+use super::stub::broker;
+use super::words::{method, nested, start, tune};
 
 const MB: u64 = 1 << 20;
 

@@ -14,3 +14,4 @@ mod brokers;
 mod management;
 mod memory;
 mod stub;
+mod words;
