@@ -197,9 +197,40 @@ pub(crate) fn at(sorted: &[i64], percent: usize) -> Option<i64> {
     sorted.get(rank.checked_sub(1)?).copied()
 }
 
+/// How many of so many sorted values are left out at each end of an interval that holds their true median with 95 %. `None`
+/// where they are too few for one. By order statistics, so that nothing is assumed of how they are distributed.
+pub(crate) fn outside_of_interval(values: usize) -> Option<usize> {
+    let exponent = i32::try_from(values).ok()?;
+    let (mut of_this, mut below) = (0.5_f64.powi(exponent), 0.0);
+    let mut outside = None;
+    for n in 0..values {
+        below += of_this;
+        if below > 0.025 {
+            break;
+        }
+        outside = Some(n);
+        of_this *= f64::from(u32::try_from(values - n).ok()?) / f64::from(u32::try_from(n + 1).ok()?);
+    }
+    outside
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn intervals_of_the_median_leave_out_what_tables_of_the_sign_test_say() {
+        let known = [
+            (5, None),
+            (6, Some(0)),
+            (9, Some(1)),
+            (20, Some(5)),
+            (30, Some(9)),
+        ];
+        for (values, outside) in known {
+            assert_eq!(outside_of_interval(values), outside, "{values}");
+        }
+    }
 
     fn good(n: u32) -> Row {
         Row {

@@ -9,6 +9,7 @@ mod outage;
 mod page;
 mod plain_start;
 mod portion;
+mod queued;
 mod replay;
 mod row;
 mod rows;
@@ -46,6 +47,9 @@ pub struct Args {
     /// Run nothing: write docs/results.md and its drawings from the rows in this folder.
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["out", "list", "keep"])]
     page: Option<PathBuf>,
+    /// Measure nothing but what sixty moves in line cost the one under way, in so many pairs; rows that are in the folder count.
+    #[arg(long, value_name = "PAIRS", conflicts_with_all = ["list", "page"])]
+    queued: Option<u32>,
     /// Leave the cluster running at the end.
     #[arg(long)]
     keep: bool,
@@ -64,6 +68,9 @@ pub fn run(args: Args) -> Result<()> {
         "no scenario has such a name: `cargo xtask bench --list` prints them"
     );
     let folder = args.out.clone().unwrap_or_else(fresh);
+    if let Some(pairs) = args.queued {
+        return in_line(&args, &folder, pairs);
+    }
     let known = rows::read(&folder.join(ROWS))?;
     let chosen = args.portion.chosen(&known);
     if args.list {
@@ -108,17 +115,30 @@ fn fresh() -> PathBuf {
     Path::new("target/bench").join(now.to_string())
 }
 
-fn measured(args: &Args, folder: &Path, chosen: &[scenario::Scenario]) -> Result<()> {
+fn in_line(args: &Args, folder: &Path, pairs: u32) -> Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
+    let outcome = installed().and_then(|bench| queued::run(&bench, folder, pairs));
+    if !args.keep {
+        Cluster::down()?;
+    }
+    outcome
+}
+
+fn installed() -> Result<Bench> {
     // Before the cluster takes minutes to start.
     let origin = Origin::here()?;
     let cluster = Cluster::up(Addons::Ready)?;
     let product = Product::build(&cluster, Profile::Release)?;
     product.install(&cluster)?;
-    let bench = Bench {
+    Ok(Bench {
         cluster,
         product,
         origin,
-    };
+    })
+}
+
+fn measured(args: &Args, folder: &Path, chosen: &[scenario::Scenario]) -> Result<()> {
+    let bench = installed()?;
     let path = folder.join(ROWS);
     let mut failed = Vec::new();
     for (n, scenario) in (1..).zip(chosen) {

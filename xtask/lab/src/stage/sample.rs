@@ -64,6 +64,14 @@ impl Sample {
         Self::wait(cluster)
     }
 
+    /// The same with so many replicas, started at once.
+    pub fn deploy_replicas(cluster: &Cluster, replicas: u32) -> Result<()> {
+        Self::remove(cluster)?;
+        let manifest = replaced(&manifest(&[])?, "replicas: 2", &format!("replicas: {replicas}"))?;
+        apply(cluster, &manifest)?;
+        Self::wait(cluster)
+    }
+
     /// The same with so many replicas, started one after the other.
     pub fn deploy_ordered(cluster: &Cluster, replicas: u32) -> Result<()> {
         Self::remove(cluster)?;
