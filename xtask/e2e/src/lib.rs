@@ -9,6 +9,7 @@ mod cancel;
 mod concurrency;
 mod failures;
 mod faults;
+mod hostile;
 mod image;
 mod inexact;
 mod kills;

@@ -5,8 +5,9 @@ use anyhow::Result;
 
 use crate::Bench;
 use crate::{
-    as_printed, backends, by_image, bystanders, cancel, concurrency, failures, faults, image, inexact, kills,
-    leases, live, plugin, polling, reference, refusals, removal, round_trips, scripts, workloads,
+    as_printed, backends, by_image, bystanders, cancel, concurrency, failures, faults, hostile, image,
+    inexact, kills, leases, live, plugin, polling, reference, refusals, removal, round_trips, scripts,
+    workloads,
 };
 
 /// One scenario.
@@ -196,6 +197,22 @@ pub(crate) const ALL: &[Scenario] = &[
         company: Company::Alone,
     },
     Scenario {
+        name: "a sequential source outlives an API server that is cut off",
+        run: faults::unheard::all,
+        seconds: 150,
+        role: Role::Rest(
+            "every silent part is in the simulated world, and what the node does by itself in a table",
+        ),
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "a controller whose connections are dropped keeps no stream",
+        run: faults::unheard::connections,
+        seconds: 60,
+        role: Role::Rest("leadership and the limits of calls are unit-tested"),
+        company: Company::Alone,
+    },
+    Scenario {
         name: "a pod of an ordered set moves alone",
         run: workloads::of_an_ordered_set,
         seconds: 25,
@@ -289,6 +306,13 @@ pub(crate) const ALL: &[Scenario] = &[
         seconds: 60,
         role: Role::Rest("screens are unit-tested; it fills docs/status.md"),
         company: Company::Shared,
+    },
+    Scenario {
+        name: "nothing that a user sends ends the controller or the webhook",
+        run: hostile::all,
+        seconds: 120,
+        role: Role::Rest("each kind is tested at the part that it ended"),
+        company: Company::Alone,
     },
     Scenario {
         name: "several pods move at once",
@@ -442,6 +466,13 @@ pub(crate) const ALL: &[Scenario] = &[
         run: faults::dead_ends::too_slow,
         seconds: 60,
         role: Role::Rest("the simulated world undoes moves of slow applications on every route"),
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "a migration that another program spoils or removes lets its pod go on",
+        run: faults::dead_ends::spoiled,
+        seconds: 70,
+        role: Role::Rest("what such a status leads to is in a table"),
         company: Company::Alone,
     },
     Scenario {

@@ -86,6 +86,49 @@ fn agent_address(cluster: &Cluster, node: &str) -> Result<String> {
         .with_context(|| format!("pod {name} has no address"))
 }
 
+/// Host and port of the API server, as the Service of every cluster leads to it.
+fn api_server(cluster: &Cluster) -> Result<(String, String)> {
+    let slices = get(
+        cluster,
+        &[
+            "endpointslices",
+            "--namespace=default",
+            "--selector=kubernetes.io/service-name=kubernetes",
+        ],
+    )?;
+    let slice = &slices["items"][0];
+    let host = slice["endpoints"][0]["addresses"][0].as_str();
+    let port = slice["ports"][0]["port"].as_u64();
+    Ok((
+        host.context("the API server has no address")?.to_owned(),
+        port.context("the API server has no port")?.to_string(),
+    ))
+}
+
+/// A pod that calls the API server by the address of its Service.
+pub(super) struct Caller {
+    /// One of its processes, as the host numbers it.
+    pub(super) pid: i32,
+    /// Of the pod.
+    pub(super) address: String,
+}
+
+impl Caller {
+    /// Own ports of its connections to port 443 (0x1BB) that are open (state 1).
+    fn ports(&self) -> Result<Vec<String>> {
+        let table = std::fs::read_to_string(format!("/proc/{}/net/tcp", self.pid))
+            .context("read the pod's connections")?;
+        let own = |line: &str| {
+            let mut fields = line.split_whitespace().skip(1);
+            let (own, other, state) = (fields.next()?, fields.next()?, fields.next()?);
+            let meant = state == "01" && other.ends_with(":01BB");
+            let port = u16::from_str_radix(own.rsplit(':').next()?, 16).ok()?;
+            meant.then(|| port.to_string())
+        };
+        Ok(table.lines().filter_map(own).collect())
+    }
+}
+
 /// What a node lets through no more; again when this is dropped.
 pub(super) struct CutOff<'a> {
     cluster: &'a Cluster,
@@ -94,7 +137,6 @@ pub(super) struct CutOff<'a> {
 }
 
 impl<'a> CutOff<'a> {
-    /// Two pods do not hear each other.
     /// The agents of both nodes do not reach each other.
     pub(super) fn agents(cluster: &'a Cluster) -> Result<Self> {
         let [one, other] = Cluster::node_names();
@@ -104,6 +146,47 @@ impl<'a> CutOff<'a> {
             ["FORWARD", "--source", from, "--destination", to, "--jump", "DROP"]
         });
         Self::begin(cluster, other, &[&there, &back])
+    }
+
+    /// Neither the node nor its pods reach the API server; connections that are open hear nothing, either.
+    pub(super) fn api_server(cluster: &'a Cluster, node: &'static str) -> Result<Self> {
+        let (host, port) = api_server(cluster)?;
+        let to = [
+            "--destination",
+            &host,
+            "--protocol",
+            "tcp",
+            "--dport",
+            &port,
+            "--jump",
+            "DROP",
+        ];
+        let [pods, own] = ["FORWARD", "OUTPUT"].map(|chain| [&[chain], &to[..]].concat());
+        Self::begin(cluster, node, &[&pods, &own])
+    }
+
+    /// The connections to the API server that a pod has now. New ones work.
+    pub(super) fn connections(cluster: &'a Cluster, node: &'static str, pod: &Caller) -> Result<Self> {
+        let ports = pod.ports()?;
+        ensure!(!ports.is_empty(), "the pod has no connection to the API server");
+        let dropped: Vec<[&str; 9]> = ports
+            .iter()
+            .map(|port| {
+                [
+                    "FORWARD",
+                    "--source",
+                    &pod.address,
+                    "--protocol",
+                    "tcp",
+                    "--sport",
+                    port,
+                    "--jump",
+                    "DROP",
+                ]
+            })
+            .collect();
+        let dropped: Vec<&[&str]> = dropped.iter().map(|rule| &rule[..]).collect();
+        Self::begin(cluster, node, &dropped)
     }
 
     fn between(cluster: &'a Cluster, node: &'static str, [one, other]: &[String; 2]) -> Result<Self> {

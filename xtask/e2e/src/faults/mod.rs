@@ -13,6 +13,7 @@ pub(super) mod stopped;
 pub(super) mod storage;
 pub(super) mod target;
 pub(super) mod undumpable;
+pub(super) mod unheard;
 pub(super) mod webhook;
 
 use std::time::{Duration, Instant};

@@ -18,7 +18,7 @@ use xtask_lab::stage::{self, Load, Oracle, Sample, capture};
 
 const FILE: &str = "/mnt/shared/data-orders-0/beat";
 /// From the hold to the commit of an undisturbed move it takes about half as long.
-const MOMENTS: u64 = 1_500;
+pub(super) const MOMENTS: u64 = 1_500;
 /// The sample's heartbeat sets the limit of its freeze, 5 s.
 const LIMIT: Duration = Duration::from_secs(5);
 /// For the watch on the node, and for a machine that is busy.
@@ -40,7 +40,7 @@ pub(in super::super) fn all(bench: &Bench) -> Result<()> {
     Sample::remove_volumes(cluster)
 }
 
-fn order(bench: &Bench) -> Result<(String, &'static str)> {
+pub(super) fn order(bench: &Bench) -> Result<(String, &'static str)> {
     let cluster = &bench.cluster;
     nodes_ready(cluster)?;
     let (source, target) = (Sample::node(cluster, POD)?, Sample::other_node(cluster, POD)?);
@@ -109,7 +109,7 @@ fn goes_on_by_itself(bench: &Bench) -> Result<()> {
     not_torn(cluster)
 }
 
-fn stepped(cluster: &Cluster, steps: &[&str]) -> Result<()> {
+pub(super) fn stepped(cluster: &Cluster, steps: &[&str]) -> Result<()> {
     wait_for("the move to come to its hold", Duration::from_secs(30), || {
         let object = stage::migration(cluster, POD)?;
         let step = object["status"]["intent"]["step"].as_str().unwrap_or_default();
@@ -132,13 +132,13 @@ fn stands(cluster: &Cluster) -> Result<bool> {
     Ok(number(cluster)? == first)
 }
 
-fn beats(cluster: &Cluster, within: Duration) -> Result<()> {
+pub(super) fn beats(cluster: &Cluster, within: Duration) -> Result<()> {
     wait_for("the source to count on", within, || {
         Ok((!stands(cluster)?).then_some(()))
     })
 }
 
-fn not_torn(cluster: &Cluster) -> Result<()> {
+pub(super) fn not_torn(cluster: &Cluster) -> Result<()> {
     let mut find = cluster.run_on_node(Cluster::node_names()[0], "find")?;
     find.args(["/mnt/shared/data-orders-0", "-name", "beat.torn"]);
     let found = capture(find)?;
