@@ -1,0 +1,108 @@
+//! The first line: where this is, and how much of it can be seen.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::pane::{line, span};
+use super::text::{fit, seconds};
+use super::theme::{Theme, Tone, mark, tone};
+use crate::view::model::list::Entry;
+use crate::view::model::state::{State, held_since};
+use crate::view::model::{Model, Screen, Sight};
+
+/// The line: at its left what is given, at its right what can be seen.
+pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect, left: Line<'static>) {
+    let corner = corner(model, theme);
+    let width = u16::try_from(corner.width()).unwrap_or(area.width).min(area.width);
+    let split = area.right().saturating_sub(width);
+    let buffer = frame.buffer_mut();
+    buffer.set_line(area.left() + 1, area.top(), &left, split.saturating_sub(area.left() + 2));
+    buffer.set_line(split, area.top(), &corner, width);
+}
+
+fn corner(model: &Model, theme: &Theme) -> Line<'static> {
+    let (tone, text) = sight(model);
+    let mut spans = vec![span(theme, tone, text)];
+    if let Some(file) = &model.recording {
+        spans.push(span(theme, Tone::Held, format!("   REC {file}")));
+    }
+    if model.setting.invented {
+        spans.push(span(theme, Tone::Bad, "   INVENTED"));
+    }
+    spans.push(Span::raw("   ? help "));
+    Line::from(spans)
+}
+
+/// What can be seen.
+pub(super) fn sight(model: &Model) -> (Tone, String) {
+    let paused = |word: &str| match model.head.at {
+        Some(at) => format!("{word}   {}", super::text::time(at)),
+        None => word.to_owned(),
+    };
+    match model.sight() {
+        Sight::Live(Some(ago)) => (Tone::Plain, format!("LIVE {ago:.1} s ago")),
+        Sight::Live(None) => (Tone::Dim, "connecting".to_owned()),
+        Sight::NotSeen(ago, why) if why.is_empty() => (Tone::Bad, format!("? NOT SEEN {ago:.0} s")),
+        Sight::NotSeen(ago, why) => (Tone::Bad, format!("? NOT SEEN {ago:.0} s: {}", fit(&why, why.len().min(40)))),
+        Sight::NoBeat(ago) => (Tone::Bad, format!("? NOT SEEN {ago:.0} s: the controller is silent")),
+        Sight::Frozen(0) => (Tone::Held, paused("FROZEN")),
+        Sight::Frozen(waiting) => (Tone::Held, paused(&format!("FROZEN +{waiting}"))),
+        Sight::Playing(speed) => (Tone::Strong, paused(&format!("PLAY {speed}x"))),
+        Sight::Ended => (Tone::Plain, paused("END")),
+    }
+}
+
+/// Where this is.
+pub(super) fn place(model: &Model, theme: &Theme) -> Line<'static> {
+    let setting = &model.setting;
+    let place = match &setting.file {
+        Some(file) => format!("recording {file}"),
+        None => format!("context {}", setting.place),
+    };
+    let namespace = match &setting.namespace {
+        Some(namespace) if !model.list_is_of_all() => format!("namespace {namespace}"),
+        Some(_) | None => "all namespaces".to_owned(),
+    };
+    Line::from(vec![
+        span(theme, Tone::Strong, "shadow watch"),
+        Span::raw(format!("   {place}   {namespace}")),
+    ])
+}
+
+/// Mark, word and the clock that counts.
+pub(super) fn state(model: &Model, theme: &Theme, entry: &Entry<'_>) -> Vec<Span<'static>> {
+    let word = format!("{} {}", mark(entry.state), entry.state.word());
+    let mut spans = vec![span(theme, tone(entry.state), word)];
+    let status = entry.migration.status.as_ref();
+    if let (State::Held, Some(since)) = (entry.state, status.and_then(held_since)) {
+        let held = model.clock().duration_since(since).as_secs_f64().max(0.0);
+        spans.push(span(theme, Tone::Strong, format!(" {}", seconds(held))));
+    }
+    spans
+}
+
+/// All that fits where a picture does not.
+pub(super) fn in_one_line(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+    let entries = model.entries();
+    let of_screen = |entry: &&Entry<'_>| matches!(&model.screen, Screen::Migration(id) if *id == entry.id);
+    let first = entries.iter().find(of_screen).or(entries.first());
+    let mut text = match first {
+        Some(entry) => {
+            let mut spans = state(model, theme, entry);
+            spans.push(Span::raw(format!("  {}", entry.migration.spec.source_pod)));
+            Line::from(spans)
+        }
+        None => line(theme, Tone::Plain, "no migrations"),
+    };
+    let (sight_tone, sight) = sight(model);
+    text.spans.push(span(theme, sight_tone, format!("  {sight}")));
+    let buffer = frame.buffer_mut();
+    if area.height > 0 {
+        buffer.set_line(area.left(), area.top(), &text, area.width);
+    }
+    if area.height > 1 {
+        let small = line(theme, Tone::Dim, "60x16 or more shows more. q leaves");
+        buffer.set_line(area.left(), area.top() + 1, &small, area.width);
+    }
+}

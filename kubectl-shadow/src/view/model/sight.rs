@@ -1,0 +1,126 @@
+//! What can be seen at the moment, and what cannot.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::head::Pace;
+use super::object::{Link, LinkState, Object};
+use super::{Model, Screen};
+use crate::view::event::Kind;
+
+/// The object of kind `link` that speaks of the API server.
+pub const API: &str = "api";
+/// Those that speak of kinds.
+pub const MIGRATIONS: &str = "migrations";
+/// See [`MIGRATIONS`].
+pub const PROGRESS: &str = "progress";
+/// See [`MIGRATIONS`].
+pub const EVENTS: &str = "events";
+/// The controller writes once a second while a move is under way. Silence for longer says something.
+const BEATS: SignedDuration = SignedDuration::from_secs(3);
+
+/// What is seen, for the corner of the screen.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Sight {
+    /// As it comes: seconds since the last answer; none before the first.
+    Live(Option<f64>),
+    /// Nothing has been heard of the API server for so many seconds, and why.
+    NotSeen(f64, String),
+    /// The controller has not written for so many seconds.
+    NoBeat(f64),
+    /// It stands, while so many changes wait.
+    Frozen(usize),
+    /// Past changes once more.
+    Playing(f64),
+    /// The end of a recording.
+    Ended,
+}
+
+/// What a panel cannot show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// The right to see it; in the words of the API server.
+    Right(String),
+    /// The server does not write it.
+    Absent,
+    /// Nothing has come yet.
+    NotYet,
+}
+
+impl Model {
+    /// What is seen.
+    pub fn sight(&self) -> Sight {
+        match self.head.pace {
+            Pace::Frozen => Sight::Frozen(self.history.newest().saturating_sub(self.head.count)),
+            Pace::Playing(speed) => Sight::Playing(speed),
+            Pace::Ended => Sight::Ended,
+            Pace::Newest => self.live(),
+        }
+    }
+
+    fn live(&self) -> Sight {
+        let now = self.now.unwrap_or_default();
+        if let Some((since, why)) = self.silence() {
+            return Sight::NotSeen(now.duration_since(since).as_secs_f64().max(0.0), why);
+        }
+        if let Some(beat) = self.late_beat(now) {
+            return Sight::NoBeat(beat);
+        }
+        Sight::Live(self.answered.map(|at| now.duration_since(at).as_secs_f64().max(0.0)))
+    }
+
+    /// Since when the API server is silent, in the picture.
+    pub fn silent_since(&self) -> Option<Timestamp> {
+        self.silence().map(|(since, _)| since)
+    }
+
+    fn silence(&self) -> Option<(Timestamp, String)> {
+        let link = self.link(API).filter(|link| link.state == LinkState::Silent)?;
+        let (why, versions) = (link.why.clone(), self.history.versions(Kind::Link, API, self.head.count));
+        let is_silent = |object: &Object| matches!(object, Object::Link(link) if link.state == LinkState::Silent);
+        let mut since = None;
+        for (at, object) in versions {
+            since = if is_silent(object) { since.or(Some(at)) } else { None };
+        }
+        let since = since?;
+        // It was noticed some time after the last answer; an answer of a past that is shown again is of no use here.
+        let answered = self.answered.filter(|at| *at <= since && self.setting.file.is_none());
+        Some((answered.unwrap_or(since), why))
+    }
+
+    /// Only where beats have been seen can they be late.
+    fn late_beat(&self, now: Timestamp) -> Option<f64> {
+        let Screen::Migration(id) = &self.screen else {
+            return None;
+        };
+        let is_moving = self.entry(id).is_some_and(|entry| match entry.state {
+            super::State::Held | super::State::Moving | super::State::Undoing => true,
+            super::State::Stuck
+            | super::State::Waiting
+            | super::State::Undone
+            | super::State::Cancelled
+            | super::State::Inexact
+            | super::State::Exact
+            | super::State::Gone => false,
+        });
+        let (at, _) = self.history.versions(Kind::Progress, id, self.head.count).last()?;
+        let late = now.duration_since(at);
+        (is_moving && late > BEATS).then(|| late.as_secs_f64())
+    }
+
+    /// What is known of the sight of one kind.
+    pub fn link(&self, id: &str) -> Option<&Link> {
+        match self.history.object(Kind::Link, id, self.head.count)? {
+            (Object::Link(link), false) => Some(link),
+            (_, _) => None,
+        }
+    }
+
+    /// Why a kind is not shown.
+    pub fn missing(&self, id: &str) -> Missing {
+        match self.link(id) {
+            Some(link) if link.state == LinkState::Forbidden => Missing::Right(link.why.clone()),
+            Some(link) if link.state == LinkState::Absent => Missing::Absent,
+            Some(_) | None => Missing::NotYet,
+        }
+    }
+}
