@@ -11,7 +11,7 @@ use super::event::Event;
 use super::model::list::Entry;
 use super::model::object::LinkState;
 use super::model::state::State;
-use super::model::{MIGRATIONS, Model, Sight};
+use super::model::{MIGRATIONS, Model, Unseen};
 use super::tee::Tee;
 use super::{after, farewell};
 use crate::ending::Ending;
@@ -120,21 +120,13 @@ impl Plain {
     }
 
     fn tell_sight(&mut self, model: &Model) {
-        let silent = matches!(model.sight(), Sight::NotSeen(..));
-        match (model.sight(), self.silent) {
-            (Sight::NotSeen(_, why), false) => say::remark(&format!("nothing is seen, trying again: {why}")),
-            (Sight::Live(_), true) => say::remark("the migrations can be seen again"),
-            (
-                Sight::NotSeen(..)
-                | Sight::Live(_)
-                | Sight::NoBeat(_)
-                | Sight::Frozen(_)
-                | Sight::Playing(_)
-                | Sight::Ended,
-                _,
-            ) => {}
+        let unseen = model.unseen();
+        match (&unseen, self.silent) {
+            (Some(Unseen::Server(_, why)), false) => say::remark(&format!("nothing is seen, trying again: {why}")),
+            (None, true) => say::remark("the migrations can be seen again"),
+            (Some(Unseen::Server(..) | Unseen::Controller(_)), _) | (None, false) => {}
         }
-        self.silent = silent;
+        self.silent = matches!(unseen, Some(Unseen::Server(..)));
     }
 
     /// A right that is missing stays missing.

@@ -9,7 +9,7 @@ use super::theme::{Theme, Tone};
 use crate::view::model::flow::{self, Flow, Queue, Way};
 use crate::view::model::list::Entry;
 use crate::view::model::progress::{Progress, Sample};
-use crate::view::model::state::held_since;
+use crate::view::model::state::{self, held_since};
 use crate::view::model::{Missing, Model, PROGRESS};
 
 /// All that matters, in one sentence.
@@ -52,7 +52,7 @@ fn name(queue: Queue) -> &'static str {
     }
 }
 
-/// The picture, and under it depths and rates over time, as far as they are known.
+/// The picture.
 pub(super) fn picture(model: &Model, theme: &Theme, entry: &Entry<'_>, area: Rect) -> Vec<Line<'static>> {
     let status = entry.migration.status.as_ref();
     let Some(flow) = status.and_then(flow::of) else {
@@ -68,12 +68,34 @@ pub(super) fn picture(model: &Model, theme: &Theme, entry: &Entry<'_>, area: Rec
         let lines = wrapped(&format!("Not proven exact: {why}"), width);
         shown.extend(lines.into_iter().take(2).map(|text| line(theme, Tone::Bad, text)));
     }
-    match progress {
-        Some(progress) => shown.extend(rates(theme, progress, &model.samples(entry.id), width)),
-        None if entry.state.is_over() => {}
-        None => shown.extend(unknown(model, theme)),
-    }
     shown
+}
+
+/// Depths and rates over time, pauses and freezes, as far as they are known.
+pub(super) fn rates(model: &Model, theme: &Theme, entry: &Entry<'_>, area: Rect) -> Vec<Line<'static>> {
+    let width = usize::from(area.width).saturating_sub(2);
+    match model.progress(entry.id) {
+        Some(progress) => bars(theme, progress, &model.samples(entry.id), width),
+        None if entry.state.is_over() => Vec::new(),
+        None => unknown(model, theme),
+    }
+}
+
+/// Pauses of the handoffs, and for how long their dumps froze the process.
+pub(super) fn pauses(model: &Model, theme: &Theme, entry: &Entry<'_>) -> Vec<Line<'static>> {
+    let Some(status) = entry.migration.status.as_ref() else {
+        return Vec::new();
+    };
+    let pauses = state::pauses(status, model.clock()).into_iter().map(|(leg, pause, goes_on)| {
+        let tone = if goes_on { Tone::Held } else { Tone::Plain };
+        let on = if goes_on { ", and goes on" } else { "" };
+        line(theme, tone, format!("pause of handoff {leg}: {}{on}", seconds(pause)))
+    });
+    let frozen = status.legs.iter().filter_map(|leg| {
+        let millis = leg.checkpoint.as_ref()?.frozen_micros / 1000;
+        Some(line(theme, Tone::Plain, format!("freeze of handoff {}: {millis} ms", leg.number)))
+    });
+    pauses.chain(frozen).collect()
 }
 
 /// Which numbers are missing, and why.
@@ -89,15 +111,13 @@ fn unknown(model: &Model, theme: &Theme) -> Vec<Line<'static>> {
 fn drawn(theme: &Theme, flow: &Flow, progress: Option<&Progress>, width: usize) -> Vec<Line<'static>> {
     let rate = progress.and_then(|one| one.rates.as_ref()).and_then(|rates| rates.r#in);
     let rate = rate.map_or_else(|| "───".to_owned(), |rate| format!("{rate:.0}/s"));
-    let kind = if flow.quorum { "quorum" } else { "classic" };
-    let queue = middle(&flow.queue, width.saturating_sub(26).clamp(8, 40));
-    let queue = queue.trim_end();
-    let primary = format!("{queue} ({kind})");
+    let primary = primary(flow, width.saturating_sub(15 + rate.len()));
     let plain = |text: String| line(theme, Tone::Plain, text);
     let held = |text: String| line(theme, Tone::Held, text);
     let reader = flow.reads.as_ref().map(|(pod, _)| pod.as_str()).unwrap_or_default();
     let waiter = flow.waits.as_ref().map(|(pod, _)| pod.as_str()).unwrap_or_default();
-    let next = flow.next.as_ref().map(|pod| format!(", next: {pod}")).unwrap_or_default();
+    let next = flow.next.as_ref().filter(|_| width >= 60);
+    let next = next.map(|pod| format!(", next: {pod}")).unwrap_or_default();
     let mut lines = match flow.way {
         Way::Direct => vec![plain(format!("publishers ─{rate}─▶ {primary}")), plain(format!("            └─▶ {reader} reads it"))],
         Way::Ported => vec![
@@ -125,6 +145,13 @@ fn drawn(theme: &Theme, flow: &Flow, progress: Option<&Progress>, width: usize) 
     lines
 }
 
+/// The name of the queue, and its kind if there is room for both.
+fn primary(flow: &Flow, width: usize) -> String {
+    let kind = if flow.quorum { " (quorum)" } else { " (classic)" };
+    let kind = if flow.queue.len() + kind.len() <= width { kind } else { "" };
+    format!("{}{kind}", middle(&flow.queue, width - kind.len()).trim_end())
+}
+
 fn fenced(flow: &Flow, mirror: bool, rate: &str, primary: &str) -> Vec<String> {
     let reads = |queue: Queue| match &flow.reads {
         Some((pod, of)) if *of == queue => format!(" ─▶ {pod} reads it"),
@@ -143,7 +170,7 @@ fn fenced(flow: &Flow, mirror: bool, rate: &str, primary: &str) -> Vec<String> {
     lines
 }
 
-fn rates(theme: &Theme, progress: &Progress, samples: &[&Sample], width: usize) -> Vec<Line<'static>> {
+fn bars(theme: &Theme, progress: &Progress, samples: &[&Sample], width: usize) -> Vec<Line<'static>> {
     let rates = progress.rates.clone().unwrap_or_default();
     let primary = progress.queues.primary.clone();
     let last = |rate: Option<f64>| rate.map_or_else(|| "–".to_owned(), |rate| format!("{rate:.0}/s"));
@@ -155,9 +182,9 @@ fn rates(theme: &Theme, progress: &Progress, samples: &[&Sample], width: usize) 
         ("in", values(|s| s.r#in), last(rates.r#in)),
         ("out", values(|s| s.out), last(rates.out)),
     ];
-    let bars = width.saturating_sub(16);
+    let columns = width.saturating_sub(16);
     let shown = rows.into_iter().map(|(name, values, now)| {
-        line(theme, Tone::Plain, format!("{}{} {now}", fit(name, 6), spark(&values, bars)))
+        line(theme, Tone::Plain, format!("{}{} {now}", fit(name, 6), spark(&values, columns)))
     });
     let extra = [("backlog", &progress.queues.backlog), ("mirror", &progress.queues.mirror)];
     let extra = extra.into_iter().filter_map(|(name, queue)| {

@@ -5,15 +5,16 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::pane::{line, span};
-use super::text::{fit, seconds};
+use super::text::{seconds, time};
 use super::theme::{Theme, Tone, mark, tone};
 use crate::view::model::list::Entry;
 use crate::view::model::state::{State, held_since};
-use crate::view::model::{Model, Screen, Sight};
+use crate::view::model::{Model, Pace, Screen, Sight, Unseen};
 
 /// The line: at its left what is given, at its right what can be seen.
 pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect, left: Line<'static>) {
     let corner = corner(model, theme);
+    let left = fitting(left, usize::from(area.width).saturating_sub(corner.width() + 3));
     let width = u16::try_from(corner.width()).unwrap_or(area.width).min(area.width);
     let split = area.right().saturating_sub(width);
     let buffer = frame.buffer_mut();
@@ -21,9 +22,20 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Re
     buffer.set_line(split, area.top(), &corner, width);
 }
 
+/// The parts that fit as a whole: half a name is none.
+fn fitting(line: Line<'static>, width: usize) -> Line<'static> {
+    let mut used = 0;
+    let fits = |span: &Span<'static>| {
+        used += span.width();
+        used <= width
+    };
+    let first: Vec<Span<'static>> = line.spans.iter().take(1).cloned().collect();
+    let kept: Vec<Span<'static>> = line.spans.into_iter().take_while(fits).collect();
+    Line::from(if kept.is_empty() { first } else { kept })
+}
+
 fn corner(model: &Model, theme: &Theme) -> Line<'static> {
-    let (tone, text) = sight(model);
-    let mut spans = vec![span(theme, tone, text)];
+    let mut spans = sight(model, theme);
     if let Some(file) = &model.recording {
         spans.push(span(theme, Tone::Held, format!("   REC {file}")));
     }
@@ -34,22 +46,25 @@ fn corner(model: &Model, theme: &Theme) -> Line<'static> {
     Line::from(spans)
 }
 
-/// What can be seen.
-pub(super) fn sight(model: &Model) -> (Tone, String) {
-    let paused = |word: &str| match model.head.at {
-        Some(at) => format!("{word}   {}", super::text::time(at)),
-        None => word.to_owned(),
-    };
-    match model.sight() {
+/// Which moment is shown, and what keeps it from being true.
+fn sight(model: &Model, theme: &Theme) -> Vec<Span<'static>> {
+    let at = model.head.at.map(|at| format!("   {}", time(at))).unwrap_or_default();
+    let (tone, text) = match model.sight() {
         Sight::Live(Some(ago)) => (Tone::Plain, format!("LIVE {ago:.1} s ago")),
         Sight::Live(None) => (Tone::Dim, "connecting".to_owned()),
-        Sight::NotSeen(ago, why) if why.is_empty() => (Tone::Bad, format!("? NOT SEEN {ago:.0} s")),
-        Sight::NotSeen(ago, why) => (Tone::Bad, format!("? NOT SEEN {ago:.0} s: {}", fit(&why, why.len().min(40)))),
-        Sight::NoBeat(ago) => (Tone::Bad, format!("? NOT SEEN {ago:.0} s: the controller is silent")),
-        Sight::Frozen(0) => (Tone::Held, paused("FROZEN")),
-        Sight::Frozen(waiting) => (Tone::Held, paused(&format!("FROZEN +{waiting}"))),
-        Sight::Playing(speed) => (Tone::Strong, paused(&format!("PLAY {speed}x"))),
-        Sight::Ended => (Tone::Plain, paused("END")),
+        Sight::Frozen(0) => (Tone::Held, format!("FROZEN{at}")),
+        Sight::Frozen(waiting) => (Tone::Held, format!("FROZEN +{waiting}{at}")),
+        Sight::Playing(speed) => (Tone::Strong, format!("PLAY {speed}x{at}")),
+        Sight::Ended => (Tone::Plain, format!("END{at}")),
+    };
+    let unseen = match model.unseen() {
+        Some(Unseen::Server(seconds, _) | Unseen::Controller(seconds)) => format!("? NOT SEEN {seconds:.0} s"),
+        None => return vec![span(theme, tone, text)],
+    };
+    let unseen = span(theme, Tone::Bad, unseen);
+    match model.head.pace {
+        Pace::Newest => vec![unseen],
+        Pace::Frozen | Pace::Playing(_) | Pace::Ended => vec![unseen, span(theme, tone, format!("   {text}"))],
     }
 }
 
@@ -66,7 +81,8 @@ pub(super) fn place(model: &Model, theme: &Theme) -> Line<'static> {
     };
     Line::from(vec![
         span(theme, Tone::Strong, "shadow watch"),
-        Span::raw(format!("   {place}   {namespace}")),
+        Span::raw(format!("   {place}")),
+        Span::raw(format!("   {namespace}")),
     ])
 }
 
@@ -95,8 +111,8 @@ pub(super) fn in_one_line(model: &Model, theme: &Theme, frame: &mut Frame<'_>, a
         }
         None => line(theme, Tone::Plain, "no migrations"),
     };
-    let (sight_tone, sight) = sight(model);
-    text.spans.push(span(theme, sight_tone, format!("  {sight}")));
+    text.spans.push(Span::raw("  "));
+    text.spans.extend(sight(model, theme));
     let buffer = frame.buffer_mut();
     if area.height > 0 {
         buffer.set_line(area.left(), area.top(), &text, area.width);

@@ -13,9 +13,9 @@ use crate::view::model::pipeline;
 use crate::view::model::state::{State, pauses, way_back};
 use crate::view::model::{EVENTS, Missing, Model, Panel};
 
-const KEYS: &str = " Esc back  Tab panel  C cancel…  L notes  , . event  [ ] step  Space freeze  q quit";
-const WIDE_KEYS: &str = " Esc back  Tab panel  e fill  C cancel…  L notes of steps  Y yaml  v verdict  i explain  , . event  \
-                         [ ] step  Space freeze  r record  y copy  q quit";
+const KEYS: &str = "Esc back  Tab panel  C cancel…  L notes  , . event  [ ] step  Space freeze";
+const WIDE_KEYS: &str = "Esc back  Tab panel  e fill  C cancel…  L notes  Y yaml  v verdict  i explain  , . event  [ ] step  \
+                         Space freeze  r record  y copy  q quit";
 /// Events that are kept ready for a panel that is filled.
 const TOLD: usize = 500;
 
@@ -49,8 +49,9 @@ fn head(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect, entry: 
     let pod = &entry.migration.spec.source_pod;
     let state = header::state(model, theme, entry);
     if !wide {
-        let mut spans = vec![span(theme, Tone::Strong, pod.clone()), Span::raw(format!("   {}   ", entry.id))];
+        let mut spans = vec![span(theme, Tone::Strong, pod.clone()), Span::raw("   ")];
         spans.extend(state);
+        spans.push(Span::raw(format!("   {}", entry.id)));
         header::draw(model, theme, frame, area, Line::from(spans));
         return;
     }
@@ -61,8 +62,9 @@ fn head(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect, entry: 
     let owner = owner.map(|owner| format!("   {} {}", owner.kind, owner.name)).unwrap_or_default();
     let place = header::place(model, theme);
     let first = place.spans.first().cloned().into_iter();
-    let text = format!("   {}{owner}   {from} > {to}{plan}", entry.id);
-    header::draw(model, theme, frame, area, Line::from(first.chain([Span::raw(text)]).collect::<Vec<_>>()));
+    let texts = [format!("   {}", entry.id), owner, format!("   {from} > {to}"), plan];
+    let parts = first.chain(texts.map(Span::raw));
+    header::draw(model, theme, frame, area, Line::from(parts.collect::<Vec<_>>()));
     let mut second = state;
     second.push(Span::raw(format!("   {}   ", entry.state.meaning())));
     if let Some(status) = entry.migration.status.as_ref().filter(|_| !entry.state.is_over()) {
@@ -96,14 +98,16 @@ impl View<'_> {
         // Where there is more room, bars and events grow; nothing else moves.
         let extra = body.height.saturating_sub(42);
         let [upper, middle, sides, events] = stacked(body, [0, 11, 7, 9 + extra / 2]);
-        let half = body.width.div_ceil(2);
         self.panel(frame, upper, Panel::Steps);
-        let [messages, proof] = beside(middle, half);
+        let [messages, rates] = beside(middle, body.width.div_ceil(2));
         self.panel(frame, messages, Panel::Messages);
-        self.panel(frame, proof, Panel::Proof);
-        let [source, copy] = beside(sides, half);
+        self.rates(frame, rates);
+        let third = body.width.div_ceil(3);
+        let [source, rest] = beside(sides, third);
+        let [copy, proof] = beside(rest, third + 1);
         self.source(frame, source);
         self.copy(frame, copy);
+        self.panel(frame, proof, Panel::Proof);
         self.panel(frame, events, Panel::Events);
     }
 
@@ -112,7 +116,7 @@ impl View<'_> {
         let (theme, entry) = (self.theme, &self.entry);
         let (name, text) = match panel {
             Panel::Steps => (self.steps_title(), steps::list(self.model, theme, entry, inner)),
-            Panel::Messages => ("Messages".to_owned(), flow::picture(self.model, theme, entry, inner)),
+            Panel::Messages => ("Messages".to_owned(), self.messages(inner)),
             Panel::Proof => ("Proof so far".to_owned(), proof::lines(theme, entry, inner)),
             Panel::Events => (self.events_title(), news::of_one(self.model, theme, entry, TOLD)),
             Panel::Instances => {
@@ -127,6 +131,26 @@ impl View<'_> {
         let inner = pane(frame, theme, area, (title(theme, name, chosen), self.corner(panel)));
         let from = if chosen { self.model.scroll } else { self.in_view(panel, &text, inner) };
         lines(frame, inner, scrolled(&text, inner.height, from));
+    }
+
+    /// With rates, unless these have a panel of their own.
+    fn messages(&self, area: Rect) -> Vec<Line<'static>> {
+        let mut text = flow::picture(self.model, self.theme, &self.entry, area);
+        if self.model.filled || !is_wide(Rect::new(0, 0, self.model.size.0, self.model.size.1)) {
+            text.extend(flow::rates(self.model, self.theme, &self.entry, area));
+        }
+        if self.model.filled {
+            text.extend(flow::pauses(self.model, self.theme, &self.entry));
+        }
+        text
+    }
+
+    fn rates(&self, frame: &mut Frame<'_>, area: Rect) {
+        let name = line(self.theme, Tone::Plain, "Rates, a column for each look");
+        let inner = pane(frame, self.theme, area, (name, Line::default()));
+        let mut text = flow::rates(self.model, self.theme, &self.entry, inner);
+        text.extend(flow::pauses(self.model, self.theme, &self.entry));
+        lines(frame, inner, &text);
     }
 
     /// The step that is under way stays in view.

@@ -18,7 +18,7 @@ pub mod theme;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 
-use super::model::{Model, Over, Screen};
+use super::model::{Model, Over, Screen, Unseen};
 use theme::{Theme, Tone};
 
 /// Below this a picture would say less than a sentence.
@@ -48,10 +48,15 @@ fn is_wide(area: Rect) -> bool {
     area.width >= 100 && area.height >= 30
 }
 
-/// The last line: what keys do here, or what an effect said.
+/// The last line: what keys do here, what an effect said, or what cannot be seen.
 fn footer(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect, keys: &[&str]) {
+    let unseen = model.unseen().map(|unseen| match unseen {
+        Unseen::Server(_, why) => format!("{why}. The moves go on. This view tries again by itself."),
+        Unseen::Controller(_) => "The controller is silent. The API server answers.".to_owned(),
+    });
+    let unseen = unseen.map(|text| pane::line(theme, Tone::Bad, text));
     let said = model.said.as_ref().map(|(text, _)| pane::line(theme, Tone::Strong, text.clone()));
     let keys = keys.iter().map(|&text| pane::line(theme, Tone::Plain, text));
-    let lines: Vec<_> = said.into_iter().chain(keys).collect();
+    let lines: Vec<_> = unseen.into_iter().chain(said).chain(keys).collect();
     pane::lines(frame, area, &lines);
 }

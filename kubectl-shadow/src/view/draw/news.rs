@@ -14,7 +14,7 @@ use crate::view::model::news::{News, What, newest};
 /// Of all migrations: the time of the day, the pod, what.
 pub(super) fn of_all(model: &Model, theme: &Theme, entries: &[Entry<'_>], area: Rect) -> Vec<Line<'static>> {
     let line = |news: &News<'_>| {
-        let (tone, text) = told(news);
+        let (tone, text) = in_full(news);
         let pod = middle(&news.of.migration.spec.source_pod, 12);
         Line::from(vec![
             span(theme, Tone::Dim, format!("{} ", time(news.at))),
@@ -22,7 +22,8 @@ pub(super) fn of_all(model: &Model, theme: &Theme, entries: &[Entry<'_>], area: 
             span(theme, tone, text),
         ])
     };
-    newest(model, entries, usize::from(area.height)).iter().map(line).collect()
+    let counts = |news: &News<'_>| !matches!(news.what, What::Began(_));
+    newest(model, entries, usize::from(area.height), counts).iter().map(line).collect()
 }
 
 /// Of one: the seconds since its beginning, the step, what.
@@ -39,7 +40,7 @@ pub(super) fn of_one(model: &Model, theme: &Theme, entry: &Entry<'_>, most: usiz
             span(theme, tone, text),
         ])
     };
-    newest(model, std::slice::from_ref(entry), most).iter().map(line).collect()
+    newest(model, std::slice::from_ref(entry), most, |_| true).iter().map(line).collect()
 }
 
 fn word(news: &News<'_>) -> String {
@@ -52,12 +53,23 @@ fn word(news: &News<'_>) -> String {
     }
 }
 
+/// With the word before it.
+fn in_full(news: &News<'_>) -> (Tone, String) {
+    let (tone, text) = told(news);
+    match news.what {
+        What::Began(_) | What::Over(..) | What::Undo(_) | What::Stuck(_) | What::Event(_) => {
+            (tone, format!("{}: {text}", word(news)))
+        }
+        What::End(..) => (tone, text),
+    }
+}
+
 fn told(news: &News<'_>) -> (Tone, String) {
     match news.what {
-        What::Began(record) => (Tone::Plain, format!("{} begins", record.step)),
-        What::Over(record, note) => (Tone::Plain, format!("{}: {note}", record.step)),
-        What::Undo(rollback) => (Tone::Bad, format!("is undone: {}", rollback.message)),
-        What::Stuck(condition) => (Tone::Bad, format!("is stuck: {}", condition.message)),
+        What::Began(_) => (Tone::Dim, "begins".to_owned()),
+        What::Over(_, note) => (Tone::Plain, note.to_owned()),
+        What::Undo(rollback) => (Tone::Bad, rollback.message.clone()),
+        What::Stuck(condition) => (Tone::Bad, condition.message.clone()),
         What::End(phase, Some(verdict)) => {
             let tone = if verdict.exact && phase == Phase::Completed { Tone::Good } else { Tone::Plain };
             let word = if verdict.exact { "exact" } else { "NOT PROVEN EXACT" };

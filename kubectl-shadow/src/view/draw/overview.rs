@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::pane::{line, lines, pane, paint_row, span, stacked};
-use super::text::{fit, middle, right, seconds};
+use super::text::{fit, middle, right, seconds, wrapped};
 use super::theme::{Theme, Tone, mark, tone};
 use super::{flow, footer, header, is_wide, news, steps};
 use crate::view::model::list::{Entry, nodes};
@@ -44,12 +44,12 @@ fn chosen(model: &Model, entries: &[Entry<'_>]) -> Option<usize> {
 fn draw_list(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect, entries: &[Entry<'_>], chosen: Option<usize>) {
     let typing = model.over == Some(Over::Filter);
     let filter = match (typing, model.list.filter.as_str()) {
-        (true, text) => format!("filter: {text}_"),
-        (false, "") => "filter: none".to_owned(),
-        (false, text) => format!("filter: {text}"),
+        (true, text) => format!("   filter: {text}_"),
+        (false, "") => String::new(),
+        (false, text) => format!("   filter: {text}"),
     };
     let reversed = if model.list.reversed { ", reversed" } else { "" };
-    let order = format!("sort: {}{reversed}   {filter}", model.list.sort.word());
+    let order = format!("sort: {}{reversed}{filter}", model.list.sort.word());
     let tone = if typing { Tone::Strong } else { Tone::Plain };
     let titles = (line(theme, Tone::Plain, summary(entries)), line(theme, tone, order));
     let inner = pane(frame, theme, area, titles);
@@ -60,7 +60,7 @@ fn draw_list(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect, en
     frame.buffer_mut().set_line(inner.left(), inner.top(), &columns.head(theme), inner.width);
     let rows = Rect::new(inner.left(), inner.top() + 1, inner.width, inner.height - 1);
     if entries.is_empty() {
-        lines(frame, rows, &empty(model, theme));
+        lines(frame, rows, &empty(model, theme, usize::from(rows.width).saturating_sub(1)));
         return;
     }
     let height = usize::from(rows.height).max(1);
@@ -90,15 +90,16 @@ fn summary(entries: &[Entry<'_>]) -> String {
 }
 
 /// Why there is nothing to see.
-fn empty(model: &Model, theme: &Theme) -> Vec<Line<'static>> {
+fn empty(model: &Model, theme: &Theme, width: usize) -> Vec<Line<'static>> {
     let plain = |text: &str| line(theme, Tone::Plain, text);
     let is_seen = model.link(MIGRATIONS).is_some_and(|link| link.state == LinkState::Seen) || model.whole;
     match model.missing(MIGRATIONS) {
-        Missing::Right(why) => vec![
-            line(theme, Tone::Bad, "NO RIGHT to see migrations."),
-            plain(&why),
-            plain("You need the verbs list and watch on statefulmigrations.migration.ms2m.io."),
-        ],
+        Missing::Right(why) => {
+            let need = "You need the verbs list and watch on statefulmigrations.migration.ms2m.io.";
+            let first = line(theme, Tone::Bad, "NO RIGHT to see migrations.");
+            let why = wrapped(&why, width).into_iter().map(|text| plain(&text));
+            [first].into_iter().chain(why).chain([plain(need)]).collect()
+        }
         Missing::Absent => vec![
             plain("kubectl-shadow is not installed in this cluster."),
             plain("To install it, type: kubectl shadow install --registry REGISTRY"),
@@ -120,7 +121,7 @@ struct Columns {
 impl Columns {
     fn of(width: u16, wide: bool) -> Self {
         // Cursor, mark and state, nodes, step, done, pause and time.
-        let fixed = 2 + 11 + 18 + 14 + 6 + 7 + 6 + if wide { 13 + 11 + 22 } else { 0 };
+        let fixed = 2 + 12 + 18 + 14 + 6 + 7 + 6 + if wide { 13 + 11 + 22 } else { 0 };
         Self {
             wide,
             pod: usize::from(width).saturating_sub(fixed).clamp(8, 40),
@@ -128,7 +129,7 @@ impl Columns {
     }
 
     fn head(&self, theme: &Theme) -> Line<'static> {
-        let mut text = "    STATE    ".to_owned();
+        let mut text = "    STATE     ".to_owned();
         if self.wide {
             text += &fit("NAMESPACE", 13);
         }
@@ -142,7 +143,7 @@ impl Columns {
     }
 
     fn row(&self, theme: &Theme, entry: &Entry<'_>, now: Timestamp, chosen: bool) -> Line<'static> {
-        let state = format!("{} {}", mark(entry.state), fit(entry.state.word(), 9));
+        let state = format!("{} {}", mark(entry.state), fit(entry.state.word(), 10));
         let mut text = String::new();
         if self.wide {
             text += &format!("{} ", middle(entry.id.split('/').next().unwrap_or_default(), 12));
@@ -252,6 +253,7 @@ fn draw_detail(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect, 
     if inner.height > 6 {
         shown.push(Line::default());
         shown.extend(flow::picture(model, theme, entry, inner));
+        shown.extend(flow::rates(model, theme, entry, inner));
     }
     lines(frame, inner, &shown);
 }

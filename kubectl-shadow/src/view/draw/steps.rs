@@ -13,7 +13,7 @@ use crate::view::model::list::Entry;
 use crate::view::model::pipeline::{Row, Stage, rows};
 
 /// Columns of name, time, expectation and freeze.
-const NAMED: usize = 14;
+const NAMED: usize = 13;
 const NUMBER: usize = 7;
 
 /// All in one line, with the one that is under way in view.

@@ -18,7 +18,7 @@ pub use history::History;
 use list::{Entry, Sort};
 use object::Object;
 use progress::{Progress, Sample};
-pub use sight::{API, EVENTS, MIGRATIONS, Missing, PROGRESS, Sight};
+pub use sight::{API, EVENTS, MIGRATIONS, Missing, PROGRESS, Sight, Unseen};
 use state::State;
 
 use crate::ending::Ending;

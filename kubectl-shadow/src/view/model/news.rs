@@ -37,8 +37,13 @@ pub enum What<'a> {
     Event(&'a Told),
 }
 
-/// Of all migrations that are shown, the newest first, at most so many.
-pub fn newest<'a>(model: &'a Model, entries: &[Entry<'a>], most: usize) -> Vec<News<'a>> {
+/// Of all migrations that are shown, the newest first, at most so many of those that are wanted.
+pub fn newest<'a>(
+    model: &'a Model,
+    entries: &[Entry<'a>],
+    most: usize,
+    wanted: fn(&News<'_>) -> bool,
+) -> Vec<News<'a>> {
     let mut all: Vec<News<'a>> = entries.iter().flat_map(|entry| of_status(*entry)).collect();
     let open = match &model.screen {
         Screen::Migration(id) => entries.iter().find(|entry| entry.id == *id),
@@ -46,7 +51,7 @@ pub fn newest<'a>(model: &'a Model, entries: &[Entry<'a>], most: usize) -> Vec<N
     };
     all.extend(open.into_iter().flat_map(|entry| of_events(model, *entry)));
     let now = model.clock();
-    all.retain(|one| one.at <= now);
+    all.retain(|one| one.at <= now && wanted(one));
     all.sort_by(|a, b| b.at.cmp(&a.at));
     all.truncate(most);
     all

@@ -18,21 +18,26 @@ pub const EVENTS: &str = "events";
 /// The controller writes once a second while a move is under way. Silence for longer says something.
 const BEATS: SignedDuration = SignedDuration::from_secs(3);
 
-/// What is seen, for the corner of the screen.
+/// Which moment is shown, for the corner of the screen.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Sight {
     /// As it comes: seconds since the last answer; none before the first.
     Live(Option<f64>),
-    /// Nothing has been heard of the API server for so many seconds, and why.
-    NotSeen(f64, String),
-    /// The controller has not written for so many seconds.
-    NoBeat(f64),
     /// It stands, while so many changes wait.
     Frozen(usize),
     /// Past changes once more.
     Playing(f64),
     /// The end of a recording.
     Ended,
+}
+
+/// What keeps it from being true.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Unseen {
+    /// Nothing has been heard of the API server for so many seconds, and why.
+    Server(f64, String),
+    /// The controller has not written for so many seconds.
+    Controller(f64),
 }
 
 /// What a panel cannot show.
@@ -47,25 +52,26 @@ pub enum Missing {
 }
 
 impl Model {
-    /// What is seen.
+    /// Which moment is shown.
     pub fn sight(&self) -> Sight {
         match self.head.pace {
             Pace::Frozen => Sight::Frozen(self.history.newest().saturating_sub(self.head.count)),
             Pace::Playing(speed) => Sight::Playing(speed),
             Pace::Ended => Sight::Ended,
-            Pace::Newest => self.live(),
+            Pace::Newest => {
+                let now = self.now.unwrap_or_default();
+                Sight::Live(self.answered.map(|at| now.duration_since(at).as_secs_f64().max(0.0)))
+            }
         }
     }
 
-    fn live(&self) -> Sight {
-        let now = self.now.unwrap_or_default();
+    /// What keeps it from being true, at that moment.
+    pub fn unseen(&self) -> Option<Unseen> {
+        let at = self.head.at.or(self.now).unwrap_or_default();
         if let Some((since, why)) = self.silence() {
-            return Sight::NotSeen(now.duration_since(since).as_secs_f64().max(0.0), why);
+            return Some(Unseen::Server(at.duration_since(since).as_secs_f64().max(0.0), why));
         }
-        if let Some(beat) = self.late_beat(now) {
-            return Sight::NoBeat(beat);
-        }
-        Sight::Live(self.answered.map(|at| now.duration_since(at).as_secs_f64().max(0.0)))
+        self.late_beat(at).map(Unseen::Controller)
     }
 
     /// Since when the API server is silent, in the picture.

@@ -13,6 +13,7 @@ use serde_json::Value;
 use shadow_core::api::StatefulMigration;
 use shadow_core::names;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::watch;
 
 use super::link::{Heard, Turn, listen};
 use super::watch::{Said, Target, Watched};
@@ -43,8 +44,9 @@ pub enum Order {
 /// Sends what changes, until nobody listens.
 pub async fn run(client: Client, look: Look, events: UnboundedSender<Event>, mut orders: UnboundedReceiver<Order>) {
     let (heard, mut hears) = unbounded_channel();
-    tokio::spawn(listen(client.clone(), heard));
-    let mut live = Live::new(client, look);
+    let (opens, open) = watch::channel(None);
+    tokio::spawn(listen(client.clone(), heard, open));
+    let mut live = Live::new(client, look, opens);
     loop {
         let sent = tokio::select! {
             Some((slot, said)) = live.streams.next() => live.said(slot, said, &events),
@@ -68,19 +70,24 @@ struct Live {
     watches: Vec<Watched>,
     streams: SelectAll<BoxStream<'static, (usize, Said)>>,
     open: Option<String>,
+    /// The same, for the questions beside the watches.
+    opens: watch::Sender<Option<(String, String)>>,
     pods: BTreeSet<String>,
 }
 
 impl Live {
-    fn new(client: Client, look: Look) -> Self {
+    fn new(client: Client, look: Look, opens: watch::Sender<Option<(String, String)>>) -> Self {
         let mut live = Self {
             client,
             look,
             watches: Vec::new(),
             streams: SelectAll::new(),
             open: None,
+            opens,
             pods: BTreeSet::new(),
         };
+        let only = live.look.namespace.clone().zip(live.look.only.clone());
+        live.opens.send_replace(only);
         live.begin();
         live
     }
@@ -133,7 +140,15 @@ impl Live {
 
     fn heard(&mut self, heard: Heard, events: &UnboundedSender<Event>) -> Sent {
         match heard {
-            Heard::Answer(at) => events.send(Event::Link(at)),
+            Heard::Answer(at, object) => {
+                let first = self.watches.first_mut();
+                let read = object.and_then(|object| first?.read(*object, at));
+                if let Some(change) = read {
+                    self.follow(&change);
+                    events.send(Event::Change(change))?;
+                }
+                events.send(Event::Link(at))
+            }
             Heard::Turn(change, turn) => {
                 if turn == Turn::Back {
                     self.again();
@@ -150,6 +165,9 @@ impl Live {
                 if open == self.open {
                     return;
                 }
+                let split = |id: &String| id.split_once('/').map(|(a, b)| (a.to_owned(), b.to_owned()));
+                let only = self.look.namespace.clone().zip(self.look.only.clone());
+                self.opens.send_replace(open.as_ref().and_then(split).or(only));
                 self.open = open;
                 self.drop_details();
                 if let Some((namespace, name)) = self.open.clone().as_deref().and_then(|id| id.split_once('/')) {

@@ -1,6 +1,6 @@
 //! One watch of one kind, as changes. Guarantee: an object that is gone when the watch begins anew is told as deleted.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use futures::stream::{BoxStream, StreamExt};
@@ -72,7 +72,8 @@ impl Backoff for Patience {
 /// What one watch has shown.
 pub(super) struct Watched {
     target: Target,
-    known: HashSet<String>,
+    /// What was told, each with its version.
+    known: HashMap<String, u64>,
     listed: HashSet<String>,
     state: Option<Value>,
 }
@@ -81,7 +82,7 @@ impl Watched {
     pub(super) fn new(target: Target) -> Self {
         Self {
             target,
-            known: HashSet::new(),
+            known: HashMap::new(),
             listed: HashSet::new(),
             state: None,
         }
@@ -101,16 +102,16 @@ impl Watched {
             }
             Ok(watcher::Event::InitApply(object)) => {
                 self.listed.insert(id(&object));
-                vec![self.set(object, at)]
+                self.read(object, at).into_iter().collect()
             }
-            Ok(watcher::Event::Apply(object)) => vec![self.set(object, at)],
+            Ok(watcher::Event::Apply(object)) => self.read(object, at).into_iter().collect(),
             Ok(watcher::Event::Delete(object)) => {
                 self.known.remove(&id(&object));
                 vec![self.deleted(id(&object), at)]
             }
             Ok(watcher::Event::InitDone) => {
-                let gone: Vec<String> = self.known.difference(&self.listed).cloned().collect();
-                self.known.retain(|id| self.listed.contains(id));
+                let gone: Vec<String> = self.known.keys().filter(|id| !self.listed.contains(*id)).cloned().collect();
+                self.known.retain(|id, _| self.listed.contains(id));
                 let gone: Vec<Change> = gone.into_iter().map(|id| self.deleted(id, at)).collect();
                 gone.into_iter().chain(self.link(json!({"state": "seen"}), at)).collect()
             }
@@ -118,18 +119,24 @@ impl Watched {
         }
     }
 
-    fn set(&mut self, object: DynamicObject, at: Timestamp) -> Change {
+    /// An object that was read, unless what was told of it is as new. Watches and reads overtake each other.
+    pub(super) fn read(&mut self, object: DynamicObject, at: Timestamp) -> Option<Change> {
         let id = id(&object);
-        self.known.insert(id.clone());
+        let version = object.metadata.resource_version.as_deref().and_then(|version| version.parse().ok()).unwrap_or(0);
+        let told = self.known.insert(id.clone(), version);
+        if let Some(told) = told.filter(|told| version != 0 && version <= *told) {
+            self.known.insert(id, told);
+            return None;
+        }
         // A dynamic object is plain JSON: there is nothing in it that JSON cannot say.
         let value = serde_json::to_value(object).unwrap_or(Value::Null);
         let value = if self.target.kind == Kind::Pod { of_pod(&value) } else { value };
-        Change {
+        Some(Change {
             at,
             kind: self.target.kind,
             id,
             what: What::Set(cleaned(value)),
-        }
+        })
     }
 
     fn deleted(&self, id: String, at: Timestamp) -> Change {

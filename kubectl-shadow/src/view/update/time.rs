@@ -41,7 +41,7 @@ pub(super) fn freeze(model: &mut Model) {
     model.head.pace = match model.head.pace {
         Pace::Newest | Pace::Playing(_) => Pace::Frozen,
         Pace::Frozen if is_file => Pace::Playing(1.0),
-        Pace::Frozen => Pace::Newest,
+        Pace::Frozen => return newest(model),
         Pace::Ended => {
             model.head = Head::playing(1.0);
             return;
@@ -52,7 +52,11 @@ pub(super) fn freeze(model: &mut Model) {
 /// To the newest change: of a recording its end.
 pub(super) fn newest(model: &mut Model) {
     if model.setting.file.is_none() {
-        model.head.pace = Pace::Newest;
+        model.head = Head {
+            pace: Pace::Newest,
+            count: model.history.newest(),
+            at: model.now,
+        };
     } else if let Some((_, last)) = model.history.span() {
         model.head.show(&model.history, last);
         model.head.pace = Pace::Ended;
