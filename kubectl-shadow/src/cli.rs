@@ -323,7 +323,9 @@ fn moment(text: &str) -> Result<Duration, String> {
 
 /// `80x24`.
 fn size(text: &str) -> Result<(u16, u16), String> {
-    let parsed = text.split_once('x').and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?)));
+    let parsed = text
+        .split_once('x')
+        .and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?)));
     match parsed {
         Some((width @ 20..=500, height @ 2..=200)) => Ok((width, height)),
         Some(_) | None => Err("give columns and rows, such as 80x24 or 140x45".to_owned()),

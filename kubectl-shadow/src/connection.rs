@@ -48,7 +48,11 @@ pub async fn open(place: &Place) -> Result<Connection, Problem> {
         .clone()
         .unwrap_or_else(|| config.default_namespace.clone());
     let server = config.cluster_url.to_string();
-    let context = place.context.clone().or_else(|| current_context(place)).unwrap_or(server);
+    let context = place
+        .context
+        .clone()
+        .or_else(|| current_context(place))
+        .unwrap_or(server);
     let client = warnings::client(limited(config))?;
     Ok(Connection {
         client,

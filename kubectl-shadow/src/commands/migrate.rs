@@ -38,7 +38,7 @@ pub(super) async fn run(connection: &Connection, args: &Migrate) -> Result<Endin
         return Ok(Ending::Done);
     }
     if args.watch || args.record.is_some() {
-        return watch::of_one(connection, args.record.as_deref(), args.watch, &name).await;
+        return watch::of_one(connection, args, &name).await;
     }
     follow::to_the_end(connection, &name, args.timeout).await
 }

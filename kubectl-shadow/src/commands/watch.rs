@@ -2,12 +2,13 @@
 
 use std::io::IsTerminal;
 use std::path::Path;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use tokio::sync::mpsc::unbounded_channel;
 
-use crate::cli::{Colour, Place, Watch};
+use crate::cli::{Colour, Migrate, Place, Watch};
 use crate::commands::find;
 use crate::connection::Connection;
 use crate::ending::Ending;
@@ -28,20 +29,25 @@ pub(super) async fn run(connection: &Connection, args: &Watch) -> Result<Ending,
     for name in &args.names {
         wanted.push(find::migration(connection, name).await?.name_any());
     }
-    live(connection, args, wanted).await
+    live(connection, args, wanted, None).await
 }
 
 /// Follows one migration that was just begun.
-pub(super) async fn of_one(connection: &Connection, record: Option<&Path>, watch: bool, name: &str) -> Result<Ending, Problem> {
-    let args = Watch {
-        record: record.map(Path::to_owned),
-        plain: !watch,
+pub(super) async fn of_one(connection: &Connection, args: &Migrate, name: &str) -> Result<Ending, Problem> {
+    let watch = Watch {
+        record: args.record.clone(),
+        plain: !args.watch,
         ..Watch::default()
     };
-    live(connection, &args, vec![name.to_owned()]).await
+    live(connection, &watch, vec![name.to_owned()], Some(args.timeout)).await
 }
 
-async fn live(connection: &Connection, args: &Watch, wanted: Vec<String>) -> Result<Ending, Problem> {
+async fn live(
+    connection: &Connection,
+    args: &Watch,
+    wanted: Vec<String>,
+    patience: Option<Duration>,
+) -> Result<Ending, Problem> {
     let namespace = (!args.all_namespaces).then(|| connection.namespace.clone());
     let mut tee = Tee::new(namespace.clone());
     if let Some(file) = &args.record {
@@ -49,7 +55,9 @@ async fn live(connection: &Connection, args: &Watch, wanted: Vec<String>) -> Res
     }
     let look = Look {
         namespace: namespace.clone(),
-        only: Some(&wanted).filter(|wanted| wanted.len() == 1).and_then(|wanted| wanted.first().cloned()),
+        only: Some(&wanted)
+            .filter(|wanted| wanted.len() == 1)
+            .and_then(|wanted| wanted.first().cloned()),
     };
     let setting = Setting {
         place: connection.context.clone(),
@@ -62,9 +70,14 @@ async fn live(connection: &Connection, args: &Watch, wanted: Vec<String>) -> Res
     let model = Model::new(setting, Head::newest());
     let (events, receiver) = unbounded_channel();
     let (orders, ordered) = unbounded_channel();
-    tokio::spawn(live::run(connection.client.clone(), look, events.clone(), ordered));
+    tokio::spawn(live::run(
+        connection.client.clone(),
+        look,
+        events.clone(),
+        ordered,
+    ));
     if !has_terminal() || args.plain {
-        let ending = plain::run(model, tee, receiver).await;
+        let ending = plain::run(model, tee, receiver, patience).await;
         // The source ends with its orders.
         drop(orders);
         return ending;
@@ -73,6 +86,7 @@ async fn live(connection: &Connection, args: &Watch, wanted: Vec<String>) -> Res
         client: Some(connection.client.clone()),
         orders: Some(orders),
         tee,
+        begun: patience.is_some(),
         events: (events, receiver),
     };
     run::run(model, theme(args), outside).await
@@ -82,7 +96,9 @@ async fn live(connection: &Connection, args: &Watch, wanted: Vec<String>) -> Res
 pub(super) async fn play(place: &Place, args: &Watch, file: &Path) -> Result<Ending, Problem> {
     let recording = read::file(file).map_err(refused)?;
     let begun = recording.header.at;
-    let at = args.at.map(|at| begun + SignedDuration::try_from(at).unwrap_or_default());
+    let at = args
+        .at
+        .map(|at| begun + SignedDuration::try_from(at).unwrap_or_default());
     let model = of_recording(place, args, file, &recording);
     if let Some(folder) = &args.frames {
         let wanted = frames::Wanted {
@@ -107,6 +123,7 @@ pub(super) async fn play(place: &Place, args: &Watch, file: &Path) -> Result<End
         client: None,
         orders: None,
         tee: Tee::default(),
+        begun: false,
         events: unbounded_channel(),
     };
     run::run(model, theme(args), outside).await
@@ -115,7 +132,12 @@ pub(super) async fn play(place: &Place, args: &Watch, file: &Path) -> Result<End
 fn of_recording(place: &Place, args: &Watch, file: &Path, recording: &Recording) -> Model {
     let header = &recording.header;
     let setting = Setting {
-        file: Some(file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned()),
+        file: Some(
+            file.file_name()
+                .unwrap_or(file.as_os_str())
+                .to_string_lossy()
+                .into_owned(),
+        ),
         invented: header.invented,
         place: format!("plugin {}", header.plugin),
         namespace: header.namespace.clone().or_else(|| place.namespace.clone()),

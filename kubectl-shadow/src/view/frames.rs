@@ -38,9 +38,13 @@ pub fn write(mut model: Model, theme: &Theme, wanted: &Wanted) -> Result<Vec<Pat
         model.head.pace = Pace::Playing(1.0);
         // A tick without time: what is opened once it is seen is opened now.
         (model, _) = after(model, Event::Tick(at));
-        let name = format!("{number:04}-{:07.3}s.svg", at.duration_since(wanted.begun).as_secs_f64());
+        let name = format!(
+            "{number:04}-{:07.3}s.svg",
+            at.duration_since(wanted.begun).as_secs_f64()
+        );
         let file = wanted.folder.join(name);
-        std::fs::write(&file, svg::picture(&screen(&model, theme, wanted.size))).map_err(|error| wrong(&file, error))?;
+        std::fs::write(&file, svg::picture(&screen(&model, theme, wanted.size)))
+            .map_err(|error| wrong(&file, error))?;
         files.push(file);
     }
     Ok(files)
@@ -59,7 +63,10 @@ fn moments(model: &Model, wanted: &Wanted) -> Vec<Timestamp> {
     }
     let numbers = model.history.oldest()..=model.history.newest();
     let moments = numbers.filter_map(|number| model.history.moment(number));
-    let mut times: Vec<Timestamp> = moments.filter(|one| one.kind == Kind::Migration).map(|one| one.at).collect();
+    let mut times: Vec<Timestamp> = moments
+        .filter(|one| one.kind == Kind::Migration)
+        .map(|one| one.at)
+        .collect();
     // What changes within a frame is one picture.
     times.dedup_by(|next, last| next.duration_since(*last) < SignedDuration::from_millis(1));
     times

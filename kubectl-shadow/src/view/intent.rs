@@ -124,7 +124,10 @@ fn of_key(key: KeyEvent, model: &Model) -> Option<Intent> {
     }
 }
 
-#[allow(clippy::wildcard_enum_match_arm, reason = "keys without a meaning are the rule")]
+#[allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "keys without a meaning are the rule"
+)]
 fn with_control(code: KeyCode) -> Option<Intent> {
     match code {
         KeyCode::Char('c') => Some(Intent::Quit),
@@ -143,7 +146,10 @@ fn in_question(code: KeyCode) -> Intent {
     }
 }
 
-#[allow(clippy::wildcard_enum_match_arm, reason = "keys without a meaning are the rule")]
+#[allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "keys without a meaning are the rule"
+)]
 fn in_filter(code: KeyCode) -> Option<Intent> {
     match code {
         KeyCode::Char(c) => Some(Intent::FilterType(c)),
@@ -154,7 +160,10 @@ fn in_filter(code: KeyCode) -> Option<Intent> {
     }
 }
 
-#[allow(clippy::wildcard_enum_match_arm, reason = "keys without a meaning are the rule")]
+#[allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "keys without a meaning are the rule"
+)]
 fn in_text(code: KeyCode) -> Option<Intent> {
     match code {
         KeyCode::Esc | KeyCode::Enter | KeyCode::Char('q') => Some(Intent::Back),
@@ -162,7 +171,10 @@ fn in_text(code: KeyCode) -> Option<Intent> {
     }
 }
 
-#[allow(clippy::wildcard_enum_match_arm, reason = "keys without a meaning are the rule")]
+#[allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "keys without a meaning are the rule"
+)]
 fn moving(code: KeyCode) -> Option<Intent> {
     Some(match code {
         KeyCode::Up | KeyCode::Char('k') => Intent::Move(-1),
@@ -175,7 +187,10 @@ fn moving(code: KeyCode) -> Option<Intent> {
     })
 }
 
-#[allow(clippy::wildcard_enum_match_arm, reason = "keys without a meaning are the rule")]
+#[allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "keys without a meaning are the rule"
+)]
 fn anywhere(code: KeyCode) -> Option<Intent> {
     Some(match code {
         KeyCode::Enter => Intent::Open,

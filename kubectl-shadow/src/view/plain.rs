@@ -9,9 +9,8 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::event::Event;
 use super::model::list::Entry;
-use super::model::object::LinkState;
 use super::model::state::State;
-use super::model::{MIGRATIONS, Model, Unseen};
+use super::model::{Model, Unseen};
 use super::tee::Tee;
 use super::{after, farewell};
 use crate::ending::Ending;
@@ -24,9 +23,16 @@ const LOOK: Duration = Duration::from_millis(500);
 /// Seconds between two signs of life.
 const SIGN_OF_LIFE: u64 = 10;
 
-/// Says what happens until everything that was named has ended, or a person interrupts.
-pub async fn run(model: Model, mut tee: Tee, mut events: UnboundedReceiver<Event>) -> Result<Ending, Problem> {
+/// Says what happens until everything that was named has ended, or a person interrupts. `patience`: the move was begun by this
+/// command, which waits for its end for so long.
+pub async fn run(
+    model: Model,
+    mut tee: Tee,
+    mut events: UnboundedReceiver<Event>,
+    patience: Option<Duration>,
+) -> Result<Ending, Problem> {
     let mut plain = Plain::new(model);
+    let begun = Instant::now();
     let mut ticks = tokio::time::interval(LOOK);
     let ending = loop {
         let event = tokio::select! {
@@ -40,17 +46,26 @@ pub async fn run(model: Model, mut tee: Tee, mut events: UnboundedReceiver<Event
             _ = ticks.tick() => Event::Tick(Timestamp::now()),
         };
         if let Event::Change(change) = &event {
-            tee.note(change).map_err(|error| Problem::Unknown(error.to_string()))?;
+            tee.note(change)
+                .map_err(|error| Problem::Unknown(error.to_string()))?;
         }
         plain.take(event);
-        if let Some(problem) = plain.hopeless() {
+        if let Some(problem) = plain.hopeless(patience.is_some()) {
             break Err(problem);
+        }
+        if patience.is_some_and(|patience| begun.elapsed() >= patience) {
+            say::remark(&format!("no end after {} s", begun.elapsed().as_secs()));
+            plain.leave();
+            break Ok(Ending::Unknown);
         }
         if plain.is_over() {
             break Ok(plain.ending());
         }
     };
-    if let Some(file) = tee.end(Timestamp::now()).map_err(|error| Problem::Unknown(error.to_string()))? {
+    if let Some(file) = tee
+        .end(Timestamp::now())
+        .map_err(|error| Problem::Unknown(error.to_string()))?
+    {
         say::remark(&format!("recorded in {}", file.display()));
     }
     ending
@@ -111,7 +126,11 @@ impl Plain {
             if said.over {
                 continue;
             }
-            let name = if several { format!("{}: ", entry.id) } else { String::new() };
+            let name = if several {
+                format!("{}: ", entry.id)
+            } else {
+                String::new()
+            };
             said.steps(&entry, &name);
             if is_tick {
                 said.life(&entry, &name);
@@ -122,22 +141,17 @@ impl Plain {
     fn tell_sight(&mut self, model: &Model) {
         let unseen = model.unseen();
         match (&unseen, self.silent) {
-            (Some(Unseen::Server(_, why)), false) => say::remark(&format!("nothing is seen, trying again: {why}")),
+            (Some(Unseen::Server(_, why)), false) => {
+                say::remark(&format!("nothing is seen, trying again: {why}"))
+            }
             (None, true) => say::remark("the migrations can be seen again"),
             (Some(Unseen::Server(..) | Unseen::Controller(_)), _) | (None, false) => {}
         }
         self.silent = matches!(unseen, Some(Unseen::Server(..)));
     }
 
-    /// A right that is missing stays missing.
-    fn hopeless(&self) -> Option<Problem> {
-        let link = self.model.as_ref()?.link(MIGRATIONS)?;
-        let right = "You need the verbs list and watch on statefulmigrations.migration.ms2m.io";
-        match link.state {
-            LinkState::Forbidden => Some(Problem::Refused(format!("migrations cannot be seen ({}). {right}", link.why))),
-            LinkState::Absent => Some(Problem::NotInstalled),
-            LinkState::Seen | LinkState::Silent => None,
-        }
+    fn hopeless(&self, begun: bool) -> Option<Problem> {
+        farewell::hopeless(self.model.as_ref()?, begun)
     }
 
     /// What was named has ended; without names it goes on until it is interrupted.
@@ -147,13 +161,18 @@ impl Plain {
         };
         let ends = !model.setting.wanted.is_empty() || model.setting.exit;
         let is_known = model.watched().next().is_some();
-        let all_over = model.watched().all(|entry| entry.state.is_over() || entry.state == State::Stuck);
+        let all_over = model
+            .watched()
+            .all(|entry| entry.state.is_over() || entry.state == State::Stuck);
         self.whole || (ends && is_known && all_over)
     }
 
     /// The last lines of what goes on.
     fn leave(&self) {
-        self.model.iter().flat_map(farewell::lines).for_each(|line| say::remark(&line));
+        self.model
+            .iter()
+            .flat_map(farewell::lines)
+            .for_each(|line| say::remark(&line));
     }
 
     /// What a recording does not show the end of.
@@ -171,6 +190,10 @@ impl Plain {
 
 impl Said {
     fn steps(&mut self, entry: &Entry<'_>, name: &str) {
+        if entry.state == State::Gone {
+            self.over = true;
+            say::remark(&farewell::deleted(entry));
+        }
         let Some(status) = entry.migration.status.as_ref() else {
             return;
         };

@@ -42,6 +42,8 @@ pub struct Outside {
     pub orders: Option<UnboundedSender<Order>>,
     /// The recording.
     pub tee: Tee,
+    /// The move was begun by this command.
+    pub begun: bool,
     /// Where events come from, and effects send theirs to.
     pub events: (UnboundedSender<Event>, UnboundedReceiver<Event>),
 }
@@ -58,6 +60,7 @@ pub async fn run(model: Model, theme: Theme, outside: Outside) -> Result<Ending,
     let shown = view.show().await;
     let now = Timestamp::now();
     let ended = view.outside.tee.end(now);
+    let hopeless = view.hopeless();
     let model = view.model.take();
     // The terminal is given back before anything is said.
     drop(view);
@@ -68,6 +71,9 @@ pub async fn run(model: Model, theme: Theme, outside: Outside) -> Result<Ending,
     let Some(model) = model else {
         return Ok(Ending::Unknown);
     };
+    if let Some(problem) = hopeless {
+        return Err(problem);
+    }
     farewell::lines(&model).iter().for_each(|line| say::line(line));
     Ok(model.ending())
 }
@@ -115,7 +121,14 @@ impl View {
     }
 
     fn has_left(&self) -> bool {
-        self.model.as_ref().is_none_or(|model| model.left)
+        self.model.as_ref().is_none_or(|model| model.left) || self.hopeless().is_some()
+    }
+
+    /// Only of the cluster: a recording of a missing right can be looked at.
+    fn hopeless(&self) -> Option<Problem> {
+        let model = self.model.as_ref().filter(|model| model.setting.file.is_none())?;
+        let seen_before = model.watched().next().is_some();
+        farewell::hopeless(model, self.outside.begun).filter(|_| !seen_before)
     }
 
     /// All that has come meanwhile belongs into the same frame.
@@ -195,7 +208,10 @@ impl View {
             }
             Effect::Open(id) => self.order(Order::Open(id)),
             Effect::Namespace(scope) => {
-                let own = self.model.as_ref().and_then(|model| model.setting.namespace.clone());
+                let own = self
+                    .model
+                    .as_ref()
+                    .and_then(|model| model.setting.namespace.clone());
                 self.order(Order::Namespace(own.filter(|_| scope == Scope::Own)))
             }
             Effect::Record(true) => self.record(),
@@ -212,7 +228,9 @@ impl View {
 
     fn order(&mut self, order: Order) -> std::io::Result<()> {
         match &self.outside.orders {
-            Some(orders) if orders.send(order).is_err() => self.say("the source of changes has ended".to_owned()),
+            Some(orders) if orders.send(order).is_err() => {
+                self.say("the source of changes has ended".to_owned())
+            }
             Some(_) | None => Ok(()),
         }
     }
@@ -228,7 +246,8 @@ impl View {
 
     /// What becomes of it is seen as any other change; a refusal is said.
     fn cancel(&mut self, id: &str) -> std::io::Result<()> {
-        let (Some(client), Some((namespace, name))) = (self.outside.client.clone(), id.split_once('/')) else {
+        let (Some(client), Some((namespace, name))) = (self.outside.client.clone(), id.split_once('/'))
+        else {
             return Ok(());
         };
         let (namespace, name) = (namespace.to_owned(), name.to_owned());

@@ -17,7 +17,10 @@ const FONT: &str = "ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace";
 /// The picture.
 pub fn picture(buffer: &Buffer) -> String {
     let area = buffer.area();
-    let (width, height) = (u32::from(area.width) * WIDE + 2 * MARGIN, u32::from(area.height) * HIGH + 2 * MARGIN);
+    let (width, height) = (
+        u32::from(area.width) * WIDE + 2 * MARGIN,
+        u32::from(area.height) * HIGH + 2 * MARGIN,
+    );
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" \
          font-family=\"{FONT}\" font-size=\"{TYPE}\" xml:space=\"preserve\">\n\
@@ -49,7 +52,9 @@ fn runs(buffer: &Buffer, row: u16) -> Vec<Run> {
             break;
         };
         let columns = u16::try_from(cell.symbol().width()).unwrap_or(1).max(1);
-        let same = |run: &&mut Run| run.fg == cell.fg && run.modifier == cell.modifier && columns == 1 && !is_box(cell);
+        let same = |run: &&mut Run| {
+            run.fg == cell.fg && run.modifier == cell.modifier && columns == 1 && !is_box(cell)
+        };
         match runs.last_mut().filter(same) {
             Some(run) if !run.text.starts_with(is_line) => {
                 run.text.push_str(cell.symbol());
@@ -83,15 +88,29 @@ impl Run {
         let (x, top) = (MARGIN + self.column * WIDE, MARGIN + row * HIGH);
         let width = self.columns * WIDE;
         let mut out = String::new();
-        let (ink, ground) = if reversed { (BACK, Some(colour(self.fg))) } else { (colour(self.fg), None) };
+        let (ink, ground) = if reversed {
+            (BACK, Some(colour(self.fg)))
+        } else {
+            (colour(self.fg), None)
+        };
         if let Some(ground) = ground {
-            out.push_str(&format!("<rect x=\"{x}\" y=\"{top}\" width=\"{width}\" height=\"{HIGH}\" fill=\"{ground}\"/>\n"));
+            out.push_str(&format!(
+                "<rect x=\"{x}\" y=\"{top}\" width=\"{width}\" height=\"{HIGH}\" fill=\"{ground}\"/>\n"
+            ));
         }
         if self.text.trim().is_empty() {
             return out;
         }
-        let weight = if self.modifier.contains(Modifier::BOLD) { " font-weight=\"bold\"" } else { "" };
-        let under = if self.modifier.contains(Modifier::UNDERLINED) { " text-decoration=\"underline\"" } else { "" };
+        let weight = if self.modifier.contains(Modifier::BOLD) {
+            " font-weight=\"bold\""
+        } else {
+            ""
+        };
+        let under = if self.modifier.contains(Modifier::UNDERLINED) {
+            " text-decoration=\"underline\""
+        } else {
+            ""
+        };
         let (base, text) = (top + 14, escaped(&self.text));
         out.push_str(&format!(
             "<text x=\"{x}\" y=\"{base}\" textLength=\"{width}\" lengthAdjust=\"spacingAndGlyphs\" fill=\"{ink}\"{weight}{under}>\
@@ -102,7 +121,9 @@ impl Run {
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 /// The 16 colours are the user's own; a picture has to choose.

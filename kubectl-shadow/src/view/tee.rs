@@ -35,7 +35,11 @@ impl Tee {
             file: path.display().to_string(),
             error,
         };
-        let file = OpenOptions::new().write(true).create_new(true).open(path).map_err(wrong)?;
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(path)
+            .map_err(wrong)?;
         let header = Header::new(at, self.namespace.clone(), None);
         let mut recorder = Recorder::begin(file, &header).map_err(wrong)?;
         for change in self.world.values() {

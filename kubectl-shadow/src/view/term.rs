@@ -47,7 +47,7 @@ impl Screen {
         TAKEN.store(true, Ordering::SeqCst);
         enable_raw_mode()?;
         execute!(stdout(), EnterAlternateScreen, Hide)?;
-        self.terminal.clear()
+        self.redraw()
     }
 
     /// Size of the terminal.
@@ -61,9 +61,11 @@ impl Screen {
         self.terminal.draw(|frame| draw(model, &theme, frame)).map(drop)
     }
 
-    /// Draws everything anew at the next time.
+    /// Draws everything anew at the next time. Not by `Terminal::clear`: that asks the terminal for its cursor and waits for two
+    /// seconds where none answers, and the answer would be read as keys.
     pub fn redraw(&mut self) -> std::io::Result<()> {
-        self.terminal.clear()
+        let size = self.terminal.size()?;
+        self.terminal.resize(size.into())
     }
 
     /// Gives the terminal back, stops the program as Ctrl-Z does, and takes the terminal again once it is continued.

@@ -84,7 +84,7 @@ fn serve(mut stream: TcpStream, show: &dyn Fn(Duration) -> Answer, begun: Instan
         return;
     }
     let (code, body) = match (method.as_str(), path.contains("/statefulmigrations")) {
-        ("POST", true) => (201, migration(Value::Null)),
+        ("POST", true) => (201, migration(Value::Null, begun)),
         ("GET", true) => shown(&path, show(begun.elapsed()), begun),
         _ => (404, failure(404, "not found")),
     };
@@ -111,25 +111,30 @@ fn shown(path: &str, answer: Answer, begun: Instant) -> (u16, Value) {
             status
         }
     };
-    let object = migration(status);
-    if path.contains(NAME) && !path.contains("fieldSelector") {
-        return (200, object);
+    let object = migration(status, begun);
+    match path.split('?').next().and_then(|path| path.rsplit('/').next()) {
+        Some("statefulmigrations") => {}
+        Some(NAME) => return (200, object),
+        Some(_) | None => return (404, failure(404, "not found")),
     }
     let list = json!({"apiVersion": "migration.ms2m.io/v1alpha1", "kind": "StatefulMigrationList",
         "metadata": {"resourceVersion": "1"}, "items": [object]});
     (200, list)
 }
 
-fn migration(status: Value) -> Value {
+/// Each one that is shown is newer than the last.
+fn migration(status: Value, begun: Instant) -> Value {
+    let version = (begun.elapsed().as_millis() + 1).to_string();
     json!({"apiVersion": "migration.ms2m.io/v1alpha1", "kind": "StatefulMigration",
-        "metadata": {"name": NAME, "namespace": "shop", "resourceVersion": "1", "uid": "u",
+        "metadata": {"name": NAME, "namespace": "shop", "resourceVersion": version, "uid": "u",
             "finalizers": ["migration.ms2m.io/handoff"]},
         "spec": {"sourcePod": "orders-0", "targetNode": "node-b"}, "status": status})
 }
 
 fn failure(code: u16, message: &str) -> Value {
+    let reason = if code == 404 { "NotFound" } else { "Because" };
     json!({"apiVersion": "v1", "kind": "Status", "status": "Failure", "code": code, "message": message,
-        "reason": "Because", "details": {"name": NAME}})
+        "reason": reason, "details": {"name": NAME}})
 }
 
 /// Method and path; the body is read and thrown away.

@@ -98,7 +98,12 @@ impl Shown {
 
     /// The cursor on the migration of this pod.
     pub(crate) fn select(mut self, pod: &str) -> Self {
-        let id = self.model.entries().iter().find(|entry| entry.migration.spec.source_pod == pod).map(|entry| entry.id.to_owned());
+        let id = self
+            .model
+            .entries()
+            .iter()
+            .find(|entry| entry.migration.spec.source_pod == pod)
+            .map(|entry| entry.id.to_owned());
         self.model.list.selected = Some(id.unwrap());
         self
     }

@@ -48,10 +48,18 @@ fn a_planted_password_is_in_no_recording() {
     let mut later = planted();
     later["status"]["phase"] = json!("Completed");
     later["status"]["rollback"] = json!({"message": format!("amqp://x:{SECRET}@y")});
-    let text = written(&[change(0, "shop/m", What::Set(planted())), change(9, "shop/m", What::Set(later))]);
+    let text = written(&[
+        change(0, "shop/m", What::Set(planted())),
+        change(9, "shop/m", What::Set(later)),
+    ]);
     assert!(!text.contains(SECRET), "{text}");
     assert!(text.contains("amqps://REMOVED@mq/shop failed"), "{text}");
-    assert!(text.lines().next().unwrap().contains(r#""removed":["brokerUrl","managedFields","env"]"#));
+    assert!(
+        text.lines()
+            .next()
+            .unwrap()
+            .contains(r#""removed":["brokerUrl","managedFields","env"]"#)
+    );
 }
 
 /// Of another program, or of an earlier version.
@@ -74,21 +82,30 @@ fn the_lines_are_as_documented() {
         change(2000, "shop/m", What::Deleted),
         change(2100, "shop/m", What::Deleted),
     ]);
-    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lines: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     assert_eq!(lines[0]["shadowRecording"], json!(FORMAT));
     assert_eq!(lines[1]["op"], json!("set"));
     assert_eq!(
         lines[2],
         json!({"t": 1.234, "k": "mig", "op": "patch", "id": "shop/m", "o": {"status": {"phase": "Restoring"}}})
     );
-    assert_eq!(lines[3], json!({"t": 2.0, "k": "mig", "op": "del", "id": "shop/m"}));
+    assert_eq!(
+        lines[3],
+        json!({"t": 2.0, "k": "mig", "op": "del", "id": "shop/m"})
+    );
     assert_eq!(lines[4], json!({"t": 2.1, "k": "end", "lines": 5}));
     assert_eq!(lines.len(), 5, "what does not change is not written");
 }
 
 #[test]
 fn a_torn_last_line_is_tolerated_and_a_torn_middle_is_not() {
-    let text = written(&[change(0, "a", What::Set(json!({"x": 1}))), change(5, "a", What::Set(json!({"x": 2})))]);
+    let text = written(&[
+        change(0, "a", What::Set(json!({"x": 1}))),
+        change(5, "a", What::Set(json!({"x": 2}))),
+    ]);
     let lines: Vec<&str> = text.lines().collect();
     for cut in [1, 10, lines[2].len() - 1] {
         let torn = format!("{}\n{}\n{}", lines[0], lines[1], &lines[2][..cut]);
@@ -103,12 +120,23 @@ fn a_torn_last_line_is_tolerated_and_a_torn_middle_is_not() {
 fn unknown_kinds_are_passed_over_and_other_formats_refused() {
     let header = serde_json::to_string(&Header::new(begin(), None, None)).unwrap();
     let unknown = json!({"t": 1.0, "k": "weather", "op": "rain", "id": "x", "o": [1], "more": true});
-    assert_eq!(text_of("f", &format!("{header}\n{unknown}\n{unknown}\n")).unwrap().changes, []);
+    assert_eq!(
+        text_of("f", &format!("{header}\n{unknown}\n{unknown}\n"))
+            .unwrap()
+            .changes,
+        []
+    );
     let other = text_of("f", "{\"shadowRecording\":2,\"plugin\":\"9.9\"}\n").unwrap_err();
-    assert!(matches!(other, RecordingError::Format { format: 2, .. }), "{other}");
+    assert!(
+        matches!(other, RecordingError::Format { format: 2, .. }),
+        "{other}"
+    );
     assert!(other.to_string().contains("9.9"));
     for text in ["", "hello\n", "{\"a\":1}\n", "\u{1b}[2J\n"] {
-        assert!(matches!(text_of("f", text), Err(RecordingError::NoHeader { .. })), "{text}");
+        assert!(
+            matches!(text_of("f", text), Err(RecordingError::NoHeader { .. })),
+            "{text}"
+        );
     }
     let orphan = json!({"t": 1.0, "k": "mig", "op": "patch", "id": "x", "o": {}});
     assert!(text_of("f", &format!("{header}\n{orphan}\n{orphan}\n")).is_err());
@@ -126,28 +154,50 @@ fn a_recording_that_begins_late_begins_with_what_is_there_and_writes_over_nothin
     tee.note(&change(2, "b", What::Deleted)).unwrap();
     let at = begin() + SignedDuration::from_secs(10);
     tee.begin(&file, at).unwrap();
-    tee.note(&change(11_000, "a", What::Set(json!({"x": 2})))).unwrap();
+    tee.note(&change(11_000, "a", What::Set(json!({"x": 2}))))
+        .unwrap();
     tee.end(at + SignedDuration::from_secs(2)).unwrap();
     let recording = text_of("f", &std::fs::read_to_string(&file).unwrap()).unwrap();
-    let told: Vec<_> = recording.changes.iter().map(|one| (one.at, one.what.clone())).collect();
-    assert_eq!(told, [(at, What::Set(json!({"x": 1}))), (at + SignedDuration::from_secs(1), What::Set(json!({"x": 2})))]);
+    let told: Vec<_> = recording
+        .changes
+        .iter()
+        .map(|one| (one.at, one.what.clone()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (at, What::Set(json!({"x": 1}))),
+            (at + SignedDuration::from_secs(1), What::Set(json!({"x": 2})))
+        ]
+    );
     assert!(recording.ended.is_some());
     assert!(tee.begin(&file, at).is_err(), "it is there already");
 }
 
 fn any_value() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![any::<bool>().prop_map(Value::from), any::<i64>().prop_map(Value::from), ".{0,6}".prop_map(Value::from)];
+    let leaf = prop_oneof![
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        ".{0,6}".prop_map(Value::from)
+    ];
     leaf.prop_recursive(3, 24, 4, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            prop::collection::btree_map("[a-d]", inner, 0..4).prop_map(|map| Value::Object(map.into_iter().collect())),
+            prop::collection::btree_map("[a-d]", inner, 0..4)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
         ]
     })
 }
 
 fn any_change() -> impl Strategy<Value = (u32, usize, String, Option<Value>)> {
-    let object = prop::collection::btree_map("[a-d]", any_value(), 0..4).prop_map(|map| Value::Object(map.into_iter().collect()));
-    (0u32..5_000, 0..Kind::ALL.len(), "[ab]", prop::option::weighted(0.9, object))
+    let object = prop::collection::btree_map("[a-d]", any_value(), 0..4)
+        .prop_map(|map| Value::Object(map.into_iter().collect()));
+    (
+        0u32..5_000,
+        0..Kind::ALL.len(),
+        "[ab]",
+        prop::option::weighted(0.9, object),
+    )
 }
 
 proptest! {

@@ -15,10 +15,26 @@ use ratatui::style::{Color, Modifier};
 
 use crate::fixture::Shown;
 
-const COLOUR: Theme = Theme { colour: true, light: false, ascii: false };
-const LIGHT: Theme = Theme { colour: true, light: true, ascii: false };
-const MONO: Theme = Theme { colour: false, light: false, ascii: false };
-const ASCII: Theme = Theme { colour: false, light: false, ascii: true };
+const COLOUR: Theme = Theme {
+    colour: true,
+    light: false,
+    ascii: false,
+};
+const LIGHT: Theme = Theme {
+    colour: true,
+    light: true,
+    ascii: false,
+};
+const MONO: Theme = Theme {
+    colour: false,
+    light: false,
+    ascii: false,
+};
+const ASCII: Theme = Theme {
+    colour: false,
+    light: false,
+    ascii: true,
+};
 const SMALL: (u16, u16) = (80, 24);
 const WIDE: (u16, u16) = (140, 45);
 const HUGE: (u16, u16) = (300, 100);
@@ -39,7 +55,10 @@ fn states() -> Vec<(&'static str, Shown)> {
         ("cancelled", all("docs-1")),
         ("gone", all("stale-0")),
         ("not-seen", Shown::live("not-seen", 14.0).open("orders-0")),
-        ("no-right-to-progress", Shown::live("no-progress-right", 2.4).open("orders-0")),
+        (
+            "no-right-to-progress",
+            Shown::live("no-progress-right", 2.4).open("orders-0"),
+        ),
         ("held-by-us", Shown::live("single-active", 1.7).open("ledger-0")),
         ("fenced", Shown::live("live", 1.9).open("orders-0")),
         ("played", Shown::played("move", 1.75).typed(" ")),
@@ -52,14 +71,23 @@ fn others() -> Vec<(&'static str, Shown)> {
     let held = || Shown::live("move", 1.75).open("orders-0");
     vec![
         ("overview", Shown::live("all-states", 6.0)),
-        ("overview-filtered", Shown::live("all-states", 6.0).typed("/state:held")),
-        ("overview-by-pod", Shown::live("all-states", 6.0).typed("ssS").select("orders-0")),
+        (
+            "overview-filtered",
+            Shown::live("all-states", 6.0).typed("/state:held"),
+        ),
+        (
+            "overview-by-pod",
+            Shown::live("all-states", 6.0).typed("ssS").select("orders-0"),
+        ),
         ("overview-empty", Shown::live("move", -1.0)),
         ("overview-no-right", Shown::live("no-right", 1.0)),
         ("overview-played", Shown::played("all-states", 6.0)),
         ("help", Shown::live("move", 1.0).typed("?")),
         ("cancel", held().typed("C")),
-        ("cancel-too-late", Shown::live("move", 4.0).open("orders-0").typed("C")),
+        (
+            "cancel-too-late",
+            Shown::live("move", 4.0).open("orders-0").typed("C"),
+        ),
         ("yaml", held().typed("Y")),
         ("verdict", Shown::live("move", 5.5).open("orders-0").typed("v")),
         ("explanation", held().typed("i")),
@@ -73,8 +101,14 @@ fn sized(shown: &mut Shown, size: (u16, u16)) {
 }
 
 fn rows(buffer: &Buffer) -> Vec<String> {
-    let row = |y| (0..buffer.area().width).map(|x| buffer.cell((x, y)).unwrap().symbol()).collect::<String>();
-    (0..buffer.area().height).map(|y| row(y).trim_end().to_owned()).collect()
+    let row = |y| {
+        (0..buffer.area().width)
+            .map(|x| buffer.cell((x, y)).unwrap().symbol())
+            .collect::<String>()
+    };
+    (0..buffer.area().height)
+        .map(|y| row(y).trim_end().to_owned())
+        .collect()
 }
 
 /// Parts of a row that look other than plain.
@@ -84,7 +118,9 @@ fn looks(buffer: &Buffer) -> String {
         let mut x = 0;
         while x < buffer.area().width {
             let look = |x| look(buffer.cell((x, y)).unwrap());
-            let end = (x..buffer.area().width).find(|one| look(*one) != look(x)).unwrap_or(buffer.area().width);
+            let end = (x..buffer.area().width)
+                .find(|one| look(*one) != look(x))
+                .unwrap_or(buffer.area().width);
             let text: String = (x..end).map(|x| buffer.cell((x, y)).unwrap().symbol()).collect();
             if let (Some(look), false) = (look(x), text.trim().is_empty()) {
                 let text: String = text.trim().chars().take(24).collect();
@@ -102,8 +138,16 @@ fn look(cell: &Cell) -> Option<String> {
     if (cell.fg == Color::Reset && cell.modifier.is_empty()) || cell.symbol().chars().all(is_line) {
         return None;
     }
-    let colour = if cell.fg == Color::Reset { String::new() } else { format!("{:?} ", cell.fg) };
-    let modifier = if cell.modifier == Modifier::empty() { String::new() } else { format!("{:?}", cell.modifier) };
+    let colour = if cell.fg == Color::Reset {
+        String::new()
+    } else {
+        format!("{:?} ", cell.fg)
+    };
+    let modifier = if cell.modifier == Modifier::empty() {
+        String::new()
+    } else {
+        format!("{:?}", cell.modifier)
+    };
     Some(format!("{colour}{modifier}").trim().to_owned())
 }
 
@@ -148,7 +192,11 @@ fn every_state_at_140x45() {
 fn the_main_screens_at_300x100() {
     let main = ["held", "exact", "stuck", "overview"];
     let screens = states().into_iter().chain(others());
-    check("300x100", HUGE, screens.filter(|(name, _)| main.contains(name)).collect());
+    check(
+        "300x100",
+        HUGE,
+        screens.filter(|(name, _)| main.contains(name)).collect(),
+    );
 }
 
 #[test]
@@ -160,7 +208,11 @@ fn every_screen_in_ascii_is_ascii_and_nothing_of_it_is_unknown() {
             assert!(text.is_ascii(), "{name}\n{text}");
             let plain = rows(&screen(&shown.model, &MONO, size)).join("\n");
             let questions = |text: &str| text.matches('?').count();
-            assert_eq!(questions(&text), questions(&plain), "{name}: a character has no counterpart\n{text}");
+            assert_eq!(
+                questions(&text),
+                questions(&plain),
+                "{name}: a character has no counterpart\n{text}"
+            );
         }
     }
 }
@@ -173,7 +225,11 @@ fn the_main_screens_in_ascii() {
     settings.set_omit_expression(true);
     let main = ["held", "overview", "fenced", "help"];
     settings.bind(|| {
-        for (name, mut shown) in states().into_iter().chain(others()).filter(|(name, _)| main.contains(name)) {
+        for (name, mut shown) in states()
+            .into_iter()
+            .chain(others())
+            .filter(|(name, _)| main.contains(name))
+        {
             sized(&mut shown, SMALL);
             insta::assert_snapshot!(name, rows(&screen(&shown.model, &ASCII, SMALL)).join("\n"));
         }
@@ -182,7 +238,10 @@ fn the_main_screens_in_ascii() {
 
 #[test]
 fn each_state_differs_without_colour() {
-    let screens: Vec<String> = states().into_iter().map(|(_, shown)| rows(&screen(&shown.model, &MONO, SMALL)).join("\n")).collect();
+    let screens: Vec<String> = states()
+        .into_iter()
+        .map(|(_, shown)| rows(&screen(&shown.model, &MONO, SMALL)).join("\n"))
+        .collect();
     let distinct: HashSet<&String> = screens.iter().collect();
     assert_eq!(distinct.len(), screens.len());
 }
@@ -195,8 +254,15 @@ fn without_colours_no_cell_has_one_and_none_ever_has_a_background() {
             for cell in screen(&shown.model, &theme, WIDE).content() {
                 assert_eq!(cell.bg, Color::Reset, "{name}");
                 assert!(theme.colour || cell.fg == Color::Reset, "{name}");
-                let is_grim = matches!(cell.fg, Color::Green | Color::White | Color::Black | Color::LightYellow);
-                assert!(!is_grim && (!theme.light || cell.fg != Color::Yellow), "{name}: {:?}", cell.fg);
+                let is_grim = matches!(
+                    cell.fg,
+                    Color::Green | Color::White | Color::Black | Color::LightYellow
+                );
+                assert!(
+                    !is_grim && (!theme.light || cell.fg != Color::Yellow),
+                    "{name}: {:?}",
+                    cell.fg
+                );
             }
         }
     }
@@ -205,7 +271,12 @@ fn without_colours_no_cell_has_one_and_none_ever_has_a_background() {
 #[test]
 fn every_size_can_be_drawn() {
     let heights = (1..=50).step_by(7).chain([15, 16, 17, 29, 30]);
-    let sizes = heights.flat_map(|height| (1..=150).step_by(21).chain([59, 60, 61, 99, 100]).map(move |width| (width, height)));
+    let sizes = heights.flat_map(|height| {
+        (1..=150)
+            .step_by(21)
+            .chain([59, 60, 61, 99, 100])
+            .map(move |width| (width, height))
+    });
     let mut screens: Vec<(&str, Shown)> = states().into_iter().chain(others()).collect();
     for size in sizes {
         for (_, shown) in &mut screens {
@@ -220,7 +291,10 @@ fn a_small_terminal_shows_the_state_in_one_line() {
     let mut shown = Shown::live("move", 1.75).open("orders-0");
     sized(&mut shown, (59, 15));
     let rows = rows(&screen(&shown.model, &MONO, (59, 15)));
-    assert!(rows[0].contains("■ HELD") && rows[0].contains("orders-0"), "{rows:?}");
+    assert!(
+        rows[0].contains("■ HELD") && rows[0].contains("orders-0"),
+        "{rows:?}"
+    );
     assert!(rows[2..].iter().all(String::is_empty), "{rows:?}");
 }
 

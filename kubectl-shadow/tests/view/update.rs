@@ -19,16 +19,31 @@ fn held() -> Shown {
 
 fn step(shown: &Shown) -> Step {
     let entry = shown.model.entry(MOVED).unwrap();
-    entry.migration.status.as_ref().unwrap().steps.last().unwrap().step
+    entry
+        .migration
+        .status
+        .as_ref()
+        .unwrap()
+        .steps
+        .last()
+        .unwrap()
+        .step
 }
 
 fn cancelled(shown: &Shown) -> bool {
-    shown.effects.iter().any(|effect| matches!(effect, Effect::Cancel(_)))
+    shown
+        .effects
+        .iter()
+        .any(|effect| matches!(effect, Effect::Cancel(_)))
 }
 
 #[test]
 fn no_single_key_acts_on_the_cluster() {
-    for key in (' '..='~').map(KeyCode::Char).chain([KeyCode::Enter, KeyCode::Esc, KeyCode::Tab, KeyCode::Delete]) {
+    for key in
+        (' '..='~')
+            .map(KeyCode::Char)
+            .chain([KeyCode::Enter, KeyCode::Esc, KeyCode::Tab, KeyCode::Delete])
+    {
         for control in [KeyModifiers::NONE, KeyModifiers::CONTROL] {
             let mut shown = held();
             shown.take(Event::Key(KeyEvent::new(key, control)));
@@ -39,10 +54,20 @@ fn no_single_key_acts_on_the_cluster() {
 
 #[test]
 fn only_y_after_the_question_undoes_a_move() {
-    for (keys, expected) in [("C", false), ("Cy", true), ("Cn", false), ("C y", false), ("yC", false), ("CY", false)] {
+    for (keys, expected) in [
+        ("C", false),
+        ("Cy", true),
+        ("Cn", false),
+        ("C y", false),
+        ("yC", false),
+        ("CY", false),
+    ] {
         assert_eq!(cancelled(&held().typed(keys)), expected, "{keys}");
     }
-    assert!(!cancelled(&held().typed("C").pressed(&[KeyCode::Enter]).typed("y")), "Enter means No");
+    assert!(
+        !cancelled(&held().typed("C").pressed(&[KeyCode::Enter]).typed("y")),
+        "Enter means No"
+    );
 }
 
 #[test]
@@ -76,7 +101,10 @@ fn a_move_that_cannot_be_undone_says_why() {
 fn a_move_that_commits_while_it_is_asked_is_not_cancelled() {
     let mut shown = held().typed("C");
     let now = shown.time(1.75);
-    let later = crate::fixture::recording("move").changes.into_iter().filter(|change| change.at > now);
+    let later = crate::fixture::recording("move")
+        .changes
+        .into_iter()
+        .filter(|change| change.at > now);
     later.map(Event::Change).for_each(|event| shown.take(event));
     shown.key('y');
     assert!(!cancelled(&shown));
@@ -86,7 +114,10 @@ fn a_move_that_commits_while_it_is_asked_is_not_cancelled() {
 #[test]
 fn time_can_be_stopped_and_stepped_through() {
     let mut shown = held();
-    assert_eq!((step(&shown), shown.model.head.pace), (Step::Restore, Pace::Newest));
+    assert_eq!(
+        (step(&shown), shown.model.head.pace),
+        (Step::Restore, Pace::Newest)
+    );
     shown.key(' ');
     let at = shown.model.head.at;
     shown.take(Event::Tick(shown.time(9.0)));
@@ -99,7 +130,10 @@ fn time_can_be_stopped_and_stepped_through() {
     assert_eq!(step(&shown), Step::Transfer);
     assert!(matches!(shown.model.sight(), Sight::Frozen(waiting) if waiting > 0));
     shown.key('g');
-    assert_eq!((step(&shown), shown.model.head.pace), (Step::Restore, Pace::Newest));
+    assert_eq!(
+        (step(&shown), shown.model.head.pace),
+        (Step::Restore, Pace::Newest)
+    );
 }
 
 #[test]
@@ -114,7 +148,11 @@ fn one_change_back_and_forward_again_is_the_same_moment() {
     for _ in 0..200 {
         shown.key(',');
     }
-    assert_eq!(shown.model.head.count, shown.model.history.oldest(), "it stops at the oldest");
+    assert_eq!(
+        shown.model.head.count,
+        shown.model.history.oldest(),
+        "it stops at the oldest"
+    );
 }
 
 #[test]
@@ -124,8 +162,10 @@ fn what_comes_while_it_is_frozen_waits() {
         at: shown.time(1.8),
         kind: Kind::Migration,
         id: "shop/another".to_owned(),
-        what: What::Set(json!({"apiVersion": "migration.ms2m.io/v1alpha1", "kind": "StatefulMigration",
-            "metadata": {"name": "another", "namespace": "shop"}, "spec": {"sourcePod": "another-0"}})),
+        what: What::Set(
+            json!({"apiVersion": "migration.ms2m.io/v1alpha1", "kind": "StatefulMigration",
+            "metadata": {"name": "another", "namespace": "shop"}, "spec": {"sourcePod": "another-0"}}),
+        ),
     };
     shown.take(Event::Change(change));
     assert_eq!(shown.model.sight(), Sight::Frozen(1));
@@ -151,7 +191,10 @@ fn a_recording_is_played_at_its_speed_to_its_end_and_again() {
     shown = shown.typed(">>>>>>>>>");
     assert_eq!(shown.model.head.pace, Pace::Playing(16.0));
     shown.take(Event::Tick(shown.time(4.0)));
-    assert_eq!((shown.model.head.pace, shown.model.sight()), (Pace::Ended, Sight::Ended));
+    assert_eq!(
+        (shown.model.head.pace, shown.model.sight()),
+        (Pace::Ended, Sight::Ended)
+    );
     assert_eq!(shown.model.entry(MOVED).unwrap().state, State::Exact);
     shown.key(' ');
     shown.take(Event::Tick(shown.time(4.1)));
@@ -182,19 +225,33 @@ fn the_list_is_ordered_by_what_needs_a_person() {
     let states: Vec<State> = shown.model.entries().iter().map(|entry| entry.state).collect();
     assert!(states.is_sorted(), "{states:?}");
     assert_eq!(states.first(), Some(&State::Stuck));
-    assert!(State::ALL.iter().all(|state| states.contains(state)), "{states:?}");
+    assert!(
+        State::ALL.iter().all(|state| states.contains(state)),
+        "{states:?}"
+    );
 }
 
 #[test]
 fn a_filter_holds_words_of_pod_node_and_state() {
     let count = |keys: &str| Shown::live("all-states", 6.0).typed(keys).model.entries().len();
     let all = count("");
-    for (keys, expected) in [("/orders", 3), ("/orders node-b", 3), ("/state:held", 2), ("/ORDERS state:exact", 1), ("/zzz", 0)] {
+    for (keys, expected) in [
+        ("/orders", 3),
+        ("/orders node-b", 3),
+        ("/state:held", 2),
+        ("/ORDERS state:exact", 1),
+        ("/zzz", 0),
+    ] {
         assert_eq!(count(keys), expected, "{keys}");
     }
-    let dropped = Shown::live("all-states", 6.0).typed("/zzz").pressed(&[KeyCode::Esc]);
+    let dropped = Shown::live("all-states", 6.0)
+        .typed("/zzz")
+        .pressed(&[KeyCode::Esc]);
     assert_eq!(dropped.model.entries().len(), all);
-    let kept = Shown::live("all-states", 6.0).typed("/orders").pressed(&[KeyCode::Enter]).typed("q");
+    let kept = Shown::live("all-states", 6.0)
+        .typed("/orders")
+        .pressed(&[KeyCode::Enter])
+        .typed("q");
     assert!(kept.model.left, "after Enter keys are keys again");
 }
 
@@ -235,7 +292,9 @@ fn clocks_stop_while_nothing_is_seen_and_go_on_by_themselves() {
     let mut shown = Shown::live("not-seen", 2.0).open("orders-0");
     shown.model.answered = Some(shown.time(1.7));
     shown.take(Event::Tick(shown.time(14.0)));
-    assert!(matches!(shown.model.unseen(), Some(Unseen::Server(seconds, _)) if (12.0..13.0).contains(&seconds)));
+    assert!(
+        matches!(shown.model.unseen(), Some(Unseen::Server(seconds, _)) if (12.0..13.0).contains(&seconds))
+    );
     assert_eq!(shown.model.clock(), shown.time(1.7));
     shown.take(Event::Change(Change {
         at: shown.time(15.0),
@@ -244,7 +303,10 @@ fn clocks_stop_while_nothing_is_seen_and_go_on_by_themselves() {
         what: What::Set(json!({"state": "seen"})),
     }));
     shown.take(Event::Tick(shown.time(15.1)));
-    assert_eq!((shown.model.unseen(), shown.model.clock()), (None, shown.time(15.1)));
+    assert_eq!(
+        (shown.model.unseen(), shown.model.clock()),
+        (None, shown.time(15.1))
+    );
 }
 
 #[test]
@@ -282,14 +344,20 @@ fn with_exit_the_view_leaves_at_the_end_and_not_before() {
 fn other_keys_have_their_effects() {
     let control = |key: char| {
         let mut shown = held();
-        shown.take(Event::Key(KeyEvent::new(KeyCode::Char(key), KeyModifiers::CONTROL)));
+        shown.take(Event::Key(KeyEvent::new(
+            KeyCode::Char(key),
+            KeyModifiers::CONTROL,
+        )));
         shown.effects.pop()
     };
     assert_eq!(control('c'), Some(Effect::Leave));
     assert_eq!(control('z'), Some(Effect::Suspend));
     assert_eq!(control('l'), Some(Effect::Redraw));
     assert_eq!(held().typed("r").effects.last(), Some(&Effect::Record(true)));
-    assert_eq!(held().typed("a").effects.last(), Some(&Effect::Namespace(Scope::All)));
+    assert_eq!(
+        held().typed("a").effects.last(),
+        Some(&Effect::Namespace(Scope::All))
+    );
     let copied = Effect::Copy("kubectl shadow status orders-0-x7k2p -n shop".to_owned());
     assert_eq!(held().typed("y").effects.last(), Some(&copied));
 }

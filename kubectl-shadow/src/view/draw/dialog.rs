@@ -26,12 +26,20 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Re
 
 fn question(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect, id: &str) {
     let entry = model.entry(id);
-    let pod = entry.as_ref().map_or(id, |entry| entry.migration.spec.source_pod.as_str());
+    let pod = entry
+        .as_ref()
+        .map_or(id, |entry| entry.migration.spec.source_pod.as_str());
     let has_begun = entry.as_ref().is_some_and(|entry| {
-        entry.migration.status.as_ref().is_some_and(|status| status.plan.is_some())
+        entry
+            .migration
+            .status
+            .as_ref()
+            .is_some_and(|status| status.plan.is_some())
     });
     let becomes = if has_begun {
-        format!("{pod} goes on where it is, with its memory. The copy goes. Messages that wait are delivered to {pod}.")
+        format!(
+            "{pod} goes on where it is, with its memory. The copy goes. Messages that wait are delivered to {pod}."
+        )
     } else {
         format!("The move has not begun. Nothing was touched, and {pod} stays where it is.")
     };
@@ -42,7 +50,11 @@ fn question(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect, id:
     ];
     let mut shown = told(theme, &text, area);
     shown.push(Line::default());
-    shown.push(line(theme, Tone::Strong, "y  yes, undo it       every other key: No"));
+    shown.push(line(
+        theme,
+        Tone::Strong,
+        "y  yes, undo it       every other key: No",
+    ));
     window(theme, frame, area, &format!("Undo the move of {pod}?"), &shown);
 }
 
@@ -54,7 +66,10 @@ fn told(theme: &Theme, text: &[String], area: Rect) -> Vec<Line<'static>> {
 
 fn window(theme: &Theme, frame: &mut Frame<'_>, area: Rect, name: &str, text: &[Line<'static>]) {
     let width = area.width.min(76);
-    let height = u16::try_from(text.len()).unwrap_or(area.height).saturating_add(2).min(area.height);
+    let height = u16::try_from(text.len())
+        .unwrap_or(area.height)
+        .saturating_add(2)
+        .min(area.height);
     let place = Rect::new(
         area.left() + (area.width - width) / 2,
         area.top() + (area.height - height) / 2,
@@ -62,6 +77,11 @@ fn window(theme: &Theme, frame: &mut Frame<'_>, area: Rect, name: &str, text: &[
         height,
     );
     frame.render_widget(Clear, place);
-    let inner = pane(frame, theme, place, (line(theme, Tone::Strong, name.to_owned()), Line::default()));
+    let inner = pane(
+        frame,
+        theme,
+        place,
+        (line(theme, Tone::Strong, name.to_owned()), Line::default()),
+    );
     lines(frame, inner, text);
 }

@@ -9,7 +9,7 @@ use super::theme::{Theme, Tone};
 use crate::view::model::flow::{self, Flow, Queue, Way};
 use crate::view::model::list::Entry;
 use crate::view::model::progress::{Progress, Sample};
-use crate::view::model::state::{self, held_since};
+use crate::view::model::state::{self, State, held_since};
 use crate::view::model::{Missing, Model, PROGRESS};
 
 /// All that matters, in one sentence.
@@ -19,15 +19,27 @@ pub(super) fn sentence(model: &Model, theme: &Theme, entry: &Entry<'_>) -> Line<
     };
     let Some(flow) = flow::of(status) else {
         let condition = status.conditions.iter().find(|c| c.reason == "Waiting");
-        return line(theme, Tone::Plain, condition.map_or_else(|| "No plan yet.".to_owned(), |c| c.message.clone()));
+        return line(
+            theme,
+            Tone::Plain,
+            condition.map_or_else(|| "No plan yet.".to_owned(), |c| c.message.clone()),
+        );
     };
-    if let Some(stuck) = status.conditions.iter().find(|c| c.type_ == "Stuck" && c.status == "True") {
+    if let Some(stuck) = status
+        .conditions
+        .iter()
+        .find(|c| c.type_ == "Stuck" && c.status == "True")
+    {
         return line(theme, Tone::Bad, stuck.message.clone());
     }
     if let Some(rollback) = &status.rollback {
         return line(theme, Tone::Plain, rollback.message.clone());
     }
-    let depth = model.progress(entry.id).and_then(depth).map(|depth| format!("{depth}; ")).unwrap_or_default();
+    let depth = model
+        .progress(entry.id)
+        .and_then(depth)
+        .map(|depth| format!("{depth}; "))
+        .unwrap_or_default();
     let held = held_since(status).map(|since| model.clock().duration_since(since).as_secs_f64().max(0.0));
     let text = match (held, &flow.reads) {
         (Some(held), None) => format!("{}: {depth}nobody consumes for {}", flow.queue, seconds(held)),
@@ -56,10 +68,7 @@ fn name(queue: Queue) -> &'static str {
 pub(super) fn picture(model: &Model, theme: &Theme, entry: &Entry<'_>, area: Rect) -> Vec<Line<'static>> {
     let status = entry.migration.status.as_ref();
     let Some(flow) = status.and_then(flow::of) else {
-        return vec![
-            line(theme, Tone::Dim, "No plan yet."),
-            line(theme, Tone::Dim, "Pod, nodes and broker are asked."),
-        ];
+        return vec![line(theme, Tone::Dim, "The queue is known once there is a plan.")];
     };
     let width = usize::from(area.width).saturating_sub(2);
     let progress = model.progress(entry.id);
@@ -76,7 +85,7 @@ pub(super) fn rates(model: &Model, theme: &Theme, entry: &Entry<'_>, area: Rect)
     let width = usize::from(area.width).saturating_sub(2);
     match model.progress(entry.id) {
         Some(progress) => bars(theme, progress, &model.samples(entry.id), width),
-        None if entry.state.is_over() => Vec::new(),
+        None if entry.state.is_over() || entry.state == State::Waiting => Vec::new(),
         None => unknown(model, theme),
     }
 }
@@ -86,14 +95,24 @@ pub(super) fn pauses(model: &Model, theme: &Theme, entry: &Entry<'_>) -> Vec<Lin
     let Some(status) = entry.migration.status.as_ref() else {
         return Vec::new();
     };
-    let pauses = state::pauses(status, model.clock()).into_iter().map(|(leg, pause, goes_on)| {
-        let tone = if goes_on { Tone::Held } else { Tone::Plain };
-        let on = if goes_on { ", and goes on" } else { "" };
-        line(theme, tone, format!("pause of handoff {leg}: {}{on}", seconds(pause)))
-    });
+    let pauses = state::pauses(status, model.clock())
+        .into_iter()
+        .map(|(leg, pause, goes_on)| {
+            let tone = if goes_on { Tone::Held } else { Tone::Plain };
+            let on = if goes_on { ", and goes on" } else { "" };
+            line(
+                theme,
+                tone,
+                format!("pause of handoff {leg}: {}{on}", seconds(pause)),
+            )
+        });
     let frozen = status.legs.iter().filter_map(|leg| {
         let millis = leg.checkpoint.as_ref()?.frozen_micros / 1000;
-        Some(line(theme, Tone::Plain, format!("freeze of handoff {}: {millis} ms", leg.number)))
+        Some(line(
+            theme,
+            Tone::Plain,
+            format!("freeze of handoff {}: {millis} ms", leg.number),
+        ))
     });
     pauses.chain(frozen).collect()
 }
@@ -109,17 +128,30 @@ fn unknown(model: &Model, theme: &Theme) -> Vec<Line<'static>> {
 }
 
 fn drawn(theme: &Theme, flow: &Flow, progress: Option<&Progress>, width: usize) -> Vec<Line<'static>> {
-    let rate = progress.and_then(|one| one.rates.as_ref()).and_then(|rates| rates.r#in);
+    let rate = progress
+        .and_then(|one| one.rates.as_ref())
+        .and_then(|rates| rates.r#in);
     let rate = rate.map_or_else(|| "───".to_owned(), |rate| format!("{rate:.0}/s"));
     let primary = primary(flow, width.saturating_sub(15 + rate.len()));
     let plain = |text: String| line(theme, Tone::Plain, text);
     let held = |text: String| line(theme, Tone::Held, text);
-    let reader = flow.reads.as_ref().map(|(pod, _)| pod.as_str()).unwrap_or_default();
-    let waiter = flow.waits.as_ref().map(|(pod, _)| pod.as_str()).unwrap_or_default();
+    let reader = flow
+        .reads
+        .as_ref()
+        .map(|(pod, _)| pod.as_str())
+        .unwrap_or_default();
+    let waiter = flow
+        .waits
+        .as_ref()
+        .map(|(pod, _)| pod.as_str())
+        .unwrap_or_default();
     let next = flow.next.as_ref().filter(|_| width >= 60);
     let next = next.map(|pod| format!(", next: {pod}")).unwrap_or_default();
     let mut lines = match flow.way {
-        Way::Direct => vec![plain(format!("publishers ─{rate}─▶ {primary}")), plain(format!("            └─▶ {reader} reads it"))],
+        Way::Direct => vec![
+            plain(format!("publishers ─{rate}─▶ {primary}")),
+            plain(format!("            └─▶ {reader} reads it")),
+        ],
         Way::Ported => vec![
             plain(format!("publishers ─{rate}─▶ port ─▶ {primary}")),
             plain(format!("            └─▶ {reader} reads it")),
@@ -131,13 +163,19 @@ fn drawn(theme: &Theme, flow: &Flow, progress: Option<&Progress>, width: usize) 
         Way::Parked => vec![
             plain(format!("publishers ─{rate}─▶ {primary}")),
             held(format!("            ╳   delivers to nobody{next}")),
-            plain(format!("hold queue (empty) ─▶ {waiter}, parked")),
+            plain(waiting(waiter, width)),
         ],
         Way::HeldByUs => vec![
             plain(format!("publishers ─{rate}─▶ {primary}")),
-            held(format!("            ╳   our consumer holds it, takes nothing{next}")),
+            held(format!(
+                "            ╳   our consumer holds it, takes nothing{next}"
+            )),
         ],
-        Way::Fenced { mirror } => fenced(flow, mirror, &rate, &primary).into_iter().map(plain).collect(),
+        Way::Fenced { mirror } => {
+            let mut lines = fenced(flow, mirror, &rate, &primary);
+            lines.extend(flow.waits.as_ref().map(|(pod, _)| waiting(pod, width)));
+            lines.into_iter().map(plain).collect()
+        }
     };
     if let (Way::Fenced { .. }, None) = (flow.way, &flow.reads) {
         lines.push(held(format!("            ╳   nobody reads{next}")));
@@ -148,7 +186,11 @@ fn drawn(theme: &Theme, flow: &Flow, progress: Option<&Progress>, width: usize) 
 /// The name of the queue, and its kind if there is room for both.
 fn primary(flow: &Flow, width: usize) -> String {
     let kind = if flow.quorum { " (quorum)" } else { " (classic)" };
-    let kind = if flow.queue.len() + kind.len() <= width { kind } else { "" };
+    let kind = if flow.queue.len() + kind.len() <= width {
+        kind
+    } else {
+        ""
+    };
     format!("{}{kind}", middle(&flow.queue, width - kind.len()).trim_end())
 }
 
@@ -164,32 +206,59 @@ fn fenced(flow: &Flow, mirror: bool, rate: &str, primary: &str) -> Vec<String> {
     if mirror {
         lines.insert(1, format!("                  └─▶ mirror{}", reads(Queue::Mirror)));
     }
-    if let Some((pod, _)) = &flow.waits {
-        lines.push(format!("hold queue (empty) ─▶ {pod}, parked"));
-    }
     lines
+}
+
+/// Who waits, and where.
+fn waiting(pod: &str, width: usize) -> String {
+    let whole = format!("hold queue (empty) ─▶ {pod}, parked");
+    if whole.chars().count() <= width {
+        whole
+    } else {
+        format!("hold queue ─▶ {pod}")
+    }
 }
 
 fn bars(theme: &Theme, progress: &Progress, samples: &[&Sample], width: usize) -> Vec<Line<'static>> {
     let rates = progress.rates.clone().unwrap_or_default();
     let primary = progress.queues.primary.clone();
     let last = |rate: Option<f64>| rate.map_or_else(|| "–".to_owned(), |rate| format!("{rate:.0}/s"));
-    let values = |of: fn(&Sample) -> Option<f64>| samples.iter().filter_map(|sample| of(sample)).collect::<Vec<_>>();
+    let values =
+        |of: fn(&Sample) -> Option<f64>| samples.iter().filter_map(|sample| of(sample)).collect::<Vec<_>>();
     let count = |count: Option<u64>| count.map_or_else(|| "–".to_owned(), |count| count.to_string());
     let rows = [
-        ("wait", values(|s| s.ready.map(|n| n as f64)), count(primary.as_ref().map(|q| q.ready))),
-        ("unack", values(|s| s.unacked.map(|n| n as f64)), count(primary.as_ref().map(|q| q.unacked))),
+        (
+            "wait",
+            values(|s| s.ready.map(|n| n as f64)),
+            count(primary.as_ref().map(|q| q.ready)),
+        ),
+        (
+            "unack",
+            values(|s| s.unacked.map(|n| n as f64)),
+            count(primary.as_ref().map(|q| q.unacked)),
+        ),
         ("in", values(|s| s.r#in), last(rates.r#in)),
         ("out", values(|s| s.out), last(rates.out)),
     ];
     let columns = width.saturating_sub(16);
     let shown = rows.into_iter().map(|(name, values, now)| {
-        line(theme, Tone::Plain, format!("{}{} {now}", fit(name, 6), spark(&values, columns)))
+        line(
+            theme,
+            Tone::Plain,
+            format!("{}{} {now}", fit(name, 6), spark(&values, columns)),
+        )
     });
-    let extra = [("backlog", &progress.queues.backlog), ("mirror", &progress.queues.mirror)];
+    let extra = [
+        ("backlog", &progress.queues.backlog),
+        ("mirror", &progress.queues.mirror),
+    ];
     let extra = extra.into_iter().filter_map(|(name, queue)| {
         let queue = queue.as_ref()?;
-        Some(line(theme, Tone::Plain, format!("{name}: {} wait, {} unacked", queue.ready, queue.unacked)))
+        Some(line(
+            theme,
+            Tone::Plain,
+            format!("{name}: {} wait, {} unacked", queue.ready, queue.unacked),
+        ))
     });
     extra.chain(shown).collect()
 }

@@ -15,10 +15,17 @@ use crate::view::model::{Model, Pace, Screen, Sight, Unseen};
 pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect, left: Line<'static>) {
     let corner = corner(model, theme);
     let left = fitting(left, usize::from(area.width).saturating_sub(corner.width() + 3));
-    let width = u16::try_from(corner.width()).unwrap_or(area.width).min(area.width);
+    let width = u16::try_from(corner.width())
+        .unwrap_or(area.width)
+        .min(area.width);
     let split = area.right().saturating_sub(width);
     let buffer = frame.buffer_mut();
-    buffer.set_line(area.left() + 1, area.top(), &left, split.saturating_sub(area.left() + 2));
+    buffer.set_line(
+        area.left() + 1,
+        area.top(),
+        &left,
+        split.saturating_sub(area.left() + 2),
+    );
     buffer.set_line(split, area.top(), &corner, width);
 }
 
@@ -48,7 +55,11 @@ fn corner(model: &Model, theme: &Theme) -> Line<'static> {
 
 /// Which moment is shown, and what keeps it from being true.
 fn sight(model: &Model, theme: &Theme) -> Vec<Span<'static>> {
-    let at = model.head.at.map(|at| format!("   {}", time(at))).unwrap_or_default();
+    let at = model
+        .head
+        .at
+        .map(|at| format!("   {}", time(at)))
+        .unwrap_or_default();
     let (tone, text) = match model.sight() {
         Sight::Live(Some(ago)) => (Tone::Plain, format!("LIVE {ago:.1} s ago")),
         Sight::Live(None) => (Tone::Dim, "connecting".to_owned()),
@@ -58,13 +69,17 @@ fn sight(model: &Model, theme: &Theme) -> Vec<Span<'static>> {
         Sight::Ended => (Tone::Plain, format!("END{at}")),
     };
     let unseen = match model.unseen() {
-        Some(Unseen::Server(seconds, _) | Unseen::Controller(seconds)) => format!("? NOT SEEN {seconds:.0} s"),
+        Some(Unseen::Server(seconds, _) | Unseen::Controller(seconds)) => {
+            format!("? NOT SEEN {seconds:.0} s")
+        }
         None => return vec![span(theme, tone, text)],
     };
     let unseen = span(theme, Tone::Bad, unseen);
     match model.head.pace {
         Pace::Newest => vec![unseen],
-        Pace::Frozen | Pace::Playing(_) | Pace::Ended => vec![unseen, span(theme, tone, format!("   {text}"))],
+        Pace::Frozen | Pace::Playing(_) | Pace::Ended => {
+            vec![unseen, span(theme, tone, format!("   {text}"))]
+        }
     }
 }
 

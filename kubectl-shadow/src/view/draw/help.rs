@@ -29,21 +29,45 @@ const LOOK: [&str; 2] = [
 /// Draws it.
 pub(super) fn draw(theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     let first = Rect::new(area.left() + 1, area.top(), area.width - 1, 1);
-    lines(frame, first, &[line(theme, Tone::Strong, "Help   any key closes")]);
+    lines(
+        frame,
+        first,
+        &[line(theme, Tone::Strong, "Help   any key closes")],
+    );
     let last = Rect::new(area.left(), area.bottom() - 1, area.width, 1);
-    lines(frame, last, &[line(theme, Tone::Plain, "q leaves; the moves go on. Exit code: that of the move, 130 while it goes on.")]);
+    lines(
+        frame,
+        last,
+        &[line(
+            theme,
+            Tone::Plain,
+            "q leaves; the moves go on. Exit code: that of the move, 130 while it goes on.",
+        )],
+    );
     let body = Rect::new(area.left(), area.top() + 1, area.width, area.height - 2);
     let areas = stacked(body, [8, 4, 3, 4, 0]);
-    let plain = |text: &[&str]| text.iter().map(|&text| line(theme, Tone::Plain, text)).collect::<Vec<_>>();
+    let plain = |text: &[&str]| {
+        text.iter()
+            .map(|&text| line(theme, Tone::Plain, text))
+            .collect::<Vec<_>>()
+    };
     let all = [
         ("Move about", plain(&ABOUT)),
-        ("Time: nothing seen is lost (last 10 minutes, or the file)", plain(&TIME)),
+        (
+            "Time: nothing seen is lost (last 10 minutes, or the file)",
+            plain(&TIME),
+        ),
         ("Act (never by one key alone; off with --read-only)", plain(&ACT)),
         ("Look", plain(&LOOK)),
         ("States", states(theme)),
     ];
     for (area, (name, text)) in areas.into_iter().zip(all) {
-        let inner = pane(frame, theme, area, (line(theme, Tone::Plain, name), Line::default()));
+        let inner = pane(
+            frame,
+            theme,
+            area,
+            (line(theme, Tone::Plain, name), Line::default()),
+        );
         lines(frame, inner, &text);
     }
 }
@@ -54,7 +78,11 @@ fn states(theme: &Theme) -> Vec<Line<'static>> {
         let text = format!("{} {:<12}", mark(*state), state.word());
         super::pane::span(theme, tone(*state), text)
     };
-    let rows = State::ALL.chunks(5).map(|row| Line::from(row.iter().map(word).collect::<Vec<_>>()));
+    let rows = State::ALL
+        .chunks(5)
+        .map(|row| Line::from(row.iter().map(word).collect::<Vec<_>>()));
     let told = "HELD: messages wait. STUCK: you decide. ? NOT SEEN: nothing is heard.";
-    rows.chain([line(theme, Tone::Plain, told)]).collect()
+    let ascii = "With --ascii: * MOVING, H HELD, . WAITING. The other marks are the same.";
+    rows.chain([told, ascii].map(|text| line(theme, Tone::Plain, text)))
+        .collect()
 }

@@ -16,17 +16,31 @@ use crate::view::model::object::Object;
 /// The instance that holds the stream, or held it.
 pub(super) fn source(model: &Model, theme: &Theme, entry: &Entry<'_>, area: Rect) -> Vec<Line<'static>> {
     let Some(status) = entry.migration.status.as_ref() else {
-        return vec![line(theme, Tone::Plain, format!("{}, node not known yet", entry.migration.spec.source_pod))];
+        return vec![line(
+            theme,
+            Tone::Plain,
+            format!("{}, node not known yet", entry.migration.spec.source_pod),
+        )];
     };
     let Some(leg) = status.legs.last() else {
-        let node = status.source_node.as_deref().unwrap_or("a node that is not known yet");
-        return vec![line(theme, Tone::Plain, format!("{} on {node}", entry.migration.spec.source_pod))];
+        let node = status
+            .source_node
+            .as_deref()
+            .unwrap_or("a node that is not known yet");
+        return vec![line(
+            theme,
+            Tone::Plain,
+            format!("{} on {node}", entry.migration.spec.source_pod),
+        )];
     };
     let mut facts = vec![instance(&leg.from)];
     facts.extend(pod(model, entry, &leg.from));
     facts.push(doing(status, leg));
     facts.push(match &leg.witness {
-        Some(witness) => format!("connection {}", witness.application.as_deref().unwrap_or("not told by the broker")),
+        Some(witness) => format!(
+            "connection {}",
+            witness.application.as_deref().unwrap_or("not told by the broker")
+        ),
         None => String::new(),
     });
     if leg.from.restarts > 0 {
@@ -49,7 +63,10 @@ pub(super) fn copy(model: &Model, theme: &Theme, entry: &Entry<'_>, area: Rect) 
         facts.push(format!("the runtime restored it in {:.2} s", micros as f64 / 1e6));
     }
     if leg.restores_failed > 0 {
-        facts.push(format!("{} restores failed and were tried again", leg.restores_failed));
+        facts.push(format!(
+            "{} restores failed and were tried again",
+            leg.restores_failed
+        ));
     }
     told(theme, facts, area)
 }
@@ -57,7 +74,9 @@ pub(super) fn copy(model: &Model, theme: &Theme, entry: &Entry<'_>, area: Rect) 
 fn told(theme: &Theme, facts: Vec<String>, area: Rect) -> Vec<Line<'static>> {
     let width = usize::from(area.width).saturating_sub(1);
     let facts = facts.into_iter().filter(|fact| !fact.is_empty());
-    facts.map(|fact| line(theme, Tone::Plain, fit(&fact, width))).collect()
+    facts
+        .map(|fact| line(theme, Tone::Plain, fit(&fact, width)))
+        .collect()
 }
 
 fn instance(instance: &Instance) -> String {
@@ -77,12 +96,28 @@ fn pod(model: &Model, entry: &Entry<'_>, instance: &Instance) -> Option<String> 
     if gone {
         return Some("pod: gone".to_owned());
     }
-    let phase = pod.pointer("/status/phase").and_then(Value::as_str).unwrap_or("?");
+    let phase = pod
+        .pointer("/status/phase")
+        .and_then(Value::as_str)
+        .unwrap_or("?");
     let conditions = pod.pointer("/status/conditions").and_then(Value::as_array);
     let is_ready = |c: &&Value| c.get("type").and_then(Value::as_str) == Some("Ready");
-    let ready = conditions.into_iter().flatten().find(is_ready).and_then(|c| c.get("status")).and_then(Value::as_str);
-    let leaving = if pod.pointer("/metadata/deletionTimestamp").is_some() { ", being deleted" } else { "" };
-    let ready = if ready == Some("True") { "Ready" } else { "not Ready" };
+    let ready = conditions
+        .into_iter()
+        .flatten()
+        .find(is_ready)
+        .and_then(|c| c.get("status"))
+        .and_then(Value::as_str);
+    let leaving = if pod.pointer("/metadata/deletionTimestamp").is_some() {
+        ", being deleted"
+    } else {
+        ""
+    };
+    let ready = if ready == Some("True") {
+        "Ready"
+    } else {
+        "not Ready"
+    };
     Some(format!("pod: {phase}, {ready}{leaving}"))
 }
 
@@ -132,17 +167,28 @@ fn memory(model: &Model, entry: &Entry<'_>, leg: &Leg) -> String {
         return String::new();
     };
     let all = bytes(dump.bytes);
-    let running = model.progress(entry.id).and_then(|progress| progress.transfer.as_ref());
+    let running = model
+        .progress(entry.id)
+        .and_then(|progress| progress.transfer.as_ref());
     match (&leg.transfer, running) {
         (Some(done), _) if done.wire_bytes == 0 => format!("memory {all}, on the same node"),
         (Some(done), _) => {
             let seconds = done.total_micros as f64 / 1e6;
-            format!("memory {all}, verified, {} on the wire in {seconds:.2} s", bytes(done.wire_bytes))
+            format!(
+                "memory {all}, verified, {} on the wire in {seconds:.2} s",
+                bytes(done.wire_bytes)
+            )
         }
         (None, Some(running)) => {
-            let speed = running.per_second.map(|speed| format!(", {}/s", bytes(speed as u64)));
+            let speed = running
+                .per_second
+                .map(|speed| format!(", {}/s", bytes(speed as u64)));
             let of = running.of.map_or(all, bytes);
-            format!("memory {} of {of}{}", bytes(running.bytes), speed.unwrap_or_default())
+            format!(
+                "memory {} of {of}{}",
+                bytes(running.bytes),
+                speed.unwrap_or_default()
+            )
         }
         (None, None) => format!("memory {all}"),
     }

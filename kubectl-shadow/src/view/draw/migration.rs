@@ -26,10 +26,24 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, id: &str
     let keys = Rect::new(area.left(), area.bottom() - 1, area.width, 1);
     footer(model, theme, frame, keys, &[if wide { WIDE_KEYS } else { KEYS }]);
     let Some(entry) = model.entry(id) else {
-        header::draw(model, theme, frame, area, line(theme, Tone::Strong, id.to_owned()));
+        header::draw(
+            model,
+            theme,
+            frame,
+            area,
+            line(theme, Tone::Strong, id.to_owned()),
+        );
         let body = Rect::new(area.left(), area.top() + 1, area.width, area.height - 2);
         let inner = pane(frame, theme, body, (Line::default(), Line::default()));
-        lines(frame, inner, &[line(theme, Tone::Plain, "At this moment it had not been seen yet.")]);
+        lines(
+            frame,
+            inner,
+            &[line(
+                theme,
+                Tone::Plain,
+                "At this moment it had not been seen yet.",
+            )],
+        );
         return;
     };
     let top = if wide { 2 } else { 1 };
@@ -56,13 +70,30 @@ fn head(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect, entry: 
         return;
     }
     let (from, to) = nodes(entry.migration);
-    let plan = entry.migration.status.as_ref().and_then(|status| status.plan.as_ref());
-    let plan = plan.map(|plan| format!("   {:?}, {:?}", plan.queue.hold, plan.strategy)).unwrap_or_default();
-    let owner = entry.migration.status.as_ref().and_then(|status| status.plan.as_ref()?.owner.clone());
-    let owner = owner.map(|owner| format!("   {} {}", owner.kind, owner.name)).unwrap_or_default();
+    let plan = entry
+        .migration
+        .status
+        .as_ref()
+        .and_then(|status| status.plan.as_ref());
+    let plan = plan
+        .map(|plan| format!("   {:?}, {:?}", plan.queue.hold, plan.strategy))
+        .unwrap_or_default();
+    let owner = entry
+        .migration
+        .status
+        .as_ref()
+        .and_then(|status| status.plan.as_ref()?.owner.clone());
+    let owner = owner
+        .map(|owner| format!("   {} {}", owner.kind, owner.name))
+        .unwrap_or_default();
     let place = header::place(model, theme);
     let first = place.spans.first().cloned().into_iter();
-    let texts = [format!("   {}", entry.id), owner, format!("   {from} > {to}"), plan];
+    let texts = [
+        format!("   {}", entry.id),
+        owner,
+        format!("   {from} > {to}"),
+        plan,
+    ];
     let parts = first.chain(texts.map(Span::raw));
     header::draw(model, theme, frame, area, Line::from(parts.collect::<Vec<_>>()));
     let mut second = state;
@@ -71,7 +102,9 @@ fn head(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect, entry: 
         second.push(span(theme, Tone::Strong, way_back(status)));
     }
     let row = Rect::new(area.left() + 1, area.top() + 1, area.width - 1, 1);
-    frame.buffer_mut().set_line(row.left(), row.top(), &Line::from(second), row.width);
+    frame
+        .buffer_mut()
+        .set_line(row.left(), row.top(), &Line::from(second), row.width);
 }
 
 struct View<'a> {
@@ -112,7 +145,12 @@ impl View<'_> {
     }
 
     fn panel(&self, frame: &mut Frame<'_>, area: Rect, panel: Panel) {
-        let inner = Rect::new(area.left() + 1, area.top() + 1, area.width.saturating_sub(2), area.height.saturating_sub(2));
+        let inner = Rect::new(
+            area.left() + 1,
+            area.top() + 1,
+            area.width.saturating_sub(2),
+            area.height.saturating_sub(2),
+        );
         let (theme, entry) = (self.theme, &self.entry);
         let (name, text) = match panel {
             Panel::Steps => (self.steps_title(), steps::list(self.model, theme, entry, inner)),
@@ -128,8 +166,17 @@ impl View<'_> {
             }
         };
         let chosen = self.model.panel == panel;
-        let inner = pane(frame, theme, area, (title(theme, name, chosen), self.corner(panel)));
-        let from = if chosen { self.model.scroll } else { self.in_view(panel, &text, inner) };
+        let inner = pane(
+            frame,
+            theme,
+            area,
+            (title(theme, name, chosen), self.corner(panel)),
+        );
+        let from = if chosen {
+            self.model.scroll
+        } else {
+            self.in_view(panel, &text, inner)
+        };
         lines(frame, inner, scrolled(&text, inner.height, from));
     }
 
@@ -159,7 +206,11 @@ impl View<'_> {
             return 0;
         }
         let is_here = |line: &Line<'static>| {
-            let first = line.spans.first().map(|span| span.content.as_ref()).unwrap_or_default();
+            let first = line
+                .spans
+                .first()
+                .map(|span| span.content.as_ref())
+                .unwrap_or_default();
             first.starts_with('>') || first.starts_with('=')
         };
         let here = text.iter().rposition(is_here).unwrap_or(0);
@@ -168,25 +219,52 @@ impl View<'_> {
 
     fn source(&self, frame: &mut Frame<'_>, area: Rect) {
         let chosen = self.model.panel == Panel::Instances;
-        let inner = pane(frame, self.theme, area, (title(self.theme, "Source", chosen), Line::default()));
-        lines(frame, inner, &instances::source(self.model, self.theme, &self.entry, inner));
+        let inner = pane(
+            frame,
+            self.theme,
+            area,
+            (title(self.theme, "Source", chosen), Line::default()),
+        );
+        lines(
+            frame,
+            inner,
+            &instances::source(self.model, self.theme, &self.entry, inner),
+        );
     }
 
     fn copy(&self, frame: &mut Frame<'_>, area: Rect) {
         let chosen = self.model.panel == Panel::Instances;
-        let inner = pane(frame, self.theme, area, (title(self.theme, "Copy", chosen), Line::default()));
-        lines(frame, inner, &instances::copy(self.model, self.theme, &self.entry, inner));
+        let inner = pane(
+            frame,
+            self.theme,
+            area,
+            (title(self.theme, "Copy", chosen), Line::default()),
+        );
+        lines(
+            frame,
+            inner,
+            &instances::copy(self.model, self.theme, &self.entry, inner),
+        );
     }
 
     fn steps_title(&self) -> String {
         let Some(status) = self.entry.migration.status.as_ref() else {
             return "Steps".to_owned();
         };
-        let end = status.completion_time.as_ref().map_or(self.model.clock(), |time| time.0);
-        let all = status.start_time.as_ref().map(|start| end.duration_since(start.0).as_secs_f64().max(0.0));
+        let end = status
+            .completion_time
+            .as_ref()
+            .map_or(self.model.clock(), |time| time.0);
+        let all = status
+            .start_time
+            .as_ref()
+            .map(|start| end.duration_since(start.0).as_secs_f64().max(0.0));
         let (over, steps) = pipeline::done(&pipeline::rows(status));
         let all = all.map(|all| format!("  {}", seconds(all))).unwrap_or_default();
-        format!("Steps {over} of {steps}{all}")
+        match steps {
+            0 => format!("Steps: none yet{all}"),
+            _ => format!("Steps {over} of {steps}{all}"),
+        }
     }
 
     /// Pauses so far, beside the messages.
@@ -196,7 +274,9 @@ impl View<'_> {
             return Line::default();
         };
         let pauses = pauses(status, self.model.clock());
-        let told = pauses.iter().map(|(leg, pause, _)| format!("pause {leg}: {}", seconds(*pause)));
+        let told = pauses
+            .iter()
+            .map(|(leg, pause, _)| format!("pause {leg}: {}", seconds(*pause)));
         line(self.theme, Tone::Held, told.collect::<Vec<_>>().join("  "))
     }
 

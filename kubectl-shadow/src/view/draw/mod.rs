@@ -55,7 +55,10 @@ fn footer(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect, keys:
         Unseen::Controller(_) => "The controller is silent. The API server answers.".to_owned(),
     });
     let unseen = unseen.map(|text| pane::line(theme, Tone::Bad, text));
-    let said = model.said.as_ref().map(|(text, _)| pane::line(theme, Tone::Strong, text.clone()));
+    let said = model
+        .said
+        .as_ref()
+        .map(|(text, _)| pane::line(theme, Tone::Strong, text.clone()));
     let keys = keys.iter().map(|&text| pane::line(theme, Tone::Plain, text));
     let lines: Vec<_> = unseen.into_iter().chain(said).chain(keys).collect();
     pane::lines(frame, area, &lines);

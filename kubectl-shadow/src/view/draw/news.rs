@@ -23,24 +23,35 @@ pub(super) fn of_all(model: &Model, theme: &Theme, entries: &[Entry<'_>], area: 
         ])
     };
     let counts = |news: &News<'_>| !matches!(news.what, What::Began(_));
-    newest(model, entries, usize::from(area.height), counts).iter().map(line).collect()
+    newest(model, entries, usize::from(area.height), counts)
+        .iter()
+        .map(line)
+        .collect()
 }
 
 /// Of one: the seconds since its beginning, the step, what.
 pub(super) fn of_one(model: &Model, theme: &Theme, entry: &Entry<'_>, most: usize) -> Vec<Line<'static>> {
-    let start = entry.migration.status.as_ref().and_then(|status| status.start_time.as_ref());
+    let start = entry
+        .migration
+        .status
+        .as_ref()
+        .and_then(|status| status.start_time.as_ref());
     let line = |news: &News<'_>| {
         let (tone, text) = told(news);
-        let since = start.map_or_else(|| " ".repeat(8), |start| {
-            format!("{:>7.2} ", news.at.duration_since(start.0).as_secs_f64())
-        });
+        let since = start.map_or_else(
+            || " ".repeat(8),
+            |start| format!("{:>7.2} ", news.at.duration_since(start.0).as_secs_f64()),
+        );
         Line::from(vec![
             span(theme, Tone::Dim, since),
             Span::raw(fit(&word(news), 12)),
             span(theme, tone, text),
         ])
     };
-    newest(model, std::slice::from_ref(entry), most, |_| true).iter().map(line).collect()
+    newest(model, std::slice::from_ref(entry), most, |_| true)
+        .iter()
+        .map(line)
+        .collect()
 }
 
 fn word(news: &News<'_>) -> String {
@@ -71,11 +82,22 @@ fn told(news: &News<'_>) -> (Tone, String) {
         What::Undo(rollback) => (Tone::Bad, rollback.message.clone()),
         What::Stuck(condition) => (Tone::Bad, condition.message.clone()),
         What::End(phase, Some(verdict)) => {
-            let tone = if verdict.exact && phase == Phase::Completed { Tone::Good } else { Tone::Plain };
-            let word = if verdict.exact { "exact" } else { "NOT PROVEN EXACT" };
+            let tone = if verdict.exact && phase == Phase::Completed {
+                Tone::Good
+            } else {
+                Tone::Plain
+            };
+            let word = if verdict.exact {
+                "exact"
+            } else {
+                "NOT PROVEN EXACT"
+            };
             (tone, format!("{phase:?}, {word}: {}", verdict.because))
         }
         What::End(phase, None) => (Tone::Plain, format!("{phase:?}")),
-        What::Event(told) => (if told.warns { Tone::Bad } else { Tone::Plain }, told.note.clone()),
+        What::Event(told) => (
+            if told.warns { Tone::Bad } else { Tone::Plain },
+            told.note.clone(),
+        ),
     }
 }

@@ -5,7 +5,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::pane::{line, lines, pane, paint_row, span, stacked};
+use super::pane::{line, lines, paint_row, pane, span, stacked};
 use super::text::{fit, middle, right, seconds, wrapped};
 use super::theme::{Theme, Tone, mark, tone};
 use super::{flow, footer, header, is_wide, news, steps};
@@ -24,13 +24,22 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Re
     header::draw(model, theme, frame, area, header::place(model, theme));
     let keys = Rect::new(area.left(), area.bottom() - 2, area.width, 2);
     let body = Rect::new(area.left(), area.top() + 1, area.width, area.height - 3);
-    let (below, told) = if is_wide(area) { (12, body.height / 5) } else { (4, 5) };
+    let (below, told) = if is_wide(area) {
+        (12, body.height / 5)
+    } else {
+        (4, 5)
+    };
     let [list, detail, newest] = stacked(body, [0, below, told]);
     let entries = model.entries();
     let chosen = chosen(model, &entries);
     draw_list(model, theme, frame, list, &entries, chosen);
     draw_detail(model, theme, frame, detail, chosen.and_then(|at| entries.get(at)));
-    let inner = pane(frame, theme, newest, (line(theme, Tone::Plain, "Newest"), Line::default()));
+    let inner = pane(
+        frame,
+        theme,
+        newest,
+        (line(theme, Tone::Plain, "Newest"), Line::default()),
+    );
     lines(frame, inner, &news::of_all(model, theme, &entries, inner));
     footer(model, theme, frame, keys, &KEYS);
 }
@@ -41,7 +50,14 @@ fn chosen(model: &Model, entries: &[Entry<'_>]) -> Option<usize> {
     found.or((!entries.is_empty()).then_some(0))
 }
 
-fn draw_list(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect, entries: &[Entry<'_>], chosen: Option<usize>) {
+fn draw_list(
+    model: &Model,
+    theme: &Theme,
+    frame: &mut Frame<'_>,
+    area: Rect,
+    entries: &[Entry<'_>],
+    chosen: Option<usize>,
+) {
     let typing = model.over == Some(Over::Filter);
     let filter = match (typing, model.list.filter.as_str()) {
         (true, text) => format!("   filter: {text}_"),
@@ -51,16 +67,25 @@ fn draw_list(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect, en
     let reversed = if model.list.reversed { ", reversed" } else { "" };
     let order = format!("sort: {}{reversed}{filter}", model.list.sort.word());
     let tone = if typing { Tone::Strong } else { Tone::Plain };
-    let titles = (line(theme, Tone::Plain, summary(entries)), line(theme, tone, order));
+    let titles = (
+        line(theme, Tone::Plain, summary(entries)),
+        line(theme, tone, order),
+    );
     let inner = pane(frame, theme, area, titles);
     if inner.height == 0 {
         return;
     }
     let columns = Columns::of(inner.width, model.list.wide || inner.width >= 110);
-    frame.buffer_mut().set_line(inner.left(), inner.top(), &columns.head(theme), inner.width);
+    frame
+        .buffer_mut()
+        .set_line(inner.left(), inner.top(), &columns.head(theme), inner.width);
     let rows = Rect::new(inner.left(), inner.top() + 1, inner.width, inner.height - 1);
     if entries.is_empty() {
-        lines(frame, rows, &empty(model, theme, usize::from(rows.width).saturating_sub(1)));
+        lines(
+            frame,
+            rows,
+            &empty(model, theme, usize::from(rows.width).saturating_sub(1)),
+        );
         return;
     }
     let height = usize::from(rows.height).max(1);
@@ -70,7 +95,9 @@ fn draw_list(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect, en
     let now = model.clock();
     for (row, (index, entry)) in (0u16..).zip(entries.iter().enumerate().skip(first).take(height)) {
         let text = columns.row(theme, entry, now, Some(index) == chosen);
-        frame.buffer_mut().set_line(rows.left(), rows.top() + row, &text, rows.width);
+        frame
+            .buffer_mut()
+            .set_line(rows.left(), rows.top() + row, &text, rows.width);
         if Some(index) == chosen {
             paint_row(frame, rows, row, theme.style(Tone::Chosen));
         }
@@ -79,8 +106,16 @@ fn draw_list(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect, en
 
 fn summary(entries: &[Entry<'_>]) -> String {
     let count = |state: State| entries.iter().filter(|entry| entry.state == state).count();
-    let told = [(State::Stuck, "stuck"), (State::Held, "held"), (State::Undoing, "undoing"), (State::Waiting, "waiting")];
-    let parts = told.iter().map(|(state, word)| (count(*state), word)).filter(|(count, _)| *count > 0);
+    let told = [
+        (State::Stuck, "stuck"),
+        (State::Held, "held"),
+        (State::Undoing, "undoing"),
+        (State::Waiting, "waiting"),
+    ];
+    let parts = told
+        .iter()
+        .map(|(state, word)| (count(*state), word))
+        .filter(|(count, _)| *count > 0);
     let parts: Vec<String> = parts.map(|(count, word)| format!("{count} {word}")).collect();
     if parts.is_empty() {
         format!("Migrations {}", entries.len())
@@ -92,7 +127,10 @@ fn summary(entries: &[Entry<'_>]) -> String {
 /// Why there is nothing to see.
 fn empty(model: &Model, theme: &Theme, width: usize) -> Vec<Line<'static>> {
     let plain = |text: &str| line(theme, Tone::Plain, text);
-    let is_seen = model.link(MIGRATIONS).is_some_and(|link| link.state == LinkState::Seen) || model.whole;
+    let is_seen = model
+        .link(MIGRATIONS)
+        .is_some_and(|link| link.state == LinkState::Seen)
+        || model.whole;
     match model.missing(MIGRATIONS) {
         Missing::Right(why) => {
             let need = "You need the verbs list and watch on statefulmigrations.migration.ms2m.io.";
@@ -104,7 +142,9 @@ fn empty(model: &Model, theme: &Theme, width: usize) -> Vec<Line<'static>> {
             plain("kubectl-shadow is not installed in this cluster."),
             plain("To install it, type: kubectl shadow install --registry REGISTRY"),
         ],
-        Missing::NotYet if !model.list.filter.is_empty() => vec![plain("The filter lets nothing through. Esc takes it away: / and Esc.")],
+        Missing::NotYet if !model.list.filter.is_empty() => vec![plain(
+            "The filter lets nothing through. Esc takes it away: / and Esc.",
+        )],
         Missing::NotYet if is_seen => vec![
             plain("There are no migrations here."),
             plain("To begin one, type: kubectl shadow migrate POD"),
@@ -154,9 +194,18 @@ impl Columns {
         if self.wide {
             text += &plan(entry);
         }
-        text += &format!("{}{}{}", right(&done(entry), 6), right(&pause(entry, now), 7), right(&time(entry, now), 6));
+        text += &format!(
+            "{}{}{}",
+            right(&done(entry), 6),
+            right(&pause(entry, now), 7),
+            right(&time(entry, now), 6)
+        );
         let cursor = if chosen { ">" } else { " " };
-        Line::from(vec![Span::raw(format!(" {cursor}")), span(theme, tone(entry.state), state), Span::raw(text)])
+        Line::from(vec![
+            Span::raw(format!(" {cursor}")),
+            span(theme, tone(entry.state), state),
+            Span::raw(text),
+        ])
     }
 }
 
@@ -195,7 +244,9 @@ fn step(entry: &Entry<'_>) -> String {
         State::Stuck | State::Held | State::Undoing | State::Moving => {
             let last = status.and_then(|status| status.steps.last());
             let name = last.map_or_else(|| "Prepare".to_owned(), |record| record.step.to_string());
-            let handoff = status.and_then(|status| status.handoff.clone()).unwrap_or_default();
+            let handoff = status
+                .and_then(|status| status.handoff.clone())
+                .unwrap_or_default();
             format!("{name} {handoff}").trim_end().to_owned()
         }
     }
@@ -203,7 +254,12 @@ fn step(entry: &Entry<'_>) -> String {
 
 /// Steps, not per cent: how much of the time is over is not known before it is.
 fn done(entry: &Entry<'_>) -> String {
-    let rows = entry.migration.status.as_ref().map(pipeline::rows).unwrap_or_default();
+    let rows = entry
+        .migration
+        .status
+        .as_ref()
+        .map(pipeline::rows)
+        .unwrap_or_default();
     let (over, all) = pipeline::done(&rows);
     match entry.state {
         State::Exact | State::Inexact => "all".to_owned(),
@@ -219,21 +275,40 @@ fn pause(entry: &Entry<'_>, now: Timestamp) -> String {
     if let Some(told) = &status.pause {
         return told.clone();
     }
-    let longest = pauses(status, now).into_iter().map(|(_, seconds, _)| seconds).reduce(f64::max);
+    let longest = pauses(status, now)
+        .into_iter()
+        .map(|(_, seconds, _)| seconds)
+        .reduce(f64::max);
     longest.map_or_else(|| "–".to_owned(), seconds)
 }
 
 fn time(entry: &Entry<'_>, now: Timestamp) -> String {
     let status = entry.migration.status.as_ref();
-    let start = status.and_then(|status| status.start_time.as_ref()).map(|time| time.0);
-    let created = entry.migration.metadata.creation_timestamp.as_ref().map(|time| time.0);
-    let end = status.and_then(|status| status.completion_time.as_ref()).map_or(now, |time| time.0);
+    let start = status
+        .and_then(|status| status.start_time.as_ref())
+        .map(|time| time.0);
+    let created = entry
+        .migration
+        .metadata
+        .creation_timestamp
+        .as_ref()
+        .map(|time| time.0);
+    let end = status
+        .and_then(|status| status.completion_time.as_ref())
+        .map_or(now, |time| time.0);
     let begun = start.or(created);
-    begun.map_or_else(|| "–".to_owned(), |begun| seconds(end.duration_since(begun).as_secs_f64().max(0.0)))
+    begun.map_or_else(
+        || "–".to_owned(),
+        |begun| seconds(end.duration_since(begun).as_secs_f64().max(0.0)),
+    )
 }
 
 fn plan(entry: &Entry<'_>) -> String {
-    let plan = entry.migration.status.as_ref().and_then(|status| status.plan.as_ref());
+    let plan = entry
+        .migration
+        .status
+        .as_ref()
+        .and_then(|status| status.plan.as_ref());
     let strategy = plan.map_or_else(|| "–".to_owned(), |plan| format!("{:?}", plan.strategy));
     let queue = plan.map_or("–", |plan| plan.queue.queue.as_str());
     format!("{} {} ", fit(&strategy, 10), middle(queue, 21))
@@ -246,10 +321,20 @@ fn draw_detail(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect, 
     };
     let status = entry.migration.status.as_ref();
     let handoff = status.and_then(|status| status.handoff.as_ref());
-    let handoff = handoff.map(|of| format!("   handoff {}", of.replace('/', " of "))).unwrap_or_default();
+    let handoff = handoff
+        .map(|of| format!("   handoff {}", of.replace('/', " of ")))
+        .unwrap_or_default();
     let title = format!("{}{handoff}", entry.migration.spec.source_pod);
-    let inner = pane(frame, theme, area, (line(theme, Tone::Strong, title), Line::default()));
-    let mut shown = vec![steps::strip(model, theme, entry, usize::from(inner.width) - 2), flow::sentence(model, theme, entry)];
+    let inner = pane(
+        frame,
+        theme,
+        area,
+        (line(theme, Tone::Strong, title), Line::default()),
+    );
+    let mut shown = vec![
+        steps::strip(model, theme, entry, usize::from(inner.width) - 2),
+        flow::sentence(model, theme, entry),
+    ];
     if inner.height > 6 {
         shown.push(Line::default());
         shown.extend(flow::picture(model, theme, entry, inner));

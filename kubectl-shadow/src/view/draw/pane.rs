@@ -20,7 +20,12 @@ pub(super) fn line(theme: &Theme, tone: Tone, text: impl Into<String>) -> Line<'
 }
 
 /// A frame with a title at its left and one at its right; gives what is inside.
-pub(super) fn pane(frame: &mut Frame<'_>, theme: &Theme, area: Rect, titles: (Line<'static>, Line<'static>)) -> Rect {
+pub(super) fn pane(
+    frame: &mut Frame<'_>,
+    theme: &Theme,
+    area: Rect,
+    titles: (Line<'static>, Line<'static>),
+) -> Rect {
     let (left, right) = titles;
     let mut block = Block::bordered()
         .border_style(theme.style(Tone::Dim))

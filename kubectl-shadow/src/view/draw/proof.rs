@@ -1,5 +1,6 @@
 //! On what the verdict rests, as far as it is known.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 use shadow_core::api::MigrationStatus;
@@ -9,7 +10,7 @@ use super::pane::line;
 use super::text::{fit, wrapped};
 use super::theme::{Theme, Tone};
 use crate::view::model::list::Entry;
-use crate::view::model::state::way_back;
+use crate::view::model::state::{State, way_back};
 
 /// What fits: the hold, what weakens it, and whether there is a way back.
 pub(super) fn lines(theme: &Theme, entry: &Entry<'_>, area: Rect) -> Vec<Line<'static>> {
@@ -17,26 +18,56 @@ pub(super) fn lines(theme: &Theme, entry: &Entry<'_>, area: Rect) -> Vec<Line<'s
         return vec![line(theme, Tone::Dim, "Nothing is touched yet.")];
     };
     let width = usize::from(area.width).saturating_sub(1);
-    let mut shown = Vec::new();
+    let mut shown = why(theme, entry, status, width);
     match &status.verdict {
-        Some(verdict) if verdict.exact => shown.extend(told(theme, Tone::Good, &format!("Exact: {}", verdict.because), width)),
+        Some(verdict) if verdict.exact => shown.extend(told(
+            theme,
+            Tone::Good,
+            &format!("Exact: {}", verdict.because),
+            width,
+        )),
         Some(verdict) => {
-            shown.extend(told(theme, Tone::Bad, &format!("NOT PROVEN EXACT: {}", verdict.because), width));
+            shown.extend(told(
+                theme,
+                Tone::Bad,
+                &format!("NOT PROVEN EXACT: {}", verdict.because),
+                width,
+            ));
         }
-        None => shown.push(line(theme, Tone::Plain, so_far(status))),
+        None => {
+            shown.push(line(theme, Tone::Plain, so_far(status)));
+            shown.push(line(theme, Tone::Plain, "nothing weakens the verdict"));
+        }
     }
-    if status.verdict.is_none() {
-        shown.push(line(theme, Tone::Plain, "nothing weakens the verdict"));
-    }
-    if !status.phase.is_terminal() {
+    if !entry.state.is_over() {
         shown.push(line(theme, Tone::Strong, way_back(status)));
     }
     shown.extend(premises(status).map(|told| premise(theme, told, width)));
     shown
 }
 
+/// Why it is stuck or undone: then nothing else matters as much.
+fn why(theme: &Theme, entry: &Entry<'_>, status: &MigrationStatus, width: usize) -> Vec<Line<'static>> {
+    let is_stuck = |c: &&Condition| c.type_ == "Stuck" && c.status == "True";
+    let stuck = status
+        .conditions
+        .iter()
+        .find(is_stuck)
+        .map(|condition| condition.message.as_str());
+    let undone = status.rollback.as_ref().map(|rollback| rollback.message.as_str());
+    let (word, text) = match (entry.state, stuck, undone) {
+        (State::Stuck, Some(text), _) => ("Stuck", text),
+        (_, _, Some(text)) => ("Undone", text),
+        (_, _, None) => return Vec::new(),
+    };
+    told(theme, Tone::Bad, &format!("{word}: {text}"), width)
+}
+
 fn told(theme: &Theme, tone: Tone, text: &str, width: usize) -> Vec<Line<'static>> {
-    wrapped(text, width).into_iter().map(|text| line(theme, tone, text)).collect()
+    wrapped(text, width)
+        .into_iter()
+        .map(|text| line(theme, tone, text))
+        .collect()
 }
 
 fn so_far(status: &MigrationStatus) -> &'static str {
@@ -53,17 +84,29 @@ fn so_far(status: &MigrationStatus) -> &'static str {
 pub(super) fn premises(status: &MigrationStatus) -> impl Iterator<Item = &Told> {
     let of_verdict = status.verdict.as_ref().map(|verdict| &verdict.premises);
     let of_plan = status.plan.as_ref().map(|plan| &plan.premises);
-    let found = [of_verdict, of_plan].into_iter().flatten().find(|told| !told.is_empty());
+    let found = [of_verdict, of_plan]
+        .into_iter()
+        .flatten()
+        .find(|told| !told.is_empty());
     found.into_iter().flatten()
 }
 
-/// One premise.
-pub(super) fn premise(theme: &Theme, told: &Told, width: usize) -> Line<'static> {
+/// One premise in one line.
+fn premise(theme: &Theme, told: &Told, width: usize) -> Line<'static> {
+    let (tone, text) = weighed(told);
+    line(theme, tone, fit(&text, width))
+}
+
+/// How a premise was weighed, in full.
+pub(super) fn weighed(told: &Told) -> (Tone, String) {
     let (tone, word) = match (told.premise.class(), told.outcome) {
         (Class::Told, Outcome::Seen | Outcome::Contradicted) => (Tone::Plain, "note"),
         (_, Outcome::Seen) => (Tone::Plain, "seen"),
         (_, Outcome::Contradicted) => (Tone::Bad, "NOT SO"),
         (_, Outcome::NotKnown) => (Tone::Held, "NOT KNOWN"),
     };
-    line(theme, tone, fit(&format!("{word:<9} {}: {} ({})", told.premise, told.what, told.source), width))
+    (
+        tone,
+        format!("{word:<9} {}: {} ({})", told.premise, told.what, told.source),
+    )
 }

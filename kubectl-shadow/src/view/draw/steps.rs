@@ -6,8 +6,9 @@ use ratatui::text::{Line, Span};
 use shadow_core::api::MigrationStatus;
 
 use super::pane::{line, span};
-use super::text::{fit, right, seconds};
+use super::text::{fit, right, seconds, wrapped};
 use super::theme::{Theme, Tone};
+use crate::render::life::present;
 use crate::view::model::Model;
 use crate::view::model::list::Entry;
 use crate::view::model::pipeline::{Row, Stage, rows};
@@ -27,8 +28,16 @@ pub(super) fn strip(model: &Model, theme: &Theme, entry: &Entry<'_>, width: usiz
     let leg = status.legs.last().map_or(0, |leg| leg.number);
     rows.retain(|row| row.leg == leg || row.leg == 0);
     let words: Vec<(Stage, String)> = rows.iter().map(|row| (row.stage, word(row, now))).collect();
-    let length = |words: &[(Stage, String)]| words.iter().map(|(_, word)| word.chars().count() + 1).sum::<usize>();
-    let here = words.iter().rposition(|(stage, _)| *stage != Stage::Coming).unwrap_or(0);
+    let length = |words: &[(Stage, String)]| {
+        words
+            .iter()
+            .map(|(_, word)| word.chars().count() + 1)
+            .sum::<usize>()
+    };
+    let here = words
+        .iter()
+        .rposition(|(stage, _)| *stage != Stage::Coming)
+        .unwrap_or(0);
     let mut first = 0;
     while first < here && length(words.get(first..=here).unwrap_or_default()) + 12 > width {
         first += 1;
@@ -56,11 +65,19 @@ fn word(row: &Row, now: Timestamp) -> String {
 /// One line each, in an area: with bars if it is wide.
 pub(super) fn list(model: &Model, theme: &Theme, entry: &Entry<'_>, area: Rect) -> Vec<Line<'static>> {
     let Some(status) = entry.migration.status.as_ref() else {
-        return vec![line(theme, Tone::Dim, "No step yet."), line(theme, Tone::Dim, "The controller has not seen it.")];
+        return vec![
+            line(theme, Tone::Dim, "No step yet."),
+            line(theme, Tone::Dim, "The controller has not seen it."),
+        ];
     };
     let rows = rows(status);
     if rows.is_empty() {
-        return vec![line(theme, Tone::Dim, "No step yet.")];
+        let present = present(Some(entry.migration));
+        let lines = wrapped(&present, usize::from(area.width).saturating_sub(1));
+        return lines
+            .into_iter()
+            .map(|text| line(theme, Tone::Plain, text))
+            .collect();
     }
     let view = View::of(status, &rows, model.clock(), area);
     let mut lines = vec![view.head(theme)];
@@ -99,7 +116,12 @@ struct View {
 impl View {
     fn of(status: &MigrationStatus, rows: &[Row], now: Timestamp, area: Rect) -> Self {
         let first = rows.iter().find_map(|row| row.began);
-        let start = status.start_time.as_ref().map(|time| time.0).or(first).unwrap_or(now);
+        let start = status
+            .start_time
+            .as_ref()
+            .map(|time| time.0)
+            .or(first)
+            .unwrap_or(now);
         let end = status.completion_time.as_ref().map_or(now, |time| time.0);
         let width = usize::from(area.width).saturating_sub(NAMED + 3 * NUMBER + 2);
         // Notes get a third, but enough to be read.
@@ -128,7 +150,9 @@ impl View {
     fn axis(&self) -> String {
         let marks = 5;
         let part = self.bars / marks;
-        (0..marks).map(|index| fit(&seconds(self.span * index as f64 / marks as f64), part)).collect()
+        (0..marks)
+            .map(|index| fit(&seconds(self.span * index as f64 / marks as f64), part))
+            .collect()
     }
 
     fn heading(&self, theme: &Theme, status: &MigrationStatus, number: u8) -> Line<'static> {
@@ -149,7 +173,11 @@ impl View {
         let rows: Vec<&Row> = rows.iter().take_while(|row| row.leg == leg).collect();
         let took: f64 = rows.iter().filter_map(|row| row.took(self.now)).sum();
         let over = rows.iter().all(|row| row.stage == Stage::Over);
-        let took = if took > 0.0 { number(Some(took)) } else { number(None) };
+        let took = if took > 0.0 {
+            number(Some(took))
+        } else {
+            number(None)
+        };
         let mark = if over { "=" } else { "·" };
         let text = format!("{}{took}", fit(&format!("{mark} {} steps", rows.len()), NAMED));
         line(theme, if over { Tone::Plain } else { Tone::Dim }, text)
@@ -161,7 +189,10 @@ impl View {
             Stage::Now => (">", Tone::Strong),
             Stage::Coming => ("·", Tone::Dim),
         };
-        let frozen = row.frozen.map(|millis| format!("{millis:.0} ms")).unwrap_or_default();
+        let frozen = row
+            .frozen
+            .map(|millis| format!("{millis:.0} ms"))
+            .unwrap_or_default();
         let text = format!(
             "{}{}{}{}",
             fit(&format!("{mark} {}", row.step), NAMED),
@@ -189,7 +220,12 @@ impl View {
         };
         let from = column(began).min(self.bars.saturating_sub(1));
         let to = column(row.ended.unwrap_or(self.now)).max(from + 1).min(self.bars);
-        format!("{}{}{}", " ".repeat(from), "█".repeat(to - from), " ".repeat(self.bars - to))
+        format!(
+            "{}{}{}",
+            " ".repeat(from),
+            "█".repeat(to - from),
+            " ".repeat(self.bars - to)
+        )
     }
 }
 

@@ -19,7 +19,11 @@ pub(super) fn fit(text: &str, width: usize) -> String {
 /// The text in exactly so many columns, at their right end.
 pub(super) fn right(text: &str, width: usize) -> String {
     let missing = width.saturating_sub(text.width());
-    if missing == 0 { fit(text, width) } else { " ".repeat(missing) + text }
+    if missing == 0 {
+        fit(text, width)
+    } else {
+        " ".repeat(missing) + text
+    }
 }
 
 /// The text in exactly so many columns, cut in its middle: the end of a pod's name tells which one it is.
@@ -64,7 +68,26 @@ pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// `0.91s`, `41.0s`, `4m02`, `3h10m`.
+/// The text in lines of at most so many columns; its columns stay, and what does not fit goes on indented.
+pub(super) fn broken(text: &str, width: usize) -> Vec<String> {
+    let indent = 12;
+    if text.width() <= width || width <= indent * 2 {
+        return vec![fit(text, text.width().min(width))];
+    }
+    let first = head(text, width);
+    // At a gap, unless there is none in the second half.
+    let cut = first
+        .rfind(' ')
+        .filter(|at| *at > first.len() / 2)
+        .unwrap_or(first.len());
+    let (first, rest) = text.split_at(cut);
+    let rest = wrapped(rest, width - indent)
+        .into_iter()
+        .map(|line| format!("{}{line}", " ".repeat(indent)));
+    [first.to_owned()].into_iter().chain(rest).collect()
+}
+
+/// `0.91s`, `41.0s`, `4m02`, `3h10`, `11d`.
 pub(super) fn seconds(seconds: f64) -> String {
     let whole = seconds.round() as u64;
     if seconds < 9.995 {
@@ -73,8 +96,10 @@ pub(super) fn seconds(seconds: f64) -> String {
         format!("{seconds:.1}s")
     } else if whole < 3600 {
         format!("{}m{:02}", whole / 60, whole % 60)
+    } else if whole < 48 * 3600 {
+        format!("{}h{:02}", whole / 3600, whole % 3600 / 60)
     } else {
-        format!("{}h{:02}m", whole / 3600, whole % 3600 / 60)
+        format!("{}d", whole / (24 * 3600))
     }
 }
 
@@ -103,7 +128,9 @@ pub(super) fn time(at: Timestamp) -> String {
 /// Bars for numbers, one column each, the last ones of them; as high as the highest.
 pub(super) fn spark(values: &[f64], width: usize) -> String {
     let bars = ['▁', '▂', '▃', '▄', '▅', '▆', '▇'];
-    let shown = values.get(values.len().saturating_sub(width)..).unwrap_or_default();
+    let shown = values
+        .get(values.len().saturating_sub(width)..)
+        .unwrap_or_default();
     let most = shown.iter().copied().fold(0.0, f64::max);
     let bar = |value: &f64| {
         let share = if most > 0.0 { value / most } else { 0.0 };
@@ -138,7 +165,14 @@ mod tests {
 
     #[test]
     fn times_are_told_as_exactly_as_they_matter() {
-        let cases = [(0.914, "0.91s"), (41.02, "41.0s"), (242.4, "4m02"), (11_400.0, "3h10m"), (99.96, "1m40")];
+        let cases = [
+            (0.914, "0.91s"),
+            (41.02, "41.0s"),
+            (242.4, "4m02"),
+            (11_400.0, "3h10"),
+            (1e6, "11d"),
+            (99.96, "1m40"),
+        ];
         for (number, text) in cases {
             assert_eq!(seconds(number), text);
         }
@@ -146,7 +180,13 @@ mod tests {
 
     #[test]
     fn sizes_have_units() {
-        let cases = [(0, "0 B"), (999, "999 B"), (3_100_000, "3.1 MB"), (112_000_000, "112 MB"), (999_600, "1.0 MB")];
+        let cases = [
+            (0, "0 B"),
+            (999, "999 B"),
+            (3_100_000, "3.1 MB"),
+            (112_000_000, "112 MB"),
+            (999_600, "1.0 MB"),
+        ];
         for (number, text) in cases {
             assert_eq!(bytes(number), text);
         }
@@ -156,6 +196,12 @@ mod tests {
     fn lines_are_broken_between_words() {
         assert_eq!(wrapped("a bb ccc dddd", 6), ["a bb", "ccc", "dddd"]);
         assert_eq!(wrapped("abcdefghij", 5), ["abcd…"]);
+        let text = "  0.850s  Hold     1  held after 12 ms";
+        assert_eq!(broken(text, 80), [text]);
+        assert_eq!(
+            broken(text, 28),
+            ["  0.850s  Hold     1  held", "            after 12 ms"]
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use super::pane::{line, lines, pane, scrolled};
-use super::text::wrapped;
+use super::text::{broken, wrapped};
 use super::theme::{Theme, Tone};
 use super::{footer, header, proof};
 use crate::render;
@@ -15,9 +15,15 @@ use crate::view::model::{Model, Text};
 /// Draws one.
 pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, what: (Text, &str)) {
     let area = frame.area();
-    header::draw(model, theme, frame, area, line(theme, Tone::Strong, what.1.to_owned()));
+    header::draw(
+        model,
+        theme,
+        frame,
+        area,
+        line(theme, Tone::Strong, what.1.to_owned()),
+    );
     let keys = Rect::new(area.left(), area.bottom() - 1, area.width, 1);
-    footer(model, theme, frame, keys, &[" ↑↓ PgUp PgDn scroll  Esc back"]);
+    footer(model, theme, frame, keys, &["↑↓ PgUp PgDn scroll  Esc back"]);
     let body = Rect::new(area.left(), area.top() + 1, area.width, area.height - 2);
     let name = match what.0 {
         Text::Yaml => "YAML",
@@ -25,7 +31,12 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, what: (T
         Text::Explanation => "What it means",
         Text::Notes => "Notes of the steps, conditions",
     };
-    let inner = pane(frame, theme, body, (line(theme, Tone::Strong, name), Line::default()));
+    let inner = pane(
+        frame,
+        theme,
+        body,
+        (line(theme, Tone::Strong, name), Line::default()),
+    );
     let width = usize::from(inner.width).saturating_sub(1);
     let text = match model.entry(what.1) {
         Some(entry) => text(theme, &entry, what.0, width),
@@ -44,12 +55,19 @@ fn text(theme: &Theme, entry: &Entry<'_>, what: Text, width: usize) -> Vec<Line<
         Text::Verdict => verdict(theme, entry, width),
         Text::Explanation => {
             let present = render::life::present(Some(entry.migration));
-            let texts = [format!("{}: {}", entry.state.word(), entry.state.meaning()), format!("Now: {present}")];
-            texts.iter().flat_map(|text| wrapped(text, width)).map(plain).collect()
+            let texts = [
+                format!("{}: {}", entry.state.word(), entry.state.meaning()),
+                format!("Now: {present}"),
+            ];
+            texts
+                .iter()
+                .flat_map(|text| wrapped(text, width))
+                .map(plain)
+                .collect()
         }
         Text::Notes => render::overview(entry.migration)
             .iter()
-            .flat_map(|text| if text.len() > width { wrapped(text, width) } else { vec![text.clone()] })
+            .flat_map(|text| broken(text, width))
             .map(plain)
             .collect(),
     }
@@ -60,11 +78,15 @@ fn verdict(theme: &Theme, entry: &Entry<'_>, width: usize) -> Vec<Line<'static>>
         return vec![line(theme, Tone::Plain, "There is none yet.")];
     };
     let end = render::end_lines(entry.migration);
-    let end = end.iter().flat_map(|text| wrapped(text, width)).map(|text| line(theme, Tone::Strong, text));
+    let end = end
+        .iter()
+        .flat_map(|text| wrapped(text, width))
+        .map(|text| line(theme, Tone::Strong, text));
     let premises = proof::premises(status).flat_map(|told| {
-        let text = format!("{}: {} ({})", told.premise, told.what, told.source);
-        let first = proof::premise(theme, told, 11);
-        [first].into_iter().chain(wrapped(&text, width.saturating_sub(4)).into_iter().map(|text| line(theme, Tone::Plain, format!("    {text}"))))
+        let (tone, text) = proof::weighed(told);
+        broken(&text, width)
+            .into_iter()
+            .map(move |text| line(theme, tone, text))
     });
     end.chain([Line::default()]).chain(premises).collect()
 }

@@ -126,10 +126,22 @@ mod tests {
 
     #[test]
     fn no_tone_sets_a_background_or_green() {
-        let tones = [Tone::Plain, Tone::Strong, Tone::Good, Tone::Held, Tone::Bad, Tone::Dim, Tone::Chosen];
+        let tones = [
+            Tone::Plain,
+            Tone::Strong,
+            Tone::Good,
+            Tone::Held,
+            Tone::Bad,
+            Tone::Dim,
+            Tone::Chosen,
+        ];
         for tone in tones {
             for (colour, light) in [(true, true), (true, false), (false, false)] {
-                let theme = Theme { colour, light, ascii: false };
+                let theme = Theme {
+                    colour,
+                    light,
+                    ascii: false,
+                };
                 let style = theme.style(tone);
                 assert_eq!(style.bg, None, "{tone:?}");
                 assert_ne!(style.fg, Some(Color::Green), "{tone:?}");

@@ -66,7 +66,9 @@ pub fn of(status: &MigrationStatus) -> Option<Flow> {
         quorum: plan.queue.quorum,
         reads: reads(status, plan, leg, way),
         waits: waits(leg, way),
-        next: leg.filter(|leg| is_open(leg) && status.rollback.is_none()).map(|leg| leg.to.pod.clone()),
+        next: leg
+            .filter(|leg| is_open(leg) && status.rollback.is_none())
+            .map(|leg| leg.to.pod.clone()),
         breached: breached.map(|verdict| verdict.because.clone()),
     })
 }
@@ -80,9 +82,16 @@ fn way(status: &MigrationStatus, plan: &Plan, leg: Option<&Leg>) -> Way {
         return Way::Direct;
     };
     if let Some(fence) = &status.fence {
-        let reads_primary = leg.told.as_ref().is_some_and(|told| told.reading == Reading::Primary);
+        let reads_primary = leg
+            .told
+            .as_ref()
+            .is_some_and(|told| told.reading == Reading::Primary);
         let is_done = fence.drained.is_some() || (reads_primary && !is_open(leg));
-        return if is_done { Way::Ported } else { Way::Fenced { mirror: fence.twins } };
+        return if is_done {
+            Way::Ported
+        } else {
+            Way::Fenced { mirror: fence.twins }
+        };
     }
     if leg.park_sent.is_none() || !is_open(leg) {
         return Way::Direct;

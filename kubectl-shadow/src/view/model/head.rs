@@ -68,7 +68,11 @@ impl Head {
         };
         let passed = SignedDuration::try_from_secs_f64(seconds).unwrap_or_default();
         let from = self.at.unwrap_or(first);
-        let at = if self.at.is_none() { first } else { from.checked_add(passed).unwrap_or(last) };
+        let at = if self.at.is_none() {
+            first
+        } else {
+            from.checked_add(passed).unwrap_or(last)
+        };
         let end = if whole { last } else { now };
         if at < end {
             self.show(history, at);

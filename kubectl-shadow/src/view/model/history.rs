@@ -44,7 +44,10 @@ pub struct Moment {
 impl History {
     /// Takes a change in.
     pub fn take(&mut self, change: Change) {
-        let at = self.moments.last().map_or(change.at, |last| last.at.max(change.at));
+        let at = self
+            .moments
+            .last()
+            .map_or(change.at, |last| last.at.max(change.at));
         let object = match &change.what {
             What::Set(value) => Some(Object::read(change.kind, value)),
             What::Deleted => None,
@@ -64,7 +67,9 @@ impl History {
 
     /// Gives up what is too old. Not for a recording: that is kept as a whole.
     pub fn trim(&mut self, now: Timestamp) {
-        let old = self.moments.partition_point(|one| now.duration_since(one.at) > KEPT);
+        let old = self
+            .moments
+            .partition_point(|one| now.duration_since(one.at) > KEPT);
         let many = self.moments.len().saturating_sub(MOST);
         let surplus = old.max(many);
         if surplus < PORTION {
@@ -74,7 +79,9 @@ impl History {
         self.given_up += surplus;
         let oldest = self.given_up;
         self.objects.retain(|_, versions| {
-            let dead = versions.partition_point(|(number, _)| *number <= oldest).saturating_sub(1);
+            let dead = versions
+                .partition_point(|(number, _)| *number <= oldest)
+                .saturating_sub(1);
             versions.drain(..dead);
             let is_gone = matches!(versions.as_slice(), [(number, None)] if *number <= oldest);
             !is_gone && !versions.is_empty()
@@ -129,13 +136,22 @@ impl History {
     }
 
     /// All that was known of one object up to then, oldest first, each with its time.
-    pub fn versions(&self, kind: Kind, id: &str, number: Count) -> impl Iterator<Item = (Timestamp, &Object)> {
+    pub fn versions(
+        &self,
+        kind: Kind,
+        id: &str,
+        number: Count,
+    ) -> impl Iterator<Item = (Timestamp, &Object)> {
         let versions = self.objects.get(&(kind, id.to_owned()));
-        versions.into_iter().flatten().filter(move |(one, _)| *one <= number).filter_map(|(one, object)| {
-            // The oldest version may be one whose moment was given up.
-            let moment = self.moment(*one).or_else(|| self.moments.first())?;
-            Some((moment.at, object.as_deref()?))
-        })
+        versions
+            .into_iter()
+            .flatten()
+            .filter(move |(one, _)| *one <= number)
+            .filter_map(|(one, object)| {
+                // The oldest version may be one whose moment was given up.
+                let moment = self.moment(*one).or_else(|| self.moments.first())?;
+                Some((moment.at, object.as_deref()?))
+            })
     }
 }
 

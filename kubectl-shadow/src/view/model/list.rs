@@ -83,7 +83,9 @@ pub fn sort(entries: &mut [Entry<'_>], by: Sort, reversed: bool, now: Timestamp)
             Sort::Pause => pause_millis(b, now).cmp(&pause_millis(a, now)),
         };
         // Among equals the newest comes first, and the order never depends on chance.
-        let order = order.then_with(|| began(b).cmp(&began(a))).then_with(|| a.id.cmp(b.id));
+        let order = order
+            .then_with(|| began(b).cmp(&began(a)))
+            .then_with(|| a.id.cmp(b.id));
         if reversed { order.reverse() } else { order }
     });
 }
@@ -100,7 +102,9 @@ pub fn nodes(migration: &StatefulMigration) -> (&str, &str) {
 /// When it was asked for, in seconds.
 fn began(entry: &Entry<'_>) -> i64 {
     let status = entry.migration.status.as_ref();
-    let start = status.and_then(|status| status.start_time.as_ref()).map(|time| time.0);
+    let start = status
+        .and_then(|status| status.start_time.as_ref())
+        .map(|time| time.0);
     let created = entry.migration.creation_timestamp().map(|time| time.0);
     start.or(created).map_or(0, Timestamp::as_second)
 }

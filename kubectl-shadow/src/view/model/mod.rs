@@ -157,7 +157,13 @@ pub enum Panel {
 
 impl Panel {
     /// All of them, in the order of Tab.
-    pub const ALL: [Self; 5] = [Self::Steps, Self::Messages, Self::Instances, Self::Proof, Self::Events];
+    pub const ALL: [Self; 5] = [
+        Self::Steps,
+        Self::Messages,
+        Self::Instances,
+        Self::Proof,
+        Self::Events,
+    ];
 }
 
 impl Model {
@@ -206,18 +212,20 @@ impl Model {
     /// All migrations that are wanted, as they were then.
     pub fn all_entries(&self, count: history::Count) -> impl Iterator<Item = Entry<'_>> {
         let wanted = &self.setting.wanted;
-        self.history.objects(Kind::Migration, count).filter_map(move |(id, object, gone)| {
-            let Object::Migration(migration) = object else {
-                return None;
-            };
-            let name = id.rsplit('/').next().unwrap_or(id);
-            let is_wanted = |one: &String| one == name || *one == migration.spec.source_pod || one == id;
-            (wanted.is_empty() || wanted.iter().any(is_wanted)).then(|| Entry {
-                id,
-                migration,
-                state: if gone { State::Gone } else { State::of(migration) },
+        self.history
+            .objects(Kind::Migration, count)
+            .filter_map(move |(id, object, gone)| {
+                let Object::Migration(migration) = object else {
+                    return None;
+                };
+                let name = id.rsplit('/').next().unwrap_or(id);
+                let is_wanted = |one: &String| one == name || *one == migration.spec.source_pod || one == id;
+                (wanted.is_empty() || wanted.iter().any(is_wanted)).then(|| Entry {
+                    id,
+                    migration,
+                    state: if gone { State::Gone } else { State::of(migration) },
+                })
             })
-        })
     }
 
     /// One migration as it is shown.
@@ -240,7 +248,10 @@ impl Model {
             Screen::Overview => {
                 let entries = self.entries();
                 let selected = self.list.selected.as_deref();
-                let found = entries.iter().find(|entry| Some(entry.id) == selected).or(entries.first());
+                let found = entries
+                    .iter()
+                    .find(|entry| Some(entry.id) == selected)
+                    .or(entries.first());
                 found.map(|entry| entry.id.to_owned())
             }
         }
@@ -260,7 +271,12 @@ impl Model {
         for (_, object) in self.history.versions(Kind::Progress, id, self.head.count) {
             if let Object::Progress(progress) = object {
                 let last = samples.last().map(|sample| sample.at);
-                samples.extend(progress.samples.iter().filter(|sample| last.is_none_or(|last| sample.at > last)));
+                samples.extend(
+                    progress
+                        .samples
+                        .iter()
+                        .filter(|sample| last.is_none_or(|last| sample.at > last)),
+                );
             }
         }
         samples.split_off(samples.len().saturating_sub(SAMPLES))
@@ -274,7 +290,9 @@ impl Model {
     /// How it ended, as an exit code: the worst of what was watched.
     pub fn ending(&self) -> Ending {
         let endings = self.watched().map(|entry| self.ending_of(&entry));
-        endings.max_by_key(|ending| severity(*ending)).unwrap_or(Ending::Done)
+        endings
+            .max_by_key(|ending| severity(*ending))
+            .unwrap_or(Ending::Done)
     }
 
     /// What was watched, as it is now: what was named, or else what was under way at some time.
@@ -303,7 +321,9 @@ impl Model {
         match self.head.pace {
             Pace::Playing(_) => true,
             Pace::Frozen | Pace::Ended => false,
-            Pace::Newest => self.all_entries(self.head.count).any(|entry| !entry.state.is_over()),
+            Pace::Newest => self
+                .all_entries(self.head.count)
+                .any(|entry| !entry.state.is_over()),
         }
     }
 

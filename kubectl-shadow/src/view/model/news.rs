@@ -52,7 +52,7 @@ pub fn newest<'a>(
     all.extend(open.into_iter().flat_map(|entry| of_events(model, *entry)));
     let now = model.clock();
     all.retain(|one| one.at <= now && wanted(one));
-    all.sort_by(|a, b| b.at.cmp(&a.at));
+    all.sort_by_key(|news| std::cmp::Reverse(news.at));
     all.truncate(most);
     all
 }
@@ -71,24 +71,34 @@ fn of_step<'a>(entry: Entry<'a>, record: &'a StepRecord) -> impl Iterator<Item =
         of: entry,
         what: What::Began(record),
     };
-    let over = record.finished.as_ref().zip(record.note.as_deref()).map(|(at, note)| News {
-        at: at.0,
-        of: entry,
-        what: What::Over(record, note),
-    });
+    let over = record
+        .finished
+        .as_ref()
+        .zip(record.note.as_deref())
+        .map(|(at, note)| News {
+            at: at.0,
+            of: entry,
+            what: What::Over(record, note),
+        });
     // A step that is over and says so need not be said to have begun.
     let began = Some(began).filter(|_| over.is_none());
     began.into_iter().chain(over)
 }
 
 fn turns<'a>(entry: Entry<'a>, status: &'a MigrationStatus) -> impl Iterator<Item = News<'a>> {
-    let undo = status.rollback.as_ref().map(|rollback| (rollback.since.0, What::Undo(rollback)));
+    let undo = status
+        .rollback
+        .as_ref()
+        .map(|rollback| (rollback.since.0, What::Undo(rollback)));
     let is_stuck = |c: &&Condition| c.type_ == "Stuck" && c.status == "True";
     let stuck = status.conditions.iter().find(is_stuck);
     let stuck = stuck.map(|condition| (condition.last_transition_time.0, What::Stuck(condition)));
     let end = status.completion_time.as_ref();
     let end = end.map(|at| (at.0, What::End(status.phase, status.verdict.as_ref())));
-    undo.into_iter().chain(stuck).chain(end).map(move |(at, what)| News { at, of: entry, what })
+    undo.into_iter()
+        .chain(stuck)
+        .chain(end)
+        .map(move |(at, what)| News { at, of: entry, what })
 }
 
 fn of_events<'a>(model: &'a Model, entry: Entry<'a>) -> impl Iterator<Item = News<'a>> {

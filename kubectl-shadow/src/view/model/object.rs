@@ -81,7 +81,9 @@ impl Object {
             Kind::Migration => {
                 serde_json::from_value(value).map_or_else(|e| unread(&e), |m| Self::Migration(Box::new(m)))
             }
-            Kind::Progress => Progress::read(value).map_or_else(|e| unread(&e), |p| Self::Progress(Box::new(p))),
+            Kind::Progress => {
+                Progress::read(value).map_or_else(|e| unread(&e), |p| Self::Progress(Box::new(p)))
+            }
             Kind::Event => Self::Event(told(&value)),
             Kind::Pod => Self::Pod(value),
             Kind::Link => serde_json::from_value(value).map_or_else(|e| unread(&e), Self::Link),
@@ -96,9 +98,19 @@ fn unread(error: &serde_json::Error) -> Object {
 }
 
 fn told(value: &Value) -> Told {
-    let times = ["/eventTime", "/series/lastObservedTime", "/lastTimestamp", "/metadata/creationTimestamp"];
+    let times = [
+        "/eventTime",
+        "/series/lastObservedTime",
+        "/lastTimestamp",
+        "/metadata/creationTimestamp",
+    ];
     let at = times.iter().find_map(|path| text(value, path).parse().ok());
-    let first = |paths: [&str; 2]| paths.iter().map(|path| text(value, path)).find(|text| !text.is_empty());
+    let first = |paths: [&str; 2]| {
+        paths
+            .iter()
+            .map(|path| text(value, path))
+            .find(|text| !text.is_empty())
+    };
     Told {
         at,
         about: first(["/involvedObject/uid", "/regarding/uid"]).unwrap_or_default(),
@@ -116,9 +128,12 @@ fn text(value: &Value, path: &str) -> String {
 /// The same with control characters written out, in every text.
 fn sanitised(value: Value) -> Value {
     match value {
-        Value::Object(fields) => {
-            Value::Object(fields.into_iter().map(|(name, value)| (printable(&name), sanitised(value))).collect())
-        }
+        Value::Object(fields) => Value::Object(
+            fields
+                .into_iter()
+                .map(|(name, value)| (printable(&name), sanitised(value)))
+                .collect(),
+        ),
         Value::Array(items) => Value::Array(items.into_iter().map(sanitised).collect()),
         Value::String(text) => Value::String(printable(&text)),
         Value::Null | Value::Bool(_) | Value::Number(_) => value,

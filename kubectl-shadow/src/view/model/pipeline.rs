@@ -102,7 +102,8 @@ fn coming(status: &MigrationStatus) -> Vec<(Step, u8)> {
     let whole: Vec<(Step, u8)> = (1..=route.handoffs())
         .flat_map(|leg| {
             let first = Some(Step::Stage);
-            std::iter::successors(first, move |step| route.after(hold, *step, leg)).map(move |step| (step, leg))
+            std::iter::successors(first, move |step| route.after(hold, *step, leg))
+                .map(move |step| (step, leg))
         })
         .chain([(Step::Clean, 0)])
         .collect();

@@ -60,7 +60,10 @@ impl Model {
             Pace::Ended => Sight::Ended,
             Pace::Newest => {
                 let now = self.now.unwrap_or_default();
-                Sight::Live(self.answered.map(|at| now.duration_since(at).as_secs_f64().max(0.0)))
+                Sight::Live(
+                    self.answered
+                        .map(|at| now.duration_since(at).as_secs_f64().max(0.0)),
+                )
             }
         }
     }
@@ -69,7 +72,10 @@ impl Model {
     pub fn unseen(&self) -> Option<Unseen> {
         let at = self.head.at.or(self.now).unwrap_or_default();
         if let Some((since, why)) = self.silence() {
-            return Some(Unseen::Server(at.duration_since(since).as_secs_f64().max(0.0), why));
+            return Some(Unseen::Server(
+                at.duration_since(since).as_secs_f64().max(0.0),
+                why,
+            ));
         }
         self.late_beat(at).map(Unseen::Controller)
     }
@@ -81,15 +87,25 @@ impl Model {
 
     fn silence(&self) -> Option<(Timestamp, String)> {
         let link = self.link(API).filter(|link| link.state == LinkState::Silent)?;
-        let (why, versions) = (link.why.clone(), self.history.versions(Kind::Link, API, self.head.count));
-        let is_silent = |object: &Object| matches!(object, Object::Link(link) if link.state == LinkState::Silent);
+        let (why, versions) = (
+            link.why.clone(),
+            self.history.versions(Kind::Link, API, self.head.count),
+        );
+        let is_silent =
+            |object: &Object| matches!(object, Object::Link(link) if link.state == LinkState::Silent);
         let mut since = None;
         for (at, object) in versions {
-            since = if is_silent(object) { since.or(Some(at)) } else { None };
+            since = if is_silent(object) {
+                since.or(Some(at))
+            } else {
+                None
+            };
         }
         let since = since?;
         // It was noticed some time after the last answer; an answer of a past that is shown again is of no use here.
-        let answered = self.answered.filter(|at| *at <= since && self.setting.file.is_none());
+        let answered = self
+            .answered
+            .filter(|at| *at <= since && self.setting.file.is_none());
         Some((answered.unwrap_or(since), why))
     }
 
@@ -108,7 +124,10 @@ impl Model {
             | super::State::Exact
             | super::State::Gone => false,
         });
-        let (at, _) = self.history.versions(Kind::Progress, id, self.head.count).last()?;
+        let (at, _) = self
+            .history
+            .versions(Kind::Progress, id, self.head.count)
+            .last()?;
         let late = now.duration_since(at);
         (is_moving && late > BEATS).then(|| late.as_secs_f64())
     }

@@ -1,6 +1,7 @@
 //! In which state a migration is, in one word. Each word has a mark and a colour of its own in [`crate::view::draw::theme`].
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use shadow_core::api::{Leg, MigrationStatus, Phase, StatefulMigration};
 use shadow_core::machine::record::is_committed;
 
@@ -124,34 +125,59 @@ impl State {
 
 /// Since when no instance consumes, in the handoff that is under way; none while one does.
 pub fn held_since(status: &MigrationStatus) -> Option<Timestamp> {
-    let leg = status.legs.last()?;
-    let goes_on = leg.followed.is_some() && leg.committed.is_none();
-    if goes_on || leg.released.is_some() || leg.resumed.is_some() {
-        return None;
-    }
-    held_from(leg)
+    let open = stalls(status.legs.last()?)
+        .into_iter()
+        .find(|stall| stall.to.is_none())?;
+    Some(open.from)
 }
 
-/// From when on nothing was applied in this handoff.
-fn held_from(leg: &Leg) -> Option<Timestamp> {
-    // With a live handoff the source goes on until the commit, and the copy reads from its release on.
-    let of_copy = leg.followed.is_some().then_some(leg.committed.as_ref()).flatten();
-    of_copy
-        .or(leg.stopped.as_ref())
-        .or(leg.parked.as_ref())
-        .map(|time| time.0)
+/// A time in which no instance consumes.
+struct Stall {
+    from: Timestamp,
+    to: Option<Timestamp>,
 }
 
-/// The pauses of the handoffs so far: number of the handoff, seconds, and whether it goes on.
+/// Those of a handoff, counted as the status counts its pause (`shadow_core::machine::stall`): from the moment at which everything
+/// is applied to the moment at which an instance reads again. A source that goes on with a copy of the stream reads; its copy
+/// does so from its release on.
+fn stalls(leg: &Leg) -> Vec<Stall> {
+    let time = |time: Option<&MicroTime>| time.map(|time| time.0);
+    let reads = time(leg.released.as_ref().or(leg.resumed.as_ref()));
+    let stopped = time(leg.stopped.as_ref().or(leg.parked.as_ref()));
+    let held = stopped.map(|from| Stall {
+        from,
+        to: time(leg.followed.as_ref()).or(reads),
+    });
+    let live = leg.followed.as_ref().and(leg.committed.as_ref());
+    let taken_over = live.map(|from| Stall {
+        from: from.0,
+        to: reads,
+    });
+    held.into_iter().chain(taken_over).collect()
+}
+
+/// The pauses of the handoffs so far: number of the handoff, seconds of the longest one, and whether one goes on.
 pub fn pauses(status: &MigrationStatus, now: Timestamp) -> Vec<(u8, f64, bool)> {
-    let pause = |leg: &Leg| {
-        let from = held_from(leg)?;
-        let end = leg.released.as_ref().or(leg.resumed.as_ref()).map(|time| time.0);
-        let is_over = end.is_some() || status.phase.is_terminal();
-        let seconds = end.unwrap_or(now).duration_since(from).as_secs_f64().max(0.0);
-        (end.is_some() || !status.phase.is_terminal()).then_some((leg.number, seconds, !is_over))
+    let ended = status.phase.is_terminal();
+    let of_leg = |leg: &Leg| {
+        let stalls = stalls(leg)
+            .into_iter()
+            .filter(|stall| stall.to.is_some() || !ended);
+        let seconds = |stall: &Stall| {
+            stall
+                .to
+                .unwrap_or(now)
+                .duration_since(stall.from)
+                .as_secs_f64()
+                .max(0.0)
+        };
+        let all: Vec<(f64, bool)> = stalls
+            .map(|stall| (seconds(&stall), stall.to.is_none()))
+            .collect();
+        let longest = all.iter().map(|(seconds, _)| *seconds).reduce(f64::max)?;
+        Some((leg.number, longest, all.iter().any(|(_, goes_on)| *goes_on)))
     };
-    status.legs.iter().filter_map(pause).collect()
+    status.legs.iter().filter_map(of_leg).collect()
 }
 
 /// Whether it can be undone, in half a sentence.

@@ -17,7 +17,10 @@ pub fn cleaned(value: Value) -> Value {
             let kept = fields
                 .into_iter()
                 .filter(|(name, value)| !value.is_null() && !is_secret(name));
-            Value::Object(kept.map(|(name, value)| (without_password(&name), cleaned(value))).collect())
+            Value::Object(
+                kept.map(|(name, value)| (without_password(&name), cleaned(value)))
+                    .collect(),
+            )
         }
         Value::Array(items) => Value::Array(items.into_iter().map(cleaned).collect()),
         Value::String(text) => Value::String(without_password(&text)),
@@ -64,8 +67,14 @@ mod tests {
     #[test]
     fn passwords_are_found_in_the_middle_of_a_text() {
         let cases = [
-            ("amqp://user:s3cret@mq:5672/%2f refused", "amqp://REMOVED@mq:5672/%2f refused"),
-            ("to \"amqps://u:p@ss@mq\" and http://a:b@c", "to \"amqps://REMOVED@mq\" and http://REMOVED@c"),
+            (
+                "amqp://user:s3cret@mq:5672/%2f refused",
+                "amqp://REMOVED@mq:5672/%2f refused",
+            ),
+            (
+                "to \"amqps://u:p@ss@mq\" and http://a:b@c",
+                "to \"amqps://REMOVED@mq\" and http://REMOVED@c",
+            ),
             ("amqp://mq:5672 only", "amqp://mq:5672 only"),
             ("user:p/w@x: amqp://u:a/b?c#d@mq", "user:p/w@x: amqp://REMOVED@mq"),
             ("größe ://", "größe ://"),

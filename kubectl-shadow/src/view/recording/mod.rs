@@ -66,13 +66,17 @@ pub enum RecordingError {
         error: std::io::Error,
     },
     /// The first line is not a header.
-    #[error("{file} is not a recording of kubectl shadow: its first line does not begin with {{\"shadowRecording\":1")]
+    #[error(
+        "{file} is not a recording of kubectl shadow: its first line does not begin with {{\"shadowRecording\":1"
+    )]
     NoHeader {
         /// The file.
         file: String,
     },
     /// Another format.
-    #[error("{file} has recording format {format}, and this plugin reads format {FORMAT}. Use the plugin that wrote it ({plugin})")]
+    #[error(
+        "{file} has recording format {format}, and this plugin reads format {FORMAT}. Use the plugin that wrote it ({plugin})"
+    )]
     Format {
         /// The file.
         file: String,

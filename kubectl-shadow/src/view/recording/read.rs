@@ -70,11 +70,19 @@ struct Reader {
 
 impl Reader {
     fn new(file: &str, first: &str) -> Result<Self, RecordingError> {
-        let no_header = || RecordingError::NoHeader { file: file.to_owned() };
+        let no_header = || RecordingError::NoHeader {
+            file: file.to_owned(),
+        };
         let value: Value = serde_json::from_str(first).map_err(|_| no_header())?;
-        let format = value.get("shadowRecording").and_then(Value::as_u64).ok_or_else(no_header)?;
+        let format = value
+            .get("shadowRecording")
+            .and_then(Value::as_u64)
+            .ok_or_else(no_header)?;
         if format != u64::from(FORMAT) {
-            let plugin = value.get("plugin").and_then(Value::as_str).unwrap_or("its version is not told");
+            let plugin = value
+                .get("plugin")
+                .and_then(Value::as_str)
+                .unwrap_or("its version is not told");
             return Err(RecordingError::Format {
                 file: file.to_owned(),
                 format: u32::try_from(format).unwrap_or(u32::MAX),
@@ -114,7 +122,12 @@ impl Reader {
                     let whole = patched(before.clone(), &line.o);
                     self.set(key, whole)
                 }
-                None => return Err(self.wrong(number, format!("a patch of {}, which was not set before", line.id))),
+                None => {
+                    return Err(self.wrong(
+                        number,
+                        format!("a patch of {}, which was not set before", line.id),
+                    ));
+                }
             },
             other => return Err(self.wrong(number, format!("\"op\" is \"{other}\", not set, patch or del"))),
         };
@@ -135,8 +148,13 @@ impl Reader {
     }
 
     fn time(&self, number: usize, seconds: f64) -> Result<Timestamp, RecordingError> {
-        let last = self.recording.changes.last().map_or(self.recording.header.at, |one| one.at);
-        let offset = SignedDuration::try_from_secs_f64(seconds).map_err(|error| self.wrong(number, error.to_string()))?;
+        let last = self
+            .recording
+            .changes
+            .last()
+            .map_or(self.recording.header.at, |one| one.at);
+        let offset = SignedDuration::try_from_secs_f64(seconds)
+            .map_err(|error| self.wrong(number, error.to_string()))?;
         let at = self
             .recording
             .header

@@ -38,7 +38,11 @@ pub(super) enum Turn {
 }
 
 /// Asks for ever: for the migration that is open, by namespace and name, or for the version, which reads no storage.
-pub(super) async fn listen(client: Client, heard: UnboundedSender<Heard>, open: Receiver<Option<(String, String)>>) {
+pub(super) async fn listen(
+    client: Client,
+    heard: UnboundedSender<Heard>,
+    open: Receiver<Option<(String, String)>>,
+) {
     let mut silent = false;
     loop {
         let of = open.borrow().clone();
@@ -52,7 +56,9 @@ pub(super) async fn listen(client: Client, heard: UnboundedSender<Heard>, open: 
         let said = match (&why, silent) {
             (None, false) => Heard::Answer(now, object),
             (None, true) => Heard::Turn(turn(now, json!({"state": "seen"})), Turn::Back),
-            (Some(why), false) => Heard::Turn(turn(now, json!({"state": "silent", "why": why})), Turn::Silent),
+            (Some(why), false) => {
+                Heard::Turn(turn(now, json!({"state": "silent", "why": why})), Turn::Silent)
+            }
             (Some(_), true) => {
                 tokio::time::sleep(ASK).await;
                 continue;

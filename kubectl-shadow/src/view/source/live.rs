@@ -42,7 +42,12 @@ pub enum Order {
 }
 
 /// Sends what changes, until nobody listens.
-pub async fn run(client: Client, look: Look, events: UnboundedSender<Event>, mut orders: UnboundedReceiver<Order>) {
+pub async fn run(
+    client: Client,
+    look: Look,
+    events: UnboundedSender<Event>,
+    mut orders: UnboundedReceiver<Order>,
+) {
     let (heard, mut hears) = unbounded_channel();
     let (opens, open) = watch::channel(None);
     tokio::spawn(listen(client.clone(), heard, open));
@@ -95,14 +100,33 @@ impl Live {
     fn begin(&mut self) {
         let migrations = ApiResource::erase::<StatefulMigration>(&());
         let version = migrations.version.clone();
-        let progress = ApiResource::from_gvk(&GroupVersionKind::gvk(names::GROUP, &version, "MigrationProgress"));
-        let progress = ApiResource { plural: "migrationprogresses".to_owned(), ..progress };
-        let fields = self.look.only.as_ref().map(|name| format!("metadata.name={name}")).unwrap_or_default();
-        for (kind, link, resource) in
-            [(Kind::Migration, MIGRATIONS, migrations), (Kind::Progress, PROGRESS, progress)]
-        {
+        let progress = ApiResource::from_gvk(&GroupVersionKind::gvk(
+            names::GROUP,
+            &version,
+            "MigrationProgress",
+        ));
+        let progress = ApiResource {
+            plural: "migrationprogresses".to_owned(),
+            ..progress
+        };
+        let fields = self
+            .look
+            .only
+            .as_ref()
+            .map(|name| format!("metadata.name={name}"))
+            .unwrap_or_default();
+        for (kind, link, resource) in [
+            (Kind::Migration, MIGRATIONS, migrations),
+            (Kind::Progress, PROGRESS, progress),
+        ] {
             let namespace = self.look.namespace.clone();
-            self.add(Target { kind, link, resource, namespace, fields: fields.clone() });
+            self.add(Target {
+                kind,
+                link,
+                resource,
+                namespace,
+                fields: fields.clone(),
+            });
         }
     }
 
@@ -119,7 +143,11 @@ impl Live {
     /// All watches begin anew: their connections may be dead, and what was missed is read again.
     fn again(&mut self) {
         self.streams = SelectAll::new();
-        let targets: Vec<Target> = self.watches.iter().map(|watched| watched.target().clone()).collect();
+        let targets: Vec<Target> = self
+            .watches
+            .iter()
+            .map(|watched| watched.target().clone())
+            .collect();
         for (slot, target) in targets.iter().enumerate() {
             self.attach(slot, target);
         }
@@ -135,7 +163,11 @@ impl Live {
             self.follow(&change);
             events.send(Event::Change(change))?;
         }
-        if answered { events.send(Event::Link(now)) } else { Ok(()) }
+        if answered {
+            events.send(Event::Link(now))
+        } else {
+            Ok(())
+        }
     }
 
     fn heard(&mut self, heard: Heard, events: &UnboundedSender<Event>) -> Sent {
@@ -170,11 +202,19 @@ impl Live {
                 self.opens.send_replace(open.as_ref().and_then(split).or(only));
                 self.open = open;
                 self.drop_details();
-                if let Some((namespace, name)) = self.open.clone().as_deref().and_then(|id| id.split_once('/')) {
+                if let Some((namespace, name)) =
+                    self.open.clone().as_deref().and_then(|id| id.split_once('/'))
+                {
                     let fields = format!("involvedObject.kind=StatefulMigration,involvedObject.name={name}");
                     let resource = ApiResource::erase::<k8s_openapi::api::core::v1::Event>(&());
                     let (kind, link, namespace) = (Kind::Event, EVENTS, Some(namespace.to_owned()));
-                    self.add(Target { kind, link, resource, namespace, fields });
+                    self.add(Target {
+                        kind,
+                        link,
+                        resource,
+                        namespace,
+                        fields,
+                    });
                 }
             }
             Order::Namespace(namespace) => {
@@ -190,14 +230,17 @@ impl Live {
     /// The watches of what was open end.
     fn drop_details(&mut self) {
         self.pods.clear();
-        self.watches.retain(|watched| matches!(watched.target().kind, Kind::Migration | Kind::Progress));
+        self.watches
+            .retain(|watched| matches!(watched.target().kind, Kind::Migration | Kind::Progress));
         self.again();
     }
 
     /// The pods of the open migration are looked at, once it names them.
     fn follow(&mut self, change: &Change) {
         let is_open = change.kind == Kind::Migration && Some(&change.id) == self.open.as_ref();
-        let (true, What::Set(object), Some((namespace, _))) = (is_open, &change.what, change.id.split_once('/')) else {
+        let (true, What::Set(object), Some((namespace, _))) =
+            (is_open, &change.what, change.id.split_once('/'))
+        else {
             return;
         };
         for pod in pods(object) {
@@ -218,6 +261,13 @@ impl Live {
 fn pods(migration: &Value) -> Vec<String> {
     let text = |value: &Value, path: &str| value.pointer(path).and_then(Value::as_str).map(str::to_owned);
     let legs = migration.pointer("/status/legs").and_then(Value::as_array);
-    let of_legs = legs.into_iter().flatten().flat_map(|leg| [text(leg, "/from/pod"), text(leg, "/to/pod")]);
-    [text(migration, "/spec/sourcePod")].into_iter().chain(of_legs).flatten().collect()
+    let of_legs = legs
+        .into_iter()
+        .flatten()
+        .flat_map(|leg| [text(leg, "/from/pod"), text(leg, "/to/pod")]);
+    [text(migration, "/spec/sourcePod")]
+        .into_iter()
+        .chain(of_legs)
+        .flatten()
+        .collect()
 }

@@ -1,7 +1,7 @@
 //! Where changes come from. Both sources give the same stream of events.
 
-pub mod live;
 mod link;
+pub mod live;
 pub mod play;
 mod watch;
 

@@ -45,7 +45,11 @@ impl Target {
             None => Api::all_with(client.clone(), &self.resource),
         };
         let config = watcher::Config::default();
-        let config = if self.fields.is_empty() { config } else { config.fields(&self.fields) };
+        let config = if self.fields.is_empty() {
+            config
+        } else {
+            config.fields(&self.fields)
+        };
         watcher::watcher(api, config).backoff(Patience(FIRST)).boxed()
     }
 }
@@ -110,10 +114,17 @@ impl Watched {
                 vec![self.deleted(id(&object), at)]
             }
             Ok(watcher::Event::InitDone) => {
-                let gone: Vec<String> = self.known.keys().filter(|id| !self.listed.contains(*id)).cloned().collect();
+                let gone: Vec<String> = self
+                    .known
+                    .keys()
+                    .filter(|id| !self.listed.contains(*id))
+                    .cloned()
+                    .collect();
                 self.known.retain(|id, _| self.listed.contains(id));
                 let gone: Vec<Change> = gone.into_iter().map(|id| self.deleted(id, at)).collect();
-                gone.into_iter().chain(self.link(json!({"state": "seen"}), at)).collect()
+                gone.into_iter()
+                    .chain(self.link(json!({"state": "seen"}), at))
+                    .collect()
             }
             Err(error) => self.link(unseen(&error), at).into_iter().collect(),
         }
@@ -122,7 +133,12 @@ impl Watched {
     /// An object that was read, unless what was told of it is as new. Watches and reads overtake each other.
     pub(super) fn read(&mut self, object: DynamicObject, at: Timestamp) -> Option<Change> {
         let id = id(&object);
-        let version = object.metadata.resource_version.as_deref().and_then(|version| version.parse().ok()).unwrap_or(0);
+        let version = object
+            .metadata
+            .resource_version
+            .as_deref()
+            .and_then(|version| version.parse().ok())
+            .unwrap_or(0);
         let told = self.known.insert(id.clone(), version);
         if let Some(told) = told.filter(|told| version != 0 && version <= *told) {
             self.known.insert(id, told);
@@ -130,7 +146,11 @@ impl Watched {
         }
         // A dynamic object is plain JSON: there is nothing in it that JSON cannot say.
         let value = serde_json::to_value(object).unwrap_or(Value::Null);
-        let value = if self.target.kind == Kind::Pod { of_pod(&value) } else { value };
+        let value = if self.target.kind == Kind::Pod {
+            of_pod(&value)
+        } else {
+            value
+        };
         Some(Change {
             at,
             kind: self.target.kind,
@@ -198,7 +218,9 @@ fn unseen(error: &watcher::Error) -> Value {
         },
         watcher::Error::InitialListFailed(error)
         | watcher::Error::WatchStartFailed(error)
-        | watcher::Error::WatchFailed(error) => json!({"state": "silent", "why": answer::said_briefly(error)}),
+        | watcher::Error::WatchFailed(error) => {
+            json!({"state": "silent", "why": answer::said_briefly(error)})
+        }
         watcher::Error::NoResourceVersion => {
             json!({"state": "silent", "why": "the API server did not name a resource version"})
         }

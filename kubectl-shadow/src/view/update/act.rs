@@ -21,10 +21,17 @@ pub(super) fn ask(model: &mut Model) {
 fn refusal(model: &Model, id: &str) -> Option<Vec<String>> {
     let lines = |lines: &[&str]| Some(lines.iter().map(|&line| line.to_owned()).collect());
     if model.setting.file.is_some() {
-        return lines(&["This is a recording.", "What it shows is past, and nothing can be changed from here."]);
+        return lines(&[
+            "This is a recording.",
+            "What it shows is past, and nothing can be changed from here.",
+        ]);
     }
     if model.setting.read_only {
-        return lines(&["This view was opened with --read-only.", "To undo a move, leave it and type:", &command(id, "cancel")]);
+        return lines(&[
+            "This view was opened with --read-only.",
+            "To undo a move, leave it and type:",
+            &command(id, "cancel"),
+        ]);
     }
     // What is true now counts, not the moment that is shown.
     let newest = model.history.newest();

@@ -12,7 +12,10 @@ pub(super) fn step(model: &mut Model, rows: isize) {
         return;
     }
     let ids: Vec<String> = model.entries().iter().map(|entry| entry.id.to_owned()).collect();
-    let here = ids.iter().position(|id| Some(id) == model.list.selected.as_ref()).unwrap_or(0);
+    let here = ids
+        .iter()
+        .position(|id| Some(id) == model.list.selected.as_ref())
+        .unwrap_or(0);
     let last = ids.len().saturating_sub(1);
     model.list.selected = ids.get(here.saturating_add_signed(rows).min(last)).cloned();
 }

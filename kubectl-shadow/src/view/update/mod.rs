@@ -70,11 +70,17 @@ fn see(model: &mut Model, change: super::event::Change) {
     let kind = change.kind;
     model.history.take(change);
     if kind == Kind::Mark {
-        let newest = model.history.moment(model.history.newest()).map(|moment| moment.id.clone());
-        let mark = newest.and_then(|id| match model.history.object(Kind::Mark, &id, model.history.newest())? {
-            (super::model::object::Object::Mark(text), false) => Some(text.clone()),
-            (_, _) => None,
-        });
+        let newest = model
+            .history
+            .moment(model.history.newest())
+            .map(|moment| moment.id.clone());
+        let mark =
+            newest.and_then(
+                |id| match model.history.object(Kind::Mark, &id, model.history.newest())? {
+                    (super::model::object::Object::Mark(text), false) => Some(text.clone()),
+                    (_, _) => None,
+                },
+            );
         if let Some(text) = mark.filter(|_| model.setting.file.is_none()) {
             say(model, text);
         }
@@ -128,7 +134,11 @@ fn all_namespaces(model: &mut Model) -> Vec<Effect> {
     if model.setting.file.is_some() || !model.setting.wanted.is_empty() {
         return Vec::new();
     }
-    let scope = if model.list_is_of_all() { Scope::Own } else { Scope::All };
+    let scope = if model.list_is_of_all() {
+        Scope::Own
+    } else {
+        Scope::All
+    };
     model.list.everywhere = scope == Scope::All;
     vec![Effect::Namespace(scope)]
 }
@@ -140,7 +150,11 @@ pub(super) fn open_the_only_one(model: &mut Model) -> Vec<Effect> {
         return Vec::new();
     }
     let newest = model.history.newest();
-    let ids: Vec<String> = model.all_entries(newest).map(|entry| entry.id.to_owned()).take(2).collect();
+    let ids: Vec<String> = model
+        .all_entries(newest)
+        .map(|entry| entry.id.to_owned())
+        .take(2)
+        .collect();
     let Ok([id]) = <[String; 1]>::try_from(ids) else {
         return Vec::new();
     };

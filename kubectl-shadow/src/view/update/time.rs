@@ -14,14 +14,18 @@ const SAID: SignedDuration = SignedDuration::from_secs(8);
 
 /// Time went on.
 pub(super) fn tick(model: &mut Model, now: Timestamp) -> Vec<Effect> {
-    let passed = model.now.map_or(SignedDuration::ZERO, |before| now.duration_since(before));
+    let passed = model
+        .now
+        .map_or(SignedDuration::ZERO, |before| now.duration_since(before));
     model.now = Some(now);
     model.said = model.said.take().filter(|(_, at)| now.duration_since(*at) < SAID);
     let is_file = model.setting.file.is_some();
     if !is_file {
         model.history.trim(now);
     }
-    model.head.tick(&model.history, now, passed, is_file && model.whole);
+    model
+        .head
+        .tick(&model.history, now, passed, is_file && model.whole);
     let mut effects = super::open_the_only_one(model);
     let is_at_end = match model.head.pace {
         Pace::Ended => true,
