@@ -1,11 +1,14 @@
 //! What can be typed. Nothing is decided here.
 
+mod watch;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::fmt::friendly::SpanParser;
 use shadow_core::api::MigrationStrategy;
+pub use watch::{Colour, Watch};
 
 /// Times are told in whole seconds.
 const SHORTEST: Duration = Duration::from_secs(1);
@@ -117,88 +120,6 @@ pub struct Migrate {
     pub record: Option<PathBuf>,
 }
 
-/// `watch`.
-#[derive(Args, Clone, Debug)]
-#[command(after_help = "Examples:
-  kubectl shadow watch                                      all migrations of the namespace
-  kubectl shadow watch orders-0 --record orders.ndjson      one pod, and a recording of it
-  kubectl shadow watch --play orders.ndjson --speed 0.25x   a recording, in slow motion
-  kubectl shadow watch --play orders.ndjson --frames DIR    a recording, as SVG pictures
-
-The keys are told by the key ?. Leaving stops no move. Without a terminal the same is printed as plain lines.")]
-pub struct Watch {
-    /// Pods or migrations to watch [default: all of the namespace]
-    #[arg(value_name = "POD|NAME")]
-    pub names: Vec<String>,
-    /// Watch all namespaces
-    #[arg(short = 'A', long, conflicts_with_all = ["names", "namespace"])]
-    pub all_namespaces: bool,
-    /// Record what is seen into a new file
-    #[arg(long, value_name = "FILE", conflicts_with = "play")]
-    pub record: Option<PathBuf>,
-    /// Play a recording; no cluster is asked
-    #[arg(long, value_name = "FILE")]
-    pub play: Option<PathBuf>,
-    /// How fast it is played, from 0.1x to 16x
-    #[arg(long, default_value = "1x", value_parser = speed, value_name = "SPEED", requires = "play")]
-    pub speed: f64,
-    /// Where it begins, such as 3.2s after its beginning
-    #[arg(long, value_parser = moment, value_name = "TIME", requires = "play")]
-    pub at: Option<Duration>,
-    /// Write pictures (SVG) of it into this folder: one for each change, or with --at of that moment
-    #[arg(long, value_name = "DIR", requires = "play")]
-    pub frames: Option<PathBuf>,
-    /// Columns and rows of the pictures
-    #[arg(long, default_value = "80x24", value_parser = size, value_name = "WxH", requires = "frames")]
-    pub size: (u16, u16),
-    /// Leave when all that is watched has ended
-    #[arg(long)]
-    pub exit: bool,
-    /// Change nothing in the cluster from within the view
-    #[arg(long)]
-    pub read_only: bool,
-    /// Draw with ASCII characters only
-    #[arg(long)]
-    pub ascii: bool,
-    /// Use colours [auto: unless NO_COLOR is set]
-    #[arg(long, default_value = "auto", value_name = "WHEN")]
-    pub color: Colour,
-    /// Print plain lines although there is a terminal
-    #[arg(skip)]
-    pub plain: bool,
-}
-
-impl Default for Watch {
-    fn default() -> Self {
-        Self {
-            names: Vec::new(),
-            all_namespaces: false,
-            record: None,
-            play: None,
-            speed: 1.0,
-            at: None,
-            frames: None,
-            size: (80, 24),
-            exit: false,
-            read_only: false,
-            ascii: false,
-            color: Colour::Auto,
-            plain: false,
-        }
-    }
-}
-
-/// When colours are used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Colour {
-    /// Unless NO_COLOR is set
-    Auto,
-    /// Always
-    Always,
-    /// Never
-    Never,
-}
-
 /// How the pod's owner is dealt with.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Strategy {
@@ -297,38 +218,6 @@ fn duration(text: &str) -> Result<Duration, String> {
         Ok(_) | Err(_) => Err(
             "give a time of 1s or more in hours, minutes and seconds, such as 90s, 5m or 1h30m".to_owned(),
         ),
-    }
-}
-
-/// `0.5x`, `4`.
-fn speed(text: &str) -> Result<f64, String> {
-    match text.strip_suffix('x').unwrap_or(text).parse() {
-        Ok(speed) if (0.1..=16.0).contains(&speed) => Ok(speed),
-        Ok(_) | Err(_) => Err("give a number from 0.1 to 16, such as 0.25x or 8x".to_owned()),
-    }
-}
-
-/// `3.2s`, `1m5s`, `0`.
-fn moment(text: &str) -> Result<Duration, String> {
-    let with_unit = if text.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
-        format!("{text}s")
-    } else {
-        text.to_owned()
-    };
-    let parsed = SpanParser::new().parse_unsigned_duration(&with_unit);
-    parsed
-        .map(|time| time.min(FOREVER))
-        .map_err(|_| "give a time since the beginning, such as 3.2s or 1m5s".to_owned())
-}
-
-/// `80x24`.
-fn size(text: &str) -> Result<(u16, u16), String> {
-    let parsed = text
-        .split_once('x')
-        .and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?)));
-    match parsed {
-        Some((width @ 20..=500, height @ 2..=200)) => Ok((width, height)),
-        Some(_) | None => Err("give columns and rows, such as 80x24 or 140x45".to_owned()),
     }
 }
 

@@ -64,19 +64,21 @@ pub(super) fn deleted(entry: &Entry<'_>) -> String {
 /// Why nothing will ever be seen; none while something may be. `begun`: the move was begun by this command.
 pub(super) fn hopeless(model: &Model, begun: bool) -> Option<Problem> {
     let link = model.link(MIGRATIONS)?;
-    match link.state {
-        LinkState::Seen | LinkState::Silent => None,
-        LinkState::Absent => Some(Problem::NotInstalled),
-        LinkState::Forbidden => {
-            let said = format!(
-                "migrations cannot be seen ({}). You need the verbs get, list and watch on statefulmigrations.{GROUP}",
-                link.why
-            );
-            Some(if begun {
-                Problem::Unknown(format!("{said}. The migration goes on"))
-            } else {
-                Problem::Refused(said)
-            })
-        }
-    }
+    let said = match link.state {
+        LinkState::Seen | LinkState::Silent => return None,
+        LinkState::Absent => return Some(Problem::NotInstalled),
+        LinkState::Unknown => format!(
+            "the API server does not accept your login ({}). Log in again",
+            link.why
+        ),
+        LinkState::Forbidden => format!(
+            "migrations cannot be seen ({}). You need the verbs get, list and watch on statefulmigrations.{GROUP}",
+            link.why
+        ),
+    };
+    Some(if begun {
+        Problem::Unknown(format!("{said}. The migration goes on"))
+    } else {
+        Problem::Refused(said)
+    })
 }

@@ -146,6 +146,48 @@ fn it_can_be_left_while_the_move_goes_on() {
 }
 
 #[test]
+fn a_move_is_undone_by_two_keys_and_by_none_alone() {
+    let server = server(600);
+    let mut program = server.asked_by(PLUGIN);
+    program.args(["watch", "orders-0"]).env("TERM", "xterm");
+    let mut terminal = Terminal::with(program);
+    terminal.wait_for("Restore", 1);
+    for (key, times) in [("\r", 1), ("n", 2)] {
+        terminal.press("C");
+        terminal.wait_for("Undo the move", times);
+        terminal.press(key);
+        // The question is gone, and nothing was asked for.
+        terminal.press("?");
+        terminal.wait_for("any key closes", times);
+        terminal.press("?");
+    }
+    assert_eq!(server.patches(), 0);
+    terminal.press("C");
+    terminal.wait_for("Undo the move", 3);
+    terminal.press("y");
+    terminal.wait_for("is being cancelled", 1);
+    assert_eq!(server.patches(), 1);
+    terminal.press("q");
+    terminal.ended();
+}
+
+#[test]
+fn with_read_only_nothing_can_be_undone() {
+    let server = server(600);
+    let mut program = server.asked_by(PLUGIN);
+    program
+        .args(["watch", "orders-0", "--read-only"])
+        .env("TERM", "xterm");
+    let mut terminal = Terminal::with(program);
+    terminal.wait_for("Restore", 1);
+    terminal.press("C");
+    terminal.wait_for("--read-only", 1);
+    terminal.press("yyqq");
+    assert_eq!(terminal.ended().0, Some(130));
+    assert_eq!(server.patches(), 0);
+}
+
+#[test]
 fn the_first_frame_does_not_wait_for_the_cluster() {
     let server = Server::that_shows(|_| Answer::Late(Duration::from_secs(5), status("Restoring", "Restore")));
     let mut program = server.asked_by(PLUGIN);

@@ -7,8 +7,8 @@ use ratatui::text::{Line, Span};
 use super::pane::{line, span};
 use super::text::{seconds, time};
 use super::theme::{Theme, Tone, mark, tone};
-use crate::view::model::list::Entry;
-use crate::view::model::state::{State, held_since};
+use crate::view::model::list::{Entry, nodes};
+use crate::view::model::state::{State, held_since, way_back};
 use crate::view::model::{Model, Pace, Screen, Sight, Unseen};
 
 /// The line: at its left what is given, at its right what can be seen.
@@ -111,6 +111,58 @@ pub(super) fn state(model: &Model, theme: &Theme, entry: &Entry<'_>) -> Vec<Span
         spans.push(span(theme, Tone::Strong, format!(" {}", seconds(held))));
     }
     spans
+}
+
+/// That of one migration: in one line, or in two if there is room.
+pub(super) fn of_migration(
+    model: &Model,
+    theme: &Theme,
+    frame: &mut Frame<'_>,
+    entry: &Entry<'_>,
+    wide: bool,
+) {
+    let area = frame.area();
+    let pod = &entry.migration.spec.source_pod;
+    let state = state(model, theme, entry);
+    if !wide {
+        let mut spans = vec![span(theme, Tone::Strong, pod.clone()), Span::raw("   ")];
+        spans.extend(state);
+        spans.push(Span::raw(format!("   {}", entry.id)));
+        draw(model, theme, frame, area, Line::from(spans));
+        return;
+    }
+    let (from, to) = nodes(entry.migration);
+    let plan = entry
+        .migration
+        .status
+        .as_ref()
+        .and_then(|status| status.plan.as_ref());
+    let owner = plan.and_then(|plan| plan.owner.as_ref());
+    let owner = owner
+        .map(|owner| format!("   {} {}", owner.kind, owner.name))
+        .unwrap_or_default();
+    let plan = plan
+        .map(|plan| format!("   {:?}, {:?}", plan.queue.hold, plan.strategy))
+        .unwrap_or_default();
+    let place = place(model, theme);
+    let first = place.spans.first().cloned().into_iter();
+    let texts = [
+        format!("   {}", entry.id),
+        owner,
+        format!("   {from} > {to}"),
+        plan,
+    ];
+    let parts = first.chain(texts.map(Span::raw));
+    draw(model, theme, frame, area, Line::from(parts.collect::<Vec<_>>()));
+    let mut second = state;
+    second.push(Span::raw(format!("   {}   ", entry.state.meaning())));
+    if let Some(status) = entry.migration.status.as_ref().filter(|_| !entry.state.is_over()) {
+        second.push(span(theme, Tone::Strong, way_back(status)));
+    }
+    let row = Rect::new(area.left() + 1, area.top() + 1, area.width - 1, 1);
+    frame
+        .buffer_mut()
+        .set_line(row.left(), row.top(), &Line::from(second), row.width);
 }
 
 /// All that fits where a picture does not.

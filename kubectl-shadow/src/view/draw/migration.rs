@@ -2,15 +2,15 @@
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::text::{Line, Span};
+use ratatui::text::Line;
 
-use super::pane::{beside, line, lines, pane, scrolled, span, stacked, title};
+use super::pane::{beside, line, lines, pane, scrolled, stacked, title};
 use super::text::seconds;
 use super::theme::{Theme, Tone};
 use super::{flow, footer, header, instances, is_wide, news, proof, steps};
-use crate::view::model::list::{Entry, nodes};
+use crate::view::model::list::Entry;
 use crate::view::model::pipeline;
-use crate::view::model::state::{State, pauses, way_back};
+use crate::view::model::state::{State, pauses};
 use crate::view::model::{EVENTS, Missing, Model, Panel};
 
 const KEYS: &str = "Esc back  Tab panel  C cancel…  L notes  , . event  [ ] step  Space freeze";
@@ -47,7 +47,7 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, id: &str
         return;
     };
     let top = if wide { 2 } else { 1 };
-    head(model, theme, frame, area, &entry, wide);
+    header::of_migration(model, theme, frame, &entry, wide);
     let body = Rect::new(area.left(), area.top() + top, area.width, area.height - top - 1);
     let view = View { model, theme, entry };
     if model.filled {
@@ -57,54 +57,6 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, id: &str
     } else {
         view.narrow(frame, body);
     }
-}
-
-fn head(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect, entry: &Entry<'_>, wide: bool) {
-    let pod = &entry.migration.spec.source_pod;
-    let state = header::state(model, theme, entry);
-    if !wide {
-        let mut spans = vec![span(theme, Tone::Strong, pod.clone()), Span::raw("   ")];
-        spans.extend(state);
-        spans.push(Span::raw(format!("   {}", entry.id)));
-        header::draw(model, theme, frame, area, Line::from(spans));
-        return;
-    }
-    let (from, to) = nodes(entry.migration);
-    let plan = entry
-        .migration
-        .status
-        .as_ref()
-        .and_then(|status| status.plan.as_ref());
-    let plan = plan
-        .map(|plan| format!("   {:?}, {:?}", plan.queue.hold, plan.strategy))
-        .unwrap_or_default();
-    let owner = entry
-        .migration
-        .status
-        .as_ref()
-        .and_then(|status| status.plan.as_ref()?.owner.clone());
-    let owner = owner
-        .map(|owner| format!("   {} {}", owner.kind, owner.name))
-        .unwrap_or_default();
-    let place = header::place(model, theme);
-    let first = place.spans.first().cloned().into_iter();
-    let texts = [
-        format!("   {}", entry.id),
-        owner,
-        format!("   {from} > {to}"),
-        plan,
-    ];
-    let parts = first.chain(texts.map(Span::raw));
-    header::draw(model, theme, frame, area, Line::from(parts.collect::<Vec<_>>()));
-    let mut second = state;
-    second.push(Span::raw(format!("   {}   ", entry.state.meaning())));
-    if let Some(status) = entry.migration.status.as_ref().filter(|_| !entry.state.is_over()) {
-        second.push(span(theme, Tone::Strong, way_back(status)));
-    }
-    let row = Rect::new(area.left() + 1, area.top() + 1, area.width - 1, 1);
-    frame
-        .buffer_mut()
-        .set_line(row.left(), row.top(), &Line::from(second), row.width);
 }
 
 struct View<'a> {
@@ -259,7 +211,7 @@ impl View<'_> {
             .start_time
             .as_ref()
             .map(|start| end.duration_since(start.0).as_secs_f64().max(0.0));
-        let (over, steps) = pipeline::done(&pipeline::rows(status));
+        let (over, steps) = pipeline::done(&pipeline::rows(status, None));
         let all = all.map(|all| format!("  {}", seconds(all))).unwrap_or_default();
         match steps {
             0 => format!("Steps: none yet{all}"),

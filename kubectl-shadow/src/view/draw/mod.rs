@@ -10,6 +10,7 @@ mod news;
 mod overview;
 mod pane;
 mod proof;
+mod rows;
 mod steps;
 mod text;
 mod texts;

@@ -1,18 +1,18 @@
 //! All migrations, the most urgent first.
 
-use jiff::Timestamp;
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::text::{Line, Span};
+use ratatui::text::Line;
 
-use super::pane::{line, lines, paint_row, pane, span, stacked};
-use super::text::{fit, middle, right, seconds, wrapped};
-use super::theme::{Theme, Tone, mark, tone};
+use super::pane::{line, lines, paint_row, pane, stacked};
+use super::rows::Columns;
+use super::text::wrapped;
+use super::theme::{Theme, Tone};
 use super::{flow, footer, header, is_wide, news, steps};
-use crate::view::model::list::{Entry, nodes};
+use crate::view::model::list::Entry;
 use crate::view::model::object::LinkState;
-use crate::view::model::state::{State, pauses};
-use crate::view::model::{MIGRATIONS, Missing, Model, Over, pipeline};
+use crate::view::model::state::State;
+use crate::view::model::{MIGRATIONS, Missing, Model, Over};
 
 const KEYS: [&str; 2] = [
     "↑↓ select  Enter open  / filter  s sort  a all namespaces  y copy command",
@@ -68,14 +68,15 @@ fn draw_list(
     let order = format!("sort: {}{reversed}{filter}", model.list.sort.word());
     let tone = if typing { Tone::Strong } else { Tone::Plain };
     let titles = (
-        line(theme, Tone::Plain, summary(entries)),
+        line(theme, Tone::Plain, summary(model, entries)),
         line(theme, tone, order),
     );
     let inner = pane(frame, theme, area, titles);
     if inner.height == 0 {
         return;
     }
-    let columns = Columns::of(inner.width, model.list.wide || inner.width >= 110);
+    let wide = model.list.wide || inner.width >= 110;
+    let columns = Columns::of(inner.width, wide, model.list_is_of_all());
     frame
         .buffer_mut()
         .set_line(inner.left(), inner.top(), &columns.head(theme), inner.width);
@@ -104,7 +105,7 @@ fn draw_list(
     }
 }
 
-fn summary(entries: &[Entry<'_>]) -> String {
+fn summary(model: &Model, entries: &[Entry<'_>]) -> String {
     let count = |state: State| entries.iter().filter(|entry| entry.state == state).count();
     let told = [
         (State::Stuck, "stuck"),
@@ -116,7 +117,12 @@ fn summary(entries: &[Entry<'_>]) -> String {
         .iter()
         .map(|(state, word)| (count(*state), word))
         .filter(|(count, _)| *count > 0);
-    let parts: Vec<String> = parts.map(|(count, word)| format!("{count} {word}")).collect();
+    let unread = Some(model.unread()).filter(|unread| *unread > 0);
+    let unread = unread.map(|unread| format!("{unread} of a later version cannot be read"));
+    let parts: Vec<String> = parts
+        .map(|(count, word)| format!("{count} {word}"))
+        .chain(unread)
+        .collect();
     if parts.is_empty() {
         format!("Migrations {}", entries.len())
     } else {
@@ -142,176 +148,15 @@ fn empty(model: &Model, theme: &Theme, width: usize) -> Vec<Line<'static>> {
             plain("kubectl-shadow is not installed in this cluster."),
             plain("To install it, type: kubectl shadow install --registry REGISTRY"),
         ],
-        Missing::NotYet if !model.list.filter.is_empty() => vec![plain(
-            "The filter lets nothing through. Esc takes it away: / and Esc.",
-        )],
+        Missing::NotYet if !model.list.filter.is_empty() => {
+            vec![plain("The filter lets nothing through. Esc drops it.")]
+        }
         Missing::NotYet if is_seen => vec![
             plain("There are no migrations here."),
             plain("To begin one, type: kubectl shadow migrate POD"),
         ],
         Missing::NotYet => vec![line(theme, Tone::Dim, "Nothing has been seen yet.")],
     }
-}
-
-struct Columns {
-    wide: bool,
-    pod: usize,
-}
-
-impl Columns {
-    fn of(width: u16, wide: bool) -> Self {
-        // Cursor, mark and state, nodes, step, done, pause and time.
-        let fixed = 2 + 12 + 18 + 14 + 6 + 7 + 6 + if wide { 13 + 11 + 22 } else { 0 };
-        Self {
-            wide,
-            pod: usize::from(width).saturating_sub(fixed).clamp(8, 40),
-        }
-    }
-
-    fn head(&self, theme: &Theme) -> Line<'static> {
-        let mut text = "    STATE     ".to_owned();
-        if self.wide {
-            text += &fit("NAMESPACE", 13);
-        }
-        text += &fit("POD", self.pod);
-        text += &format!(" {}{}", fit("FROM > TO", 17), fit(" STEP", 14));
-        if self.wide {
-            text += &format!("{}{}", fit("STRATEGY", 11), fit("QUEUE", 22));
-        }
-        text += &format!("{}{}{}", right("DONE", 6), right("PAUSE", 7), right("TIME", 6));
-        line(theme, Tone::Dim, text)
-    }
-
-    fn row(&self, theme: &Theme, entry: &Entry<'_>, now: Timestamp, chosen: bool) -> Line<'static> {
-        let state = format!("{} {}", mark(entry.state), fit(entry.state.word(), 10));
-        let mut text = String::new();
-        if self.wide {
-            text += &format!("{} ", middle(entry.id.split('/').next().unwrap_or_default(), 12));
-        }
-        text += &middle(&entry.migration.spec.source_pod, self.pod);
-        text += &format!(" {}", places(entry));
-        text += &format!(" {}", fit(&step(entry), 13));
-        if self.wide {
-            text += &plan(entry);
-        }
-        text += &format!(
-            "{}{}{}",
-            right(&done(entry), 6),
-            right(&pause(entry, now), 7),
-            right(&time(entry, now), 6)
-        );
-        let cursor = if chosen { ">" } else { " " };
-        Line::from(vec![
-            Span::raw(format!(" {cursor}")),
-            span(theme, tone(entry.state), state),
-            Span::raw(text),
-        ])
-    }
-}
-
-fn places(entry: &Entry<'_>) -> String {
-    let (from, to) = nodes(entry.migration);
-    match entry.state {
-        State::Undone | State::Cancelled => fit(&format!("stays on {}", middle(from, 8).trim_end()), 17),
-        State::Stuck
-        | State::Held
-        | State::Undoing
-        | State::Moving
-        | State::Waiting
-        | State::Inexact
-        | State::Exact
-        | State::Gone => {
-            let (from, to) = (middle(from, 7), middle(to, 7));
-            fit(&format!("{} > {}", from.trim_end(), to.trim_end()), 17)
-        }
-    }
-}
-
-fn step(entry: &Entry<'_>) -> String {
-    let status = entry.migration.status.as_ref();
-    match entry.state {
-        State::Exact | State::Inexact => "done".to_owned(),
-        State::Cancelled => "as asked".to_owned(),
-        State::Gone => "deleted".to_owned(),
-        State::Undone => {
-            let rollback = status.and_then(|status| status.rollback.as_ref());
-            rollback.map_or_else(|| "refused".to_owned(), |rollback| rollback.reason.to_string())
-        }
-        State::Waiting => match status.and_then(|status| status.waiting.as_ref()) {
-            Some(waiting) => format!("{} before it", waiting.before),
-            None => "not begun".to_owned(),
-        },
-        State::Stuck | State::Held | State::Undoing | State::Moving => {
-            let last = status.and_then(|status| status.steps.last());
-            let name = last.map_or_else(|| "Prepare".to_owned(), |record| record.step.to_string());
-            let handoff = status
-                .and_then(|status| status.handoff.clone())
-                .unwrap_or_default();
-            format!("{name} {handoff}").trim_end().to_owned()
-        }
-    }
-}
-
-/// Steps, not per cent: how much of the time is over is not known before it is.
-fn done(entry: &Entry<'_>) -> String {
-    let rows = entry
-        .migration
-        .status
-        .as_ref()
-        .map(pipeline::rows)
-        .unwrap_or_default();
-    let (over, all) = pipeline::done(&rows);
-    match entry.state {
-        State::Exact | State::Inexact => "all".to_owned(),
-        State::Waiting | State::Undone | State::Cancelled | State::Gone => "–".to_owned(),
-        State::Stuck | State::Held | State::Undoing | State::Moving => format!("{over}/{all}"),
-    }
-}
-
-fn pause(entry: &Entry<'_>, now: Timestamp) -> String {
-    let Some(status) = entry.migration.status.as_ref() else {
-        return "–".to_owned();
-    };
-    if let Some(told) = &status.pause {
-        return told.clone();
-    }
-    let longest = pauses(status, now)
-        .into_iter()
-        .map(|(_, seconds, _)| seconds)
-        .reduce(f64::max);
-    longest.map_or_else(|| "–".to_owned(), seconds)
-}
-
-fn time(entry: &Entry<'_>, now: Timestamp) -> String {
-    let status = entry.migration.status.as_ref();
-    let start = status
-        .and_then(|status| status.start_time.as_ref())
-        .map(|time| time.0);
-    let created = entry
-        .migration
-        .metadata
-        .creation_timestamp
-        .as_ref()
-        .map(|time| time.0);
-    let end = status
-        .and_then(|status| status.completion_time.as_ref())
-        .map_or(now, |time| time.0);
-    let begun = start.or(created);
-    begun.map_or_else(
-        || "–".to_owned(),
-        |begun| seconds(end.duration_since(begun).as_secs_f64().max(0.0)),
-    )
-}
-
-fn plan(entry: &Entry<'_>) -> String {
-    let plan = entry
-        .migration
-        .status
-        .as_ref()
-        .and_then(|status| status.plan.as_ref());
-    let strategy = plan.map_or_else(|| "–".to_owned(), |plan| format!("{:?}", plan.strategy));
-    let queue = plan.map_or("–", |plan| plan.queue.queue.as_str());
-    format!("{} {} ", fit(&strategy, 10), middle(queue, 21))
 }
 
 fn draw_detail(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect, entry: Option<&Entry<'_>>) {

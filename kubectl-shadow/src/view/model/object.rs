@@ -69,6 +69,8 @@ pub enum LinkState {
     Silent,
     /// The right to see it is missing.
     Forbidden,
+    /// The login is not accepted.
+    Unknown,
     /// The server does not know it: an earlier version.
     Absent,
 }

@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use shadow_core::api::{MigrationStatus, Step, StepRecord};
 use shadow_core::machine::route::Route;
 
+use super::progress::Progress;
+
 /// One line of the picture.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
@@ -44,8 +46,8 @@ impl Row {
     }
 }
 
-/// All steps, in their order.
-pub fn rows(status: &MigrationStatus) -> Vec<Row> {
+/// All steps, in their order. The controller enters some of them without writing the status; what it sees tells of these.
+pub fn rows(status: &MigrationStatus, progress: Option<&Progress>) -> Vec<Row> {
     let taken = status.steps.iter().map(|record| row(status, record));
     let coming = coming(status).into_iter().map(|(step, leg)| Row {
         step,
@@ -57,7 +59,18 @@ pub fn rows(status: &MigrationStatus) -> Vec<Row> {
         frozen: None,
         note: None,
     });
-    taken.chain(coming).collect()
+    let mut rows: Vec<Row> = taken.chain(coming).collect();
+    if let Some(next) = rows.iter_mut().find(|row| row.stage != Stage::Over)
+        && next.stage == Stage::Coming
+        && progress.is_some_and(|progress| is_of(progress, next))
+    {
+        next.stage = Stage::Now;
+    }
+    rows
+}
+
+fn is_of(progress: &Progress, row: &Row) -> bool {
+    progress.step == Some(row.step) && progress.leg.is_none_or(|leg| leg == row.leg)
 }
 
 /// Steps that are over, and all of them.
@@ -110,4 +123,75 @@ fn coming(status: &MigrationStatus) -> Vec<(Step, u8)> {
     let is_here = |record: &StepRecord| whole.iter().rposition(|one| *one == (record.step, record.leg));
     let here = status.steps.iter().rev().find_map(is_here).map_or(0, |at| at + 1);
     whole.get(here..).unwrap_or_default().to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const TIME: &str = "2026-01-02T03:04:05.000000Z";
+
+    fn status(steps: Value, more: Value) -> MigrationStatus {
+        let mut status = json!({"phase": "Checkpointing", "steps": steps,
+            "plan": {"strategy": "ShadowPod", "because": "b", "container": "c", "sourceNode": "a", "targetNode": "b",
+                "checkpointBackend": "Runtime", "source": {"namespace": "n", "name": "p", "uid": "u"},
+                "owner": {"kind": "StatefulSet", "name": "s", "uid": "o"}, "queue": {"queue": "q", "quorum": false}}});
+        json_patch::merge(&mut status, &more);
+        serde_json::from_value(status).unwrap()
+    }
+
+    fn over(step: &str, leg: u8) -> Value {
+        json!({"step": step, "leg": leg, "started": TIME, "finished": TIME})
+    }
+
+    fn told(rows: &[Row]) -> Vec<String> {
+        let letter = |stage| match stage {
+            Stage::Over => '=',
+            Stage::Now => '>',
+            Stage::Coming => '.',
+        };
+        rows.iter()
+            .map(|row| format!("{}{}{}", letter(row.stage), row.step, row.leg))
+            .collect()
+    }
+
+    #[test]
+    fn what_comes_is_what_the_route_names_behind_the_last_step() {
+        let steps =
+            json!([over("Prepare", 0), over("Stage", 1), {"step": "Hold", "leg": 1, "started": TIME}]);
+        let rows = rows(&status(steps, json!({})), None);
+        assert_eq!(
+            told(&rows)[..5],
+            ["=Prepare0", "=Stage1", ">Hold1", ".Checkpoint1", ".Transfer1"]
+        );
+        assert_eq!(told(&rows).last().unwrap(), ".Clean0");
+        assert_eq!(done(&rows), (2, 21));
+    }
+
+    #[test]
+    fn nothing_comes_of_a_move_that_is_undone_or_has_ended() {
+        let steps = || json!([over("Prepare", 0), over("Stage", 1)]);
+        let undone = json!({"rollback": {"reason": "Cancelled", "message": "m", "since": TIME}});
+        for more in [undone, json!({"phase": "Completed"}), json!({"plan": null})] {
+            assert_eq!(rows(&status(steps(), more), None).len(), 2);
+        }
+    }
+
+    #[test]
+    fn a_step_that_is_not_written_yet_is_told_by_what_the_controller_sees() {
+        let status = status(json!([over("Prepare", 0), over("Stage", 1)]), json!({}));
+        let seen = |step| Progress {
+            step: Some(step),
+            leg: Some(1),
+            ..Progress::default()
+        };
+        assert_eq!(told(&rows(&status, Some(&seen(Step::Hold))))[2], ">Hold1");
+        assert_eq!(
+            told(&rows(&status, Some(&seen(Step::Restore))))[2],
+            ".Hold1",
+            "it is late"
+        );
+    }
 }

@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::head::Pace;
 use super::object::{Link, LinkState, Object};
+use super::state::State;
 use super::{Model, Screen};
 use crate::view::event::Kind;
 
@@ -115,14 +116,14 @@ impl Model {
             return None;
         };
         let is_moving = self.entry(id).is_some_and(|entry| match entry.state {
-            super::State::Held | super::State::Moving | super::State::Undoing => true,
-            super::State::Stuck
-            | super::State::Waiting
-            | super::State::Undone
-            | super::State::Cancelled
-            | super::State::Inexact
-            | super::State::Exact
-            | super::State::Gone => false,
+            State::Held | State::Moving | State::Undoing => true,
+            State::Stuck
+            | State::Waiting
+            | State::Undone
+            | State::Cancelled
+            | State::Inexact
+            | State::Exact
+            | State::Gone => false,
         });
         let (at, _) = self
             .history
@@ -143,9 +144,12 @@ impl Model {
     /// Why a kind is not shown.
     pub fn missing(&self, id: &str) -> Missing {
         match self.link(id) {
-            Some(link) if link.state == LinkState::Forbidden => Missing::Right(link.why.clone()),
-            Some(link) if link.state == LinkState::Absent => Missing::Absent,
-            Some(_) | None => Missing::NotYet,
+            None => Missing::NotYet,
+            Some(link) => match link.state {
+                LinkState::Forbidden | LinkState::Unknown => Missing::Right(link.why.clone()),
+                LinkState::Absent => Missing::Absent,
+                LinkState::Seen | LinkState::Silent => Missing::NotYet,
+            },
         }
     }
 }

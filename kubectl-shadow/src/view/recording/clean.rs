@@ -16,7 +16,7 @@ pub fn cleaned(value: Value) -> Value {
         Value::Object(fields) => {
             let kept = fields
                 .into_iter()
-                .filter(|(name, value)| !value.is_null() && !is_secret(name));
+                .filter(|(name, value)| !value.is_null() && !is_secret(name, value));
             Value::Object(
                 kept.map(|(name, value)| (without_password(&name), cleaned(value)))
                     .collect(),
@@ -28,8 +28,12 @@ pub fn cleaned(value: Value) -> Value {
     }
 }
 
-fn is_secret(name: &str) -> bool {
-    REMOVED.contains(&name) || name == "envFrom" || name == LAST_APPLIED
+/// An environment is a list. A label may be called `env` as well.
+fn is_secret(name: &str, value: &Value) -> bool {
+    match name {
+        "env" | "envFrom" => value.is_array(),
+        name => REMOVED.contains(&name) || name == LAST_APPLIED,
+    }
 }
 
 /// The text without user and password in any `scheme://user:password@host`.
@@ -87,13 +91,14 @@ mod tests {
     #[test]
     fn what_is_named_is_taken_out_at_every_depth() {
         let object = json!({
-            "metadata": {"name": "m", "managedFields": [{"a": 1}], "annotations": {LAST_APPLIED: "s3cret", "b": "c"}},
+            "metadata": {"name": "m", "managedFields": [{"a": 1}], "annotations": {LAST_APPLIED: "s3cret", "b": "c"},
+                "labels": {"env": "prod"}},
             "spec": {"messageQueueConfig": {"brokerUrl": "amqp://s3cret", "queueName": "q"},
                 "containers": [{"name": "c", "env": [{"value": "s3cret"}], "envFrom": []}]},
             "nothing": null,
         });
         let expected = json!({
-            "metadata": {"name": "m", "annotations": {"b": "c"}},
+            "metadata": {"name": "m", "annotations": {"b": "c"}, "labels": {"env": "prod"}},
             "spec": {"messageQueueConfig": {"queueName": "q"}, "containers": [{"name": "c"}]},
         });
         assert_eq!(cleaned(object), expected);

@@ -212,7 +212,8 @@ fn unseen(error: &watcher::Error) -> Value {
         | watcher::Error::WatchStartFailed(kube::Error::Api(status))
         | watcher::Error::WatchFailed(kube::Error::Api(status))
         | watcher::Error::WatchError(status) => match status.code {
-            401 | 403 => json!({"state": "forbidden", "why": status.message}),
+            401 => json!({"state": "unknown", "why": status.message}),
+            403 => json!({"state": "forbidden", "why": status.message}),
             404 => json!({"state": "absent", "why": status.message}),
             _ => json!({"state": "silent", "why": status.message}),
         },

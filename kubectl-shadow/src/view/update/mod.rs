@@ -122,7 +122,10 @@ fn back(model: &mut Model) -> Vec<Effect> {
         return Vec::new();
     }
     match std::mem::replace(&mut model.screen, Screen::Overview) {
-        Screen::Overview => Vec::new(),
+        Screen::Overview => {
+            model.list.filter.clear();
+            Vec::new()
+        }
         Screen::Migration(_) => {
             model.scroll = 0;
             vec![Effect::Open(None)]
