@@ -52,15 +52,12 @@ fn runs(buffer: &Buffer, row: u16) -> Vec<Run> {
             break;
         };
         let columns = u16::try_from(cell.symbol().width()).unwrap_or(1).max(1);
-        let same = |run: &&mut Run| {
-            run.fg == cell.fg && run.modifier == cell.modifier && columns == 1 && !is_box(cell)
-        };
-        match runs.last_mut().filter(same) {
-            Some(run) if !run.text.starts_with(is_line) => {
+        match runs.last_mut().filter(|run| columns == 1 && run.takes(cell)) {
+            Some(run) => {
                 run.text.push_str(cell.symbol());
-                run.columns += u32::from(columns);
+                run.columns += 1;
             }
-            Some(_) | None => runs.push(Run {
+            None => runs.push(Run {
                 column: u32::from(column),
                 columns: u32::from(columns),
                 text: cell.symbol().to_owned(),
@@ -73,16 +70,20 @@ fn runs(buffer: &Buffer, row: u16) -> Vec<Run> {
     runs
 }
 
-/// Lines and bars are placed one by one: a font may take them from another one of another width.
-fn is_box(cell: &Cell) -> bool {
-    cell.symbol().starts_with(is_line)
-}
-
 fn is_line(c: char) -> bool {
     ('\u{2500}'..='\u{25ff}').contains(&c)
 }
 
 impl Run {
+    /// Lines and bars are kept apart from other characters, and from each other: a font may take them from another one of another
+    /// width.
+    fn takes(&self, cell: &Cell) -> bool {
+        let looks_so = self.fg == cell.fg && self.modifier == cell.modifier;
+        let is_same = self.text.starts_with(cell.symbol());
+        let is_any_line = self.text.starts_with(is_line) || cell.symbol().starts_with(is_line);
+        looks_so && (is_same || !is_any_line)
+    }
+
     fn drawn(&self, row: u32) -> String {
         let reversed = self.modifier.contains(Modifier::REVERSED);
         let (x, top) = (MARGIN + self.column * WIDE, MARGIN + row * HIGH);

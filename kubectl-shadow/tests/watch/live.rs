@@ -172,6 +172,33 @@ fn a_move_is_undone_by_two_keys_and_by_none_alone() {
 }
 
 #[test]
+fn a_move_can_be_watched_from_its_beginning() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("r.ndjson");
+    let server = server(3);
+    let mut program = server.asked_by(PLUGIN);
+    program
+        .args(["migrate", "orders-0", "--to", "node-b", "--watch", "--record"])
+        .arg(&file)
+        .env("TERM", "xterm");
+    let mut terminal = Terminal::with(program);
+    terminal.wait_for("EXACT", 1);
+    terminal.press("q");
+    let (code, after) = terminal.ended();
+    assert_eq!(code, Some(0), "{after}");
+    // What the API server warned of when it accepted the move is said once the terminal is ours again, or was before.
+    assert!(
+        terminal.text().contains("warning: its files stay behind"),
+        "{after}"
+    );
+    assert!(
+        after.contains("recorded in") && after.contains("Exact: proven"),
+        "{after:?}"
+    );
+    assert!(std::fs::read_to_string(&file).unwrap().contains("\"k\":\"mig\""));
+}
+
+#[test]
 fn with_read_only_nothing_can_be_undone() {
     let server = server(600);
     let mut program = server.asked_by(PLUGIN);

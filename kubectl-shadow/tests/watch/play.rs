@@ -152,6 +152,18 @@ fn it_can_be_stopped_and_continued() {
 }
 
 #[test]
+fn another_size_is_another_picture() {
+    let mut terminal = on_a_terminal("move", &["--speed", "0.1x"]);
+    terminal.wait_for("Steps", 1);
+    terminal.resize(140, 45);
+    terminal.wait_for("a column for each look", 1);
+    terminal.resize(50, 10);
+    terminal.wait_for("60x16 or more", 1);
+    terminal.press("q");
+    assert_eq!(terminal.ended().0, Some(0));
+}
+
+#[test]
 fn no_colour_is_sent_when_none_is_wanted() {
     let coloured = |terminal: &str| {
         let codes = ["[31", "[33", "[34", "[90", "[38;5"];

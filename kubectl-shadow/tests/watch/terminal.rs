@@ -96,6 +96,18 @@ impl Terminal {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
+    /// The terminal has another size from now on.
+    pub(crate) fn resize(&self, columns: u16, rows: u16) {
+        let size = Winsize {
+            ws_row: rows,
+            ws_col: columns,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        tcsetwinsize(&self.master, size).unwrap();
+        self.signal(Signal::WINCH);
+    }
+
     /// Waits until the program stands still, as after Ctrl-Z.
     pub(crate) fn wait_for_stop(&self) {
         let file = format!("/proc/{}/stat", self.child.id());

@@ -2,7 +2,7 @@
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
+use ratatui::style::{Color, Style};
 use ratatui::symbols::merge::MergeStrategy;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Block;
@@ -41,12 +41,16 @@ pub(super) fn pane(
     inner
 }
 
-/// A title does not touch its frame's line.
+/// A title does not touch its frame's line, and is not as dim as that.
 fn spaced(title: Line<'static>) -> Line<'static> {
     let mut spans = vec![Span::raw(" ")];
     spans.extend(title.spans);
     spans.push(Span::raw(" "));
-    Line::from(spans)
+    let own = |span: Span<'static>| {
+        let plain = Style::new().fg(Color::Reset);
+        Span::styled(span.content, plain.patch(span.style))
+    };
+    Line::from(spans.into_iter().map(own).collect::<Vec<_>>())
 }
 
 /// The title of a panel; of the one with the cursor it is strong.

@@ -204,7 +204,7 @@ impl View {
         if self.bars > 0 {
             spans.push(Span::raw(format!("  {}  ", self.bar(row))));
             let note = row.note.clone().unwrap_or_default();
-            spans.push(span(theme, tone, fit(&note, self.notes.saturating_sub(2))));
+            spans.push(span(theme, tone, fit(&note, self.notes.saturating_sub(3))));
         }
         Line::from(spans)
     }
