@@ -211,7 +211,7 @@ impl View<'_> {
             .start_time
             .as_ref()
             .map(|start| end.duration_since(start.0).as_secs_f64().max(0.0));
-        let (over, steps) = pipeline::done(&pipeline::rows(status, None));
+        let (over, steps) = pipeline::done(status);
         let all = all.map(|all| format!("  {}", seconds(all))).unwrap_or_default();
         match steps {
             0 => format!("Steps: none yet{all}"),
