@@ -42,7 +42,11 @@ pub(super) fn sentence(model: &Model, theme: &Theme, entry: &Entry<'_>) -> Line<
         .unwrap_or_default();
     let held = held_since(status).map(|since| model.clock().duration_since(since).as_secs_f64().max(0.0));
     let text = match (held, &flow.reads) {
-        (Some(held), None) => format!("{}: {depth}nobody consumes for {}", flow.queue, seconds(held)),
+        (Some(held), None) => format!(
+            "{}: {depth}no instance consumes for {}",
+            flow.queue,
+            seconds(held)
+        ),
         (_, Some((pod, queue))) => format!("{}: {depth}{pod} reads {}", flow.queue, name(*queue)),
         (None, None) => format!("{}: {depth}it is held", flow.queue),
     };
@@ -115,7 +119,7 @@ fn drawn(theme: &Theme, flow: &Flow, progress: Option<&Progress>, width: usize) 
         ],
         Way::Parked => vec![
             plain(format!("publishers ─{rate}─▶ {primary}")),
-            held(format!("            ╳   delivers to nobody{next}")),
+            held(format!("            ╳   delivers to no instance{next}")),
             plain(waiting(waiter, width)),
         ],
         Way::HeldByUs => vec![
@@ -131,7 +135,7 @@ fn drawn(theme: &Theme, flow: &Flow, progress: Option<&Progress>, width: usize) 
         }
     };
     if let (Way::Fenced { .. }, None) = (flow.way, &flow.reads) {
-        lines.push(held(format!("            ╳   nobody reads{next}")));
+        lines.push(held(format!("            ╳   no instance reads{next}")));
     }
     lines
 }
