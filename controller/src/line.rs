@@ -14,18 +14,31 @@ use shadow_core::waiting::{InLine, Obstacle};
 const OF_ONE_NAMESPACE: usize = 2;
 /// In all.
 const OF_ALL: usize = 8;
+/// Of these, those whose preparation was not answered before: others are prepared beside them, however many do not answer.
+const AGAIN_OF_ONE_NAMESPACE: usize = 1;
+/// The same in all.
+const AGAIN_OF_ALL: usize = 4;
 
 /// See the module.
 #[derive(Default)]
 pub struct Line {
     known: OnceLock<Store<StatefulMigration>>,
-    prepared: Mutex<HashMap<String, usize>>,
+    prepared: Mutex<HashMap<String, Prepared>>,
+}
+
+/// How many of one namespace are being prepared.
+#[derive(Clone, Copy, Default)]
+struct Prepared {
+    all: usize,
+    /// Of these, those that were not answered before.
+    again: usize,
 }
 
 /// Keeps a place among those that are prepared.
 pub struct Place<'a> {
     line: &'a Line,
     namespace: String,
+    again: usize,
 }
 
 impl Line {
@@ -52,16 +65,22 @@ impl Line {
     /// A place to be prepared; `None`: later.
     pub fn place(&self, migration: &StatefulMigration) -> Option<Place<'_>> {
         let namespace = migration.namespace().unwrap_or_default();
+        let again = usize::from(turns::lacks_an_answer(migration));
         let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
-        let all: usize = prepared.values().sum();
+        let sum = |of: fn(&Prepared) -> usize| prepared.values().map(of).sum::<usize>();
+        let (all, all_again) = (sum(|one| one.all), sum(|one| one.again));
         let of_this = prepared.entry(namespace.clone()).or_default();
-        if all >= OF_ALL || *of_this >= OF_ONE_NAMESPACE {
+        let full = all >= OF_ALL || of_this.all >= OF_ONE_NAMESPACE;
+        let full_again = all_again >= AGAIN_OF_ALL || of_this.again >= AGAIN_OF_ONE_NAMESPACE;
+        if full || (again > 0 && full_again) {
             return None;
         }
-        *of_this += 1;
+        of_this.all += 1;
+        of_this.again += again;
         Some(Place {
             line: self,
             namespace,
+            again,
         })
     }
 }
@@ -70,17 +89,43 @@ impl Drop for Place<'_> {
     fn drop(&mut self) {
         let mut prepared = self.line.prepared.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(of_this) = prepared.get_mut(&self.namespace) {
-            *of_this = of_this.saturating_sub(1);
+            of_this.all = of_this.all.saturating_sub(1);
+            of_this.again = of_this.again.saturating_sub(self.again);
         }
-        prepared.retain(|_, count| *count > 0);
+        prepared.retain(|_, of_this| of_this.all > 0);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use shadow_core::api::StatefulMigrationSpec;
+    use shadow_core::api::{MigrationStatus, StatefulMigrationSpec};
 
     use super::*;
+
+    #[test]
+    fn those_that_are_not_answered_leave_a_place_to_the_others() {
+        let line = Line::default();
+        let unanswered = |namespace: &str| {
+            let what = "the broker does not answer".to_owned();
+            let place = line.behind(&of(namespace), Obstacle::Answer { what });
+            let mut migration = of(namespace);
+            migration.status = Some(MigrationStatus {
+                waiting: Some(place.waiting(None, k8s_openapi::jiff::Timestamp::UNIX_EPOCH)),
+                ..MigrationStatus::default()
+            });
+            migration
+        };
+        let again = line.place(&unanswered("shop")).unwrap();
+        assert!(line.place(&unanswered("shop")).is_none());
+        let first = line.place(&of("shop")).unwrap();
+        assert!(line.place(&of("shop")).is_none());
+        drop((again, first));
+        let kept: Vec<_> = ["a", "b", "c", "d"]
+            .map(|name| line.place(&unanswered(name)).unwrap())
+            .into();
+        assert!(line.place(&unanswered("e")).is_none(), "{} in all", kept.len());
+        assert!(line.place(&of("e")).is_some());
+    }
 
     fn of(namespace: &str) -> StatefulMigration {
         let mut migration = StatefulMigration::new("move", StatefulMigrationSpec::default());

@@ -4,7 +4,7 @@
 //! is over a limit waits; who wants what is being moved already is refused.
 
 use crate::api::StatefulMigration;
-use crate::waiting::{InLine, Obstacle};
+use crate::waiting::{InLine, Obstacle, WaitsFor};
 
 /// How many moves at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,10 +86,20 @@ pub fn line<'a>(
     Some(InLine { obstacle, before })
 }
 
-/// Moves of its namespace that wait and were ordered before it.
+/// Moves of its namespace that wait for their turn and were ordered before it. One whose broker does not answer cannot begin however
+/// many places are free, so it is before no other.
 pub fn before<'a>(me: &StatefulMigration, all: impl Iterator<Item = &'a StatefulMigration>) -> usize {
-    all.filter(|other| other.metadata.uid != me.metadata.uid && waits(other) && came_before(other, me))
+    let in_line = |other: &&StatefulMigration| waits(other) && !lacks_an_answer(other);
+    all.filter(|other| other.metadata.uid != me.metadata.uid && came_before(other, me))
+        .filter(in_line)
         .count()
+}
+
+/// Whether it waits for something that does not answer, such as its broker.
+pub fn lacks_an_answer(migration: &StatefulMigration) -> bool {
+    let status = migration.status.as_ref();
+    let waiting = status.and_then(|status| status.waiting.as_ref());
+    waiting.is_some_and(|waiting| waiting.r#for == WaitsFor::Answer)
 }
 
 /// Not begun, and not called off.
@@ -180,6 +190,7 @@ fn name(migration: &StatefulMigration) -> String {
 
 #[cfg(test)]
 mod tests {
+    use k8s_openapi::jiff::Timestamp;
     use serde_json::json;
 
     use super::*;
@@ -323,6 +334,20 @@ mod tests {
         cancelled.spec.cancel = true;
         all[2] = cancelled;
         assert_eq!(line(&all), None);
+    }
+
+    #[test]
+    fn those_whose_broker_does_not_answer_are_before_no_other() {
+        let mine = waiting("mine", "shop", 9);
+        let mut older = ["a", "b", "c", "d"].map(|uid| waiting(uid, "shop", 1));
+        assert!(line(LIMITS, &mine, older.iter()).is_some());
+        for unanswered in &mut older {
+            let obstacle = Obstacle::Answer { what: String::new() };
+            let place = InLine { obstacle, before: 0 };
+            unanswered.status.as_mut().unwrap().waiting = Some(place.waiting(None, Timestamp::UNIX_EPOCH));
+        }
+        assert_eq!(line(LIMITS, &mine, older.iter()), None);
+        assert_eq!(before(&mine, older.iter()), 0);
     }
 
     #[test]

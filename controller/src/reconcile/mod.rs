@@ -36,6 +36,8 @@ const PAUSED_LOOK: Duration = Duration::from_millis(5);
 const CALM_LOOK: Duration = Duration::from_millis(50);
 /// Somebody else has to end first, which takes seconds.
 const QUEUED_LOOK: Duration = Duration::from_millis(500);
+/// The same of one whose broker has not answered for long.
+const UNANSWERED_LOOK: Duration = Duration::from_secs(30);
 /// After an error that may pass.
 const AFTER_ERROR: Duration = Duration::from_millis(200);
 /// A doubt that cannot be saved is tried again so often before its cause is forgotten.
@@ -120,7 +122,8 @@ async fn begin(ctx: &Context, migration: &StatefulMigration) -> Result<Requeue, 
         Err(error) if prepare::passes(migration, &error) => {
             let what = error.to_string();
             let place = ctx.line.behind(migration, Obstacle::Answer { what });
-            return queue_up(ctx, migration, &place).await;
+            in_line(ctx, migration, &place).await?;
+            return Ok(Requeue::requeue(asked_again(migration)));
         }
         prepared => prepared?,
     };
@@ -141,6 +144,14 @@ async fn begin(ctx: &Context, migration: &StatefulMigration) -> Result<Requeue, 
             end(ctx, migration, status, End::Undone).await
         }
     }
+}
+
+/// The longer it was not answered, the later it is asked again; each question may take seconds.
+fn asked_again(migration: &StatefulMigration) -> Duration {
+    let status = migration.status.as_ref();
+    let since = status.and_then(|status| Some(status.waiting.as_ref()?.since.0));
+    let waited = since.map(|since| Timestamp::now().duration_since(since).unsigned_abs());
+    (waited.unwrap_or_default() / 4).clamp(QUEUED_LOOK, UNANSWERED_LOOK)
 }
 
 /// Whether a migration is under way now.
