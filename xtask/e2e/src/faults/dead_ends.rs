@@ -266,8 +266,6 @@ pub(in super::super) fn too_slow(bench: &Bench) -> Result<()> {
     const POLLING: &str = "polling-0";
     let cluster = &bench.cluster;
     Single::Polling.deploy_with(cluster, &["--work", "5s"])?;
-    let oracle = Oracle::start(cluster, &bench.product, POLLING, Load::of(20))?;
-    oracle.run_for(Duration::from_secs(5));
     let before = Sample::incarnation(cluster, POLLING)?;
     let spec = json!({
         "sourcePod": POLLING, "targetNode": Sample::other_node(cluster, POLLING)?, "deadlineSeconds": 40,
@@ -278,6 +276,11 @@ pub(in super::super) fn too_slow(bench: &Bench) -> Result<()> {
         "metadata": {"name": name}, "spec": spec,
     });
     stage::apply(cluster, &manifest.to_string())?;
+    // Busy from the beginning, it would not look into its control queue, and the move would be refused.
+    wait_for("the plan", SOON, || {
+        Ok((!stage::migration(cluster, POLLING)?["status"]["plan"].is_null()).then_some(()))
+    })?;
+    let oracle = Oracle::start(cluster, &bench.product, POLLING, Load::of(20))?;
     wait_for("the undo", SOON, || {
         Ok((stage::migration(cluster, POLLING)?["status"]["phase"] == "Undoing").then_some(()))
     })?;
