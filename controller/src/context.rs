@@ -19,6 +19,7 @@ use crate::holds::Holds;
 use crate::leadership::Leadership;
 use crate::line::Line;
 use crate::observe::{Looks, Stopping};
+use crate::progress::Progresses;
 
 /// A Secret is read again after this time: a look at the broker every few milliseconds must not read it each time.
 const ADDRESS_FRESH: Duration = Duration::from_secs(5);
@@ -49,6 +50,8 @@ pub struct Context {
     pub leadership: Arc<Leadership>,
     /// Connected ones.
     pub brokers: Brokers,
+    /// What each migration does, for people who watch.
+    pub progress: Progresses,
     /// What the verdicts of moves that are held rest on.
     pub evidence: Arc<Looks>,
     addresses: Mutex<HashMap<(String, String), (Instant, BrokerAddress)>>,
@@ -71,6 +74,7 @@ impl Context {
             holds: Holds::default(),
             leadership: Leadership::begun(),
             brokers: Brokers::default(),
+            progress: Progresses::default(),
             evidence: Arc::default(),
             addresses: Mutex::default(),
             proven_rules: Mutex::default(),

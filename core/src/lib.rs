@@ -40,6 +40,7 @@ pub mod names;
 pub mod notice;
 pub mod policy;
 pub mod premise;
+pub mod progress;
 pub mod quantity;
 pub mod readiness;
 pub mod reason;
