@@ -32,6 +32,7 @@ pub mod api;
 pub mod compat;
 pub mod criu_words;
 pub mod doubt;
+pub mod forecast;
 pub mod freeze;
 pub mod image_origin;
 pub mod image_pod;
