@@ -20,6 +20,7 @@ use crate::leadership::Leadership;
 use crate::line::Line;
 use crate::observe::{Looks, Stopping};
 use crate::progress::Progresses;
+use crate::under_way::UnderWay;
 
 /// A Secret is read again after this time: a look at the broker every few milliseconds must not read it each time.
 const ADDRESS_FRESH: Duration = Duration::from_secs(5);
@@ -52,6 +53,8 @@ pub struct Context {
     pub brokers: Brokers,
     /// What each migration does, for people who watch.
     pub progress: Progresses,
+    /// Migrations that have begun, as they were last written.
+    pub under_way: UnderWay,
     /// What the verdicts of moves that are held rest on.
     pub evidence: Arc<Looks>,
     addresses: Mutex<HashMap<(String, String), (Instant, BrokerAddress)>>,
@@ -75,6 +78,7 @@ impl Context {
             leadership: Leadership::begun(),
             brokers: Brokers::default(),
             progress: Progresses::default(),
+            under_way: UnderWay::default(),
             evidence: Arc::default(),
             addresses: Mutex::default(),
             proven_rules: Mutex::default(),

@@ -13,7 +13,7 @@ use shadow_core::premise::world::{self, Consumer, Control, CopyStart, Held, Know
 use shadow_core::premise::{self, Finding, Judgement, MONITORING, judge};
 use shadow_core::reason::Reason;
 use shadow_core::wire::Preflight;
-use shadow_core::{image_origin, names};
+use shadow_core::{image_origin, names, readiness};
 
 use crate::broker::{Broker, BrokerError, ConsumerFacts, QueueFacts, QueueKind, QueueSeen};
 
@@ -160,6 +160,7 @@ fn pod(pod: &Pod) -> world::Pod {
         addresses: addresses(pod),
         init_containers: named(ends),
         sidecars: named(beside),
+        unready: readiness::delay(pod),
         control_queue: names::control_queue(&name),
         name,
     }

@@ -25,3 +25,4 @@ mod registry;
 pub mod report;
 pub mod signer;
 pub mod store;
+pub mod under_way;

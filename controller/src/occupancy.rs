@@ -107,6 +107,10 @@ async fn take(ctx: &Context, name: &str, uid: &str) -> Result<Option<String>, Co
         let namespace = holder.namespace().unwrap_or_default();
         return Ok(Some(format!("{namespace}/{}", holder.name_any())));
     }
+    // Its object is gone, and its pod is being led back.
+    if let Some(holder) = ctx.under_way.name(&other) {
+        return Ok(Some(holder));
+    }
     // The resource version that was read makes sure that nobody else takes it over at the same time.
     present.spec = lease(name, uid).spec;
     api.replace(name, &PostParams::default(), &present).await?;

@@ -1,11 +1,13 @@
 //! What belongs to a migration that is there no more. A migration's finalizer keeps it until all of this is gone; who may do
-//! anything in the cluster can take the finalizer off, and nobody would look after these things then.
+//! anything in the cluster can take the finalizer off, and nobody would look after these things then. A pod that such a move holds
+//! is led back, as long as this process knows the move.
 //!
 //! Guarantee: things are listed before migrations, so that what a new migration makes is never taken for an orphan.
 
 use std::collections::HashSet;
 use std::time::Duration;
 
+use futures::{StreamExt, stream};
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use kube::api::{DeleteParams, ListParams, Preconditions};
 use kube::{Api, Resource, ResourceExt};
@@ -15,9 +17,11 @@ use shadow_core::names::{self, Key};
 
 use crate::context::Context;
 use crate::error::ControllerError;
-use crate::occupancy;
+use crate::{occupancy, reconcile};
 
 const EVERY: Duration = Duration::from_secs(10);
+/// Moves that are led back at the same time.
+const AT_ONCE: usize = 4;
 
 /// Looks for orphans as long as the process leads. Never returns.
 pub async fn sweep(ctx: &Context) {
@@ -30,14 +34,25 @@ pub async fn sweep(ctx: &Context) {
 }
 
 async fn once(ctx: &Context) -> Result<(), ControllerError> {
-    let keys = ctx.holds.keys();
+    let (keys, under_way) = (ctx.holds.keys(), ctx.under_way.uids());
     let rules: Api<MutatingWebhookConfiguration> = Api::all(ctx.client.clone());
     let rules_now = rules.list_metadata(&ListParams::default()).await?.items;
     let leases = occupancy::api(ctx);
     let leases_now = leases.list(&occupancy::ours()).await?.items;
     let migrations: Api<StatefulMigration> = Api::all(ctx.client.clone());
     let migrations = migrations.list_metadata(&ListParams::default()).await?.items;
-    let living: HashSet<String> = migrations.iter().filter_map(ResourceExt::uid).collect();
+    let mut living: HashSet<String> = migrations.iter().filter_map(ResourceExt::uid).collect();
+    let (lost, left): (Vec<_>, Vec<_>) = ctx
+        .under_way
+        .lost(&under_way, &living)
+        .into_iter()
+        .partition(can_be_undone);
+    // After its commit there is nothing to lead back; what is left of it goes as an orphan.
+    left.iter()
+        .filter_map(ResourceExt::uid)
+        .for_each(|uid| ctx.under_way.forget(&uid));
+    // Those that are led back need what is theirs.
+    living.extend(lost.iter().filter_map(ResourceExt::uid));
     for key in keys.iter().filter(|key| !living.contains(key.migration())) {
         let_go(ctx, key).await;
     }
@@ -52,7 +67,15 @@ async fn once(ctx: &Context) -> Result<(), ControllerError> {
             delete(&leases, lease).await?;
         }
     }
+    stream::iter(lost)
+        .for_each_concurrent(AT_ONCE, |migration| reconcile::lead_back(ctx, migration))
+        .await;
     Ok(())
+}
+
+fn can_be_undone(migration: &StatefulMigration) -> bool {
+    let status = migration.status.as_ref();
+    status.is_some_and(|status| status.legs.iter().all(|leg| leg.committed.is_none()))
 }
 
 async fn let_go(ctx: &Context, key: &Key) {

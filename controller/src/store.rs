@@ -41,9 +41,11 @@ pub async fn write(
     let mut changed = migration.clone();
     changed.metadata.managed_fields = None;
     changed.status = Some(bounded(&complete(migration, status))?);
-    Ok(api(ctx, migration)
+    let written = api(ctx, migration)
         .replace_status(&migration.name_any(), &PostParams::default(), &changed)
-        .await?)
+        .await?;
+    ctx.under_way.note(&written);
+    Ok(written)
 }
 
 /// The status with what follows from it and from the object that it was decided on.

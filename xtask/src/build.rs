@@ -32,6 +32,8 @@ pub enum Profile {
 pub enum Wanted {
     /// The developer commands alone.
     Commands,
+    /// All programs and no test.
+    Programs,
     /// All programs; with [`Profile::Verify`] all tests as well.
     Everything,
 }
@@ -49,8 +51,9 @@ impl Profile {
     fn selection(self, wanted: Wanted) -> &'static [&'static str] {
         match (self, wanted) {
             (Self::Release, Wanted::Commands) => &["--bin", "xtask-commands"],
-            (Self::Release, Wanted::Everything) => &["--bins"],
+            (Self::Release, Wanted::Programs | Wanted::Everything) => &["--bins"],
             (Self::Verify, Wanted::Commands) => &["--bin", "xtask-commands", "--test", ANY_TEST],
+            (Self::Verify, Wanted::Programs) => &["--bins", "--test", ANY_TEST],
             (Self::Verify, Wanted::Everything) => &["--all-targets"],
         }
     }
@@ -146,17 +149,19 @@ mod tests {
     }
 
     #[test]
-    fn both_builds_of_a_profile_ask_for_tests_or_neither_does() {
+    fn all_builds_of_a_profile_ask_for_tests_or_none_does() {
         let with_tests = |profile: Profile, wanted| {
             let selection = profile.selection(wanted);
             selection.contains(&"--all-targets") || selection.contains(&"--test")
         };
         for profile in [Profile::Release, Profile::Verify] {
-            assert_eq!(
-                with_tests(profile, Wanted::Commands),
-                with_tests(profile, Wanted::Everything),
-                "{profile:?}"
-            );
+            for wanted in [Wanted::Commands, Wanted::Programs] {
+                assert_eq!(
+                    with_tests(profile, wanted),
+                    with_tests(profile, Wanted::Everything),
+                    "{profile:?}, {wanted:?}"
+                );
+            }
         }
     }
 }

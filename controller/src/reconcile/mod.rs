@@ -22,10 +22,12 @@ use crate::prepare::{self, Prepared, Refusal};
 use crate::{observe, occupancy, report, store};
 
 mod acting;
+mod led_back;
 mod limits;
 mod telling;
 
 use acting::{Acted, act, is_final};
+pub use led_back::lead_back;
 use telling::{end, goes_on, in_line, remark, stuck};
 
 /// While somebody is paused every millisecond counts; the looks are cheap.
@@ -196,6 +198,7 @@ async fn queue_up(
 
 /// Follows the machine until it has to wait.
 async fn drive(ctx: &Context, mut migration: StatefulMigration) -> Result<Requeue, ControllerError> {
+    ctx.under_way.note(&migration);
     let mut idle_looks = 0;
     let mut unsaved = false;
     let mut last_action = None;

@@ -36,7 +36,6 @@ pub use sight::{Look, Sight};
 use k8s_openapi::jiff::Timestamp;
 
 use crate::api::{Leg, MigrationStatus, Phase, Plan, StatefulMigrationSpec, Step};
-use crate::names;
 use crate::reason::Reason;
 
 /// Everything a step may base its decision on.
@@ -114,10 +113,9 @@ fn changed_by_another(missing: &str) -> Cause {
     Cause::new(
         Reason::StatusUnreadable,
         format!(
-            "another program changed the status of this migration: {missing}. No pod is deleted. Delete this object: the pod that \
-             was to be moved goes on then. Of its copy, if there is one, kubectl get pods --selector={} tells the name: delete it \
-             if it does not consume the queue",
-            names::MIGRATION_UID
+            "another program changed the status of this migration: {missing}. Delete this object: the controller then undoes the \
+             move as it knew it before, and the pod goes on. If the pod does not consume its queue a minute later, delete the pod: \
+             it starts from its image, and no message is lost"
         ),
     )
 }

@@ -88,9 +88,15 @@ pub(super) fn publishes(world: &World) -> Weight {
 }
 
 /// "Exact" is said of the named stream alone.
-pub(super) fn other_inputs(_: &World) -> Weight {
+pub(super) fn other_inputs(world: &World) -> Weight {
+    let inputs = "not covered: requests, timers, files and other data bases that change the memory";
+    let unready = world
+        .pod
+        .unready
+        .as_ref()
+        .map(|delay| format!(". Also, {}", delay.told()));
     Weight::Seen {
         by: Source::Pod,
-        what: "not covered: requests, timers, files and other data bases that change the memory".to_owned(),
+        what: format!("{inputs}{}", unready.unwrap_or_default()),
     }
 }

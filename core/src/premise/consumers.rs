@@ -113,7 +113,7 @@ pub(super) fn acknowledges(world: &World) -> Weight {
         Some(automatic) => Weight::Contradicted {
             by: Source::ManagementApi,
             what: format!(
-                "consumer {} acknowledges automatically, so nobody can know what it has applied",
+                "consumer {} acknowledges automatically, so it is not known what it has applied",
                 automatic.named()
             ),
             way_out: "let the application acknowledge each message after it has applied it".to_owned(),

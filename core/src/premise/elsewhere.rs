@@ -64,8 +64,8 @@ fn unseen(world: &World, process: &Process) -> Option<Weight> {
         .iter()
         .find(|socket| world.broker_ports.contains(&socket.port) && !process.ports.contains(&socket.local))?;
     let why = format!(
-        "the pod is connected from its port {} to {}:{}, where a broker serves, and this broker does not list that \
-         connection: nobody can tell what is consumed over it",
+        "the pod is connected from its port {} to {}:{}, a port of a broker, and this broker does not list that \
+         connection: it is not known what is consumed over it",
         unlisted.local, unlisted.host, unlisted.port
     );
     let way_out = format!("{MONITORING}. If it is another broker, let the pod consume from one broker only");
@@ -130,7 +130,7 @@ pub(super) fn own_control_queue(world: &World) -> Option<Weight> {
     Some(match readers.as_slice() {
         [] if world.held.is_some() => Weight::Seen {
             by: Source::ManagementApi,
-            what: format!("nobody else reads {queue}"),
+            what: format!("no other program reads {queue}"),
         },
         [] => looked_into(world, control.looks),
         [own] if own.is_from(&world.pod) => Weight::Seen {
@@ -165,24 +165,25 @@ fn looked_into(world: &World, looks: f64) -> Weight {
         Known::NotKnown { why, way_out } => return not_known(Source::ManagementApi, why, way_out),
     };
     if looks <= 0.0 || own <= 0.0 {
-        let why = format!("nobody is known to read the control queue {queue}");
-        let way_out =
-            format!("let the application consume it, or look into it once in two seconds; or {MONITORING}");
+        let why = format!("no reader of the control queue {queue} is known");
+        let way_out = format!(
+            "let the application consume it, or poll it at least once in two seconds; or {MONITORING}"
+        );
         return not_known(Source::ManagementApi, &why, &way_out);
     }
     if looks > own * SLACK {
         return Weight::Contradicted {
             by: Source::ManagementApi,
             what: format!(
-                "the control queue {queue} is looked into {looks:.1} times a second, and the pod looks {own:.1} times a second: \
-                 somebody else reads it, too"
+                "the control queue {queue} is polled {looks:.1} times a second, and the pod polls {own:.1} times a second: \
+                 another program reads it, too"
             ),
             way_out: ALONE.to_owned(),
         };
     }
     Weight::Seen {
         by: Source::ManagementApi,
-        what: format!("{queue} is looked into {looks:.1} times a second, by the pod"),
+        what: format!("the pod polls {queue} {looks:.1} times a second"),
     }
 }
 

@@ -7,6 +7,7 @@ use super::returned::delays_returns;
 use super::world::{Consumer, Control, CopyStart, Held, Pod, Process, Publishing, Queue, Socket};
 use super::*;
 use crate::api::{HoldKind, SourceImage};
+use crate::readiness::Delay;
 
 fn consumer(queue: &str) -> Consumer {
     Consumer {
@@ -43,6 +44,7 @@ fn good(hold: HoldKind) -> World {
             addresses: vec!["10.1.0.7".to_owned()],
             init_containers: Vec::new(),
             sidecars: Vec::new(),
+            unready: None,
             control_queue: control.queue.clone(),
         },
         queue: Queue {
@@ -335,6 +337,11 @@ fn what_is_told_forbids_nothing() {
     let mut world = good(HoldKind::Park);
     world.pod.init_containers = vec!["purge".to_owned()];
     world.pod.sidecars = vec!["proxy".to_owned()];
+    world.pod.unready = Some(Delay {
+        seconds: 40,
+        container: "orders".to_owned(),
+        probe: "startupProbe",
+    });
     seen(&mut world.process).publishing = vec![Publishing {
         channel: "10.1.0.7:40000 -> 10.96.0.5:5672 (2)".to_owned(),
         confirms: false,
@@ -350,6 +357,9 @@ fn what_is_told_forbids_nothing() {
     assert!(said(Premise::Publishes).starts_with("without confirms (channel 10.1.0.7:40000"));
     assert_eq!(said(Premise::OtherPeers), "10.96.0.5:5432");
     assert!(said(Premise::OtherInputs).contains("not covered"));
+    assert!(
+        said(Premise::OtherInputs).contains("no requests to the moved pod for at least 40 s: startupProbe")
+    );
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::api::{HoldKind, SourceImage};
+use crate::readiness::Delay;
 
 /// Something that was seen, or why it was not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,6 +112,8 @@ pub struct Pod {
     pub init_containers: Vec<String>,
     /// Names of those that run beside the others (`restartPolicy: Always`).
     pub sidecars: Vec<String>,
+    /// How long its copies cannot be ready, where users notice.
+    pub unready: Option<Delay>,
     /// Name of its control queue.
     pub control_queue: String,
 }

@@ -34,7 +34,7 @@ pub(super) fn of_three_moves(bench: &Bench) -> Result<()> {
 
     Sample::deploy(cluster, &[])?;
     let exact = moved(bench, "Completed")?;
-    ensure!(exact.contains("exact"), "no verdict: {exact}");
+    ensure!(exact.contains("Exact: "), "no verdict: {exact}");
     section(&mut page, "An exact move", "", &exact)?;
 
     inexact::without_queues(cluster)?;

@@ -12,8 +12,8 @@ pub enum Selection {
     CoreAnd(Share),
     /// A part of everything.
     All(Share),
-    /// Scenarios whose name contains this.
-    Named(String),
+    /// Scenarios whose name contains one of these.
+    Named(Vec<String>),
 }
 
 /// What the tests without a cluster take, in seconds: they belong to the first part of everything.
@@ -48,9 +48,9 @@ impl Selection {
                 let part = part_of(*share, CODE, |_| true);
                 Box::new(move |scenario| part.contains(&scenario.name))
             }
-            Self::Named(name) => {
-                let name = name.clone();
-                Box::new(move |scenario| scenario.name.contains(&name))
+            Self::Named(names) => {
+                let names = names.clone();
+                Box::new(move |scenario| names.iter().any(|name| scenario.name.contains(name)))
             }
         };
         ALL.iter().filter(|scenario| is_chosen(scenario)).collect()

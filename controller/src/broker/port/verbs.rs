@@ -134,7 +134,8 @@ impl Broker {
             seen = self.apply(port, &change, &seen).await?;
             previous = Some(change);
         }
-        let reason = "somebody keeps changing its bindings; find out who declares them".to_owned();
+        let reason =
+            "another program keeps changing its bindings; find the program that declares them".to_owned();
         Err(in_the_way(port, goal.aim(), reason))
     }
 

@@ -22,9 +22,9 @@ pub(crate) struct Args {
     /// Only what needs no cluster: formats, licences, lints, unit, property and protocol tests.
     #[arg(long, conflicts_with_all = ["only", "all", "part"])]
     no_cluster: bool,
-    /// Only the scenarios on the cluster whose name contains this.
+    /// Only the scenarios on the cluster whose name contains this; can be given several times.
     #[arg(long, conflicts_with_all = ["all", "part"])]
-    only: Option<String>,
+    only: Vec<String>,
     /// Every scenario on the cluster, not only the fixed core and one fifth of the others.
     #[arg(long)]
     all: bool,
@@ -56,7 +56,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<()> {
     if args.mutate {
         ensure!(
-            args.only.as_deref() == Some(premises::NAME),
+            args.only == [premises::NAME],
             "--mutate is known for the premises alone; type: cargo xtask test --only premises --mutate"
         );
         return premises::run();
@@ -95,15 +95,15 @@ fn selection(args: &Args) -> Result<Selection> {
     if args.core || args.no_cluster {
         return Ok(Selection::Core);
     }
-    let is_chosen = args.only.is_some() || args.all || args.part.is_some();
+    let is_chosen = !args.only.is_empty() || args.all || args.part.is_some();
     if args.list && !is_chosen {
         return Ok(Selection::All(Share::WHOLE));
     }
-    Ok(match (&args.only, args.all, args.part) {
-        (Some(name), _, _) => Selection::Named(name.clone()),
-        (None, true, part) => Selection::All(part.unwrap_or(Share::WHOLE)),
-        (None, false, Some(part)) => Selection::CoreAnd(part.fifth()?),
-        (None, false, None) => Selection::CoreAnd(Share::by_commits(kept::commits()?)),
+    Ok(match (args.only.as_slice(), args.all, args.part) {
+        (names @ [_, ..], _, _) => Selection::Named(names.to_vec()),
+        ([], true, part) => Selection::All(part.unwrap_or(Share::WHOLE)),
+        ([], false, Some(part)) => Selection::CoreAnd(part.fifth()?),
+        ([], false, None) => Selection::CoreAnd(Share::by_commits(kept::commits()?)),
     })
 }
 

@@ -333,14 +333,6 @@ pub(in super::super) fn spoiled(bench: &Bench) -> Result<()> {
             "--timeout=60s",
         ]))?;
         agent.go_on();
-        // Without it the copy would be deleted at a time of its own; the message names this selector.
-        let of_ours = [
-            "delete",
-            "pods",
-            "--selector=migration.ms2m.io/migration-uid",
-            "--wait=true",
-        ];
-        capture(cluster.kubectl(of_ours))?;
         wait_for("the source to consume its queue", SOON, || {
             let queue = stage::consumed_queue(cluster, super::POD)?;
             Ok((queue.as_deref() == Some("orders.orders-0")).then_some(()))

@@ -148,7 +148,7 @@ fn addresses(cluster: &Cluster, pods: &[String], round: u32) -> Result<()> {
     refused(cluster, &moves)
 }
 
-/// All at once; each is refused, and says why.
+/// All at once; each is answered.
 fn refused(cluster: &Cluster, moves: &[Value]) -> Result<()> {
     let object = |(n, spec): (usize, &Value)| {
         let mut spec = spec.clone();
@@ -163,30 +163,38 @@ fn refused(cluster: &Cluster, moves: &[Value]) -> Result<()> {
     let list = json!({"apiVersion": "v1", "kind": "List", "items": items});
     stage::apply(cluster, &list.to_string())?;
     let selector = format!("--selector=app={APP}");
-    let ended = wait_for("the moves to be refused", END, || {
-        let all = get(cluster, &["statefulmigrations", &selector])?;
-        let all = all["items"].as_array().cloned().unwrap_or_default();
-        let over = all.iter().all(|one| one["status"]["completionTime"].is_string());
-        Ok(over.then_some(all))
-    })?;
-    let mut reasons = BTreeMap::new();
-    for one in &ended {
-        let rollback = &one["status"]["rollback"];
-        ensure!(
-            one["status"]["phase"] == "Failed"
-                && rollback["message"].as_str().is_some_and(|said| !said.is_empty()),
-            "one ended {} with {rollback}",
-            one["status"]["phase"]
-        );
-        let said = rollback["message"].as_str().unwrap_or_default();
-        *reasons
-            .entry(said.chars().take(140).collect::<String>())
+    let answered = wait_for(
+        "each move to be refused, or to say what does not answer",
+        END,
+        || {
+            let all = get(cluster, &["statefulmigrations", &selector])?;
+            let all = all["items"].as_array().cloned().unwrap_or_default();
+            Ok(all.iter().map(answer).collect::<Option<Vec<String>>>())
+        },
+    )?;
+    let mut answers = BTreeMap::new();
+    for said in answered {
+        *answers
+            .entry(said.chars().take(160).collect::<String>())
             .or_insert(0) += 1;
     }
-    for (said, times) in reasons {
+    for (said, times) in answers {
         println!("     {times} x {said}");
     }
     capture(cluster.kubectl(["delete", "statefulmigrations", selector.as_str(), "--wait=true"])).map(drop)
+}
+
+/// Why a move was refused, or what it waits for because it does not answer: it takes no turn meanwhile.
+fn answer(migration: &Value) -> Option<String> {
+    let status = &migration["status"];
+    if status["phase"] == "Failed" {
+        return status["rollback"]["message"].as_str().map(str::to_owned);
+    }
+    let conditions = status["conditions"].as_array()?;
+    let progressing = conditions.iter().find(|one| one["type"] == "Progressing")?;
+    let waits = status["waiting"]["for"] == "Answer";
+    let said = progressing["message"].as_str().filter(|_| waits)?;
+    Some(format!("(waits) {said}"))
 }
 
 /// A text of more than a megabyte is refused by the API server.

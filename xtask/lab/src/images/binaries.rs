@@ -14,7 +14,7 @@ use xtask::{STATIC, TARGET, Wanted};
 
 /// Compiles every program of the workspace and returns where each is, by name.
 pub fn build(profile: Profile) -> Result<BTreeMap<String, PathBuf>> {
-    let mut build = xtask::cargo(&["build", "--quiet"], profile, Wanted::Everything)
+    let mut build = xtask::cargo(&["build", "--quiet"], profile, Wanted::Programs)
         .args(["--message-format", "json-render-diagnostics"])
         .stdout(Stdio::piped())
         .spawn()
