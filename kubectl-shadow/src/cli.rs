@@ -1,11 +1,14 @@
 //! What can be typed. Nothing is decided here.
 
+mod watch;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::fmt::friendly::SpanParser;
 use shadow_core::api::MigrationStrategy;
+pub use watch::{Colour, Watch};
 
 /// Times are told in whole seconds.
 const SHORTEST: Duration = Duration::from_secs(1);
@@ -51,6 +54,8 @@ pub struct Place {
 pub enum Command {
     /// Move a pod to another node
     Migrate(Migrate),
+    /// Watch migrations as they go on, record them, or play a recording
+    Watch(Watch),
     /// Show what became of a migration
     Status(Status),
     /// Undo a migration that has not passed its point of no return
@@ -108,6 +113,12 @@ pub struct Migrate {
     /// Stop waiting after this long; the migration goes on
     #[arg(long, default_value = "10m", value_parser = duration, value_name = "TIME")]
     pub timeout: Duration,
+    /// Watch it in the live view until you leave that
+    #[arg(long, conflicts_with = "no_wait")]
+    pub watch: bool,
+    /// Record what is seen of it into a new file
+    #[arg(long, value_name = "FILE", conflicts_with = "no_wait")]
+    pub record: Option<PathBuf>,
 }
 
 /// How the pod's owner is dealt with.

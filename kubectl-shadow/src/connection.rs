@@ -20,6 +20,8 @@ pub struct Connection {
     pub client: Client,
     /// Namespace given, or that of the context.
     pub namespace: String,
+    /// The context, as a person knows it: that of the flag, or the address of the API server.
+    pub context: String,
 }
 
 /// Connects as the flags say; nothing is sent yet.
@@ -45,8 +47,27 @@ pub async fn open(place: &Place) -> Result<Connection, Problem> {
         .namespace
         .clone()
         .unwrap_or_else(|| config.default_namespace.clone());
+    let server = config.cluster_url.to_string();
+    let context = place
+        .context
+        .clone()
+        .or_else(|| current_context(place))
+        .unwrap_or(server);
     let client = warnings::client(limited(config))?;
-    Ok(Connection { client, namespace })
+    Ok(Connection {
+        client,
+        namespace,
+        context,
+    })
+}
+
+/// The context that the kubeconfig names; none in a pod, which has no kubeconfig.
+fn current_context(place: &Place) -> Option<String> {
+    let file = match &place.kubeconfig {
+        Some(path) => Kubeconfig::read_from(path),
+        None => Kubeconfig::read(),
+    };
+    file.ok()?.current_context
 }
 
 /// A question to a silent API server has an end. A watch is begun again then.

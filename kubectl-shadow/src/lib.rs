@@ -3,6 +3,7 @@
 //! - [`cli`]: what can be typed
 //! - [`commands`]: one module per command
 //! - [`render`]: status to lines, pure
+//! - [`view`]: the live view, and recordings of it
 //! - [`ending`]: how a command ended, and its exit code
 #![forbid(unsafe_code)]
 
@@ -14,4 +15,5 @@ pub mod problem;
 pub mod render;
 pub mod say;
 mod silence;
+pub mod view;
 mod warnings;

@@ -1,14 +1,17 @@
-//! The only place that writes to the terminal. Guarantee: whatever comes from the cluster cannot move the
+//! The only place that writes to the terminal, beside the live view, which takes the whole of it. Guarantee: whatever comes from the cluster cannot move the
 //! cursor, change colours or reorder text; a pipe that nobody reads any more ends the output and nothing else: what a command
 //! does, and its exit code, are the same.
 
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// Back to the first column, and everything behind it away.
 const ERASE: &str = "\r\u{1b}[K";
 /// A line that is going to be repainted stands on the terminal.
 static PAINTED: AtomicBool = AtomicBool::new(false);
+/// What is kept while the live view has the terminal.
+static HELD: Mutex<Option<Vec<String>>> = Mutex::new(None);
 
 /// One line of the answer.
 pub fn line(text: &str) {
@@ -22,10 +25,27 @@ pub fn problem(text: &str) {
     write_to(&mut std::io::stderr().lock(), &format!("error: {text}"));
 }
 
-/// One line that is not part of the answer.
+/// One line that is not part of the answer. It waits while the live view has the terminal.
 pub fn remark(text: &str) {
+    if let Some(held) = HELD.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+        held.push(text.to_owned());
+        return;
+    }
     erase();
     write_to(&mut std::io::stderr().lock(), text);
+}
+
+/// From now on remarks are kept.
+pub(crate) fn hold() {
+    HELD.lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .get_or_insert_default();
+}
+
+/// What was kept is said, and nothing is kept any more.
+pub(crate) fn release() {
+    let held = HELD.lock().unwrap_or_else(PoisonError::into_inner).take();
+    held.into_iter().flatten().for_each(|text| remark(&text));
 }
 
 /// Whether a person looks at a terminal that can be repainted.

@@ -11,7 +11,7 @@ use shadow_core::api::{
 use shadow_core::{names, workload};
 
 use crate::cli::Migrate;
-use crate::commands::follow;
+use crate::commands::{follow, watch};
 use crate::connection::Connection;
 use crate::ending::Ending;
 use crate::problem::Problem;
@@ -36,6 +36,9 @@ pub(super) async fn run(connection: &Connection, args: &Migrate) -> Result<Endin
             connection.namespace
         ));
         return Ok(Ending::Done);
+    }
+    if args.watch || args.record.is_some() {
+        return watch::of_one(connection, args, &name).await;
     }
     follow::to_the_end(connection, &name, args.timeout).await
 }

@@ -9,6 +9,7 @@ mod migrate;
 mod node_removal;
 mod status;
 mod uninstall;
+mod watch;
 
 use crate::cli::{Cli, Command};
 use crate::connection;
@@ -17,9 +18,15 @@ use crate::problem::Problem;
 
 /// Runs the command.
 pub async fn run(cli: Cli) -> Result<Ending, Problem> {
+    if let Command::Watch(args) = &cli.command
+        && let Some(file) = &args.play
+    {
+        return watch::play(&cli.place, args, file).await;
+    }
     let connection = connection::open(&cli.place).await?;
     match cli.command {
         Command::Migrate(args) => migrate::run(&connection, &args).await,
+        Command::Watch(args) => watch::run(&connection, &args).await,
         Command::Status(args) => status::run(&connection, &args).await,
         Command::Cancel(args) => cancel::run(&connection, &args).await,
         Command::Allow(args) => allow::run(&connection, &args).await,

@@ -1,6 +1,7 @@
 //! The real program in a real pipe, against an API server of ours: exit codes, signs of life, silence, missing rights.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail the test")]
 
+#[allow(dead_code, reason = "not all of it is needed here")]
 mod server;
 
 use std::process::Output;

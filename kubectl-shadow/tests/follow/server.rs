@@ -5,6 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -25,6 +26,7 @@ pub(crate) enum Answer {
 
 pub(crate) struct Server {
     folder: PathBuf,
+    patches: Arc<AtomicUsize>,
 }
 
 impl Server {
@@ -33,10 +35,12 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (show, begun) = (Arc::new(show), Instant::now());
+        let patches = Arc::<AtomicUsize>::default();
+        let counted = Arc::clone(&patches);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let show = Arc::clone(&show);
-                std::thread::spawn(move || serve(stream, &*show, begun));
+                let (show, counted) = (Arc::clone(&show), Arc::clone(&counted));
+                std::thread::spawn(move || serve(stream, &*show, begun, &counted));
             }
         });
         let folder = std::env::temp_dir().join(format!(
@@ -50,7 +54,12 @@ impl Server {
              contexts: [{{name: c, context: {{cluster: c, user: u, namespace: shop}}}}]\nusers: [{{name: u, user: {{}}}}]\n"
         );
         std::fs::write(folder.join("config"), config).unwrap();
-        Self { folder }
+        Self { folder, patches }
+    }
+
+    /// How often something was asked to be changed.
+    pub(crate) fn patches(&self) -> usize {
+        self.patches.load(Ordering::SeqCst)
     }
 
     /// The program, asking this server.
@@ -68,7 +77,7 @@ impl Drop for Server {
 }
 
 /// One request for each connection. A watch is answered by silence, as one in which nothing changes.
-fn serve(mut stream: TcpStream, show: &dyn Fn(Duration) -> Answer, begun: Instant) {
+fn serve(mut stream: TcpStream, show: &dyn Fn(Duration) -> Answer, begun: Instant, patches: &AtomicUsize) {
     let Some((method, path)) = request(&stream) else {
         return;
     };
@@ -84,7 +93,11 @@ fn serve(mut stream: TcpStream, show: &dyn Fn(Duration) -> Answer, begun: Instan
         return;
     }
     let (code, body) = match (method.as_str(), path.contains("/statefulmigrations")) {
-        ("POST", true) => (201, migration(Value::Null)),
+        ("PATCH", true) => {
+            patches.fetch_add(1, Ordering::SeqCst);
+            (200, migration(Value::Null, begun))
+        }
+        ("POST", true) => (201, migration(Value::Null, begun)),
         ("GET", true) => shown(&path, show(begun.elapsed()), begun),
         _ => (404, failure(404, "not found")),
     };
@@ -111,25 +124,30 @@ fn shown(path: &str, answer: Answer, begun: Instant) -> (u16, Value) {
             status
         }
     };
-    let object = migration(status);
-    if path.contains(NAME) && !path.contains("fieldSelector") {
-        return (200, object);
+    let object = migration(status, begun);
+    match path.split('?').next().and_then(|path| path.rsplit('/').next()) {
+        Some("statefulmigrations") => {}
+        Some(NAME) => return (200, object),
+        Some(_) | None => return (404, failure(404, "not found")),
     }
     let list = json!({"apiVersion": "migration.ms2m.io/v1alpha1", "kind": "StatefulMigrationList",
         "metadata": {"resourceVersion": "1"}, "items": [object]});
     (200, list)
 }
 
-fn migration(status: Value) -> Value {
+/// Each one that is shown is newer than the last.
+fn migration(status: Value, begun: Instant) -> Value {
+    let version = (begun.elapsed().as_millis() + 1).to_string();
     json!({"apiVersion": "migration.ms2m.io/v1alpha1", "kind": "StatefulMigration",
-        "metadata": {"name": NAME, "namespace": "shop", "resourceVersion": "1", "uid": "u",
+        "metadata": {"name": NAME, "namespace": "shop", "resourceVersion": version, "uid": "u",
             "finalizers": ["migration.ms2m.io/handoff"]},
         "spec": {"sourcePod": "orders-0", "targetNode": "node-b"}, "status": status})
 }
 
 fn failure(code: u16, message: &str) -> Value {
+    let reason = if code == 404 { "NotFound" } else { "Because" };
     json!({"apiVersion": "v1", "kind": "Status", "status": "Failure", "code": code, "message": message,
-        "reason": "Because", "details": {"name": NAME}})
+        "reason": reason, "details": {"name": NAME}})
 }
 
 /// Method and path; the body is read and thrown away.

@@ -1,0 +1,185 @@
+//! `kubectl shadow watch`: migrations as they go on, or a recording of them.
+
+use std::io::IsTerminal;
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use kube::ResourceExt;
+use tokio::sync::mpsc::unbounded_channel;
+
+use crate::cli::{Colour, Migrate, Place, Watch};
+use crate::commands::find;
+use crate::connection::Connection;
+use crate::ending::Ending;
+use crate::problem::Problem;
+use crate::say;
+use crate::view::draw::theme::Theme;
+use crate::view::model::{Head, Model, Setting};
+use crate::view::recording::read::{self, Recording};
+use crate::view::run::Outside;
+use crate::view::source::live::{self, Look};
+use crate::view::source::play;
+use crate::view::tee::Tee;
+use crate::view::{after, frames, plain, run};
+
+/// Watches the cluster.
+pub(super) async fn run(connection: &Connection, args: &Watch) -> Result<Ending, Problem> {
+    let mut wanted = Vec::new();
+    for name in &args.names {
+        wanted.push(find::migration(connection, name).await?.name_any());
+    }
+    live(connection, args, wanted, None).await
+}
+
+/// Follows one migration that was just begun.
+pub(super) async fn of_one(connection: &Connection, args: &Migrate, name: &str) -> Result<Ending, Problem> {
+    let watch = Watch {
+        record: args.record.clone(),
+        plain: !args.watch,
+        ..Watch::default()
+    };
+    live(connection, &watch, vec![name.to_owned()], Some(args.timeout)).await
+}
+
+async fn live(
+    connection: &Connection,
+    args: &Watch,
+    wanted: Vec<String>,
+    patience: Option<Duration>,
+) -> Result<Ending, Problem> {
+    let namespace = (!args.all_namespaces).then(|| connection.namespace.clone());
+    let mut tee = Tee::new(namespace.clone());
+    if let Some(file) = &args.record {
+        tee.begin(file, Timestamp::now()).map_err(refused)?;
+    }
+    let look = Look {
+        namespace: namespace.clone(),
+        only: Some(&wanted)
+            .filter(|wanted| wanted.len() == 1)
+            .and_then(|wanted| wanted.first().cloned()),
+    };
+    let setting = Setting {
+        place: connection.context.clone(),
+        namespace,
+        wanted,
+        read_only: args.read_only,
+        exit: args.exit,
+        ..Setting::default()
+    };
+    let model = Model::new(setting, Head::newest());
+    let (events, receiver) = unbounded_channel();
+    let (orders, ordered) = unbounded_channel();
+    tokio::spawn(live::run(
+        connection.client.clone(),
+        look,
+        events.clone(),
+        ordered,
+    ));
+    if !has_terminal() || args.plain {
+        let ending = plain::run(model, tee, receiver, patience).await;
+        // The source ends with its orders.
+        drop(orders);
+        return ending;
+    }
+    let outside = Outside {
+        client: Some(connection.client.clone()),
+        orders: Some(orders),
+        tee,
+        begun: patience.is_some(),
+        events: (events, receiver),
+    };
+    run::run(model, theme(args), outside).await
+}
+
+/// Plays a recording. No kubeconfig is read, and no cluster is asked.
+pub(super) async fn play(place: &Place, args: &Watch, file: &Path) -> Result<Ending, Problem> {
+    let recording = read::file(file).map_err(refused)?;
+    let begun = recording.header.at;
+    let at = args
+        .at
+        .map(|at| begun + SignedDuration::try_from(at).unwrap_or_default());
+    let model = of_recording(place, args, file, &recording);
+    if let Some(folder) = &args.frames {
+        let wanted = frames::Wanted {
+            folder: folder.clone(),
+            size: args.size,
+            at,
+            begun,
+        };
+        let model = play::events(recording).fold(model, |model, event| after(model, event).0);
+        let files = frames::write(model, &theme_of_frames(args), &wanted).map_err(refused)?;
+        say::line(&format!("{} pictures in {}", files.len(), folder.display()));
+        return Ok(Ending::Done);
+    }
+    if !has_terminal() {
+        return Ok(plain::play(model, play::events(recording)));
+    }
+    let mut model = play::events(recording).fold(model, |model, event| after(model, event).0);
+    if let Some(at) = at {
+        model.head.show(&model.history, at);
+    }
+    let outside = Outside {
+        client: None,
+        orders: None,
+        tee: Tee::default(),
+        begun: false,
+        events: unbounded_channel(),
+    };
+    run::run(model, theme(args), outside).await
+}
+
+fn of_recording(place: &Place, args: &Watch, file: &Path, recording: &Recording) -> Model {
+    let header = &recording.header;
+    let setting = Setting {
+        file: Some(
+            file.file_name()
+                .unwrap_or(file.as_os_str())
+                .to_string_lossy()
+                .into_owned(),
+        ),
+        invented: header.invented,
+        place: format!("plugin {}", header.plugin),
+        namespace: header.namespace.clone().or_else(|| place.namespace.clone()),
+        wanted: args.names.clone(),
+        read_only: true,
+        exit: args.exit,
+    };
+    Model::new(setting, Head::playing(args.speed))
+}
+
+fn has_terminal() -> bool {
+    say::can_repaint() && std::io::stdin().is_terminal()
+}
+
+fn theme(args: &Watch) -> Theme {
+    let asked = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    Theme {
+        colour: match args.color {
+            Colour::Auto => asked,
+            Colour::Always => true,
+            Colour::Never => false,
+        },
+        light: is_light(),
+        ascii: args.ascii,
+    }
+}
+
+/// A picture does not depend on the machine that makes it.
+fn theme_of_frames(args: &Watch) -> Theme {
+    Theme {
+        colour: args.color != Colour::Never,
+        light: false,
+        ascii: args.ascii,
+    }
+}
+
+/// Some terminals say so: `COLORFGBG` ends with the number of the background's colour.
+fn is_light() -> bool {
+    let told = std::env::var("COLORFGBG").unwrap_or_default();
+    matches!(told.rsplit(';').next(), Some("7" | "15"))
+}
+
+fn refused(error: crate::view::recording::RecordingError) -> Problem {
+    Problem::Refused(error.to_string())
+}

@@ -1,0 +1,53 @@
+//! How what was watched has ended.
+
+use super::Model;
+use super::list::Entry;
+use super::object::Object;
+use super::state::State;
+use crate::ending::Ending;
+use crate::render;
+use crate::view::event::Kind;
+
+impl Model {
+    /// How it ended, as an exit code: the worst of what was watched.
+    pub fn ending(&self) -> Ending {
+        let endings = self.watched().map(|entry| self.ending_of(&entry));
+        endings
+            .max_by_key(|ending| severity(*ending))
+            .unwrap_or(Ending::Done)
+    }
+
+    /// What was watched, as it is now: what was named, or else what was under way at some time.
+    pub fn watched(&self) -> impl Iterator<Item = Entry<'_>> {
+        let newest = self.history.newest();
+        let is_named = !self.setting.wanted.is_empty();
+        self.all_entries(newest).filter(move |entry| {
+            let mut versions = self.history.versions(Kind::Migration, entry.id, newest);
+            let was_open = |(_, object): (_, &Object)| matches!(object, Object::Migration(one) if !State::of(one).is_over());
+            is_named || versions.any(was_open)
+        })
+    }
+
+    fn ending_of(&self, entry: &Entry<'_>) -> Ending {
+        let ending = entry.migration.status.as_ref().and_then(render::ending);
+        let goes_on = match (&self.setting.file, entry.state) {
+            // Nobody will see how it ends.
+            (Some(_), _) | (None, State::Gone) => Ending::Unknown,
+            (None, _) => Ending::Interrupted,
+        };
+        ending.unwrap_or(goes_on)
+    }
+}
+
+fn severity(ending: Ending) -> u8 {
+    match ending {
+        Ending::Done => 0,
+        Ending::Cancelled => 1,
+        Ending::Refused => 2,
+        Ending::Failed => 3,
+        Ending::NotExact => 4,
+        Ending::MemoryLost => 5,
+        Ending::Unknown => 6,
+        Ending::Interrupted => 7,
+    }
+}

@@ -1,0 +1,122 @@
+//! What was told of migrations, in the order of time: steps, Events, turns for the worse, the end.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use shadow_core::api::{MigrationStatus, Phase, Rollback, StepRecord, Verdict};
+
+use super::list::Entry;
+use super::object::{Object, Told};
+use super::{Model, Screen};
+use crate::view::event::Kind;
+
+/// One thing that was told.
+#[derive(Clone, Copy, Debug)]
+pub struct News<'a> {
+    /// When.
+    pub at: Timestamp,
+    /// Of which migration.
+    pub of: Entry<'a>,
+    /// What.
+    pub what: What<'a>,
+}
+
+/// What was told.
+#[derive(Clone, Copy, Debug)]
+pub enum What<'a> {
+    /// A step began.
+    Began(&'a StepRecord),
+    /// A step is over, and says something.
+    Over(&'a StepRecord, &'a str),
+    /// The move is undone.
+    Undo(&'a Rollback),
+    /// A person is asked.
+    Stuck(&'a Condition),
+    /// The end.
+    End(Phase, Option<&'a Verdict>),
+    /// An Event of Kubernetes.
+    Event(&'a Told),
+}
+
+/// Of all migrations that are shown, the newest first, at most so many of those that are wanted.
+pub fn newest<'a>(
+    model: &'a Model,
+    entries: &[Entry<'a>],
+    most: usize,
+    wanted: fn(&News<'_>) -> bool,
+) -> Vec<News<'a>> {
+    let mut all: Vec<News<'a>> = entries.iter().flat_map(|entry| of_status(*entry)).collect();
+    let open = match &model.screen {
+        Screen::Migration(id) => entries.iter().find(|entry| entry.id == *id),
+        Screen::Overview => None,
+    };
+    all.extend(open.into_iter().flat_map(|entry| of_events(model, *entry)));
+    let now = model.clock();
+    all.retain(|one| one.at <= now && wanted(one));
+    all.sort_by_key(|news| std::cmp::Reverse(news.at));
+    all.truncate(most);
+    all
+}
+
+fn of_status(entry: Entry<'_>) -> Vec<News<'_>> {
+    let Some(status) = entry.migration.status.as_ref() else {
+        return Vec::new();
+    };
+    let steps = status.steps.iter().flat_map(|record| of_step(entry, record));
+    steps.chain(turns(entry, status)).collect()
+}
+
+fn of_step<'a>(entry: Entry<'a>, record: &'a StepRecord) -> impl Iterator<Item = News<'a>> {
+    let began = News {
+        at: record.started.0,
+        of: entry,
+        what: What::Began(record),
+    };
+    let over = record
+        .finished
+        .as_ref()
+        .zip(record.note.as_deref())
+        .map(|(at, note)| News {
+            at: at.0,
+            of: entry,
+            what: What::Over(record, note),
+        });
+    // A step that is over and says so need not be said to have begun.
+    let began = Some(began).filter(|_| over.is_none());
+    began.into_iter().chain(over)
+}
+
+fn turns<'a>(entry: Entry<'a>, status: &'a MigrationStatus) -> impl Iterator<Item = News<'a>> {
+    let undo = status
+        .rollback
+        .as_ref()
+        .map(|rollback| (rollback.since.0, What::Undo(rollback)));
+    let is_stuck = |c: &&Condition| c.type_ == "Stuck" && c.status == "True";
+    let stuck = status.conditions.iter().find(is_stuck);
+    let stuck = stuck.map(|condition| (condition.last_transition_time.0, What::Stuck(condition)));
+    let end = status.completion_time.as_ref();
+    let end = end.map(|at| (at.0, What::End(status.phase, status.verdict.as_ref())));
+    undo.into_iter()
+        .chain(stuck)
+        .chain(end)
+        .map(move |(at, what)| News { at, of: entry, what })
+}
+
+fn of_events<'a>(model: &'a Model, entry: Entry<'a>) -> impl Iterator<Item = News<'a>> {
+    let uid = entry.migration.metadata.uid.clone().unwrap_or_default();
+    let events = model.history.objects(Kind::Event, model.head.count);
+    events.filter_map(move |(_, object, _)| match object {
+        Object::Event(told) if told.about == uid => Some(News {
+            at: told.at?,
+            of: entry,
+            what: What::Event(told),
+        }),
+        Object::Event(_)
+        | Object::Migration(_)
+        | Object::Progress(_)
+        | Object::Pod(_)
+        | Object::Link(_)
+        | Object::Mark(_)
+        | Object::Other
+        | Object::Unread(_) => None,
+    })
+}

@@ -1,0 +1,143 @@
+//! What is known of an object at one moment, read from its JSON. Guarantee: nothing in it can move the cursor or change
+//! colours; what cannot be read is told as such and kills nothing.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+use shadow_core::api::StatefulMigration;
+
+use super::progress::Progress;
+use crate::say::printable;
+use crate::view::event::Kind;
+
+/// An object at one moment.
+#[derive(Clone, Debug)]
+pub enum Object {
+    /// A migration.
+    Migration(Box<StatefulMigration>),
+    /// What the controller sees of it.
+    Progress(Box<Progress>),
+    /// An Event of Kubernetes.
+    Event(Told),
+    /// A pod of an open migration.
+    Pod(Value),
+    /// What can be seen.
+    Link(Link),
+    /// A remark on the recording.
+    Mark(String),
+    /// Something that this version does not show.
+    Other,
+    /// It could not be read; why.
+    Unread(String),
+}
+
+/// An Event of Kubernetes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// When.
+    pub at: Option<Timestamp>,
+    /// UID of what it is about.
+    pub about: String,
+    /// Short word.
+    pub reason: String,
+    /// Sentence.
+    pub note: String,
+    /// It is not as wanted.
+    pub warns: bool,
+}
+
+/// Whether something can be seen, and what keeps it from being seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Link {
+    /// Which of the four.
+    pub state: LinkState,
+    /// Why, in the words of what refused.
+    pub why: String,
+}
+
+/// Whether something can be seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum LinkState {
+    /// It can.
+    #[default]
+    Seen,
+    /// There is no answer at the moment.
+    Silent,
+    /// The right to see it is missing.
+    Forbidden,
+    /// The login is not accepted.
+    Unknown,
+    /// The server does not know it: an earlier version.
+    Absent,
+}
+
+impl Object {
+    /// Reads one.
+    pub fn read(kind: Kind, value: &Value) -> Arc<Self> {
+        let value = sanitised(value.clone());
+        Arc::new(match kind {
+            Kind::Migration => {
+                serde_json::from_value(value).map_or_else(|e| unread(&e), |m| Self::Migration(Box::new(m)))
+            }
+            Kind::Progress => {
+                Progress::read(value).map_or_else(|e| unread(&e), |p| Self::Progress(Box::new(p)))
+            }
+            Kind::Event => Self::Event(told(&value)),
+            Kind::Pod => Self::Pod(value),
+            Kind::Link => serde_json::from_value(value).map_or_else(|e| unread(&e), Self::Link),
+            Kind::Mark => Self::Mark(text(&value, "/text")),
+            Kind::Node => Self::Other,
+        })
+    }
+}
+
+fn unread(error: &serde_json::Error) -> Object {
+    Object::Unread(printable(&error.to_string()))
+}
+
+fn told(value: &Value) -> Told {
+    let times = [
+        "/eventTime",
+        "/series/lastObservedTime",
+        "/lastTimestamp",
+        "/metadata/creationTimestamp",
+    ];
+    let at = times.iter().find_map(|path| text(value, path).parse().ok());
+    let first = |paths: [&str; 2]| {
+        paths
+            .iter()
+            .map(|path| text(value, path))
+            .find(|text| !text.is_empty())
+    };
+    Told {
+        at,
+        about: first(["/involvedObject/uid", "/regarding/uid"]).unwrap_or_default(),
+        reason: text(value, "/reason"),
+        note: first(["/message", "/note"]).unwrap_or_default(),
+        warns: text(value, "/type") == "Warning",
+    }
+}
+
+fn text(value: &Value, path: &str) -> String {
+    let found = value.pointer(path).and_then(Value::as_str);
+    found.unwrap_or_default().to_owned()
+}
+
+/// The same with control characters written out, in every text.
+fn sanitised(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => Value::Object(
+            fields
+                .into_iter()
+                .map(|(name, value)| (printable(&name), sanitised(value)))
+                .collect(),
+        ),
+        Value::Array(items) => Value::Array(items.into_iter().map(sanitised).collect()),
+        Value::String(text) => Value::String(printable(&text)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value,
+    }
+}

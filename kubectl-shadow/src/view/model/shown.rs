@@ -1,0 +1,165 @@
+//! What of the model is shown at the moment.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::list::{self, Entry};
+use super::object::LinkState;
+use super::object::Object;
+use super::progress::{Progress, Sample};
+use super::state::State;
+use super::{MIGRATIONS, Model, Pace, Screen, history};
+use crate::view::event::Kind;
+
+/// Columns of a picture of rates over time.
+const SAMPLES: usize = 600;
+
+impl Model {
+    /// So late it is in the picture. While nothing is seen, clocks stand at the last sight.
+    pub fn clock(&self) -> Timestamp {
+        let at = self.head.at.or(self.now).unwrap_or_default();
+        let at = self.silent_since().map_or(at, |since| at.min(since));
+        at.checked_sub(self.ahead()).unwrap_or(at)
+    }
+
+    /// By how much the clock here is ahead of the controller's, whose times are shown: known once the controller tells its own,
+    /// from the word that came the quickest.
+    fn ahead(&self) -> SignedDuration {
+        let Screen::Migration(id) = &self.screen else {
+            return SignedDuration::ZERO;
+        };
+        let told = self.history.versions(Kind::Progress, id, self.head.count);
+        let ahead = told.filter_map(|(at, object)| match object {
+            Object::Progress(progress) => Some(at.duration_since(progress.now?)),
+            Object::Migration(_)
+            | Object::Event(_)
+            | Object::Pod(_)
+            | Object::Link(_)
+            | Object::Mark(_)
+            | Object::Other
+            | Object::Unread(_) => None,
+        });
+        ahead.min().unwrap_or_default()
+    }
+
+    /// Migrations that a later version wrote, and this one cannot read.
+    pub fn unread(&self) -> usize {
+        let all = self.history.objects(Kind::Migration, self.head.count);
+        all.filter(|(_, object, gone)| !gone && matches!(object, Object::Unread(_)))
+            .count()
+    }
+
+    /// The migrations that are shown, in their order.
+    pub fn entries(&self) -> Vec<Entry<'_>> {
+        let mut entries: Vec<Entry<'_>> = self
+            .all_entries(self.head.count)
+            .filter(|entry| list::passes(&self.list.filter, entry))
+            .collect();
+        list::sort(&mut entries, self.list.sort, self.list.reversed, self.clock());
+        entries
+    }
+
+    /// All migrations that are wanted, as they were then.
+    pub fn all_entries(&self, count: history::Count) -> impl Iterator<Item = Entry<'_>> {
+        let wanted = &self.setting.wanted;
+        let namespace = self
+            .setting
+            .namespace
+            .as_deref()
+            .filter(|_| !self.list_is_of_all());
+        let is_here = move |id: &str| namespace.is_none_or(|here| id.split('/').next() == Some(here));
+        self.history
+            .objects(Kind::Migration, count)
+            .filter(move |(id, _, _)| is_here(id))
+            .filter_map(move |(id, object, gone)| {
+                let Object::Migration(migration) = object else {
+                    return None;
+                };
+                let name = id.rsplit('/').next().unwrap_or(id);
+                let is_wanted = |one: &String| one == name || *one == migration.spec.source_pod || one == id;
+                (wanted.is_empty() || wanted.iter().any(is_wanted)).then(|| Entry {
+                    id,
+                    migration,
+                    state: if gone { State::Gone } else { State::of(migration) },
+                })
+            })
+    }
+
+    /// One migration as it is shown.
+    pub fn entry(&self, id: &str) -> Option<Entry<'_>> {
+        let (id, object, gone) = self.history.named(Kind::Migration, id, self.head.count)?;
+        let Object::Migration(migration) = object else {
+            return None;
+        };
+        Some(Entry {
+            id,
+            migration,
+            state: if gone { State::Gone } else { State::of(migration) },
+        })
+    }
+
+    /// The id that keys act on.
+    pub fn chosen(&self) -> Option<String> {
+        match &self.screen {
+            Screen::Migration(id) => Some(id.clone()),
+            Screen::Overview => {
+                let entries = self.entries();
+                let selected = self.list.selected.as_deref();
+                let found = entries
+                    .iter()
+                    .find(|entry| Some(entry.id) == selected)
+                    .or(entries.first());
+                found.map(|entry| entry.id.to_owned())
+            }
+        }
+    }
+
+    /// What the controller saw of a migration.
+    pub fn progress(&self, id: &str) -> Option<&Progress> {
+        match self.history.object(Kind::Progress, id, self.head.count)? {
+            (Object::Progress(progress), false) => Some(progress),
+            (_, _) => None,
+        }
+    }
+
+    /// All looks at the queues of a migration, oldest first.
+    pub fn samples(&self, id: &str) -> Vec<&Sample> {
+        let mut samples: Vec<&Sample> = Vec::new();
+        for (_, object) in self.history.versions(Kind::Progress, id, self.head.count) {
+            if let Object::Progress(progress) = object {
+                let last = samples.last().map(|sample| sample.at);
+                samples.extend(
+                    progress
+                        .samples
+                        .iter()
+                        .filter(|sample| last.is_none_or(|last| sample.at > last)),
+                );
+            }
+        }
+        samples.split_off(samples.len().saturating_sub(SAMPLES))
+    }
+
+    /// Whether all namespaces are looked at.
+    pub fn list_is_of_all(&self) -> bool {
+        self.list.everywhere || self.setting.namespace.is_none()
+    }
+
+    /// Whether the picture changes by time alone.
+    pub fn moves(&self) -> bool {
+        match self.head.pace {
+            Pace::Playing(_) => true,
+            Pace::Frozen | Pace::Ended => false,
+            Pace::Newest => self
+                .all_entries(self.head.count)
+                .any(|entry| !entry.state.is_over()),
+        }
+    }
+
+    /// Whether everything that was watched has ended, in the picture.
+    pub fn is_over(&self) -> bool {
+        let is_known = self
+            .link(MIGRATIONS)
+            .is_some_and(|link| link.state == LinkState::Seen);
+        let mut entries = self.all_entries(self.head.count).peekable();
+        (is_known || entries.peek().is_some()) && entries.all(|entry| entry.state.is_over())
+    }
+}

@@ -1,0 +1,267 @@
+//! The view on a terminal: events in, frames out, effects done. At most ten frames a second, one while nothing moves.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crossterm::event::{Event as Input, EventStream};
+use futures::StreamExt;
+use jiff::Timestamp;
+use kube::api::{Patch, PatchParams};
+use kube::{Api, Client};
+use serde_json::json;
+use shadow_core::api::StatefulMigration;
+use shadow_deploy::answer;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use super::after;
+use super::draw::theme::Theme;
+use super::effect::{Effect, Scope};
+use super::event::Event;
+use super::farewell;
+use super::intent::Intent;
+use super::model::Model;
+use super::source::live::Order;
+use super::tee::Tee;
+use super::term::{Screen, Wish, Wishes};
+use super::update::update;
+use crate::ending::Ending;
+use crate::problem::Problem;
+use crate::say;
+
+/// Between two frames.
+const FRAME: Duration = Duration::from_millis(100);
+/// Between two frames while nothing moves.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// Outside: what effects reach.
+pub struct Outside {
+    /// The cluster; none while a recording is played.
+    pub client: Option<Client>,
+    /// Where orders for the source go.
+    pub orders: Option<UnboundedSender<Order>>,
+    /// The recording.
+    pub tee: Tee,
+    /// The move was begun by this command.
+    pub begun: bool,
+    /// Where events come from, and effects send theirs to.
+    pub events: (UnboundedSender<Event>, UnboundedReceiver<Event>),
+}
+
+/// Shows the model until a person leaves, and says how what was watched has ended.
+pub async fn run(model: Model, theme: Theme, outside: Outside) -> Result<Ending, Problem> {
+    let mut view = View {
+        screen: Screen::take(theme).map_err(|error| terminal(&error))?,
+        model: Some(model),
+        outside,
+        dirty: true,
+        drawn: None,
+    };
+    let shown = view.show().await;
+    let now = Timestamp::now();
+    let ended = view.outside.tee.end(now);
+    let hopeless = view.hopeless();
+    let model = view.model.take();
+    // The terminal is given back before anything is said.
+    drop(view);
+    shown.map_err(|error| terminal(&error))?;
+    if let Some(file) = ended.map_err(|error| Problem::Refused(error.to_string()))? {
+        say::remark(&format!("recorded in {}", file.display()));
+    }
+    let Some(model) = model else {
+        return Ok(Ending::Unknown);
+    };
+    if let Some(problem) = hopeless {
+        return Err(problem);
+    }
+    farewell::lines(&model).iter().for_each(|line| say::line(line));
+    Ok(model.ending())
+}
+
+fn terminal(error: &std::io::Error) -> Problem {
+    Problem::Unknown(format!(
+        "the terminal cannot be used: {error}. The migrations go on. To see them as plain lines, type: kubectl shadow watch | cat"
+    ))
+}
+
+struct View {
+    screen: Screen,
+    /// Taken out only while it is updated.
+    model: Option<Model>,
+    outside: Outside,
+    dirty: bool,
+    drawn: Option<Instant>,
+}
+
+impl View {
+    async fn show(&mut self) -> std::io::Result<()> {
+        let mut wishes = Wishes::listen()?;
+        let mut keys = EventStream::new();
+        let mut ticks = interval(FRAME);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (width, height) = self.screen.size()?;
+        self.take(Event::Resize(width, height))?;
+        while !self.has_left() {
+            tokio::select! {
+                biased;
+                wish = wishes.next() => self.obey(wish)?,
+                input = keys.next() => match input {
+                    Some(Ok(Input::Key(key))) => self.take(Event::Key(key))?,
+                    Some(Ok(Input::Resize(width, height))) => self.take(Event::Resize(width, height))?,
+                    Some(Ok(Input::FocusGained | Input::FocusLost | Input::Mouse(_) | Input::Paste(_))) => {}
+                    // The terminal is gone, or its last words were.
+                    Some(Err(_)) | None => return Ok(()),
+                },
+                Some(event) = self.outside.events.1.recv() => self.take_all(event)?,
+                _ = ticks.tick() => self.tick()?,
+            }
+            self.draw()?;
+        }
+        Ok(())
+    }
+
+    fn has_left(&self) -> bool {
+        self.model.as_ref().is_none_or(|model| model.left) || self.hopeless().is_some()
+    }
+
+    /// Only of the cluster: a recording of a missing right can be looked at.
+    fn hopeless(&self) -> Option<Problem> {
+        let model = self.model.as_ref().filter(|model| model.setting.file.is_none())?;
+        let seen_before = model.watched().next().is_some();
+        farewell::hopeless(model, self.outside.begun).filter(|_| !seen_before)
+    }
+
+    /// All that has come meanwhile belongs into the same frame.
+    fn take_all(&mut self, first: Event) -> std::io::Result<()> {
+        self.take(first)?;
+        while let Ok(event) = self.outside.events.1.try_recv() {
+            self.take(event)?;
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, event: Event) -> std::io::Result<()> {
+        // An answer alone changes no more than the seconds since the last one.
+        self.dirty |= !matches!(event, Event::Tick(_) | Event::Link(_));
+        if let Event::Change(change) = &event
+            && let Err(error) = self.outside.tee.note(change)
+        {
+            self.say(format!("the recording has ended: {error}"))?;
+        }
+        let Some(model) = self.model.take() else {
+            return Ok(());
+        };
+        let (model, effects) = after(model, event);
+        self.model = Some(model);
+        effects.into_iter().try_for_each(|effect| self.done(effect))
+    }
+
+    fn tick(&mut self) -> std::io::Result<()> {
+        self.take(Event::Tick(Timestamp::now()))?;
+        let idle = self.drawn.is_none_or(|at| at.elapsed() >= IDLE);
+        self.dirty |= idle || self.model.as_ref().is_some_and(Model::moves);
+        Ok(())
+    }
+
+    fn draw(&mut self) -> std::io::Result<()> {
+        let is_early = self.drawn.is_some_and(|at| at.elapsed() < FRAME);
+        if !self.dirty || is_early {
+            return Ok(());
+        }
+        if let Some(model) = &mut self.model {
+            model.recording = self.outside.tee.file();
+            self.screen.draw(model)?;
+        }
+        (self.dirty, self.drawn) = (false, Some(Instant::now()));
+        Ok(())
+    }
+
+    fn obey(&mut self, wish: Wish) -> std::io::Result<()> {
+        self.dirty = true;
+        match wish {
+            Wish::Leave => self.mean(Intent::Quit),
+            Wish::Suspend => self.screen.suspend(),
+            Wish::Resume => self.screen.resumed(),
+        }
+    }
+
+    fn mean(&mut self, intent: Intent) -> std::io::Result<()> {
+        let Some(model) = self.model.take() else {
+            return Ok(());
+        };
+        let (model, effects) = update(model, intent);
+        self.model = Some(model);
+        effects.into_iter().try_for_each(|effect| self.done(effect))
+    }
+
+    fn say(&mut self, text: String) -> std::io::Result<()> {
+        self.dirty = true;
+        self.mean(Intent::Say(text))
+    }
+
+    fn done(&mut self, effect: Effect) -> std::io::Result<()> {
+        match effect {
+            Effect::Cancel(id) => self.cancel(&id),
+            Effect::Copy(text) => {
+                self.screen.copy(&text)?;
+                self.say(format!("copied: {text}"))
+            }
+            Effect::Open(id) => self.order(Order::Open(id)),
+            Effect::Namespace(scope) => {
+                let own = self
+                    .model
+                    .as_ref()
+                    .and_then(|model| model.setting.namespace.clone());
+                self.order(Order::Namespace(own.filter(|_| scope == Scope::Own)))
+            }
+            Effect::Record(true) => self.record(),
+            Effect::Record(false) => match self.outside.tee.end(Timestamp::now()) {
+                Ok(Some(file)) => self.say(format!("recorded in {}", file.display())),
+                Ok(None) => Ok(()),
+                Err(error) => self.say(error.to_string()),
+            },
+            Effect::Suspend => self.screen.suspend(),
+            Effect::Redraw => self.screen.redraw(),
+            Effect::Leave => Ok(()),
+        }
+    }
+
+    fn order(&mut self, order: Order) -> std::io::Result<()> {
+        match &self.outside.orders {
+            Some(orders) if orders.send(order).is_err() => {
+                self.say("the source of changes has ended".to_owned())
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn record(&mut self) -> std::io::Result<()> {
+        let now = Timestamp::now();
+        let file = PathBuf::from(format!("shadow-{}.ndjson", now.strftime("%Y%m%d-%H%M%S")));
+        match self.outside.tee.begin(Path::new(&file), now) {
+            Ok(()) => self.say(format!("recording into {}; r ends it", file.display())),
+            Err(error) => self.say(error.to_string()),
+        }
+    }
+
+    /// What becomes of it is seen as any other change; a refusal is said.
+    fn cancel(&mut self, id: &str) -> std::io::Result<()> {
+        let (Some(client), Some((namespace, name))) = (self.outside.client.clone(), id.split_once('/'))
+        else {
+            return Ok(());
+        };
+        let (namespace, name) = (namespace.to_owned(), name.to_owned());
+        let events = self.outside.events.0.clone();
+        tokio::spawn(async move {
+            let api: Api<StatefulMigration> = Api::namespaced(client, &namespace);
+            let wish = Patch::Merge(json!({"spec": {"cancel": true}}));
+            let said = match api.patch(&name, &PatchParams::default(), &wish).await {
+                Ok(_) => format!("{name} is being cancelled"),
+                Err(error) => format!("{name} was not cancelled: {}", answer::said_briefly(&error)),
+            };
+            // The view may have been left meanwhile.
+            drop(events.send(Event::Said(said)));
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,221 @@
+//! Recordings.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Output;
+
+use kubectl_shadow::view::draw::theme::Theme;
+use kubectl_shadow::view::term::Screen;
+use rustix::process::Signal;
+
+use crate::terminal::{ENTER, LEAVE, Terminal};
+use crate::{recording, without_a_cluster};
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn played(name: &str, flags: &[&str]) -> Output {
+    let mut program = without_a_cluster();
+    program.args(["watch", "--play"]).arg(recording(name)).args(flags);
+    program.output().unwrap()
+}
+
+fn on_a_terminal(name: &str, flags: &[&str]) -> Terminal {
+    let mut program = without_a_cluster();
+    program.args(["watch", "--play"]).arg(recording(name)).args(flags);
+    Terminal::with(program)
+}
+
+#[test]
+fn a_recording_needs_no_cluster_and_ends_with_the_code_of_its_move() {
+    for (name, code, word) in [
+        ("move", 0, "Exact"),
+        ("undone", 2, "was not moved"),
+        ("not-seen", 4, "ends before the move"),
+    ] {
+        let output = played(name, &[]);
+        let said = text(&output.stdout) + &text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        assert!(said.contains(word) && !said.contains('\u{1b}'), "{said}");
+    }
+    let said = text(&played("move", &[]).stdout);
+    assert_eq!(said.matches("Hold").count(), 2, "{said}");
+}
+
+#[test]
+fn a_file_that_is_no_recording_is_refused_and_named() {
+    let mut program = without_a_cluster();
+    let output = program.args(["watch", "--play", "Cargo.toml"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        text(&output.stderr).contains("Cargo.toml is not a recording"),
+        "{}",
+        text(&output.stderr)
+    );
+    let output = without_a_cluster()
+        .args(["watch", "--play", "/nonexistent"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+}
+
+fn pictures(flags: &[&str]) -> BTreeMap<String, Vec<u8>> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    let output = played("move", &[&["--frames", path], flags].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let read = |path: &Path| {
+        (
+            path.file_name().unwrap().to_str().unwrap().to_owned(),
+            std::fs::read(path).unwrap(),
+        )
+    };
+    std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| read(&entry.unwrap().path()))
+        .collect()
+}
+
+#[test]
+fn pictures_have_the_same_bytes_each_time_and_one_moment_is_one_picture() {
+    let all = pictures(&[]);
+    assert_eq!(all, pictures(&[]));
+    assert!(all.len() > 15, "{:?}", all.keys());
+    let one = pictures(&["--at", "1.7s", "--size", "140x45"]);
+    assert_eq!(one.keys().collect::<Vec<_>>(), ["0001-001.700s.svg"]);
+    assert!(text(&one["0001-001.700s.svg"]).contains("HELD"));
+}
+
+#[test]
+fn the_view_is_drawn_and_the_verdict_stays_when_it_is_left() {
+    let mut terminal = on_a_terminal("move", &["--speed", "16x"]);
+    terminal.wait_for("EXACT", 1);
+    assert!(!terminal.is_as_before(), "it is raw meanwhile");
+    terminal.press("q");
+    let (code, after) = terminal.ended();
+    assert_eq!(code, Some(0), "{after}");
+    assert!(
+        after.contains("orders-0 runs on node-b") && after.contains("Exact:"),
+        "{after:?}"
+    );
+    assert!(terminal.is_as_before());
+}
+
+#[test]
+fn with_exit_it_leaves_by_itself() {
+    let mut terminal = on_a_terminal("undone", &["--speed", "16x", "--exit"]);
+    let (code, after) = terminal.ended();
+    assert_eq!(code, Some(2), "{after}");
+    assert!(after.contains("was not moved"), "{after:?}");
+}
+
+#[test]
+fn a_signal_gives_the_terminal_back() {
+    for signal in [Signal::TERM, Signal::HUP, Signal::INT] {
+        let mut terminal = on_a_terminal("move", &["--speed", "0.1x"]);
+        terminal.wait_for("Steps", 1);
+        terminal.signal(signal);
+        let (code, _) = terminal.ended();
+        assert!(
+            terminal.is_as_before() && terminal.text().contains(LEAVE),
+            "{signal:?}"
+        );
+        assert_eq!(code, Some(0), "the recorded move is exact ({signal:?})");
+    }
+}
+
+#[test]
+fn it_can_be_stopped_and_continued() {
+    for by_key in [true, false] {
+        let mut terminal = on_a_terminal("move", &["--speed", "0.1x"]);
+        terminal.wait_for("Steps", 1);
+        if by_key {
+            terminal.press("\u{1a}");
+        } else {
+            terminal.signal(Signal::TSTP);
+        }
+        terminal.wait_for_stop();
+        assert!(
+            terminal.is_as_before() && terminal.text().ends_with("\u{1b}[?25h"),
+            "{:?}",
+            terminal.text()
+        );
+        terminal.signal(Signal::CONT);
+        terminal.wait_for(ENTER, 2);
+        terminal.wait_for("Steps", 2);
+        terminal.press("q");
+        let (code, _) = terminal.ended();
+        assert_eq!(code, Some(0));
+        assert!(terminal.is_as_before());
+    }
+}
+
+#[test]
+fn another_size_is_another_picture() {
+    let mut terminal = on_a_terminal("move", &["--speed", "0.1x"]);
+    terminal.wait_for("Steps", 1);
+    terminal.resize(140, 45);
+    terminal.wait_for("a column for each look", 1);
+    terminal.resize(50, 10);
+    terminal.wait_for("60x16 or more", 1);
+    terminal.press("q");
+    assert_eq!(terminal.ended().0, Some(0));
+}
+
+#[test]
+fn no_colour_is_sent_when_none_is_wanted() {
+    let coloured = |terminal: &str| {
+        let codes = ["[31", "[33", "[34", "[90", "[38;5"];
+        codes
+            .iter()
+            .any(|code| terminal.contains(&format!("\u{1b}{code}")))
+    };
+    for (no_color, flags, expected) in [
+        ("", &[][..], true),
+        ("1", &[][..], false),
+        ("", &["--color", "never"][..], false),
+    ] {
+        let mut program = without_a_cluster();
+        program
+            .env("NO_COLOR", no_color)
+            .args(["watch", "--play"])
+            .arg(recording("move"))
+            .args(["--speed", "16x"])
+            .args(flags);
+        let mut terminal = Terminal::with(program);
+        terminal.wait_for("EXACT", 1);
+        terminal.press("q");
+        terminal.ended();
+        assert_eq!(coloured(&terminal.text()), expected, "{no_color:?} {flags:?}");
+    }
+}
+
+const PANIC: &str = "KUBECTL_SHADOW_TEST_PANICS";
+
+/// The child of the test below; by itself it does nothing.
+#[test]
+fn child_that_panics() {
+    if std::env::var_os(PANIC).is_some() {
+        let screen = Screen::take(Theme::default()).unwrap();
+        std::mem::forget(screen);
+        panic!("as the test wants it");
+    }
+}
+
+#[test]
+fn a_panic_gives_the_terminal_back_and_can_be_read() {
+    let mut program = std::process::Command::new(std::env::current_exe().unwrap());
+    program
+        .args(["--exact", "play::child_that_panics", "--nocapture"])
+        .env(PANIC, "1")
+        .env("TERM", "xterm");
+    let mut terminal = Terminal::with(program);
+    let (_, after) = terminal.ended();
+    assert!(
+        terminal.text().contains(ENTER) && after.contains("as the test wants it"),
+        "{:?}",
+        terminal.text()
+    );
+    assert!(terminal.is_as_before());
+}
