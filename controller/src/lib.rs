@@ -1,6 +1,7 @@
 //! The controller: decides every step of every migration and carries it out. A library, so that its broker side can
 //! be driven by protocol tests; `main.rs` only starts it.
 
+pub mod afresh;
 pub mod agents;
 pub mod broker;
 pub mod brokers;

@@ -12,7 +12,7 @@ use kube::{Api, Client};
 use shadow_controller::context::Context;
 use shadow_controller::error::ControllerError;
 use shadow_controller::leadership::lease::Held;
-use shadow_controller::{nodes, orphans, progress, reconcile, signer};
+use shadow_controller::{afresh, nodes, orphans, progress, reconcile, signer};
 use shadow_core::api::StatefulMigration;
 use shadow_core::turns::Limits;
 use tokio::signal::unix::{SignalKind, signal};
@@ -27,6 +27,9 @@ const TO_THE_END: Duration = Duration::from_secs(5);
 const ANSWERS: Duration = Duration::from_secs(5);
 /// The same for the lease, which is renewed 2 s before it runs out.
 const RENEWS: Duration = Duration::from_millis(900);
+
+/// The API server may be away when it begins.
+const TRIES_APART: Duration = Duration::from_secs(1);
 
 /// Moves stateful message consumers between nodes.
 #[derive(Parser)]
@@ -60,6 +63,18 @@ async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     // At once: the first process of a container does not hear a signal for which it has no handler.
     let asked = asked_to_end()?;
+    if let Err(error) = lead(&args, asked.clone()).await {
+        tracing::error!(error = format!("{error:#}"), "cannot lead; trying again");
+        tokio::select! {
+            () = tokio::time::sleep(TRIES_APART) => afresh::try_again(),
+            () = heard(asked) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Waits for its turn to lead, and leads until it is asked to end.
+async fn lead(args: &Args, asked: watch::Receiver<bool>) -> anyhow::Result<()> {
     let clients = Clients::connect().await?;
     let client = clients.calls.clone();
     let lease = tokio::select! {
@@ -90,8 +105,8 @@ async fn main() -> anyhow::Result<()> {
         () = ctx.brokers.sweep() => {}
         () = progress::write(&ctx) => {}
         why = ctx.leadership.ended(clients.lease.clone(), &args.identity) => {
-            tracing::error!(why, "no longer the leader; ending, so that what is held is let go and the next leader finds nothing half-done by us");
-            std::process::exit(1);
+            tracing::error!(why, "no longer the leader; beginning again, so that what is held is let go and the next leader finds nothing half-done by us");
+            afresh::begin()
         }
         () = migrations(clients.watches, Arc::clone(&ctx), args.concurrency, asked.clone()) => {}
         () = in_time(asked) => tracing::warn!("what was begun is not done; the next leader goes on with it"),

@@ -113,7 +113,7 @@ pub struct Migrate {
     /// Stop waiting after this long; the migration goes on
     #[arg(long, default_value = "10m", value_parser = duration, value_name = "TIME")]
     pub timeout: Duration,
-    /// Watch it in the live view until you leave that
+    /// Watch it in the live view until you leave that; --timeout has no effect then
     #[arg(long, conflicts_with = "no_wait")]
     pub watch: bool,
     /// Record what is seen of it into a new file

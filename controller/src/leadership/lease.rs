@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::{LEASE, SECONDS};
+use crate::afresh;
 
 /// It is renewed so long before it runs out, seconds.
 const EARLY: u64 = 2;
@@ -84,9 +85,9 @@ async fn until_lost(mut leading: watch::Receiver<bool>) {
     let lost = leading.wait_for(|leads| !*leads).await.is_ok();
     tracing::error!(
         lost,
-        "no longer the leader; ending, so that the next leader finds nothing half-done by us"
+        "no longer the leader; beginning again, so that the next leader finds nothing half-done by us"
     );
-    std::process::exit(1);
+    afresh::begin()
 }
 
 /// Its manager sleeps until the lease that it has seen runs out, though who has it may hand it back before.

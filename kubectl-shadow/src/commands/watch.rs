@@ -16,8 +16,8 @@ use crate::problem::Problem;
 use crate::say;
 use crate::view::draw::theme::Theme;
 use crate::view::model::{Head, Model, Setting};
+use crate::view::outside::Outside;
 use crate::view::recording::read::{self, Recording};
-use crate::view::run::Outside;
 use crate::view::source::live::{self, Look};
 use crate::view::source::play;
 use crate::view::tee::Tee;
@@ -26,10 +26,26 @@ use crate::view::{after, frames, plain, run};
 /// Watches the cluster.
 pub(super) async fn run(connection: &Connection, args: &Watch) -> Result<Ending, Problem> {
     let mut wanted = Vec::new();
-    for name in &args.names {
+    for name in args.names.iter().map(|name| bare(name)) {
         wanted.push(find::migration(connection, name).await?.name_any());
     }
     live(connection, args, wanted, None).await
+}
+
+/// `pod/orders-0` as kubectl takes it, and `smig/orders-0-x7k2p`.
+fn bare(name: &str) -> &str {
+    let kinds = [
+        "pod/",
+        "pods/",
+        "po/",
+        "smig/",
+        "statefulmigration/",
+        "statefulmigrations/",
+    ];
+    kinds
+        .iter()
+        .find_map(|kind| name.strip_prefix(kind))
+        .unwrap_or(name)
 }
 
 /// Follows one migration that was just begun.
@@ -141,7 +157,7 @@ fn of_recording(place: &Place, args: &Watch, file: &Path, recording: &Recording)
         invented: header.invented,
         place: format!("plugin {}", header.plugin),
         namespace: header.namespace.clone().or_else(|| place.namespace.clone()),
-        wanted: args.names.clone(),
+        wanted: args.names.iter().map(|name| bare(name).to_owned()).collect(),
         read_only: true,
         exit: args.exit,
     };

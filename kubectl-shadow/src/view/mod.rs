@@ -5,7 +5,7 @@
 //! - [`source`]: changes from the cluster or from a recording
 //! - [`recording`]: changes as lines, without secrets
 //! - [`term`]: the only one that touches the terminal
-//! - [`run`]: puts them together; [`plain`] does it without a terminal, [`frames`] into pictures
+//! - [`run`]: puts them together, [`outside`] does what they want; [`plain`] does it without a terminal, [`frames`] into pictures
 
 pub mod draw;
 pub mod effect;
@@ -14,6 +14,7 @@ mod farewell;
 pub mod frames;
 pub mod intent;
 pub mod model;
+pub mod outside;
 pub mod plain;
 pub mod recording;
 pub mod run;

@@ -1,17 +1,10 @@
 //! The view on a terminal: events in, frames out, effects done. At most ten frames a second, one while nothing moves.
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crossterm::event::{Event as Input, EventStream};
 use futures::StreamExt;
 use jiff::Timestamp;
-use kube::api::{Patch, PatchParams};
-use kube::{Api, Client};
-use serde_json::json;
-use shadow_core::api::StatefulMigration;
-use shadow_deploy::answer;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::after;
@@ -21,8 +14,8 @@ use super::event::Event;
 use super::farewell;
 use super::intent::Intent;
 use super::model::Model;
+use super::outside::Outside;
 use super::source::live::Order;
-use super::tee::Tee;
 use super::term::{Screen, Wish, Wishes};
 use super::update::update;
 use crate::ending::Ending;
@@ -33,20 +26,6 @@ use crate::say;
 const FRAME: Duration = Duration::from_millis(100);
 /// Between two frames while nothing moves.
 const IDLE: Duration = Duration::from_secs(1);
-
-/// Outside: what effects reach.
-pub struct Outside {
-    /// The cluster; none while a recording is played.
-    pub client: Option<Client>,
-    /// Where orders for the source go.
-    pub orders: Option<UnboundedSender<Order>>,
-    /// The recording.
-    pub tee: Tee,
-    /// The move was begun by this command.
-    pub begun: bool,
-    /// Where events come from, and effects send theirs to.
-    pub events: (UnboundedSender<Event>, UnboundedReceiver<Event>),
-}
 
 /// Shows the model until a person leaves, and says how what was watched has ended.
 pub async fn run(model: Model, theme: Theme, outside: Outside) -> Result<Ending, Problem> {
@@ -158,6 +137,11 @@ impl View {
 
     fn tick(&mut self) -> std::io::Result<()> {
         self.take(Event::Tick(Timestamp::now()))?;
+        // A terminal that changes its size while nobody listens yet tells nothing of it.
+        let size = self.screen.size()?;
+        if self.model.as_ref().is_some_and(|model| model.size != size) {
+            self.take(Event::Resize(size.0, size.1))?;
+        }
         let idle = self.drawn.is_none_or(|at| at.elapsed() >= IDLE);
         self.dirty |= idle || self.model.as_ref().is_some_and(Model::moves);
         Ok(())
@@ -200,68 +184,30 @@ impl View {
     }
 
     fn done(&mut self, effect: Effect) -> std::io::Result<()> {
-        match effect {
-            Effect::Cancel(id) => self.cancel(&id),
+        let said = match effect {
+            Effect::Cancel(id) => {
+                self.outside.cancel(&id);
+                None
+            }
             Effect::Copy(text) => {
                 self.screen.copy(&text)?;
-                self.say(format!("copied: {text}"))
+                Some(format!("copied: {text}"))
             }
-            Effect::Open(id) => self.order(Order::Open(id)),
+            Effect::Open(id) => self.outside.order(Order::Open(id)),
             Effect::Namespace(scope) => {
                 let own = self
                     .model
                     .as_ref()
                     .and_then(|model| model.setting.namespace.clone());
-                self.order(Order::Namespace(own.filter(|_| scope == Scope::Own)))
+                self.outside
+                    .order(Order::Namespace(own.filter(|_| scope == Scope::Own)))
             }
-            Effect::Record(true) => self.record(),
-            Effect::Record(false) => match self.outside.tee.end(Timestamp::now()) {
-                Ok(Some(file)) => self.say(format!("recorded in {}", file.display())),
-                Ok(None) => Ok(()),
-                Err(error) => self.say(error.to_string()),
-            },
-            Effect::Suspend => self.screen.suspend(),
-            Effect::Redraw => self.screen.redraw(),
-            Effect::Leave => Ok(()),
-        }
-    }
-
-    fn order(&mut self, order: Order) -> std::io::Result<()> {
-        match &self.outside.orders {
-            Some(orders) if orders.send(order).is_err() => {
-                self.say("the source of changes has ended".to_owned())
-            }
-            Some(_) | None => Ok(()),
-        }
-    }
-
-    fn record(&mut self) -> std::io::Result<()> {
-        let now = Timestamp::now();
-        let file = PathBuf::from(format!("shadow-{}.ndjson", now.strftime("%Y%m%d-%H%M%S")));
-        match self.outside.tee.begin(Path::new(&file), now) {
-            Ok(()) => self.say(format!("recording into {}; r ends it", file.display())),
-            Err(error) => self.say(error.to_string()),
-        }
-    }
-
-    /// What becomes of it is seen as any other change; a refusal is said.
-    fn cancel(&mut self, id: &str) -> std::io::Result<()> {
-        let (Some(client), Some((namespace, name))) = (self.outside.client.clone(), id.split_once('/'))
-        else {
-            return Ok(());
+            Effect::Record(true) => Some(self.outside.begin_recording(Timestamp::now())),
+            Effect::Record(false) => self.outside.end_recording(Timestamp::now()),
+            Effect::Suspend => return self.screen.suspend(),
+            Effect::Redraw => return self.screen.redraw(),
+            Effect::Leave => None,
         };
-        let (namespace, name) = (namespace.to_owned(), name.to_owned());
-        let events = self.outside.events.0.clone();
-        tokio::spawn(async move {
-            let api: Api<StatefulMigration> = Api::namespaced(client, &namespace);
-            let wish = Patch::Merge(json!({"spec": {"cancel": true}}));
-            let said = match api.patch(&name, &PatchParams::default(), &wish).await {
-                Ok(_) => format!("{name} is being cancelled"),
-                Err(error) => format!("{name} was not cancelled: {}", answer::said_briefly(&error)),
-            };
-            // The view may have been left meanwhile.
-            drop(events.send(Event::Said(said)));
-        });
-        Ok(())
+        said.map_or(Ok(()), |said| self.say(said))
     }
 }

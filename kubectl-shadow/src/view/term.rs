@@ -57,6 +57,9 @@ impl Screen {
 
     /// Draws the model.
     pub fn draw(&mut self, model: &Model) -> std::io::Result<()> {
+        if !TAKEN.load(Ordering::SeqCst) {
+            return Err(std::io::Error::other("it was given back after a panic"));
+        }
         let theme = self.theme;
         self.terminal.draw(|frame| draw(model, &theme, frame)).map(drop)
     }

@@ -203,7 +203,7 @@ fn with_read_only_nothing_can_be_undone() {
     let server = server(600);
     let mut program = server.asked_by(PLUGIN);
     program
-        .args(["watch", "orders-0", "--read-only"])
+        .args(["watch", "pod/orders-0", "--read-only"])
         .env("TERM", "xterm");
     let mut terminal = Terminal::with(program);
     terminal.wait_for("Restore", 1);

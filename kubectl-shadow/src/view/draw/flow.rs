@@ -4,13 +4,13 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use super::pane::line;
-use super::text::{fit, middle, seconds, spark, wrapped};
+use super::text::{middle, seconds, wrapped};
 use super::theme::{Theme, Tone};
+use crate::view::model::Model;
 use crate::view::model::flow::{self, Flow, Queue, Way};
 use crate::view::model::list::Entry;
-use crate::view::model::progress::{Progress, Sample};
-use crate::view::model::state::{self, State, held_since};
-use crate::view::model::{Missing, Model, PROGRESS};
+use crate::view::model::progress::Progress;
+use crate::view::model::state::held_since;
 
 /// All that matters, in one sentence.
 pub(super) fn sentence(model: &Model, theme: &Theme, entry: &Entry<'_>) -> Line<'static> {
@@ -42,7 +42,11 @@ pub(super) fn sentence(model: &Model, theme: &Theme, entry: &Entry<'_>) -> Line<
         .unwrap_or_default();
     let held = held_since(status).map(|since| model.clock().duration_since(since).as_secs_f64().max(0.0));
     let text = match (held, &flow.reads) {
-        (Some(held), None) => format!("{}: {depth}nobody consumes for {}", flow.queue, seconds(held)),
+        (Some(held), None) => format!(
+            "{}: {depth}no instance consumes for {}",
+            flow.queue,
+            seconds(held)
+        ),
         (_, Some((pod, queue))) => format!("{}: {depth}{pod} reads {}", flow.queue, name(*queue)),
         (None, None) => format!("{}: {depth}it is held", flow.queue),
     };
@@ -80,53 +84,6 @@ pub(super) fn picture(model: &Model, theme: &Theme, entry: &Entry<'_>, area: Rec
     shown
 }
 
-/// Depths and rates over time, pauses and freezes, as far as they are known.
-pub(super) fn rates(model: &Model, theme: &Theme, entry: &Entry<'_>, area: Rect) -> Vec<Line<'static>> {
-    let width = usize::from(area.width).saturating_sub(2);
-    match model.progress(entry.id) {
-        Some(progress) => bars(theme, progress, &model.samples(entry.id), width),
-        None if entry.state.is_over() || entry.state == State::Waiting => Vec::new(),
-        None => unknown(model, theme),
-    }
-}
-
-/// Pauses of the handoffs, and for how long their dumps froze the process.
-pub(super) fn pauses(model: &Model, theme: &Theme, entry: &Entry<'_>) -> Vec<Line<'static>> {
-    let Some(status) = entry.migration.status.as_ref() else {
-        return Vec::new();
-    };
-    let pauses = state::pauses(status, model.clock())
-        .into_iter()
-        .map(|(leg, pause, goes_on)| {
-            let tone = if goes_on { Tone::Held } else { Tone::Plain };
-            let on = if goes_on { ", and goes on" } else { "" };
-            line(
-                theme,
-                tone,
-                format!("pause of handoff {leg}: {}{on}", seconds(pause)),
-            )
-        });
-    let frozen = status.legs.iter().filter_map(|leg| {
-        let millis = leg.checkpoint.as_ref()?.frozen_micros / 1000;
-        Some(line(
-            theme,
-            Tone::Plain,
-            format!("freeze of handoff {}: {millis} ms", leg.number),
-        ))
-    });
-    pauses.chain(frozen).collect()
-}
-
-/// Which numbers are missing, and why.
-fn unknown(model: &Model, theme: &Theme) -> Vec<Line<'static>> {
-    let why = match model.missing(PROGRESS) {
-        Missing::Right(_) => "NO RIGHT: get migrationprogresses",
-        Missing::Absent => "this server does not tell them",
-        Missing::NotYet => "none has come yet",
-    };
-    vec![line(theme, Tone::Dim, format!("depths, rates: {why}"))]
-}
-
 fn drawn(theme: &Theme, flow: &Flow, progress: Option<&Progress>, width: usize) -> Vec<Line<'static>> {
     let rate = progress
         .and_then(|one| one.rates.as_ref())
@@ -162,7 +119,7 @@ fn drawn(theme: &Theme, flow: &Flow, progress: Option<&Progress>, width: usize) 
         ],
         Way::Parked => vec![
             plain(format!("publishers ─{rate}─▶ {primary}")),
-            held(format!("            ╳   delivers to nobody{next}")),
+            held(format!("            ╳   delivers to no instance{next}")),
             plain(waiting(waiter, width)),
         ],
         Way::HeldByUs => vec![
@@ -178,7 +135,7 @@ fn drawn(theme: &Theme, flow: &Flow, progress: Option<&Progress>, width: usize) 
         }
     };
     if let (Way::Fenced { .. }, None) = (flow.way, &flow.reads) {
-        lines.push(held(format!("            ╳   nobody reads{next}")));
+        lines.push(held(format!("            ╳   no instance reads{next}")));
     }
     lines
 }
@@ -217,48 +174,4 @@ fn waiting(pod: &str, width: usize) -> String {
     } else {
         format!("hold queue ─▶ {pod}")
     }
-}
-
-fn bars(theme: &Theme, progress: &Progress, samples: &[&Sample], width: usize) -> Vec<Line<'static>> {
-    let rates = progress.rates.clone().unwrap_or_default();
-    let primary = progress.queues.primary.clone();
-    let last = |rate: Option<f64>| rate.map_or_else(|| "–".to_owned(), |rate| format!("{rate:.0}/s"));
-    let values =
-        |of: fn(&Sample) -> Option<f64>| samples.iter().filter_map(|sample| of(sample)).collect::<Vec<_>>();
-    let count = |count: Option<u64>| count.map_or_else(|| "–".to_owned(), |count| count.to_string());
-    let rows = [
-        (
-            "wait",
-            values(|s| s.ready.map(|n| n as f64)),
-            count(primary.as_ref().map(|q| q.ready)),
-        ),
-        (
-            "unack",
-            values(|s| s.unacked.map(|n| n as f64)),
-            count(primary.as_ref().map(|q| q.unacked)),
-        ),
-        ("in", values(|s| s.r#in), last(rates.r#in)),
-        ("out", values(|s| s.out), last(rates.out)),
-    ];
-    let columns = width.saturating_sub(16);
-    let shown = rows.into_iter().map(|(name, values, now)| {
-        line(
-            theme,
-            Tone::Plain,
-            format!("{}{} {now}", fit(name, 6), spark(&values, columns)),
-        )
-    });
-    let extra = [
-        ("backlog", &progress.queues.backlog),
-        ("mirror", &progress.queues.mirror),
-    ];
-    let extra = extra.into_iter().filter_map(|(name, queue)| {
-        let queue = queue.as_ref()?;
-        Some(line(
-            theme,
-            Tone::Plain,
-            format!("{name}: {} wait, {} unacked", queue.ready, queue.unacked),
-        ))
-    });
-    extra.chain(shown).collect()
 }

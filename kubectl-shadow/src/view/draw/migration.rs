@@ -7,7 +7,7 @@ use ratatui::text::Line;
 use super::pane::{beside, line, lines, pane, scrolled, stacked, title};
 use super::text::seconds;
 use super::theme::{Theme, Tone};
-use super::{flow, footer, header, instances, is_wide, news, proof, steps};
+use super::{flow, footer, header, instances, is_wide, news, proof, rates, steps};
 use crate::view::model::list::Entry;
 use crate::view::model::pipeline;
 use crate::view::model::state::{State, pauses};
@@ -84,9 +84,9 @@ impl View<'_> {
         let extra = body.height.saturating_sub(42);
         let [upper, middle, sides, events] = stacked(body, [0, 11, 7, 9 + extra / 2]);
         self.panel(frame, upper, Panel::Steps);
-        let [messages, rates] = beside(middle, body.width.div_ceil(2));
+        let [messages, right] = beside(middle, body.width.div_ceil(2));
         self.panel(frame, messages, Panel::Messages);
-        self.rates(frame, rates);
+        self.rates(frame, right);
         let third = body.width.div_ceil(3);
         let [source, rest] = beside(sides, third);
         let [copy, proof] = beside(rest, third + 1);
@@ -136,10 +136,10 @@ impl View<'_> {
     fn messages(&self, area: Rect) -> Vec<Line<'static>> {
         let mut text = flow::picture(self.model, self.theme, &self.entry, area);
         if self.model.filled || !is_wide(Rect::new(0, 0, self.model.size.0, self.model.size.1)) {
-            text.extend(flow::rates(self.model, self.theme, &self.entry, area));
+            text.extend(rates::lines(self.model, self.theme, &self.entry, area));
         }
         if self.model.filled {
-            text.extend(flow::pauses(self.model, self.theme, &self.entry));
+            text.extend(rates::pauses(self.model, self.theme, &self.entry));
         }
         text
     }
@@ -147,8 +147,8 @@ impl View<'_> {
     fn rates(&self, frame: &mut Frame<'_>, area: Rect) {
         let name = line(self.theme, Tone::Plain, "Rates, a column for each look");
         let inner = pane(frame, self.theme, area, (name, Line::default()));
-        let mut text = flow::rates(self.model, self.theme, &self.entry, inner);
-        text.extend(flow::pauses(self.model, self.theme, &self.entry));
+        let mut text = rates::lines(self.model, self.theme, &self.entry, inner);
+        text.extend(rates::pauses(self.model, self.theme, &self.entry));
         lines(frame, inner, &text);
     }
 
@@ -211,7 +211,7 @@ impl View<'_> {
             .start_time
             .as_ref()
             .map(|start| end.duration_since(start.0).as_secs_f64().max(0.0));
-        let (over, steps) = pipeline::done(&pipeline::rows(status, None));
+        let (over, steps) = pipeline::done(status);
         let all = all.map(|all| format!("  {}", seconds(all))).unwrap_or_default();
         match steps {
             0 => format!("Steps: none yet{all}"),

@@ -10,6 +10,7 @@ mod news;
 mod overview;
 mod pane;
 mod proof;
+mod rates;
 mod rows;
 mod steps;
 mod text;

@@ -8,7 +8,7 @@ use super::pane::{line, lines, paint_row, pane, stacked};
 use super::rows::Columns;
 use super::text::wrapped;
 use super::theme::{Theme, Tone};
-use super::{flow, footer, header, is_wide, news, steps};
+use super::{flow, footer, header, is_wide, news, rates, steps};
 use crate::view::model::list::Entry;
 use crate::view::model::object::LinkState;
 use crate::view::model::state::State;
@@ -183,7 +183,7 @@ fn draw_detail(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect, 
     if inner.height > 6 {
         shown.push(Line::default());
         shown.extend(flow::picture(model, theme, entry, inner));
-        shown.extend(flow::rates(model, theme, entry, inner));
+        shown.extend(rates::lines(model, theme, entry, inner));
     }
     lines(frame, inner, &shown);
 }

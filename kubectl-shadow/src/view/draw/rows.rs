@@ -128,13 +128,7 @@ fn step(entry: &Entry<'_>) -> String {
 
 /// Steps, not per cent: how much of the time is over is not known before it is.
 fn done(entry: &Entry<'_>) -> String {
-    let rows = entry
-        .migration
-        .status
-        .as_ref()
-        .map(|status| pipeline::rows(status, None))
-        .unwrap_or_default();
-    let (over, all) = pipeline::done(&rows);
+    let (over, all) = entry.migration.status.as_ref().map_or((0, 0), pipeline::done);
     match entry.state {
         State::Exact | State::Inexact => "all".to_owned(),
         State::Waiting | State::Undone | State::Cancelled | State::Gone => "–".to_owned(),

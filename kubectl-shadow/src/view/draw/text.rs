@@ -3,22 +3,27 @@
 use jiff::Timestamp;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+/// Columns of a text. Most are ASCII, and each frame asks for thousands.
+fn columns(text: &str) -> usize {
+    if text.is_ascii() { text.len() } else { text.width() }
+}
+
 /// The text in exactly so many columns, cut at its end.
 pub(super) fn fit(text: &str, width: usize) -> String {
-    if text.width() <= width {
-        return format!("{text}{}", " ".repeat(width - text.width()));
+    if columns(text) <= width {
+        return format!("{text}{}", " ".repeat(width - columns(text)));
     }
     let mut kept = head(text, width.saturating_sub(1));
     if width > 0 {
         kept.push('…');
     }
-    let missing = width.saturating_sub(kept.width());
+    let missing = width.saturating_sub(columns(&kept));
     kept + &" ".repeat(missing)
 }
 
 /// The text in exactly so many columns, at their right end.
 pub(super) fn right(text: &str, width: usize) -> String {
-    let missing = width.saturating_sub(text.width());
+    let missing = width.saturating_sub(columns(text));
     if missing == 0 {
         fit(text, width)
     } else {
@@ -28,18 +33,18 @@ pub(super) fn right(text: &str, width: usize) -> String {
 
 /// The text in exactly so many columns, cut in its middle: the end of a pod's name tells which one it is.
 pub(super) fn middle(text: &str, width: usize) -> String {
-    if text.width() <= width || width < 5 {
+    if columns(text) <= width || width < 5 {
         return fit(text, width);
     }
     let tail_width = (width - 1) / 2;
     let mut end = String::new();
     for c in text.chars().rev() {
-        if end.width() + c.width().unwrap_or(0) > tail_width {
+        if columns(&end) + c.width().unwrap_or(0) > tail_width {
             break;
         }
         end.insert(0, c);
     }
-    let start = head(text, width - 1 - end.width());
+    let start = head(text, width - 1 - columns(&end));
     fit(&format!("{start}…{end}"), width)
 }
 
@@ -56,13 +61,13 @@ fn head(text: &str, width: usize) -> String {
 pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
-        let fits = |line: &&mut String| line.width() + 1 + word.width() <= width;
+        let fits = |line: &&mut String| columns(line) + 1 + columns(word) <= width;
         match lines.last_mut().filter(fits) {
             Some(line) => {
                 line.push(' ');
                 line.push_str(word);
             }
-            None => lines.push(fit(word, word.width().min(width))),
+            None => lines.push(fit(word, columns(word).min(width))),
         }
     }
     lines
@@ -71,8 +76,8 @@ pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
 /// The text in lines of at most so many columns; its columns stay, and what does not fit goes on indented.
 pub(super) fn broken(text: &str, width: usize) -> Vec<String> {
     let indent = 12;
-    if text.width() <= width || width <= indent * 2 {
-        return vec![fit(text, text.width().min(width))];
+    if columns(text) <= width || width <= indent * 2 {
+        return vec![fit(text, columns(text).min(width))];
     }
     let first = head(text, width);
     // At a gap, unless there is none in the second half.

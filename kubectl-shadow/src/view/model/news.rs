@@ -1,5 +1,7 @@
 //! What was told of migrations, in the order of time: steps, Events, turns for the worse, the end.
 
+use std::cmp::Reverse;
+
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use shadow_core::api::{MigrationStatus, Phase, Rollback, StepRecord, Verdict};
@@ -52,9 +54,27 @@ pub fn newest<'a>(
     all.extend(open.into_iter().flat_map(|entry| of_events(model, *entry)));
     let now = model.clock();
     all.retain(|one| one.at <= now && wanted(one));
-    all.sort_by_key(|news| std::cmp::Reverse(news.at));
-    all.truncate(most);
+    // Some of thousands are shown: the others are not put in order.
+    if all.len() > most {
+        all.select_nth_unstable_by_key(most, order);
+        all.truncate(most);
+    }
+    all.sort_by_key(order);
     all
+}
+
+/// The newest first. What was told at the same moment keeps an order of its own, the same each time.
+fn order<'a>(news: &News<'a>) -> (Reverse<Timestamp>, u8, &'a str, Reverse<usize>) {
+    let (rank, number) = match news.what {
+        What::End(..) => (0, 0),
+        What::Undo(_) => (1, 0),
+        What::Stuck(_) => (2, 0),
+        What::Event(_) => (3, 0),
+        // Of two steps the later one began when the earlier one was over.
+        What::Began(record) => (4, record.step as usize),
+        What::Over(record, _) => (5, record.step as usize),
+    };
+    (Reverse(news.at), rank, news.of.id, Reverse(number))
 }
 
 fn of_status(entry: Entry<'_>) -> Vec<News<'_>> {

@@ -74,9 +74,11 @@ fn is_of(progress: &Progress, row: &Row) -> bool {
 }
 
 /// Steps that are over, and all of them.
-pub fn done(rows: &[Row]) -> (usize, usize) {
-    let over = rows.iter().filter(|row| row.stage == Stage::Over).count();
-    (over, rows.len())
+pub fn done(status: &MigrationStatus) -> (usize, usize) {
+    let ended = status.phase.is_terminal();
+    let is_over = |record: &&StepRecord| ended || record.finished.is_some();
+    let over = status.steps.iter().filter(is_over).count();
+    (over, status.steps.len() + coming(status).len())
 }
 
 fn row(status: &MigrationStatus, record: &StepRecord) -> Row {
@@ -161,13 +163,14 @@ mod tests {
     fn what_comes_is_what_the_route_names_behind_the_last_step() {
         let steps =
             json!([over("Prepare", 0), over("Stage", 1), {"step": "Hold", "leg": 1, "started": TIME}]);
-        let rows = rows(&status(steps, json!({})), None);
+        let status = status(steps, json!({}));
+        let rows = rows(&status, None);
         assert_eq!(
             told(&rows)[..5],
             ["=Prepare0", "=Stage1", ">Hold1", ".Checkpoint1", ".Transfer1"]
         );
         assert_eq!(told(&rows).last().unwrap(), ".Clean0");
-        assert_eq!(done(&rows), (2, 21));
+        assert_eq!(done(&status), (2, 21));
     }
 
     #[test]

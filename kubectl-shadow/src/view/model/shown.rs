@@ -65,7 +65,7 @@ impl Model {
             .setting
             .namespace
             .as_deref()
-            .filter(|_| !self.list_is_of_all());
+            .filter(|_| !self.list_is_of_all() && self.setting.file.is_none());
         let is_here = move |id: &str| namespace.is_none_or(|here| id.split('/').next() == Some(here));
         self.history
             .objects(Kind::Migration, count)

@@ -3,9 +3,11 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use futures::stream::{BoxStream, StreamExt};
+use futures::future::ready;
+use futures::stream::{self, BoxStream, StreamExt};
 use jiff::Timestamp;
 use kube::api::{ApiResource, DynamicObject};
+use kube::core::Status;
 use kube::runtime::utils::Backoff;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client};
@@ -38,7 +40,8 @@ pub struct Target {
 pub(super) type Said = Result<watcher::Event<DynamicObject>, watcher::Error>;
 
 impl Target {
-    /// The stream of what is said. It never ends by itself.
+    /// The stream of what is said. It ends when there is nothing to be hoped for: asking for what a server does not know, or may
+    /// not tell, would only be a burden to it. Without migrations there is nothing to see: these are asked for again and again.
     pub(super) fn stream(&self, client: &Client) -> BoxStream<'static, Said> {
         let api: Api<DynamicObject> = match &self.namespace {
             Some(namespace) => Api::namespaced_with(client.clone(), namespace, &self.resource),
@@ -50,7 +53,34 @@ impl Target {
         } else {
             config.fields(&self.fields)
         };
-        watcher::watcher(api, config).backoff(Patience(FIRST)).boxed()
+        let gives_up = self.kind != Kind::Migration;
+        let said = watcher::watcher(api, config).backoff(Patience(FIRST));
+        let last = move |said: Said| {
+            let is_last = gives_up && said.as_ref().is_err_and(is_hopeless);
+            stream::iter([Some(said)].into_iter().chain(is_last.then_some(None)))
+        };
+        said.flat_map(last)
+            .take_while(|said| ready(said.is_some()))
+            .filter_map(ready)
+            .boxed()
+    }
+}
+
+fn is_hopeless(error: &watcher::Error) -> bool {
+    refusal(error).is_some_and(|status| matches!(status.code, 401 | 403 | 404))
+}
+
+/// What the API server answered instead.
+fn refusal(error: &watcher::Error) -> Option<&Status> {
+    match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+        | watcher::Error::WatchFailed(kube::Error::Api(status))
+        | watcher::Error::WatchError(status) => Some(status),
+        watcher::Error::InitialListFailed(_)
+        | watcher::Error::WatchStartFailed(_)
+        | watcher::Error::WatchFailed(_)
+        | watcher::Error::NoResourceVersion => None,
     }
 }
 
@@ -207,23 +237,20 @@ fn of_pod(pod: &Value) -> Value {
 
 /// Why a kind cannot be seen.
 fn unseen(error: &watcher::Error) -> Value {
-    match error {
-        watcher::Error::InitialListFailed(kube::Error::Api(status))
-        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
-        | watcher::Error::WatchFailed(kube::Error::Api(status))
-        | watcher::Error::WatchError(status) => match status.code {
-            401 => json!({"state": "unknown", "why": status.message}),
-            403 => json!({"state": "forbidden", "why": status.message}),
-            404 => json!({"state": "absent", "why": status.message}),
-            _ => json!({"state": "silent", "why": status.message}),
-        },
+    if let Some(status) = refusal(error) {
+        let state = match status.code {
+            401 => "unknown",
+            403 => "forbidden",
+            404 => "absent",
+            _ => "silent",
+        };
+        return json!({"state": state, "why": status.message});
+    }
+    let why = match error {
         watcher::Error::InitialListFailed(error)
         | watcher::Error::WatchStartFailed(error)
-        | watcher::Error::WatchFailed(error) => {
-            json!({"state": "silent", "why": answer::said_briefly(error)})
-        }
-        watcher::Error::NoResourceVersion => {
-            json!({"state": "silent", "why": "the API server did not name a resource version"})
-        }
-    }
+        | watcher::Error::WatchFailed(error) => answer::said_briefly(error),
+        watcher::Error::WatchError(_) | watcher::Error::NoResourceVersion => error.to_string(),
+    };
+    json!({"state": "silent", "why": why})
 }

@@ -19,6 +19,8 @@ use xtask_lab::stage::{self, Load, Oracle, Sample, get};
 const AWAY: Duration = Duration::from_secs(12);
 /// The span from the hold to the commit is cut into so many parts; in each is one moment.
 const PARTS: u64 = 4;
+/// When the API server is back: connections that wait to be tried again, a lease, a restore.
+const BACK: Duration = Duration::from_secs(25);
 const END: Duration = Duration::from_secs(150);
 /// Of the stream, when the controller's connections are dropped: its lease, the start of the next one, and a restore.
 const LONGEST_PAUSE: Duration = Duration::from_secs(40);
@@ -34,6 +36,12 @@ pub(in super::super) fn all(bench: &Bench) -> Result<()> {
     let report = oracle.finish()?;
     println!("     {}", stage::summary(&report));
     exact_messages(&report)?;
+    let pause = Duration::from_millis(report["pauses"]["longestMs"].as_u64().unwrap_or(u64::MAX));
+    ensure!(
+        pause < AWAY + BACK,
+        "the stream stood still for {} s",
+        pause.as_secs()
+    );
     nothing_left(cluster)?;
     Sample::remove_volumes(cluster)
 }

@@ -1,0 +1,103 @@
+//! Depths and rates over time, pauses and freezes, and why they are missing.
+
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+
+use super::pane::line;
+use super::text::{fit, seconds, spark};
+use super::theme::{Theme, Tone};
+use crate::view::model::list::Entry;
+use crate::view::model::progress::{Progress, Sample};
+use crate::view::model::state::{self, State};
+use crate::view::model::{Missing, Model, PROGRESS};
+
+/// Depths and rates over time, pauses and freezes, as far as they are known.
+pub(super) fn lines(model: &Model, theme: &Theme, entry: &Entry<'_>, area: Rect) -> Vec<Line<'static>> {
+    let width = usize::from(area.width).saturating_sub(2);
+    match model.progress(entry.id) {
+        Some(progress) => bars(theme, progress, &model.samples(entry.id), width),
+        None if entry.state.is_over() || entry.state == State::Waiting => Vec::new(),
+        None => unknown(model, theme),
+    }
+}
+
+/// Pauses of the handoffs, and for how long their dumps froze the process.
+pub(super) fn pauses(model: &Model, theme: &Theme, entry: &Entry<'_>) -> Vec<Line<'static>> {
+    let Some(status) = entry.migration.status.as_ref() else {
+        return Vec::new();
+    };
+    let pauses = state::pauses(status, model.clock())
+        .into_iter()
+        .map(|(leg, pause, goes_on)| {
+            let tone = if goes_on { Tone::Held } else { Tone::Plain };
+            let on = if goes_on { ", and goes on" } else { "" };
+            line(
+                theme,
+                tone,
+                format!("pause of handoff {leg}: {}{on}", seconds(pause)),
+            )
+        });
+    let frozen = status.legs.iter().filter_map(|leg| {
+        let millis = leg.checkpoint.as_ref()?.frozen_micros / 1000;
+        Some(line(
+            theme,
+            Tone::Plain,
+            format!("freeze of handoff {}: {millis} ms", leg.number),
+        ))
+    });
+    pauses.chain(frozen).collect()
+}
+
+/// Which numbers are missing, and why.
+fn unknown(model: &Model, theme: &Theme) -> Vec<Line<'static>> {
+    let why = match model.missing(PROGRESS) {
+        Missing::Right(_) => "NO RIGHT: get migrationprogresses",
+        Missing::Absent => "this server does not tell them",
+        Missing::NotYet => "none has come yet",
+    };
+    vec![line(theme, Tone::Dim, format!("depths, rates: {why}"))]
+}
+
+fn bars(theme: &Theme, progress: &Progress, samples: &[&Sample], width: usize) -> Vec<Line<'static>> {
+    let rates = progress.rates.clone().unwrap_or_default();
+    let primary = progress.queues.primary.clone();
+    let last = |rate: Option<f64>| rate.map_or_else(|| "–".to_owned(), |rate| format!("{rate:.0}/s"));
+    let values =
+        |of: fn(&Sample) -> Option<f64>| samples.iter().filter_map(|sample| of(sample)).collect::<Vec<_>>();
+    let count = |count: Option<u64>| count.map_or_else(|| "–".to_owned(), |count| count.to_string());
+    let rows = [
+        (
+            "wait",
+            values(|s| s.ready.map(|n| n as f64)),
+            count(primary.as_ref().map(|q| q.ready)),
+        ),
+        (
+            "unack",
+            values(|s| s.unacked.map(|n| n as f64)),
+            count(primary.as_ref().map(|q| q.unacked)),
+        ),
+        ("in", values(|s| s.r#in), last(rates.r#in)),
+        ("out", values(|s| s.out), last(rates.out)),
+    ];
+    let columns = width.saturating_sub(16);
+    let shown = rows.into_iter().map(|(name, values, now)| {
+        line(
+            theme,
+            Tone::Plain,
+            format!("{}{} {now}", fit(name, 6), spark(&values, columns)),
+        )
+    });
+    let extra = [
+        ("backlog", &progress.queues.backlog),
+        ("mirror", &progress.queues.mirror),
+    ];
+    let extra = extra.into_iter().filter_map(|(name, queue)| {
+        let queue = queue.as_ref()?;
+        Some(line(
+            theme,
+            Tone::Plain,
+            format!("{name}: {} wait, {} unacked", queue.ready, queue.unacked),
+        ))
+    });
+    extra.chain(shown).collect()
+}
