@@ -8,7 +8,7 @@
 mod finished;
 mod measured;
 
-pub use finished::Finished;
+pub use finished::{Finished, application};
 
 use crate::api::{HoldKind, Plan, Step};
 use crate::machine::Route;

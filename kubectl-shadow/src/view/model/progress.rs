@@ -163,9 +163,7 @@ mod tests {
 
     #[test]
     fn the_growth_of_a_held_queue_is_what_comes_and_nothing_goes_out() {
-        let look = |at: &str, ready: u64, consumers: u64| {
-            json!({"at": format!("2026-11-28T14:03:{at}Z"), "primary": {"ready": ready, "consumers": consumers}})
-        };
+        let look = |at: &str, ready: u64, consumers: u64| json!({"at": format!("2026-11-28T14:03:{at}Z"), "primary": {"ready": ready, "consumers": consumers}});
         let samples = [
             look("06.000000", 3, 1),
             look("06.250000", 10, 0),
@@ -173,7 +171,8 @@ mod tests {
             look("07.000000", 40, 1),
         ];
         let read = |samples: &[Value]| {
-            let object = json!({"spec": {"now": "2026-11-28T14:03:07.000000Z", "step": "Hold", "samples": samples}});
+            let object =
+                json!({"spec": {"now": "2026-11-28T14:03:07.000000Z", "step": "Hold", "samples": samples}});
             Progress::read(object).unwrap()
         };
         let held = read(&samples[..3]);
