@@ -19,6 +19,7 @@ use crate::holds::Holds;
 use crate::leadership::Leadership;
 use crate::line::Line;
 use crate::observe::{Looks, Stopping};
+use crate::progress::Progresses;
 use crate::under_way::UnderWay;
 
 /// A Secret is read again after this time: a look at the broker every few milliseconds must not read it each time.
@@ -50,6 +51,8 @@ pub struct Context {
     pub leadership: Arc<Leadership>,
     /// Connected ones.
     pub brokers: Brokers,
+    /// What each migration does, for people who watch.
+    pub progress: Progresses,
     /// Migrations that have begun, as they were last written.
     pub under_way: UnderWay,
     /// What the verdicts of moves that are held rest on.
@@ -74,6 +77,7 @@ impl Context {
             holds: Holds::default(),
             leadership: Leadership::begun(),
             brokers: Brokers::default(),
+            progress: Progresses::default(),
             under_way: UnderWay::default(),
             evidence: Arc::default(),
             addresses: Mutex::default(),

@@ -20,6 +20,7 @@ pub mod observe;
 pub mod occupancy;
 pub mod orphans;
 pub mod prepare;
+pub mod progress;
 pub mod reconcile;
 mod registry;
 pub mod report;

@@ -4,7 +4,7 @@
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
 use kube::core::DynamicObject;
-use shadow_core::api::{MigrationPolicy, StatefulMigration};
+use shadow_core::api::{MigrationPolicy, MigrationProgress, StatefulMigration};
 use shadow_core::reference;
 
 /// A custom resource, as the types say and as it is committed.
@@ -34,8 +34,16 @@ pub const POLICY: Definition = Definition {
     of_type: MigrationPolicy::crd,
 };
 
+/// `MigrationProgress`.
+pub const PROGRESS: Definition = Definition {
+    path: "deploy/crd/migrationprogress.yaml",
+    committed: include_str!("../crd/migrationprogress.yaml"),
+    name: MigrationProgress::crd_name,
+    of_type: MigrationProgress::crd,
+};
+
 /// All of them.
-pub const ALL: [Definition; 2] = [MIGRATION, POLICY];
+pub const ALL: [Definition; 3] = [MIGRATION, POLICY, PROGRESS];
 
 const HEADER: &str = "# Generated from core/src/api by `cargo xtask check --fix`. Do not edit.\n";
 

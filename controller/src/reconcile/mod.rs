@@ -217,11 +217,13 @@ async fn drive(ctx: &Context, mut migration: StatefulMigration) -> Result<Requeu
         let mut status = migration.status.clone().unwrap_or_default();
         let seen = look(ctx, &migration, &status).await;
         let now = Timestamp::now();
+        ctx.progress.note(&migration, &status, &seen, now);
         unsaved |= noticed(&mut migration, &mut status, &seen, now);
         let decision = machine::next_step(&migration.spec, &status, &seen, now);
         tracing::debug!(migration = migration.name_any(), ?decision, "decided");
         match decision {
             Decision::Wait { reason, .. } => {
+                ctx.progress.waits(&migration, &status, &reason, now);
                 idle_looks += 1;
                 let pace = pace(&status);
                 if idle_looks >= LOOKS_BEFORE_REREAD {

@@ -35,6 +35,7 @@ pub(super) async fn end(
     }
     occupancy::vacate(ctx, migration).await?;
     let written = store::write(ctx, migration, status).await?;
+    ctx.progress.ended(migration);
     tracing::info!(migration = migration.name_any(), ?phase, message, "ended");
     if let Some(status) = &written.status {
         report::tell(ctx, migration, &notice::ended(status, how, &message));
@@ -78,6 +79,11 @@ pub(super) async fn in_line(
     let now = Timestamp::now();
     let waiting = place.waiting(status.waiting.as_ref(), now);
     let reason = place.to_string();
+    let at_its_place = MigrationStatus {
+        waiting: Some(waiting.clone()),
+        ..status.clone()
+    };
+    ctx.progress.waits(migration, &at_its_place, &reason, now);
     if status.waiting.as_ref() == Some(&waiting) && is_said(&status, &reason) {
         return Ok(());
     }

@@ -5,6 +5,7 @@ mod blank;
 pub mod migration;
 pub mod plan;
 pub mod policy;
+pub mod progress;
 pub mod status;
 
 pub use migration::{
@@ -15,6 +16,7 @@ pub use plan::{
     FreezeBound, FreezePlan, HoldKind, ImageOrigin, Owner, OwnerKind, Plan, QueuePlan, SourceImage,
 };
 pub use policy::{InexactHandoff, MigrationPolicy, MigrationPolicySpec};
+pub use progress::{Depth, MigrationProgress, MigrationProgressSpec, Sample};
 pub use status::{
     Fence, Instance, Intent, Leg, MigrationStatus, Phase, Reading, Rollback, Step, StepRecord, Told, Verdict,
     Witness,

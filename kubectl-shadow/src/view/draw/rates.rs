@@ -59,8 +59,8 @@ fn unknown(model: &Model, theme: &Theme) -> Vec<Line<'static>> {
 }
 
 fn bars(theme: &Theme, progress: &Progress, samples: &[&Sample], width: usize) -> Vec<Line<'static>> {
-    let rates = progress.rates.clone().unwrap_or_default();
-    let primary = progress.queues.primary.clone();
+    let rates = progress.rates.unwrap_or_default();
+    let primary = progress.queues.primary;
     let last = |rate: Option<f64>| rate.map_or_else(|| "–".to_owned(), |rate| format!("{rate:.0}/s"));
     let values =
         |of: fn(&Sample) -> Option<f64>| samples.iter().filter_map(|sample| of(sample)).collect::<Vec<_>>();
@@ -69,12 +69,12 @@ fn bars(theme: &Theme, progress: &Progress, samples: &[&Sample], width: usize) -
         (
             "wait",
             values(|s| s.ready.map(|n| n as f64)),
-            count(primary.as_ref().map(|q| q.ready)),
+            count(primary.map(|q| q.ready)),
         ),
         (
             "unack",
             values(|s| s.unacked.map(|n| n as f64)),
-            count(primary.as_ref().map(|q| q.unacked)),
+            count(primary.and_then(|q| q.unacked)),
         ),
         ("in", values(|s| s.r#in), last(rates.r#in)),
         ("out", values(|s| s.out), last(rates.out)),
@@ -96,7 +96,7 @@ fn bars(theme: &Theme, progress: &Progress, samples: &[&Sample], width: usize) -
         Some(line(
             theme,
             Tone::Plain,
-            format!("{name}: {} wait, {} unacked", queue.ready, queue.unacked),
+            format!("{name}: {} wait, {} unacked", queue.ready, count(queue.unacked)),
         ))
     });
     extra.chain(shown).collect()

@@ -23,7 +23,7 @@ pub(super) fn strip(model: &Model, theme: &Theme, entry: &Entry<'_>, width: usiz
         return line(theme, Tone::Dim, "no step yet: the controller has not seen it");
     };
     let now = model.clock();
-    let mut rows = rows(status, model.progress(entry.id));
+    let mut rows = rows(status, model.progress(entry.id), None);
     // The handoff that is under way; what is before and after it is counted in the list.
     let leg = status.legs.last().map_or(0, |leg| leg.number);
     rows.retain(|row| row.leg == leg || row.leg == 0);
@@ -70,7 +70,8 @@ pub(super) fn list(model: &Model, theme: &Theme, entry: &Entry<'_>, area: Rect) 
             line(theme, Tone::Dim, "The controller has not seen it."),
         ];
     };
-    let rows = rows(status, model.progress(entry.id));
+    let forecast = model.forecast(status);
+    let rows = rows(status, model.progress(entry.id), forecast.as_ref());
     if rows.is_empty() {
         let present = present(Some(entry.migration));
         let lines = wrapped(&present, usize::from(area.width).saturating_sub(1));

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use shadow_core::api::{MigrationStatus, Step, StepRecord};
-use shadow_core::machine::route::Route;
+use shadow_core::forecast::{Forecast, Way};
 
 use super::progress::Progress;
 
@@ -19,7 +19,7 @@ pub struct Row {
     pub began: Option<Timestamp>,
     /// When it was over.
     pub ended: Option<Timestamp>,
-    /// Seconds that it is expected to take. No forecast is made yet, so there is none.
+    /// Seconds that it is expected to take.
     pub expected: Option<f64>,
     /// Milliseconds for which it froze the process.
     pub frozen: Option<f64>,
@@ -47,7 +47,7 @@ impl Row {
 }
 
 /// All steps, in their order. The controller enters some of them without writing the status; what it sees tells of these.
-pub fn rows(status: &MigrationStatus, progress: Option<&Progress>) -> Vec<Row> {
+pub fn rows(status: &MigrationStatus, progress: Option<&Progress>, forecast: Option<&Forecast>) -> Vec<Row> {
     let taken = status.steps.iter().map(|record| row(status, record));
     let coming = coming(status).into_iter().map(|(step, leg)| Row {
         step,
@@ -60,6 +60,10 @@ pub fn rows(status: &MigrationStatus, progress: Option<&Progress>) -> Vec<Row> {
         note: None,
     });
     let mut rows: Vec<Row> = taken.chain(coming).collect();
+    for row in &mut rows {
+        let millis = forecast.and_then(|forecast| forecast.step(row.leg, row.step));
+        row.expected = millis.map(|millis| millis as f64 / 1e3);
+    }
     if let Some(next) = rows.iter_mut().find(|row| row.stage != Stage::Over)
         && next.stage == Stage::Coming
         && progress.is_some_and(|progress| is_of(progress, next))
@@ -113,15 +117,8 @@ fn coming(status: &MigrationStatus) -> Vec<(Step, u8)> {
     if status.phase.is_terminal() || status.rollback.is_some() {
         return Vec::new();
     }
-    let (route, hold) = (Route::of(plan), plan.queue.hold);
-    let whole: Vec<(Step, u8)> = (1..=route.handoffs())
-        .flat_map(|leg| {
-            let first = Some(Step::Stage);
-            std::iter::successors(first, move |step| route.after(hold, *step, leg))
-                .map(move |step| (step, leg))
-        })
-        .chain([(Step::Clean, 0)])
-        .collect();
+    let steps = Way::of(plan).steps().skip(1);
+    let whole: Vec<(Step, u8)> = steps.map(|(leg, step)| (step, leg)).collect();
     let is_here = |record: &StepRecord| whole.iter().rposition(|one| *one == (record.step, record.leg));
     let here = status.steps.iter().rev().find_map(is_here).map_or(0, |at| at + 1);
     whole.get(here..).unwrap_or_default().to_vec()
@@ -164,12 +161,12 @@ mod tests {
         let steps =
             json!([over("Prepare", 0), over("Stage", 1), {"step": "Hold", "leg": 1, "started": TIME}]);
         let status = status(steps, json!({}));
-        let rows = rows(&status, None);
+        let rows = rows(&status, None, None);
         assert_eq!(
             told(&rows)[..5],
             ["=Prepare0", "=Stage1", ">Hold1", ".Checkpoint1", ".Transfer1"]
         );
-        assert_eq!(told(&rows).last().unwrap(), ".Clean0");
+        assert_eq!(told(&rows).last().unwrap(), ".Clean2");
         assert_eq!(done(&status), (2, 21));
     }
 
@@ -178,7 +175,7 @@ mod tests {
         let steps = || json!([over("Prepare", 0), over("Stage", 1)]);
         let undone = json!({"rollback": {"reason": "Cancelled", "message": "m", "since": TIME}});
         for more in [undone, json!({"phase": "Completed"}), json!({"plan": null})] {
-            assert_eq!(rows(&status(steps(), more), None).len(), 2);
+            assert_eq!(rows(&status(steps(), more), None, None).len(), 2);
         }
     }
 
@@ -190,9 +187,9 @@ mod tests {
             leg: Some(1),
             ..Progress::default()
         };
-        assert_eq!(told(&rows(&status, Some(&seen(Step::Hold))))[2], ">Hold1");
+        assert_eq!(told(&rows(&status, Some(&seen(Step::Hold)), None))[2], ">Hold1");
         assert_eq!(
-            told(&rows(&status, Some(&seen(Step::Restore))))[2],
+            told(&rows(&status, Some(&seen(Step::Restore)), None))[2],
             ".Hold1",
             "it is late"
         );

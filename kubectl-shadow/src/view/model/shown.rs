@@ -2,6 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use shadow_core::api::MigrationStatus;
+use shadow_core::forecast::{self, Finished, Forecast, Way};
+
 use super::list::{self, Entry};
 use super::object::LinkState;
 use super::object::Object;
@@ -119,6 +122,21 @@ impl Model {
             (Object::Progress(progress), false) => Some(progress),
             (_, _) => None,
         }
+    }
+
+    /// How long its steps will take, from the moves that are seen here. A small memory is taken until the first dump tells its size.
+    pub fn forecast(&self, status: &MigrationStatus) -> Option<Forecast> {
+        let plan = status.plan.as_ref()?;
+        let dump = status.legs.first().and_then(|leg| leg.checkpoint.as_ref());
+        let bytes = dump.map_or(1 << 20, |dump| dump.bytes);
+        let all = self.all_entries(self.head.count);
+        let past: Vec<Finished> = all.filter_map(|entry| Finished::of(entry.migration)).collect();
+        Some(forecast::of(
+            Way::of(plan),
+            &forecast::application(plan),
+            bytes,
+            &past,
+        ))
     }
 
     /// All looks at the queues of a migration, oldest first.

@@ -1,6 +1,7 @@
 //! The page of results, made of rows alone: equal rows give equal bytes, and nothing is run for it.
 
 mod charts;
+mod forecast;
 mod plot;
 mod short;
 mod stand_in;
@@ -42,7 +43,7 @@ pub(crate) fn write(rows: &Path, docs: &Path) -> Result<()> {
         "{}: {} rows, {} drawings",
         docs.join(PAGE).display(),
         rows.len(),
-        files.len() - 2
+        files.len() - 3
     );
     Ok(())
 }
@@ -75,7 +76,8 @@ fn files(rows: &[Row]) -> Result<BTreeMap<String, String>> {
     let drawings = charts
         .into_iter()
         .map(|chart| (format!("{FOLDER}/{}", chart.file), chart.svg));
-    Ok(drawings.chain([(PAGE.to_owned(), page)]).collect())
+    let table = (forecast::FILE.to_owned(), forecast::table(rows));
+    Ok(drawings.chain([(PAGE.to_owned(), page), table]).collect())
 }
 
 /// A drawing of other rows that these rows have no figures for.

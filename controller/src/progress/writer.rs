@@ -1,0 +1,81 @@
+//! Writes what was noted, beside the moves.
+
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::api::{ObjectMeta, Patch, PatchParams, PostParams};
+use kube::{Api, Resource};
+use serde_json::json;
+use shadow_core::api::StatefulMigration;
+use shadow_core::api::progress::{MigrationProgress, MigrationProgressSpec};
+use tokio::time::timeout;
+
+use super::Whose;
+use crate::context::Context;
+
+/// How often is looked what has to be written.
+const TICK: Duration = Duration::from_millis(200);
+/// One write; the next one has newer values.
+const WITHIN: Duration = Duration::from_secs(2);
+/// Writes at the same time.
+const AT_ONCE: usize = 4;
+
+/// Writes as long as the process leads. Never returns.
+pub async fn write(ctx: &Context) {
+    let mut clock = tokio::time::interval(TICK);
+    clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        clock.tick().await;
+        let due = ctx.progress.due(Instant::now());
+        futures::stream::iter(due)
+            .for_each_concurrent(AT_ONCE, async |(whose, spec)| {
+                let told = match timeout(WITHIN, put(ctx, &whose, &spec)).await {
+                    Ok(Ok(())) => return,
+                    Ok(Err(error)) => error.to_string(),
+                    Err(_) => format!("no answer within {WITHIN:?}"),
+                };
+                tracing::debug!(migration = whose.name, why = told, "its progress was not written");
+            })
+            .await;
+    }
+}
+
+/// Changes the object, or creates it.
+async fn put(ctx: &Context, whose: &Whose, spec: &MigrationProgressSpec) -> Result<(), kube::Error> {
+    let api: Api<MigrationProgress> = Api::namespaced(ctx.client.clone(), &whose.namespace);
+    // A merge patch changes what is named; what is absent now has to be named, too.
+    let mut value = json!({"step": null, "since": null, "waits": null, "line": null, "samples": null});
+    merge(
+        &mut value,
+        serde_json::to_value(spec).map_err(kube::Error::SerdeError)?,
+    );
+    let patch = Patch::Merge(json!({"spec": value}));
+    match api.patch(&whose.name, &PatchParams::default(), &patch).await {
+        Err(kube::Error::Api(status)) if status.code == 404 => {}
+        other => return other.map(drop),
+    }
+    let mut object = MigrationProgress::new(&whose.name, spec.clone());
+    object.metadata = ObjectMeta {
+        owner_references: Some(vec![owner(whose)]),
+        ..object.metadata
+    };
+    api.create(&PostParams::default(), &object).await.map(drop)
+}
+
+fn merge(into: &mut serde_json::Value, from: serde_json::Value) {
+    if let (serde_json::Value::Object(into), serde_json::Value::Object(from)) = (into, from) {
+        into.extend(from);
+    }
+}
+
+/// The object goes with its migration.
+fn owner(whose: &Whose) -> OwnerReference {
+    OwnerReference {
+        api_version: StatefulMigration::api_version(&()).into_owned(),
+        kind: StatefulMigration::kind(&()).into_owned(),
+        name: whose.name.clone(),
+        uid: whose.uid.clone(),
+        ..OwnerReference::default()
+    }
+}

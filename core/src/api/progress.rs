@@ -1,0 +1,85 @@
+//! `MigrationProgress`: what a move does at this moment, for people who watch it. No decision rests on it.
+//!
+//! It is an object of its own, since each write of a migration's status carries the resource version that a decision was based on:
+//! a second writer would make the commit fail.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use kube::CustomResource;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::status::Step;
+use crate::waiting::Waiting;
+
+/// As many samples stand in one object; the oldest go first.
+pub const SAMPLES: usize = 12;
+
+/// What a migration does at this moment. It has name and namespace of its migration, which owns it; the controller alone writes it.
+#[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[kube(
+    group = "migration.ms2m.io",
+    version = "v1alpha1",
+    kind = "MigrationProgress",
+    plural = "migrationprogresses",
+    singular = "migrationprogress",
+    shortname = "smprog",
+    namespaced,
+    printcolumn = r#"{"name":"Step","type":"string","jsonPath":".spec.step"}"#,
+    printcolumn = r#"{"name":"Seen","type":"date","jsonPath":".spec.now"}"#
+)]
+#[serde(rename_all = "camelCase")]
+pub struct MigrationProgressSpec {
+    /// Clock of the controller at the time of writing: a client with another clock counts from here.
+    pub now: MicroTime,
+    /// Step under way, also where the status does not have it yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<Step>,
+    /// Handoff that it belongs to, from 1; 0 before the first one.
+    #[serde(default)]
+    pub handoff: u8,
+    /// Since when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<MicroTime>,
+    /// What the step waits for, as a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits: Option<String>,
+    /// The place in line of a migration that has not begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<Waiting>,
+    /// The newest looks at the broker, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub samples: Vec<Sample>,
+}
+
+/// What one look saw. A queue that was not looked at, or is not there, is left out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Sample {
+    /// When.
+    pub at: MicroTime,
+    /// The queue that is moved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub primary: Option<Depth>,
+    /// The hold queue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Depth>,
+    /// The queue of what came since the fence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backlog: Option<Depth>,
+    /// The queue with the same messages, for a source that goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mirror: Option<Depth>,
+}
+
+/// A queue at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Depth {
+    /// Messages that wait for a consumer.
+    pub ready: u64,
+    /// Messages that were delivered and are not acknowledged, where the broker tells it at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unacked: Option<u64>,
+    /// Consumers.
+    pub consumers: u64,
+}

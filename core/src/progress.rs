@@ -1,0 +1,157 @@
+//! What is told of a look at the world: from what the machine saw to what people watch. Pure.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use k8s_openapi::jiff::Timestamp;
+
+use crate::api::progress::{Depth, MigrationProgressSpec, SAMPLES, Sample};
+use crate::api::{MigrationStatus, Phase};
+use crate::machine::{Observed, QueueSeen};
+
+/// Looks come every few milliseconds; a sample is taken this often, ms.
+const APART: i64 = 250;
+/// Bytes of the sentence that says what is waited for.
+const LONGEST: usize = 300;
+
+/// What a migration does, as far as its status and a look tell.
+pub fn of(status: &MigrationStatus, now: Timestamp) -> MigrationProgressSpec {
+    MigrationProgressSpec {
+        now: MicroTime(now),
+        step: status.intent.as_ref().map(|intent| intent.step),
+        handoff: status.intent.as_ref().map_or(0, |intent| intent.leg),
+        since: status.intent.as_ref().map(|intent| intent.since.clone()),
+        waits: None,
+        line: status.waiting.clone().filter(|_| status.plan.is_none()),
+        samples: Vec::new(),
+    }
+}
+
+/// The sentence, cut to what is worth writing each second.
+pub fn waits(reason: &str) -> String {
+    match reason.len() > LONGEST {
+        true => format!("{}…", &reason[..reason.floor_char_boundary(LONGEST)]),
+        false => reason.to_owned(),
+    }
+}
+
+/// Adds a look at the broker, unless it showed nothing or the last one is too new.
+pub fn sample(samples: &mut Vec<Sample>, seen: &Observed, now: Timestamp) {
+    let due = samples
+        .last()
+        .is_none_or(|last| now.as_millisecond().saturating_sub(last.at.0.as_millisecond()) >= APART);
+    let found = Sample {
+        at: MicroTime(now),
+        primary: depth(seen.primary),
+        hold: depth(seen.hold),
+        backlog: depth(seen.backlog),
+        mirror: depth(seen.mirror),
+    };
+    let queues = [found.primary, found.hold, found.backlog, found.mirror];
+    if !due || queues.iter().all(Option::is_none) {
+        return;
+    }
+    samples.push(found);
+    let old = samples.len().saturating_sub(SAMPLES);
+    samples.drain(..old);
+}
+
+fn depth(seen: QueueSeen) -> Option<Depth> {
+    match seen {
+        QueueSeen::Unseen | QueueSeen::Absent => None,
+        QueueSeen::Present {
+            ready,
+            consumers,
+            unacked,
+        } => Some(Depth {
+            ready,
+            unacked,
+            consumers,
+        }),
+    }
+}
+
+/// Whether each second shows something new, so that it is written once a second: a move under way that no person is asked for.
+pub fn is_lively(status: &MigrationStatus) -> bool {
+    let stuck = status
+        .conditions
+        .iter()
+        .any(|c| c.type_ == "Stuck" && c.status == "True");
+    match status.phase {
+        Phase::Completed | Phase::Failed | Phase::Cancelled => false,
+        Phase::Pending
+        | Phase::Checkpointing
+        | Phase::Transferring
+        | Phase::Restoring
+        | Phase::Replaying
+        | Phase::Finalizing
+        | Phase::Undoing => status.plan.is_some() && !stuck,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(ready: u64) -> Observed {
+        Observed {
+            primary: QueueSeen::Present {
+                ready,
+                consumers: 1,
+                unacked: None,
+            },
+            ..Observed::default()
+        }
+    }
+
+    #[test]
+    fn samples_are_apart_and_the_oldest_go() {
+        let mut samples = Vec::new();
+        for n in 0..40 {
+            let now = Timestamp::from_millisecond(n * 125).unwrap();
+            sample(&mut samples, &seen(n.unsigned_abs()), now);
+        }
+        assert_eq!(samples.len(), SAMPLES);
+        let ready: Vec<u64> = samples.iter().map(|one| one.primary.unwrap().ready).collect();
+        assert_eq!((ready.first(), ready.last()), (Some(&16), Some(&38)));
+    }
+
+    #[test]
+    fn a_look_that_shows_no_queue_is_no_sample() {
+        let mut samples = Vec::new();
+        let absent = Observed {
+            hold: QueueSeen::Absent,
+            ..Observed::default()
+        };
+        sample(&mut samples, &absent, Timestamp::UNIX_EPOCH);
+        assert!(samples.is_empty());
+    }
+
+    #[test]
+    fn an_object_has_at_most_three_kilobytes() {
+        let most = |n: i64| Sample {
+            at: MicroTime(Timestamp::from_microsecond(1_764_446_400_123_456 + n).unwrap()),
+            primary: Some(Depth {
+                ready: u64::MAX,
+                unacked: Some(u64::from(u32::MAX)),
+                consumers: 3,
+            }),
+            hold: Some(Depth {
+                ready: 1,
+                unacked: Some(65_535),
+                consumers: 1,
+            }),
+            backlog: Some(Depth {
+                ready: 10_000_000,
+                unacked: None,
+                consumers: 1,
+            }),
+            mirror: None,
+        };
+        let spec = MigrationProgressSpec {
+            waits: Some(waits(&"ä".repeat(1_000))),
+            samples: (0..).take(SAMPLES).map(most).collect(),
+            ..of(&MigrationStatus::default(), Timestamp::UNIX_EPOCH)
+        };
+        let bytes = serde_json::to_vec(&spec).unwrap().len();
+        assert!(bytes < 3_000, "{bytes}");
+    }
+}
