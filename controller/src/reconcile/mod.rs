@@ -217,8 +217,7 @@ async fn drive(ctx: &Context, mut migration: StatefulMigration) -> Result<Requeu
         let mut status = migration.status.clone().unwrap_or_default();
         let seen = look(ctx, &migration, &status).await;
         let now = Timestamp::now();
-        ctx.progress.note(&migration, &status, &seen, now);
-        unsaved |= noticed(&mut migration, &mut status, &seen, now);
+        unsaved |= noticed(ctx, &mut migration, &mut status, &seen, now);
         let decision = machine::next_step(&migration.spec, &status, &seen, now);
         tracing::debug!(migration = migration.name_any(), ?decision, "decided");
         match decision {
@@ -346,11 +345,13 @@ async fn look(ctx: &Context, migration: &StatefulMigration, status: &MigrationSt
 
 /// Keeps what the look shows of the time in which the state does not go on; whether that is something to save.
 fn noticed(
+    ctx: &Context,
     migration: &mut StatefulMigration,
     status: &mut MigrationStatus,
     seen: &machine::Observed,
     now: Timestamp,
 ) -> bool {
+    ctx.progress.note(migration, status, seen, now);
     let glance = machine::glance(&migration.spec, status, seen, now);
     let changed = record::notice(status, glance, now);
     if changed {

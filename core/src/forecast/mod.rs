@@ -125,7 +125,7 @@ fn expected(way: Way, handoff: u8, step: Step, bytes: u64, known: &[&Finished]) 
 fn median(mut values: Vec<u64>) -> Option<u64> {
     values.sort_unstable();
     let upper = values.len() / 2;
-    let lower = upper.checked_sub(usize::from(values.len() % 2 == 0))?;
+    let lower = upper.checked_sub(usize::from(values.len().is_multiple_of(2)))?;
     Some(values.get(lower)?.midpoint(*values.get(upper)?))
 }
 

@@ -1,3 +1,4 @@
+use k8s_openapi::jiff::Timestamp;
 use serde_json::json;
 
 use super::*;
@@ -11,7 +12,7 @@ const SET: Way = Way {
 /// A finished move of this StatefulSet in which each step took so long.
 fn finished(set: &str, bytes: u64, millis: impl Fn(u8, Step) -> u64) -> Finished {
     let mut now = 0_i64;
-    let at = |millis: i64| jiff::Timestamp::from_millisecond(millis).unwrap().to_string();
+    let at = |millis: i64| Timestamp::from_millisecond(millis).unwrap().to_string();
     let steps: Vec<_> = SET
         .steps()
         .map(|(leg, step)| {
@@ -23,7 +24,7 @@ fn finished(set: &str, bytes: u64, millis: impl Fn(u8, Step) -> u64) -> Finished
     let leg = |n: u8| {
         json!({"number": n, "attempt": 0, "key": format!("11111111-1111-1111-1111-111111111111-{n}-0"),
             "from": {"pod": "a", "node": "node-a"}, "to": {"pod": "b", "node": "node-b"},
-            "checkpoint": {"bytes": bytes, "frozenMicros": 80_000, "digest": "sha256:0"}})
+            "checkpoint": {"bytes": bytes, "frozenMicros": 80_000, "totalMicros": 90_000, "digest": "0"}})
     };
     let object = json!({
         "apiVersion": "migration.ms2m.io/v1alpha1", "kind": "StatefulMigration", "metadata": {"name": "m"},
@@ -68,7 +69,10 @@ fn two_moves_of_the_application_count_more_than_any_others() {
         let forecast = of(SET, &application("orders"), 1 << 20, past);
         (forecast.basis, forecast.step(1, Step::Hold).unwrap())
     };
-    assert_eq!(expected(&[others.clone()]), (Basis::Cluster(1), 9_000));
+    assert_eq!(
+        expected(std::slice::from_ref(&others)),
+        (Basis::Cluster(1), 9_000)
+    );
     assert_eq!(
         expected(&[others.clone(), once.clone()]),
         (Basis::Cluster(2), 5_000)

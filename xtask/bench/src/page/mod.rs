@@ -37,6 +37,9 @@ pub(crate) fn write(rows: &Path, docs: &Path) -> Result<()> {
     remove_former_drawings(&folder, &files)?;
     for (name, text) in &files {
         let path = docs.join(name);
+        if let Some(around) = path.parent() {
+            fs::create_dir_all(around).with_context(|| format!("make {}", around.display()))?;
+        }
         fs::write(&path, text).with_context(|| format!("write {}", path.display()))?;
     }
     println!(
