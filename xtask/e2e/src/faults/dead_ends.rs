@@ -279,6 +279,10 @@ pub(in super::super) fn too_slow(bench: &Bench) -> Result<()> {
     // Busy from the beginning, it would not look into its control queue, and the move would be refused.
     wait_for("the plan", SOON, || {
         Ok((!stage::migration(cluster, POLLING)?["status"]["plan"].is_null()).then_some(()))
+    })
+    .with_context(|| match stage::migration(cluster, POLLING) {
+        Ok(object) => format!("{}", object["status"]["rollback"]),
+        Err(error) => error.to_string(),
     })?;
     let oracle = Oracle::start(cluster, &bench.product, POLLING, Load::of(20))?;
     wait_for("the undo", SOON, || {

@@ -27,6 +27,8 @@ const PODS: u32 = 20;
 /// Rounds in which each pod is to be moved with a broker address of its own: a hundred addresses.
 const ROUNDS: u32 = 5;
 const APP: &str = "sender";
+/// It exists, so that the management API is asked for it.
+const QUEUE: &str = "orders.orders-1";
 /// Of one review.
 const REVIEW: usize = 2_800_000;
 /// A hundred refusals, beside a move.
@@ -127,7 +129,7 @@ fn lies(bench: &Bench, pods: &[String]) -> Result<()> {
     let moves: Vec<Value> = pods
         .iter()
         .zip(kinds.iter().cycle())
-        .map(|(pod, secret)| json!({"sourcePod": pod, "brokerSecretRef": secret, "messageQueueConfig": {"queueName": "any"}}))
+        .map(|(pod, secret)| json!({"sourcePod": pod, "brokerSecretRef": secret, "messageQueueConfig": {"queueName": QUEUE}}))
         .collect();
     refused(cluster, &moves)
 }

@@ -50,6 +50,8 @@ impl Product {
     /// The same, with more arguments.
     pub fn install_with(&self, cluster: &Cluster, arguments: &[&str]) -> Result<()> {
         let installing = step("kubectl shadow install");
+        let kept = get(cluster, &["deployments", "--namespace=shadow-system"])?;
+        let kept = kept["items"].as_array().is_some_and(|items| !items.is_empty());
         let mut plugin = self.plugin(cluster)?;
         plugin.args([
             "install",
@@ -65,6 +67,9 @@ impl Product {
         }
         plugin.args(arguments);
         capture(plugin)?;
+        if kept {
+            renewed(cluster)?;
+        }
         wait_for(
             "both nodes to be labelled migration.ms2m.io/ready=true",
             NODES_READY,
@@ -115,4 +120,21 @@ impl Product {
         command.args(cluster.tenant().flags());
         Ok(command)
     }
+}
+
+/// The tag of the images is always the same: on a cluster that was kept, pods of before would go on with programs of before.
+fn renewed(cluster: &Cluster) -> Result<()> {
+    let parts = [
+        "deployment/shadow-controller",
+        "deployment/shadow-webhook",
+        "daemonset/shadow-agent",
+    ];
+    let namespace = "--namespace=shadow-system";
+    let mut restart = cluster.kubectl(["rollout", "restart", namespace]);
+    restart.args(parts);
+    capture(restart)?;
+    for part in parts {
+        capture(cluster.kubectl(["rollout", "status", namespace, part, "--timeout=120s"]))?;
+    }
+    Ok(())
 }
