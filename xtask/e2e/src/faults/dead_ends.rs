@@ -267,6 +267,17 @@ pub(in super::super) fn too_slow(bench: &Bench) -> Result<()> {
     let cluster = &bench.cluster;
     Single::Polling.deploy_with(cluster, &["--work", "5s"])?;
     let before = Sample::incarnation(cluster, POLLING)?;
+    wait_for(
+        "the broker to know that the control queue is polled",
+        SOON,
+        || {
+            let queue = stage::queue_path(cluster, &format!("ms2m.control.{POLLING}"));
+            let queue: Value = serde_json::from_str(&stage::broker_api(cluster, "GET", &queue)?)
+                .context("the broker printed no JSON")?;
+            let rate = queue["message_stats"]["get_empty_details"]["rate"].as_f64();
+            Ok(rate.filter(|rate| *rate > 0.0))
+        },
+    )?;
     let spec = json!({
         "sourcePod": POLLING, "targetNode": Sample::other_node(cluster, POLLING)?, "deadlineSeconds": 40,
     });
