@@ -1,5 +1,5 @@
 //! What belongs to a migration that is there no more. A migration's finalizer keeps it until all of this is gone; who may do
-//! anything in the cluster can take the finalizer off, and nobody would look after these things then. A pod that such a move holds
+//! anything in the cluster can take the finalizer off, and then no controller would look after these things. A pod that such a move holds
 //! is led back, as long as this process knows the move.
 //!
 //! Guarantee: things are listed before migrations, so that what a new migration makes is never taken for an orphan.

@@ -185,7 +185,7 @@ async fn start(
     report::begin(&mut status, &note, now);
     let written = match store::write(ctx, migration, status).await {
         Err(error) if error.is_conflict() => {
-            // The plan was not written, and the migration may have to wait now: it keeps nobody out meanwhile.
+            // The plan was not written, and the migration may have to wait now: it keeps no other move out meanwhile.
             occupancy::vacate(ctx, migration).await?;
             return Err(error);
         }

@@ -94,7 +94,7 @@ fn more_memory_takes_longer_by_what_was_measured() {
 fn a_pause_lasts_from_the_hold_to_the_release_and_the_rest_from_a_step_on() {
     let past = [1, 2].map(|_| finished("orders", 1 << 20, |_, _| 100));
     let forecast = of(SET, &application("orders"), 1 << 20, &past);
-    // Hold, Checkpoint, Transfer, Restore, Commit, Exclude, Release; the second handoff excludes nobody.
+    // Hold, Checkpoint, Transfer, Restore, Commit, Exclude, Release; the second handoff has no Exclude.
     assert_eq!((forecast.pause_of(1), forecast.pause_of(2)), (700, 600));
     assert_eq!(forecast.pause(), 700);
     assert_eq!(forecast.total(), 2_100);
