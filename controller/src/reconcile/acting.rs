@@ -104,14 +104,17 @@ fn is_called_off(migration: &StatefulMigration) -> bool {
     migration.spec.cancel || migration.metadata.deletion_timestamp.is_some()
 }
 
-/// Returns when the user has cancelled, has deleted the object, or has waited for as long as they allowed.
+/// Returns when the user has cancelled, has deleted the object, or has waited for as long as they allowed; and when the object is
+/// gone.
 async fn called_off(ctx: &Context, migration: &StatefulMigration) {
     let namespace = migration.namespace().unwrap_or_default();
     while !is_late(migration) {
         tokio::time::sleep(LOOK).await;
         match store::read(ctx, &namespace, &migration.name_any()).await {
             Ok(Some(now)) if is_called_off(&now) => return,
-            Ok(Some(_) | None) => {}
+            // Removed by another program: its move is undone without it, and nothing may be done beside that.
+            Ok(None) => return,
+            Ok(Some(_)) => {}
             Err(error) => {
                 tracing::debug!(migration = migration.name_any(), %error, "not known whether it is cancelled");
             }

@@ -18,9 +18,12 @@ use crate::occupancy;
 /// An undo takes some seconds; one that waits for an application or a node that is gone is left.
 const WITHIN: Duration = Duration::from_secs(120);
 
+const WAY_OUT: &str =
+    "if the pod does not consume its queue, delete it: it starts from its image, and no message is lost";
+
 /// Leads the pod back to its queue and takes away what the move has made, as if the user had deleted the object.
 pub async fn lead_back(ctx: &Context, migration: StatefulMigration) {
-    let name = migration.name_any();
+    let (name, pod) = (migration.name_any(), migration.spec.source_pod.clone());
     tracing::warn!(
         migration = name,
         "its object was removed by another program; its move is undone"
@@ -28,13 +31,8 @@ pub async fn lead_back(ctx: &Context, migration: StatefulMigration) {
     let uid = migration.uid().unwrap_or_default();
     match timeout(WITHIN, undo(ctx, migration)).await {
         Ok(Ok(())) => tracing::info!(migration = name, "undone without its object"),
-        Ok(Err(error)) => {
-            tracing::error!(migration = name, %error, "not undone; look at its pods and queues")
-        }
-        Err(_) => tracing::error!(
-            migration = name,
-            "not undone within {WITHIN:?}; look at its pods and queues"
-        ),
+        Ok(Err(error)) => tracing::error!(migration = name, pod, %error, "not undone; {WAY_OUT}"),
+        Err(_) => tracing::error!(migration = name, pod, "not undone within {WITHIN:?}; {WAY_OUT}"),
     }
     ctx.under_way.forget(&uid);
 }
