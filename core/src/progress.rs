@@ -1,10 +1,10 @@
-//! What is told of a look at the world: from what the machine saw to what people watch. Pure.
+//! Makes what people watch out of a status and of what the machine saw. Pure.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use k8s_openapi::jiff::Timestamp;
 
+use crate::api::MigrationStatus;
 use crate::api::progress::{Depth, MigrationProgressSpec, SAMPLES, Sample};
-use crate::api::{MigrationStatus, Phase};
 use crate::machine::{Observed, QueueSeen};
 
 /// Looks come every few milliseconds; a sample is taken this often, ms.
@@ -71,20 +71,7 @@ fn depth(seen: QueueSeen) -> Option<Depth> {
 
 /// Whether each second shows something new, so that it is written once a second: a move under way that no person is asked for.
 pub fn is_lively(status: &MigrationStatus) -> bool {
-    let stuck = status
-        .conditions
-        .iter()
-        .any(|c| c.type_ == "Stuck" && c.status == "True");
-    match status.phase {
-        Phase::Completed | Phase::Failed | Phase::Cancelled => false,
-        Phase::Pending
-        | Phase::Checkpointing
-        | Phase::Transferring
-        | Phase::Restoring
-        | Phase::Replaying
-        | Phase::Finalizing
-        | Phase::Undoing => status.plan.is_some() && !stuck,
-    }
+    status.plan.is_some() && !status.phase.is_terminal() && !status.is_stuck()
 }
 
 #[cfg(test)]

@@ -149,10 +149,7 @@ fn full<'a>(
 }
 
 fn counts(migration: &StatefulMigration) -> bool {
-    let conditions = migration.status.iter().flat_map(|status| &status.conditions);
-    !conditions
-        .into_iter()
-        .any(|condition| condition.type_ == "Stuck" && condition.status == "True")
+    migration.status.as_ref().is_none_or(|status| !status.is_stuck())
 }
 
 /// Whether it has a plan and has not ended. Those that have not begun are nobody's rivals yet: if each gave way to

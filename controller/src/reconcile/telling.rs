@@ -129,11 +129,7 @@ pub(super) async fn remark(
 
 /// What was stuck is not so any more.
 pub(super) fn goes_on(status: &mut MigrationStatus) {
-    let is_stuck = status
-        .conditions
-        .iter()
-        .any(|condition| condition.type_ == report::STUCK && condition.status == "True");
-    if is_stuck {
+    if status.is_stuck() {
         let now = Timestamp::now();
         report::set_condition(
             status,

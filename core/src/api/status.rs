@@ -188,6 +188,14 @@ pub struct MigrationStatus {
     pub original_replicas: Option<i32>,
 }
 
+impl MigrationStatus {
+    /// Whether nothing safe can be decided without a person.
+    pub fn is_stuck(&self) -> bool {
+        let mut conditions = self.conditions.iter();
+        conditions.any(|condition| condition.type_ == "Stuck" && condition.status == "True")
+    }
+}
+
 /// Queues beside the primary one that take new messages for a while.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
