@@ -96,7 +96,7 @@ impl Progresses {
             written: None,
         });
         let same_step = (entry.spec.step, entry.spec.handoff) == (spec.step, spec.handoff);
-        // Another line or step is told at once, not when the next half minute is over.
+        // A new place in line, or the end of a wait, is written at once and not up to half a minute later.
         if entry.spec.line != spec.line || entry.lively != lively {
             entry.written = None;
         }

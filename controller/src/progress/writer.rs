@@ -30,12 +30,16 @@ pub async fn write(ctx: &Context) {
         let due = ctx.progress.due(Instant::now());
         futures::stream::iter(due)
             .for_each_concurrent(AT_ONCE, async |(whose, spec)| {
-                let told = match timeout(WITHIN, put(ctx, &whose, &spec)).await {
-                    Ok(Ok(())) => return,
-                    Ok(Err(error)) => error.to_string(),
-                    Err(_) => format!("no answer within {WITHIN:?}"),
-                };
-                tracing::debug!(migration = whose.name, why = told, "its progress was not written");
+                let migration = &whose.name;
+                match timeout(WITHIN, put(ctx, &whose, &spec)).await {
+                    Ok(Ok(())) => {}
+                    // A right or a definition that is missing stays so; all else passes, and the next write has newer values.
+                    Ok(Err(error @ kube::Error::Api(_))) => {
+                        tracing::warn!(migration, %error, "its progress was not written");
+                    }
+                    Ok(Err(error)) => tracing::debug!(migration, %error, "its progress was not written"),
+                    Err(_) => tracing::debug!(migration, "its progress was not written within {WITHIN:?}"),
+                }
             })
             .await;
     }
