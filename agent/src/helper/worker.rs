@@ -111,8 +111,10 @@ pub fn watch_over_frozen() {
     loop {
         thread::sleep(WATCHES);
         let due = match over() {
-            Ok(Some(over)) => over || looked.elapsed() > FORGETS,
-            Ok(None) => false,
+            Ok(found) => {
+                said = None;
+                found.is_some_and(|over| over || looked.elapsed() > FORGETS)
+            }
             // The child tries it too, from within the node: what cannot be seen from here may be over.
             Err(why) => {
                 let why = why.to_string();
