@@ -31,7 +31,7 @@ impl Model {
     fn ending_of(&self, entry: &Entry<'_>) -> Ending {
         let ending = entry.migration.status.as_ref().and_then(render::ending);
         let goes_on = match (&self.setting.file, entry.state) {
-            // Nobody will see how it ends.
+            // How it ends will not be seen.
             (Some(_), _) | (None, State::Gone) => Ending::Unknown,
             (None, _) => Ending::Interrupted,
         };

@@ -1,5 +1,5 @@
 //! What is known of an object at one moment, read from its JSON. Guarantee: nothing in it can move the cursor or change
-//! colours; what cannot be read is told as such and kills nothing.
+//! colours; what cannot be read is told as such and ends nothing.
 
 use std::sync::Arc;
 

@@ -10,7 +10,7 @@ use shadow_core::machine::record::is_committed;
 pub enum State {
     /// A person decides.
     Stuck,
-    /// Messages wait: nobody consumes.
+    /// Messages wait: no instance consumes.
     Held,
     /// The move is being undone.
     Undoing,
