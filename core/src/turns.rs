@@ -102,13 +102,14 @@ pub fn lacks_an_answer(migration: &StatefulMigration) -> bool {
     waiting.is_some_and(|waiting| waiting.r#for == WaitsFor::Answer)
 }
 
-/// Not begun, and not called off.
+/// A move that has not begun and was not called off.
 fn waits(migration: &StatefulMigration) -> bool {
     let ended = migration
         .status
         .as_ref()
         .is_some_and(|status| status.phase.is_terminal());
-    !has_begun(migration)
+    !migration.spec.plan_only
+        && !has_begun(migration)
         && !ended
         && migration.metadata.deletion_timestamp.is_none()
         && !migration.spec.cancel
