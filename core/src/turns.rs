@@ -349,6 +349,19 @@ mod tests {
     }
 
     #[test]
+    fn plans_are_before_no_move() {
+        let mine = waiting("mine", "shop", 9);
+        let mut older = ["a", "b", "c", "d"].map(|uid| waiting(uid, "shop", 1));
+        for plan in &mut older {
+            plan.spec.plan_only = true;
+        }
+        assert_eq!(line(LIMITS, &mine, older.iter()), None);
+        let mut planned = other("1", "Planned", "node-a", "node-b");
+        planned.status.as_mut().unwrap().plan.as_mut().unwrap().source.uid = "pod-0".into();
+        assert_eq!(turn(LIMITS, &WISH, &[planned]), Turn::Begin, "it moves nothing");
+    }
+
+    #[test]
     fn who_waits_for_a_person_takes_no_place_and_keeps_its_pod() {
         let mut stuck = other("1", "Finalizing", "node-a", "node-b");
         let condition = json!({"type": "Stuck", "status": "True", "reason": "RestoreFails", "message": "",

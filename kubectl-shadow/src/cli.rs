@@ -1,5 +1,6 @@
 //! What can be typed. Nothing is decided here.
 
+mod plan;
 mod watch;
 
 use std::path::PathBuf;
@@ -7,6 +8,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::fmt::friendly::SpanParser;
+pub use plan::Plan;
 use shadow_core::api::MigrationStrategy;
 pub use watch::{Colour, Watch};
 
@@ -54,6 +56,8 @@ pub struct Place {
 pub enum Command {
     /// Move a pod to another node
     Migrate(Migrate),
+    /// Say what a move would do, or why it would be refused, and move nothing
+    Plan(Plan),
     /// Watch migrations as they go on, record them, or play a recording
     Watch(Watch),
     /// Show what became of a migration
@@ -73,7 +77,7 @@ pub enum Command {
 pub struct Migrate {
     /// Pod to move
     pub pod: String,
-    /// Node to move it to [default: the only other one that fits]
+    /// Node to move it to [default: the one that fits and has the most room]
     #[arg(long, value_name = "NODE")]
     pub to: Option<String>,
     /// Queue it consumes; {pod} and {ordinal} are filled in [default: the workload's annotation]

@@ -7,6 +7,7 @@
 //! - [`ending`]: how a command ended, and its exit code
 #![forbid(unsafe_code)]
 
+mod amount;
 pub mod cli;
 pub mod commands;
 pub mod connection;

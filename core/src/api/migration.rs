@@ -34,7 +34,8 @@ pub struct StatefulMigrationSpec {
     /// Pod to move, in the namespace of this object.
     #[schemars(length(min = 1, max = 253))]
     pub source_pod: String,
-    /// Node to move it to; may be left out where one other node fits. `status.plan` says which one was taken, and why.
+    /// Node to move it to; left out: of the other nodes that fit, the one with the most room. `status.plan` says
+    /// which one was taken, and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
     pub target_node: Option<String>,

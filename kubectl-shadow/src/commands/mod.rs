@@ -7,6 +7,7 @@ mod follow;
 mod install;
 mod migrate;
 mod node_removal;
+mod plan;
 mod status;
 mod uninstall;
 mod watch;
@@ -26,6 +27,7 @@ pub async fn run(cli: Cli) -> Result<Ending, Problem> {
     let connection = connection::open(&cli.place).await?;
     match cli.command {
         Command::Migrate(args) => migrate::run(&connection, &args).await,
+        Command::Plan(args) => plan::run(&connection, &args).await,
         Command::Watch(args) => watch::run(&connection, &args).await,
         Command::Status(args) => status::run(&connection, &args).await,
         Command::Cancel(args) => cancel::run(&connection, &args).await,

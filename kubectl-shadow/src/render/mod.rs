@@ -3,6 +3,7 @@
 pub mod end;
 pub mod life;
 pub mod overview;
+mod plan;
 mod premises;
 pub mod progress;
 mod time;
@@ -10,4 +11,5 @@ mod time;
 pub use end::{end_lines, ending};
 pub use life::Life;
 pub use overview::overview;
+pub use plan::plan;
 pub use progress::Progress;

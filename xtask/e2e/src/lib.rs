@@ -17,6 +17,7 @@ mod lanes;
 mod leases;
 mod live;
 mod moments;
+mod plans;
 mod plugin;
 mod polling;
 mod reference;

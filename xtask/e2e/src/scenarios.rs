@@ -6,7 +6,7 @@ use anyhow::Result;
 use crate::Bench;
 use crate::{
     as_printed, backends, by_image, bystanders, cancel, concurrency, failures, faults, hostile, image,
-    inexact, kills, leases, live, plugin, polling, reference, refusals, removal, round_trips, scripts,
+    inexact, kills, leases, live, plans, plugin, polling, reference, refusals, removal, round_trips, scripts,
     workloads,
 };
 
@@ -306,6 +306,13 @@ pub(crate) const ALL: &[Scenario] = &[
         seconds: 60,
         role: Role::Rest("screens are unit-tested; it fills docs/status.md"),
         company: Company::Shared,
+    },
+    Scenario {
+        name: "a plan says what a move would do and changes nothing",
+        run: plans::change_nothing,
+        seconds: 30,
+        role: Role::Core,
+        company: Company::Alone,
     },
     Scenario {
         name: "nothing that a user sends ends the controller or the webhook",
