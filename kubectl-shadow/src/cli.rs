@@ -1,5 +1,6 @@
 //! What can be typed. Nothing is decided here.
 
+mod drain;
 mod plan;
 mod watch;
 
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+pub use drain::{Drain, Output};
 use jiff::fmt::friendly::SpanParser;
 pub use plan::Plan;
 use shadow_core::api::MigrationStrategy;
@@ -58,6 +60,8 @@ pub enum Command {
     Migrate(Migrate),
     /// Say what a move would do, or why it would be refused, and move nothing
     Plan(Plan),
+    /// Move the consumers of a node away, and evict the rest if asked to
+    Drain(Drain),
     /// Watch migrations as they go on, record them, or play a recording
     Watch(Watch),
     /// Show what became of a migration

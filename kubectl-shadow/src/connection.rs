@@ -24,6 +24,18 @@ pub struct Connection {
     pub context: String,
 }
 
+impl Connection {
+    /// The same, to work in another namespace.
+    #[must_use]
+    pub fn within(&self, namespace: &str) -> Self {
+        Self {
+            client: self.client.clone(),
+            namespace: namespace.to_owned(),
+            context: self.context.clone(),
+        }
+    }
+}
+
 /// Connects as the flags say; nothing is sent yet.
 pub async fn open(place: &Place) -> Result<Connection, Problem> {
     let options = KubeConfigOptions {

@@ -11,6 +11,7 @@ mod amount;
 pub mod cli;
 pub mod commands;
 pub mod connection;
+pub mod drain;
 pub mod ending;
 pub mod problem;
 pub mod render;

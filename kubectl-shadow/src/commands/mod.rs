@@ -2,6 +2,7 @@
 
 mod allow;
 mod cancel;
+mod drain;
 mod find;
 mod follow;
 mod install;
@@ -28,6 +29,7 @@ pub async fn run(cli: Cli) -> Result<Ending, Problem> {
     match cli.command {
         Command::Migrate(args) => migrate::run(&connection, &args).await,
         Command::Plan(args) => plan::run(&connection, &args).await,
+        Command::Drain(args) => drain::run(&connection, &args).await,
         Command::Watch(args) => watch::run(&connection, &args).await,
         Command::Status(args) => status::run(&connection, &args).await,
         Command::Cancel(args) => cancel::run(&connection, &args).await,

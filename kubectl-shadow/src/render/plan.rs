@@ -83,14 +83,23 @@ fn held(hold: HoldKind) -> &'static str {
 
 fn basis(outlook: &Outlook) -> String {
     match outlook.basis {
-        ForecastBasis::Application => format!("{} finished moves of this application", outlook.moves),
-        ForecastBasis::Cluster => format!(
-            "{} finished moves of other applications of this cluster",
-            outlook.moves
-        ),
+        ForecastBasis::Application => format!("{} of this application", finished(outlook.moves)),
+        ForecastBasis::Cluster => {
+            format!(
+                "{} of other applications of this cluster",
+                finished(outlook.moves)
+            )
+        }
         ForecastBasis::Measurements => {
             "measurements on another machine: this cluster has not finished such a move yet".to_owned()
         }
+    }
+}
+
+fn finished(moves: u32) -> String {
+    match moves {
+        1 => "1 finished move".to_owned(),
+        _ => format!("{moves} finished moves"),
     }
 }
 

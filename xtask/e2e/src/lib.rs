@@ -7,6 +7,7 @@ mod by_image;
 mod bystanders;
 mod cancel;
 mod concurrency;
+mod drains;
 mod failures;
 mod faults;
 mod hostile;

@@ -23,7 +23,7 @@ pub(super) fn change_nothing(bench: &Bench) -> Result<()> {
     for part in [
         &format!("{POD} can be moved to {target}. Nothing was moved"),
         "Expected",
-        "OnlyConsumer",
+        "only this pod consumes the queue",
         "yes, and the pod would go there",
         &format!("kubectl shadow migrate {POD} --to {target}"),
     ] {
