@@ -16,6 +16,17 @@ pub fn ending(rows: &[Row]) -> Ending {
         .unwrap_or(Ending::Done)
 }
 
+/// The exit code of a drain that was only planned.
+pub fn ending_of_plan(rows: &[Row]) -> Ending {
+    let refused = rows.iter().any(|row| row.state == State::Refused);
+    let unplanned = rows.iter().any(|row| row.state == State::Planning);
+    match (unplanned, refused) {
+        (true, _) => Ending::Interrupted,
+        (false, true) => Ending::Failed,
+        (false, false) => Ending::Done,
+    }
+}
+
 fn of_row(row: &Row) -> Option<Ending> {
     match row.state {
         State::Refused => Some(Ending::Failed),
@@ -134,6 +145,16 @@ mod tests {
         for (number, (rows, wanted)) in cases.into_iter().enumerate() {
             assert_eq!(ending(&rows), wanted, "case {number}");
         }
+    }
+
+    #[test]
+    fn a_plan_ends_well_if_every_consumer_can_be_moved() {
+        let ready = || row(What::Move, State::Ready, None);
+        assert_eq!(ending_of_plan(&[ready()]), Ending::Done);
+        let refused = row(What::Move, State::Refused, None);
+        assert_eq!(ending_of_plan(&[ready(), refused.clone()]), Ending::Failed);
+        let unplanned = row(What::Move, State::Planning, None);
+        assert_eq!(ending_of_plan(&[refused, unplanned]), Ending::Interrupted);
     }
 
     #[test]

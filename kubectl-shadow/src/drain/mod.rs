@@ -7,7 +7,7 @@ mod row;
 mod sort;
 mod table;
 
-pub use end::{ending, summary};
+pub use end::{ending, ending_of_plan, summary};
 pub use row::{Row, State};
 pub use sort::{Leave, What, sorted};
 pub use table::{document, line, table};

@@ -66,7 +66,10 @@ fn refused_alike(bench: &Bench, arguments: &[&str], words: &str) -> Result<()> {
         .context("run kubectl-shadow")?;
     let (of_plan, of_move) = (text(&planned), text(&moved));
     ensure!(planned.status.code() == Some(1), "not refused: {of_plan}");
-    let sentence = |said: &str| said.lines().find(|line| line.contains(words)).map(str::to_owned);
+    let sentence = |said: &str| {
+        let line = said.lines().find(|line| line.contains(words))?;
+        line.find("spec.").map(|at| line[at..].to_owned())
+    };
     let (one, other) = (sentence(&of_plan), sentence(&of_move));
     ensure!(one.is_some() && one == other, "plan: {of_plan}\nmove: {of_move}");
     Ok(())

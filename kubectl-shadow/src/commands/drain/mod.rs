@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use crate::cli::{Drain, Output};
 use crate::connection::Connection;
-use crate::drain::{Leave, Row, State, What, document, ending, line, summary, table};
+use crate::drain::{Leave, Row, State, What, document, ending, ending_of_plan, line, summary, table};
 use crate::ending::Ending;
 use crate::problem::Problem;
 use crate::say;
@@ -34,13 +34,15 @@ pub(super) async fn run(connection: &Connection, args: &Drain) -> Result<Ending,
     drain.tell_all();
     if args.dry_run {
         drain.say("nothing was done (--dry-run)");
-        return Ok(drain.concluded());
+        drain.print();
+        return Ok(ending_of_plan(&drain.rows));
     }
     drain.follow(&mut asked).await?;
     for text in summary(&args.node, &drain.rows) {
         drain.say(&text);
     }
-    Ok(drain.concluded())
+    drain.print();
+    Ok(ending(&drain.rows))
 }
 
 /// What Ctrl-C asks for.
@@ -281,10 +283,9 @@ impl<'a> Draining<'a> {
         }
     }
 
-    fn concluded(&self) -> Ending {
+    fn print(&self) {
         if self.args.output == Some(Output::Json) {
             say::line(&document(&self.args.node, &self.rows).to_string());
         }
-        ending(&self.rows)
     }
 }
