@@ -48,6 +48,8 @@ pub(super) fn of_five_consumers(bench: &Bench) -> Result<()> {
 /// All of them on one node; the names of the consumers.
 fn deployed(bench: &Bench) -> Result<Vec<String>> {
     let cluster = &bench.cluster;
+    // The migrations of the drain are counted.
+    capture(cluster.kubectl(["delete", "statefulmigrations", "--all", "--wait=true"]))?;
     let cordoned = Cordoned::new(cluster, OTHER)?;
     Sample::deploy(cluster, &[])?;
     for single in SINGLES {
