@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::row::{Row, State};
+use super::row::Row;
 use super::sort::What;
 use crate::amount;
 
@@ -50,7 +50,7 @@ fn order(what: What) -> u8 {
 
 /// For scripts: `{"node", "stopped", "pods": [{"what", "namespace", "pod", "uid", "to", "state", "why", "migration",
 /// "expectedMillis", "code"}]}`; `code` is the exit code that `migrate` would have had.
-pub fn document(node: &str, rows: &[Row]) -> Value {
+pub fn document(node: &str, rows: &[Row], stopped: bool) -> Value {
     let pods: Vec<Value> = rows
         .iter()
         .map(|row| {
@@ -61,6 +61,5 @@ pub fn document(node: &str, rows: &[Row]) -> Value {
             })
         })
         .collect();
-    let stopped = rows.iter().any(|row| row.state == State::Stopped);
     json!({"node": node, "stopped": stopped, "pods": pods})
 }

@@ -34,15 +34,15 @@ pub(super) async fn run(connection: &Connection, args: &Drain) -> Result<Ending,
     drain.tell_all();
     if args.dry_run {
         drain.say("nothing was done (--dry-run)");
-        drain.print();
+        drain.print(asked.stop);
         return Ok(ending_of_plan(&drain.rows));
     }
     drain.follow(&mut asked).await?;
-    for text in summary(&args.node, &drain.rows) {
+    for text in summary(&args.node, &drain.rows, asked.stop) {
         drain.say(&text);
     }
-    drain.print();
-    Ok(ending(&drain.rows))
+    drain.print(asked.stop);
+    Ok(ending(&drain.rows, asked.stop))
 }
 
 /// What Ctrl-C asks for.
@@ -283,9 +283,9 @@ impl<'a> Draining<'a> {
         }
     }
 
-    fn print(&self) {
+    fn print(&self, stopped: bool) {
         if self.args.output == Some(Output::Json) {
-            say::line(&document(&self.args.node, &self.rows).to_string());
+            say::line(&document(&self.args.node, &self.rows, stopped).to_string());
         }
     }
 }
