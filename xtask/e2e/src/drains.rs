@@ -24,6 +24,7 @@ const WATCHED: [&str; 3] = ["orders-0", "lone", "plain-0"];
 /// Five consumers of four kinds, a Job's pod and a pod under a spent budget.
 pub(super) fn of_five_consumers(bench: &Bench) -> Result<()> {
     let cluster = &bench.cluster;
+    let _uncordoned = Uncordoned(cluster, NODE);
     let consumers = deployed(bench)?;
     let oracles = WATCHED
         .iter()
@@ -50,7 +51,7 @@ fn deployed(bench: &Bench) -> Result<Vec<String>> {
     let cluster = &bench.cluster;
     // The migrations of the drain are counted.
     capture(cluster.kubectl(["delete", "statefulmigrations", "--all", "--wait=true"]))?;
-    let cordoned = Cordoned::new(cluster, OTHER)?;
+    let cordoned = cordoned(cluster, OTHER)?;
     Sample::deploy(cluster, &[])?;
     for single in SINGLES {
         single.deploy(cluster)?;
@@ -217,7 +218,6 @@ fn evicted(bench: &Bench) -> Result<()> {
 }
 
 fn removed(cluster: &Cluster) -> Result<()> {
-    capture(cluster.kubectl(["uncordon", NODE]))?;
     stage::delete(cluster, "deployment", "web")?;
     stage::delete(cluster, "job", "report")?;
     for single in SINGLES {
@@ -269,16 +269,15 @@ fn migrations(cluster: &Cluster) -> Result<Vec<Value>> {
 }
 
 /// A node that takes no new pods until this is dropped.
-struct Cordoned<'a>(&'a Cluster, &'static str);
-
-impl<'a> Cordoned<'a> {
-    fn new(cluster: &'a Cluster, node: &'static str) -> Result<Self> {
-        capture(cluster.kubectl(["cordon", node]))?;
-        Ok(Self(cluster, node))
-    }
+fn cordoned<'a>(cluster: &'a Cluster, node: &'static str) -> Result<Uncordoned<'a>> {
+    capture(cluster.kubectl(["cordon", node]))?;
+    Ok(Uncordoned(cluster, node))
 }
 
-impl Drop for Cordoned<'_> {
+/// A node that takes new pods again when this is dropped.
+struct Uncordoned<'a>(&'a Cluster, &'static str);
+
+impl Drop for Uncordoned<'_> {
     fn drop(&mut self) {
         if let Err(error) = capture(self.0.kubectl(["uncordon", self.1])) {
             eprintln!("{} stays cordoned: {error:#}", self.1);
