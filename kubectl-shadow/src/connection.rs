@@ -1,13 +1,20 @@
-//! The connection that kubectl would use: same files, same context, same namespace.
+//! The connection that kubectl would use: same files, same context, same namespace, same flags.
+
+mod kubeconfig;
+mod kuberc;
+mod proxy;
+mod reach;
 
 use std::time::Duration;
 
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use http::Uri;
+use kube::config::ExecConfig;
 use kube::{Client, Config};
 
-use crate::cli::Place;
+use crate::cli::{Colour, Place};
 use crate::problem::Problem;
-use crate::warnings;
+use crate::warnings::{self, Warnings};
+pub(crate) use reach::Reach;
 
 /// For a connection to the API server and for what is sent to it.
 const CONNECTS: Duration = Duration::from_secs(20);
@@ -20,54 +27,120 @@ pub struct Connection {
     pub client: Client,
     /// Namespace given, or that of the context.
     pub namespace: String,
-    /// The context, as a person knows it: that of the flag, or the address of the API server.
+    /// The context, as a person knows it: its name, or the address of the API server.
     pub context: String,
+    /// When colours are used.
+    pub colour: Colour,
+    /// What the API server has warned of so far.
+    pub warnings: Warnings,
 }
 
 /// Connects as the flags say; nothing is sent yet.
 pub async fn open(place: &Place) -> Result<Connection, Problem> {
-    let options = KubeConfigOptions {
-        context: place.context.clone(),
-        ..KubeConfigOptions::default()
-    };
-    let unusable = |error: &dyn std::fmt::Display| Problem::Kubeconfig(error.to_string());
-    let config = match &place.kubeconfig {
-        Some(path) => {
-            let file = Kubeconfig::read_from(path).map_err(|error| unusable(&error))?;
-            Config::from_custom_kubeconfig(file, &options)
-                .await
-                .map_err(|error| unusable(&error))?
-        }
-        None if place.context.is_some() => Config::from_kubeconfig(&options)
-            .await
-            .map_err(|error| unusable(&error))?,
-        None => Config::infer().await.map_err(|error| unusable(&error))?,
-    };
+    let (config, context) = config(place).await.map_err(Problem::Kubeconfig)?;
     let namespace = place
         .namespace
         .clone()
         .unwrap_or_else(|| config.default_namespace.clone());
-    let server = config.cluster_url.to_string();
-    let context = place
-        .context
-        .clone()
-        .or_else(|| current_context(place))
-        .unwrap_or(server);
-    let client = warnings::client(limited(config))?;
+    let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
+    let plugin = config
+        .auth_info
+        .exec
+        .as_ref()
+        .and_then(|exec| exec.command.clone());
+    let reach = Reach {
+        server: by_way_of(&server, config.proxy_url.as_ref()),
+        context: context.clone(),
+        limit: place.request_timeout,
+    };
+    let warnings = Warnings::default();
+    let client = warnings::client(limited(config), reach, &warnings).map_err(|error| match plugin {
+        Some(plugin) => Problem::Kubeconfig(no_credentials(&plugin, &error)),
+        None => Problem::from(error),
+    })?;
     Ok(Connection {
         client,
         namespace,
-        context,
+        context: context.unwrap_or(server),
+        colour: place.color,
+        warnings,
     })
 }
 
-/// The context that the kubeconfig names; none in a pod, which has no kubeconfig.
-fn current_context(place: &Place) -> Option<String> {
-    let file = match &place.kubeconfig {
-        Some(path) => Kubeconfig::read_from(path),
-        None => Kubeconfig::read(),
+/// All that is known of the cluster and the user, and the name of the context.
+async fn config(place: &Place) -> Result<(Config, Option<String>), String> {
+    let mut source = match kubeconfig::read(place)? {
+        Some(source) => source,
+        None if place.server.is_some() => kubeconfig::empty(),
+        None => {
+            // In a pod there is no kubeconfig, and the pod's account is used.
+            let mut config = Config::incluster().map_err(|_| kubeconfig::none_found())?;
+            config.auth_info = kubeconfig::typed_user(config.auth_info, place);
+            return Ok((config, None));
+        }
     };
-    file.ok()?.current_context
+    let chosen = kubeconfig::choose(&mut source, place)?;
+    let (name, mut user) = chosen.user;
+    if let Some(exec) = &mut user.exec {
+        let said = kuberc::Said::here(place.kuberc.clone());
+        let file = || format!("user {name:?} of {}", source.files);
+        obey(exec, &said.place()).map_err(|error| format!("{}: {error}", file()))?;
+    }
+    let server = chosen.cluster.server.clone().unwrap_or_default();
+    let address: Uri = server
+        .parse()
+        .map_err(|error| format!("the address {server:?} of the API server cannot be read: {error}"))?;
+    let proxy = proxy::of(
+        chosen.cluster.proxy_url.as_deref(),
+        &address,
+        &proxy::Environment::here(),
+    )?;
+    let mut config = Config::from_custom_kubeconfig(source.config, &chosen.options)
+        .await
+        .map_err(|error| format!("{}: {error}", source.files))?;
+    // What a plugin is told of its cluster was added by the library.
+    let told = config.auth_info.exec.take().and_then(|exec| exec.cluster);
+    if let Some(exec) = &mut user.exec {
+        exec.cluster = told;
+    }
+    config.auth_info = user;
+    config.proxy_url = proxy;
+    Ok((config, chosen.context))
+}
+
+/// Lets a credential plugin run only if kubectl would run it.
+fn obey(exec: &mut ExecConfig, place: &kuberc::Place) -> Result<(), String> {
+    let Some(command) = exec.command.clone() else {
+        return Ok(());
+    };
+    let way_out = |error: String| {
+        format!("{error}. To allow the plugin, change the kuberc; to log in without it, add --token TOKEN")
+    };
+    let policy = kuberc::policy(place).map_err(way_out)?;
+    if let Some(program) = kuberc::allowed(&policy, &command, kuberc::in_path).map_err(way_out)? {
+        exec.command = Some(program.to_string_lossy().into_owned());
+    }
+    Ok(())
+}
+
+fn no_credentials(plugin: &str, error: &kube::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    format!("credential plugin {plugin:?} gave no credentials: {cause}")
+}
+
+/// The server, and the proxy without user and password.
+fn by_way_of(server: &str, proxy: Option<&Uri>) -> String {
+    let host = proxy.and_then(|proxy| {
+        let port = proxy.port().map(|port| format!(":{port}")).unwrap_or_default();
+        Some(format!("{}://{}{port}", proxy.scheme_str()?, proxy.host()?))
+    });
+    match host {
+        Some(host) => format!("{server} by way of proxy {host}"),
+        None => server.to_owned(),
+    }
 }
 
 /// A question to a silent API server has an end. A watch is begun again then.

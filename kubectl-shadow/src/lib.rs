@@ -4,6 +4,8 @@
 //! - [`commands`]: one module per command
 //! - [`render`]: status to lines, pure
 //! - [`view`]: the live view, and recordings of it
+//! - [`named`]: names as `TYPE/NAME`
+//! - [`output`]: `-o`, shared by all commands
 //! - [`ending`]: how a command ended, and its exit code
 #![forbid(unsafe_code)]
 
@@ -11,6 +13,8 @@ pub mod cli;
 pub mod commands;
 pub mod connection;
 pub mod ending;
+pub mod named;
+pub mod output;
 pub mod problem;
 pub mod render;
 pub mod say;

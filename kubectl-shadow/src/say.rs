@@ -93,13 +93,18 @@ fn send(out: &mut impl Write, text: &str) {
 pub fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        if c.is_control() || is_direction_mark(c) {
+        if is_obeyed(c) {
             out.extend(c.escape_default())
         } else {
             out.push(c)
         }
     }
     out
+}
+
+/// Whether a terminal would do something with it but show it.
+pub(crate) fn is_obeyed(c: char) -> bool {
+    c.is_control() || is_direction_mark(c)
 }
 
 fn is_direction_mark(c: char) -> bool {

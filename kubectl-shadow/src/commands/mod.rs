@@ -5,6 +5,7 @@ mod cancel;
 mod find;
 mod follow;
 mod install;
+mod list;
 mod migrate;
 mod node_removal;
 mod status;
@@ -27,6 +28,7 @@ pub async fn run(cli: Cli) -> Result<Ending, Problem> {
     match cli.command {
         Command::Migrate(args) => migrate::run(&connection, &args).await,
         Command::Watch(args) => watch::run(&connection, &args).await,
+        Command::List(args) => list::run(&connection, &args).await,
         Command::Status(args) => status::run(&connection, &args).await,
         Command::Cancel(args) => cancel::run(&connection, &args).await,
         Command::Allow(args) => allow::run(&connection, &args).await,

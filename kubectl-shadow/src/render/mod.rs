@@ -2,6 +2,7 @@
 
 pub mod end;
 pub mod life;
+pub mod list;
 pub mod overview;
 mod premises;
 pub mod progress;
