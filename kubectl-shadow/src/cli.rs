@@ -1,26 +1,32 @@
 //! What can be typed. Nothing is decided here.
 
 mod cancel;
+mod completion;
 mod list;
+mod logs;
 mod migrate;
 mod output;
 mod place;
 mod status;
 mod time;
+mod version;
 mod watch;
 
 use std::time::Duration;
 
 pub use cancel::Cancel;
 use clap::{Args, Parser, Subcommand};
+pub use completion::{Completion, Shell};
 use jiff::fmt::friendly::SpanParser;
 pub use list::List;
+pub use logs::Logs;
 pub use migrate::{DryRun, Migrate, Strategy};
 pub use output::Output;
 pub use place::Place;
 pub use status::Status;
 pub(crate) use time::FOREVER;
 pub use time::Limit;
+pub use version::{Version, VersionFormat};
 pub use watch::{Colour, Watch};
 
 /// Times are told in whole seconds.
@@ -60,12 +66,18 @@ pub enum Command {
     Status(Status),
     /// Undo a migration that has not passed its point of no return
     Cancel(Cancel),
+    /// Show what controller, webhook and agents say of a migration
+    Logs(Logs),
     /// Let the controller read one broker Secret
     Allow(Allow),
     /// Put kubectl-shadow into the cluster
     Install(Install),
     /// Take kubectl-shadow out of the cluster
     Uninstall(Uninstall),
+    /// Show versions, and whether they fit
+    Version(Version),
+    /// Print what completes commands, flags and names
+    Completion(Completion),
 }
 
 /// `allow`.

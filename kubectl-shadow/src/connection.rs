@@ -67,6 +67,18 @@ pub async fn open(place: &Place) -> Result<Connection, Problem> {
     })
 }
 
+/// The contexts of the kubeconfig, each with its cluster.
+pub(crate) fn contexts(place: &Place) -> Result<Vec<(String, String)>, String> {
+    let source = kubeconfig::read(place)?.ok_or_else(kubeconfig::none_found)?;
+    let contexts = source.config.contexts.into_iter();
+    Ok(contexts
+        .map(|named| {
+            let cluster = named.context.map(|context| context.cluster);
+            (named.name, cluster.unwrap_or_default())
+        })
+        .collect())
+}
+
 /// All that is known of the cluster and the user, and the name of the context.
 async fn config(place: &Place) -> Result<(Config, Option<String>), String> {
     let mut source = match kubeconfig::read(place)? {

@@ -2,6 +2,7 @@
 //!
 //! - [`cli`]: what can be typed
 //! - [`commands`]: one module per command
+//! - [`complete`]: what could be typed next
 //! - [`render`]: status to lines, pure
 //! - [`view`]: the live view, and recordings of it
 //! - [`named`]: names as `TYPE/NAME`
@@ -11,6 +12,7 @@
 
 pub mod cli;
 pub mod commands;
+pub mod complete;
 pub mod connection;
 pub mod ending;
 pub mod named;

@@ -19,6 +19,11 @@ pub fn line(text: &str) {
     write_to(&mut std::io::stdout().lock(), text);
 }
 
+/// A text of ours as it is, with its own line ends: nothing in it comes from a cluster, or it was made harmless.
+pub(crate) fn own(text: &str) {
+    send(&mut std::io::stdout().lock(), text);
+}
+
 /// One line about something that is wrong.
 pub fn problem(text: &str) {
     erase();

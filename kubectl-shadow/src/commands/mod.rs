@@ -2,14 +2,18 @@
 
 mod allow;
 mod cancel;
+pub mod complete;
+mod completion;
 mod find;
 mod follow;
 mod install;
 mod list;
+mod logs;
 mod migrate;
 mod node_removal;
 mod status;
 mod uninstall;
+mod version;
 mod watch;
 
 use crate::cli::{Cli, Command};
@@ -19,10 +23,19 @@ use crate::problem::Problem;
 
 /// Runs the command.
 pub async fn run(cli: Cli) -> Result<Ending, Problem> {
+    // Of these no file is read, and no cluster is asked.
     if let Command::Watch(args) = &cli.command
         && let Some(file) = &args.play
     {
         return watch::play(&cli.place, args, file).await;
+    }
+    if let Command::Completion(args) = &cli.command {
+        return completion::run(args);
+    }
+    if let Command::Version(args) = &cli.command
+        && args.client
+    {
+        return version::client(args);
     }
     let connection = connection::open(&cli.place).await?;
     match cli.command {
@@ -31,8 +44,11 @@ pub async fn run(cli: Cli) -> Result<Ending, Problem> {
         Command::List(args) => list::run(&connection, &args).await,
         Command::Status(args) => status::run(&connection, &args).await,
         Command::Cancel(args) => cancel::run(&connection, &args).await,
+        Command::Logs(args) => logs::run(&connection, &args).await,
         Command::Allow(args) => allow::run(&connection, &args).await,
         Command::Install(args) => install::run(&connection, &args).await,
         Command::Uninstall(args) => uninstall::run(&connection, &args).await,
+        Command::Version(args) => version::run(&connection, &args).await,
+        Command::Completion(args) => completion::run(&args),
     }
 }

@@ -34,14 +34,47 @@ fn every_command_has_examples_and_each_can_be_typed() {
             "{name} has {} examples",
             lines.len()
         );
-        for line in lines {
-            let words = words(line);
-            let typed = ["kubectl-shadow".to_owned()]
-                .into_iter()
-                .chain(words.into_iter().skip(2));
-            if let Err(error) = Cli::try_parse_from(typed) {
-                panic!("{line}\n{error}");
-            }
-        }
+        lines.into_iter().for_each(can_be_typed);
+    }
+}
+
+fn can_be_typed(line: &str) {
+    let typed = ["kubectl-shadow".to_owned()]
+        .into_iter()
+        .chain(words(line).into_iter().skip(2));
+    if let Err(error) = Cli::try_parse_from(typed) {
+        panic!("{line}\n{error}");
+    }
+}
+
+#[test]
+fn the_page_of_commands_names_each_of_them_with_an_example_that_can_be_typed() {
+    let page = include_str!("../../../docs/commands.md");
+    let examples: Vec<&str> = page
+        .lines()
+        .filter(|line| line.starts_with("kubectl shadow "))
+        .collect();
+    for command in Cli::command().get_subcommands() {
+        let of_it = format!("kubectl shadow {} ", command.get_name());
+        let has_one = examples.iter().any(|line| format!("{line} ").starts_with(&of_it));
+        assert!(
+            has_one,
+            "{} has no example in docs/commands.md",
+            command.get_name()
+        );
+    }
+    examples.into_iter().for_each(can_be_typed);
+}
+
+#[test]
+fn the_page_of_commands_names_each_flag_of_the_connection() {
+    let page = include_str!("../../../docs/commands.md");
+    let root = Cli::command();
+    let global = root.get_arguments().filter(|flag| flag.is_global_set());
+    for long in global.filter_map(clap::Arg::get_long) {
+        assert!(
+            page.contains(&format!("`--{long}`")),
+            "--{long} is not in docs/commands.md"
+        );
     }
 }

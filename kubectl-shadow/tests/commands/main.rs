@@ -1,11 +1,14 @@
 //! The real program against an API server of ours: its connection, its commands, what it prints and how it exits.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail the test")]
 
+mod complete;
 mod connection;
 mod help;
 mod list;
+mod logs;
 mod migrate;
 mod stub;
+mod version;
 
 use serde_json::{Value, json};
 

@@ -38,7 +38,6 @@ pub(crate) enum Answer {
     Json(u16, Value),
     /// With a warning.
     Warned(u16, Value, &'static str),
-    #[allow(dead_code, reason = "for logs")]
     Text(String),
     /// A watch: these lines, and then silence.
     Stream(Vec<Value>),
