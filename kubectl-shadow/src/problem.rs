@@ -22,9 +22,7 @@ pub enum Problem {
     #[error("{}", .0.join("\n"))]
     Answer(Vec<String>),
     /// The kind is not known to the API server.
-    #[error(
-        "kubectl-shadow is not installed in this cluster. Type: kubectl shadow install --registry REGISTRY"
-    )]
+    #[error("{}", not_installed("this cluster"))]
     NotInstalled,
     /// Installation or removal failed.
     #[error(transparent)]
@@ -111,6 +109,20 @@ impl Problem {
         }
     }
 
+    /// Said of the cluster that was asked.
+    pub(crate) fn in_context(self, context: &str) -> Self {
+        match self {
+            Self::NotInstalled => Self::Refused(not_installed(&format!("the cluster of context {context}"))),
+            Self::Kubeconfig(_)
+            | Self::Unreached { .. }
+            | Self::Answer(_)
+            | Self::Cluster(_)
+            | Self::Settings(_)
+            | Self::Refused(_)
+            | Self::Unknown(_) => self,
+        }
+    }
+
     /// Of a request that changes something: one that was sent and has no answer may have been carried out.
     pub(crate) fn of_change(error: kube::Error, see: &str) -> Self {
         if let Some(unreached) = answer::unreached(&error).filter(|unreached| !unreached.was_sent) {
@@ -124,6 +136,13 @@ impl Problem {
             answer::said_briefly(&error)
         ))
     }
+}
+
+fn not_installed(cluster: &str) -> String {
+    format!(
+        "{cluster} does not know StatefulMigrations: it is the wrong cluster, or kubectl-shadow is not installed. To name another, \
+         add --context. To install it, type: kubectl shadow install --registry REGISTRY"
+    )
 }
 
 /// A missing object is named in the details, a missing kind is not.

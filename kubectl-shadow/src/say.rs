@@ -21,6 +21,7 @@ pub fn line(text: &str) {
 
 /// A text of ours as it is, with its own line ends: nothing in it comes from a cluster, or it was made harmless.
 pub(crate) fn own(text: &str) {
+    erase();
     send(&mut std::io::stdout().lock(), text);
 }
 

@@ -65,7 +65,7 @@ pub struct Place {
     /// Preferences of kubectl, whose policy on credential plugins counts here, too [default: as kubectl]
     #[arg(long, global = true, value_name = "FILE", help_heading = CONNECTION, hide_short_help = true)]
     pub kuberc: Option<PathBuf>,
-    /// Use colours [auto: on a terminal, unless NO_COLOR is set]
+    /// Use colours in lists and in the live view [auto: on a terminal, unless NO_COLOR is set]
     #[arg(
         long,
         global = true,

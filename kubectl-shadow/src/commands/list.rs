@@ -8,6 +8,7 @@ use kube::api::ListParams;
 use shadow_core::api::StatefulMigration;
 
 use crate::cli::List;
+use crate::commands::colour;
 use crate::connection::Connection;
 use crate::ending::Ending;
 use crate::output::{Format, Template, table};
@@ -45,18 +46,24 @@ pub(super) async fn run(connection: &Connection, args: &List) -> Result<Ending, 
         namespace: args.all_namespaces,
         wide: matches!(args.output.format, Some(Format::Wide)),
     };
-    table_of(&migrations, columns, args.no_headers)
-        .iter()
-        .for_each(|line| say::line(line));
+    print_table(connection, &migrations, columns, args.no_headers);
     Ok(Ending::Done)
 }
 
-/// The lines of a table.
-pub(super) fn table_of(migrations: &[StatefulMigration], columns: Columns, no_headers: bool) -> Vec<String> {
-    let now = Timestamp::now();
-    let rows: Vec<Vec<String>> = migrations.iter().map(|one| row(one, columns, now)).collect();
+/// Prints a table of them.
+pub(super) fn print_table(
+    connection: &Connection,
+    migrations: &[StatefulMigration],
+    columns: Columns,
+    no_headers: bool,
+) {
+    let (now, theme) = (Timestamp::now(), colour::of_lines(connection.colour));
+    let rows = migrations.iter().map(|one| row(one, columns, now, theme));
     let heading = heading(columns);
-    table::lines((!no_headers).then_some(heading.as_slice()), &rows)
+    let heading = (!no_headers).then_some(heading.as_slice());
+    for line in table::lines(heading, rows.collect()) {
+        say::own(&format!("{line}\n"));
+    }
 }
 
 fn nothing(connection: &Connection, args: &List) -> String {

@@ -109,7 +109,7 @@ async fn after(
         }
         return Ok(end.ending);
     }
-    told_together(args, ends)
+    told_together(connection, args, ends)
 }
 
 fn accepted(
@@ -150,7 +150,11 @@ fn tellers(args: &Migrate, created: &[StatefulMigration]) -> Vec<Told> {
 }
 
 /// The worst of all, and a line each.
-fn told_together(args: &Migrate, ends: Vec<Result<End, Problem>>) -> Result<Ending, Problem> {
+fn told_together(
+    connection: &Connection,
+    args: &Migrate,
+    ends: Vec<Result<End, Problem>>,
+) -> Result<Ending, Problem> {
     let mut worst = Ending::Done;
     let mut last = Vec::new();
     for end in ends {
@@ -167,9 +171,7 @@ fn told_together(args: &Migrate, ends: Vec<Result<End, Problem>>) -> Result<Endi
     }
     if args.output.format.is_none() {
         say::line("");
-        list::table_of(&last, Columns::default(), false)
-            .iter()
-            .for_each(|line| say::line(line));
+        list::print_table(connection, &last, Columns::default(), false);
     }
     finally(args, &last)?;
     Ok(worst)

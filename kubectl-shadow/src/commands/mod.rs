@@ -2,6 +2,7 @@
 
 mod allow;
 mod cancel;
+mod colour;
 pub mod complete;
 mod completion;
 mod find;
@@ -17,7 +18,7 @@ mod version;
 mod watch;
 
 use crate::cli::{Cli, Command};
-use crate::connection;
+use crate::connection::{self, Connection};
 use crate::ending::Ending;
 use crate::problem::Problem;
 
@@ -38,17 +39,22 @@ pub async fn run(cli: Cli) -> Result<Ending, Problem> {
         return version::client(args);
     }
     let connection = connection::open(&cli.place).await?;
-    match cli.command {
-        Command::Migrate(args) => migrate::run(&connection, &args).await,
-        Command::Watch(args) => watch::run(&connection, &args).await,
-        Command::List(args) => list::run(&connection, &args).await,
-        Command::Status(args) => status::run(&connection, &args).await,
-        Command::Cancel(args) => cancel::run(&connection, &args).await,
-        Command::Logs(args) => logs::run(&connection, &args).await,
-        Command::Allow(args) => allow::run(&connection, &args).await,
-        Command::Install(args) => install::run(&connection, &args).await,
-        Command::Uninstall(args) => uninstall::run(&connection, &args).await,
-        Command::Version(args) => version::run(&connection, &args).await,
+    let ended = dispatch(cli.command, &connection).await;
+    ended.map_err(|problem| problem.in_context(&connection.context))
+}
+
+async fn dispatch(command: Command, connection: &Connection) -> Result<Ending, Problem> {
+    match command {
+        Command::Migrate(args) => migrate::run(connection, &args).await,
+        Command::Watch(args) => watch::run(connection, &args).await,
+        Command::List(args) => list::run(connection, &args).await,
+        Command::Status(args) => status::run(connection, &args).await,
+        Command::Cancel(args) => cancel::run(connection, &args).await,
+        Command::Logs(args) => logs::run(connection, &args).await,
+        Command::Allow(args) => allow::run(connection, &args).await,
+        Command::Install(args) => install::run(connection, &args).await,
+        Command::Uninstall(args) => uninstall::run(connection, &args).await,
+        Command::Version(args) => version::run(connection, &args).await,
         Command::Completion(args) => completion::run(&args),
     }
 }

@@ -9,7 +9,7 @@ use kube::ResourceExt;
 use tokio::sync::mpsc::unbounded_channel;
 
 use crate::cli::{Colour, FOREVER, Migrate, Place, Watch};
-use crate::commands::find;
+use crate::commands::{colour, find};
 use crate::connection::Connection;
 use crate::ending::Ending;
 use crate::named::Named;
@@ -94,7 +94,7 @@ async fn live(
         begun: patience.is_some(),
         events: (events, receiver),
     };
-    run::run(model, theme(connection.colour, args), outside).await
+    run::run(model, colour::theme(connection.colour, args.ascii), outside).await
 }
 
 /// Plays a recording. No kubeconfig is read, and no cluster is asked.
@@ -131,7 +131,7 @@ pub(super) async fn play(place: &Place, args: &Watch, file: &Path) -> Result<End
         begun: false,
         events: unbounded_channel(),
     };
-    run::run(model, theme(place.color, args), outside).await
+    run::run(model, colour::theme(place.color, args.ascii), outside).await
 }
 
 fn of_recording(place: &Place, args: &Watch, file: &Path, recording: &Recording) -> Model {
@@ -157,19 +157,6 @@ fn has_terminal() -> bool {
     say::can_repaint() && std::io::stdin().is_terminal()
 }
 
-fn theme(colour: Colour, args: &Watch) -> Theme {
-    let asked = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    Theme {
-        colour: match colour {
-            Colour::Auto => asked,
-            Colour::Always => true,
-            Colour::Never => false,
-        },
-        light: is_light(),
-        ascii: args.ascii,
-    }
-}
-
 /// A picture does not depend on the machine that makes it.
 fn theme_of_frames(colour: Colour, args: &Watch) -> Theme {
     Theme {
@@ -177,12 +164,6 @@ fn theme_of_frames(colour: Colour, args: &Watch) -> Theme {
         light: false,
         ascii: args.ascii,
     }
-}
-
-/// Some terminals say so: `COLORFGBG` ends with the number of the background's colour.
-fn is_light() -> bool {
-    let told = std::env::var("COLORFGBG").unwrap_or_default();
-    matches!(told.rsplit(';').next(), Some("7" | "15"))
 }
 
 fn refused(error: crate::view::recording::RecordingError) -> Problem {

@@ -7,30 +7,51 @@ use crate::say::printable;
 /// Between two columns.
 const GAP: usize = 3;
 
-/// The lines of a table. Each row has as many cells as the heading, if there is one.
-pub fn lines(heading: Option<&[&str]>, rows: &[Vec<String>]) -> Vec<String> {
-    let heading: Vec<Vec<String>> = heading
-        .into_iter()
-        .map(|cells| cells.iter().map(|cell| (*cell).to_owned()).collect())
-        .collect();
-    let all: Vec<Vec<String>> = heading
-        .iter()
-        .chain(rows)
-        .map(|row| row.iter().map(|cell| printable(cell)).collect())
-        .collect();
+/// A cell. What it holds is shown as it is read; its paint is ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cell {
+    text: String,
+    /// Numbers of a terminal's colours and weights, such as `1;34`.
+    paint: &'static str,
+}
+
+impl Cell {
+    /// In colours of its own; none if they are empty.
+    pub fn painted(text: &str, paint: &'static str) -> Self {
+        Self {
+            text: printable(text),
+            paint,
+        }
+    }
+}
+
+impl<T: AsRef<str>> From<T> for Cell {
+    fn from(text: T) -> Self {
+        Self::painted(text.as_ref(), "")
+    }
+}
+
+/// The lines of a table: printable, but for the paint. Each row has as many cells as the heading, if there is one.
+pub fn lines(heading: Option<&[&str]>, rows: Vec<Vec<Cell>>) -> Vec<String> {
+    let heading = heading.map(|cells| cells.iter().map(Cell::from).collect::<Vec<Cell>>());
+    let all: Vec<Vec<Cell>> = heading.into_iter().chain(rows).collect();
     let columns = all.iter().map(Vec::len).max().unwrap_or_default();
     let width = |column: usize| {
         let cells = all.iter().filter_map(|row| row.get(column));
-        cells.map(|cell| cell.width()).max().unwrap_or_default()
+        cells.map(|cell| cell.text.width()).max().unwrap_or_default()
     };
     let widths: Vec<usize> = (0..columns).map(width).collect();
     all.iter().map(|row| line(row, &widths)).collect()
 }
 
-fn line(row: &[String], widths: &[usize]) -> String {
+fn line(row: &[Cell], widths: &[usize]) -> String {
     let padded = row.iter().zip(widths).map(|(cell, width)| {
-        let missing = width.saturating_sub(cell.width()) + GAP;
-        format!("{cell}{}", " ".repeat(missing))
+        let missing = width.saturating_sub(cell.text.width()) + GAP;
+        let text = match cell.paint {
+            "" => cell.text.clone(),
+            paint => format!("\u{1b}[{paint}m{}\u{1b}[0m", cell.text),
+        };
+        format!("{text}{}", " ".repeat(missing))
     });
     padded.collect::<String>().trim_end().to_owned()
 }
@@ -41,14 +62,28 @@ mod tests {
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {
-        let rows = [
-            vec!["größe-0".to_owned(), "x".to_owned()],
-            vec!["a\u{1b}".to_owned(), String::new()],
-        ];
+        let rows = || {
+            vec![
+                vec![Cell::from("größe-0"), Cell::from("x")],
+                vec![Cell::from("a\u{1b}"), Cell::from("")],
+            ]
+        };
         assert_eq!(
-            lines(Some(&["NAME", "STATE"]), &rows),
+            lines(Some(&["NAME", "STATE"]), rows()),
             ["NAME      STATE", "größe-0   x", "a\\u{1b}"]
         );
-        assert_eq!(lines(None, &rows).len(), 2);
+        assert_eq!(lines(None, rows()).len(), 2);
+    }
+
+    #[test]
+    fn paint_takes_no_room() {
+        let rows = vec![
+            vec![Cell::painted("EXACT", "1;34"), Cell::from("a")],
+            vec![Cell::from("WAITING"), Cell::from("b")],
+        ];
+        assert_eq!(
+            lines(None, rows),
+            ["\u{1b}[1;34mEXACT\u{1b}[0m     a", "WAITING   b"]
+        );
     }
 }

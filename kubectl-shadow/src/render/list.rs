@@ -5,6 +5,8 @@ use kube::ResourceExt;
 use shadow_core::api::{MigrationStatus, StatefulMigration};
 
 use super::time::age;
+use crate::output::table::Cell;
+use crate::view::draw::theme::{Theme, Tone, tone};
 use crate::view::model::state::State;
 
 /// Which columns.
@@ -35,8 +37,13 @@ pub fn heading(columns: Columns) -> Vec<&'static str> {
         .collect()
 }
 
-/// One row.
-pub fn row(migration: &StatefulMigration, columns: Columns, now: Timestamp) -> Vec<String> {
+/// One row; with colours, if a theme says which.
+pub fn row(
+    migration: &StatefulMigration,
+    columns: Columns,
+    now: Timestamp,
+    theme: Option<Theme>,
+) -> Vec<Cell> {
     let status = migration.status.as_ref();
     let plan = status.and_then(|status| status.plan.as_ref());
     let text = |text: Option<&str>| text.filter(|text| !text.is_empty()).unwrap_or(NONE).to_owned();
@@ -48,12 +55,14 @@ pub fn row(migration: &StatefulMigration, columns: Columns, now: Timestamp) -> V
     let namespace = columns
         .namespace
         .then(|| migration.namespace().unwrap_or_default());
-    let usual = [
+    let state = State::of(migration);
+    let before = [
         migration.name_any(),
         migration.spec.source_pod.clone(),
         text(status.and_then(|status| status.source_node.as_deref())),
         text(to),
-        State::of(migration).word().to_owned(),
+    ];
+    let behind = [
         text(status.and_then(step).as_deref()),
         text(status.and_then(|status| status.pause.as_deref())),
         text(age.as_deref()),
@@ -65,7 +74,23 @@ pub fn row(migration: &StatefulMigration, columns: Columns, now: Timestamp) -> V
         text(status.and_then(why).as_deref()),
     ];
     let wide = columns.wide.then_some(more).into_iter().flatten();
-    namespace.into_iter().chain(usual).chain(wide).collect()
+    let before = namespace.into_iter().chain(before).map(Cell::from);
+    let behind = behind.into_iter().chain(wide).map(Cell::from);
+    let state = Cell::painted(state.word(), theme.map_or("", |theme| paint(state, theme)));
+    before.chain([state]).chain(behind).collect()
+}
+
+/// As the live view paints it.
+fn paint(state: State, theme: Theme) -> &'static str {
+    match (tone(state), theme.light) {
+        (Tone::Good, _) => "1;34",
+        (Tone::Held, false) => "33",
+        (Tone::Held, true) => "35",
+        (Tone::Bad, _) => "1;31",
+        (Tone::Strong, _) => "1",
+        (Tone::Dim, _) => "90",
+        (Tone::Plain | Tone::Chosen, _) => "",
+    }
 }
 
 /// The step that goes on, and in which handoff.

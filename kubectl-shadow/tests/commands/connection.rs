@@ -1,6 +1,6 @@
 //! How the API server is found and asked: flags, files, proxies, credential plugins and kuberc.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::stub::{Stub, err, list, out, program};
+use crate::stub::{Stub, err, failure, list, out, program};
 
 fn stub() -> Stub {
     Stub::that_answers(|_| list("StatefulMigrationList", Vec::new()))
@@ -40,8 +40,13 @@ fn tunnel(mut client: TcpStream, to: &str, counted: &AtomicUsize) {
     }
     assert!(first.starts_with("CONNECT kube.invalid:6443 "), "{first}");
     counted.fetch_add(1, Ordering::SeqCst);
-    let mut server = TcpStream::connect(to).unwrap();
+    let server = TcpStream::connect(to).unwrap();
     client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+    joined(client, server);
+}
+
+/// What one says the other hears.
+fn joined(mut client: TcpStream, mut server: TcpStream) {
     let (mut from_client, mut to_server) = (client.try_clone().unwrap(), server.try_clone().unwrap());
     std::thread::spawn(move || std::io::copy(&mut from_client, &mut to_server).is_ok());
     drop(std::io::copy(&mut server, &mut client));
@@ -60,6 +65,78 @@ fn an_api_server_behind_the_proxy_of_the_kubeconfig_is_reached() {
     assert_eq!(output.status.code(), Some(0), "{}", err(&output));
     assert_eq!(tunnels.load(Ordering::SeqCst), 1);
     assert_eq!(stub.asked().len(), 1);
+}
+
+/// A SOCKS 5 proxy (RFC 1928) without a login, which leads every connection to one address.
+fn socks(to: String) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let tunnels = Arc::<AtomicUsize>::default();
+    let counted = Arc::clone(&tunnels);
+    std::thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            let mut greeting = [0; 2];
+            client.read_exact(&mut greeting).unwrap();
+            client.read_exact(&mut vec![0; usize::from(greeting[1])]).unwrap();
+            client.write_all(&[5, 0]).unwrap();
+            let mut asked = [0; 5];
+            client.read_exact(&mut asked).unwrap();
+            assert_eq!(
+                asked[..4],
+                [5, 1, 0, 3],
+                "a name is asked for, and the proxy finds it"
+            );
+            let mut name = vec![0; usize::from(asked[4]) + 2];
+            client.read_exact(&mut name).unwrap();
+            assert!(name.starts_with(b"kube.invalid"), "{name:?}");
+            client.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).unwrap();
+            counted.fetch_add(1, Ordering::SeqCst);
+            let server = TcpStream::connect(&to).unwrap();
+            std::thread::spawn(move || joined(client, server));
+        }
+    });
+    (address, tunnels)
+}
+
+#[test]
+fn an_api_server_behind_a_socks_proxy_is_reached() {
+    let stub = stub();
+    let (proxy, tunnels) = socks(stub.address.clone());
+    stub.has_config(
+        "kube.invalid:6443",
+        &format!(", proxy-url: 'socks5://{proxy}'"),
+        "{}",
+    );
+    let output = stub.runs(&["list"]);
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+    assert_eq!(tunnels.load(Ordering::SeqCst), 1);
+}
+
+/// A token of an identity provider that is still valid is sent as it is.
+#[test]
+fn a_login_by_an_identity_provider_is_used() {
+    let encoded = |json: &str| base64_url(json.as_bytes());
+    let token = format!(
+        "{}.{}.c2ln",
+        encoded("{\"alg\":\"none\"}"),
+        encoded("{\"exp\":4102444800}")
+    );
+    let stub = stub();
+    let user = format!(
+        "{{auth-provider: {{name: oidc, config: {{client-id: c, idp-issuer-url: 'https://idp.invalid', id-token: {token}}}}}}}"
+    );
+    stub.has_config(&stub.address, "", &user);
+    let output = stub.runs(&["list"]);
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+    assert_eq!(
+        stub.asked()[0].header("authorization"),
+        [format!("Bearer {token}")]
+    );
+}
+
+fn base64_url(bytes: &[u8]) -> String {
+    use base64::Engine;
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
 }
 
 #[test]
@@ -244,6 +321,27 @@ fn another_server_needs_no_kubeconfig() {
         stub.asked()
     );
     assert_eq!(out(&output), "");
+}
+
+#[test]
+fn a_cluster_without_us_is_named_with_both_reasons() {
+    let stub = Stub::that_answers(|_| {
+        failure(
+            404,
+            "NotFound",
+            "the server could not find the requested resource",
+            "",
+        )
+    });
+    let output = stub.runs(&["list", "--context", "test"]);
+    assert_eq!(output.status.code(), Some(1));
+    for word in [
+        "the cluster of context test does not know StatefulMigrations",
+        "wrong cluster",
+        "kubectl shadow install",
+    ] {
+        assert!(err(&output).contains(word), "{}", err(&output));
+    }
 }
 
 /// Connections are taken, and nothing is ever said.

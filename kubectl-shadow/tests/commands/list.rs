@@ -64,6 +64,15 @@ fn migrations_are_listed_in_columns() {
 }
 
 #[test]
+fn a_pipe_gets_colours_only_if_they_are_asked_for() {
+    let stub = stub();
+    let painted = |args: &[&str]| out(&stub.runs(args)).contains("\u{1b}[1;34mEXACT\u{1b}[0m");
+    assert!(painted(&["list", "--color=always"]));
+    assert!(!painted(&["list"]));
+    assert!(!painted(&["list", "--color=never"]));
+}
+
+#[test]
 fn all_namespaces_and_labels_are_asked_of_the_server() {
     let stub = stub();
     let output = stub.runs(&["ls", "-A", "-l", "app=orders", "-o", "wide"]);
