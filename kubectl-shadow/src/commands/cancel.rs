@@ -38,7 +38,7 @@ pub(super) async fn run(connection: &Connection, args: &Cancel) -> Result<Ending
         say::line(&format!("{name} is being cancelled. To see it, type: {see} -w"));
         return Ok(Ending::Done);
     }
-    let end = follow::to_the_end(connection, &name, args.timeout, Told::lines()).await?;
+    let end = follow::to_the_end(connection, &name, args.timeout, Told::from_now_on(&migration)).await?;
     Ok(end.ending)
 }
 

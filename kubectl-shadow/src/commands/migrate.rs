@@ -143,10 +143,7 @@ fn tellers(args: &Migrate, created: &[StatefulMigration]) -> Vec<Told> {
     }
     let pods = created.iter().map(|one| one.spec.source_pod.as_str());
     let width = pods.clone().map(str::len).max().unwrap_or_default();
-    pods.map(|pod| Told::Lines {
-        prefix: format!("{pod:<width$}  "),
-    })
-    .collect()
+    pods.map(|pod| Told::beside(format!("{pod:<width$}  "))).collect()
 }
 
 /// The worst of all, and a line each.

@@ -214,7 +214,21 @@ fn cancelling(first: fn() -> Value, then: fn() -> Value) -> Stub {
 
 #[test]
 fn a_move_that_can_be_undone_is_undone_and_waited_for() {
-    let cancelled = || json!({"phase": "Cancelled", "sourceNode": "node-a", "plan": crate::plan()});
+    fn steps(names: &[&str]) -> Value {
+        let time = "2026-01-02T03:04:04.000000Z";
+        names
+            .iter()
+            .map(|name| json!({"step": name, "leg": 1, "started": time, "finished": time}))
+            .collect()
+    }
+    fn held() -> Value {
+        let mut status = crate::held();
+        let going_on = status["steps"][0].take();
+        status["steps"] = steps(&["Stage"]);
+        status["steps"].as_array_mut().unwrap().push(going_on);
+        status
+    }
+    let cancelled = || json!({"phase": "Cancelled", "sourceNode": "node-a", "plan": crate::plan(), "steps": steps(&["Stage", "Restore", "Abandon"])});
     let stub = cancelling(held, cancelled);
     let output = stub.runs(&["cancel", "smig/orders-0-a"]);
     assert_eq!(output.status.code(), Some(3), "{}", err(&output));
@@ -226,6 +240,11 @@ fn a_move_that_can_be_undone_is_undone_and_waited_for() {
     assert!(
         out(&output).contains("orders-0 was not moved, as asked"),
         "{}",
+        out(&output)
+    );
+    assert!(
+        !out(&output).contains("Stage"),
+        "what was before is not told: {}",
         out(&output)
     );
     assert_eq!(stub.changes()[0].body, json!({"spec": {"cancel": true}}));

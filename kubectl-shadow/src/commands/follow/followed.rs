@@ -21,6 +21,8 @@ pub(crate) enum Told {
     Lines {
         /// What stands before each line.
         prefix: String,
+        /// Which steps were told already.
+        progress: Progress,
     },
     /// Each change as an object.
     Objects(Format),
@@ -31,8 +33,26 @@ pub(crate) enum Told {
 impl Told {
     /// For one alone.
     pub(crate) fn lines() -> Self {
+        Self::beside(String::new())
+    }
+
+    /// For one among others.
+    pub(crate) fn beside(prefix: String) -> Self {
+        Self::Lines {
+            prefix,
+            progress: Progress::default(),
+        }
+    }
+
+    /// For one alone, from now on: the steps that ended before are known.
+    pub(crate) fn from_now_on(migration: &StatefulMigration) -> Self {
+        let mut progress = Progress::default();
+        if let Some(status) = &migration.status {
+            progress.pass_over(status);
+        }
         Self::Lines {
             prefix: String::new(),
+            progress,
         }
     }
 }
@@ -40,7 +60,6 @@ impl Told {
 /// What was seen, and said of it.
 pub(super) struct Followed {
     told: Told,
-    progress: Progress,
     life: Life,
     pub(super) last: Option<StatefulMigration>,
     out_of_sight: bool,
@@ -51,7 +70,6 @@ impl Followed {
     pub(super) fn new(told: Told) -> Self {
         Self {
             told,
-            progress: Progress::default(),
             life: Life::default(),
             last: None,
             out_of_sight: false,
@@ -66,11 +84,9 @@ impl Followed {
         }
         let status = migration.status.as_ref();
         let ending = status.and_then(render::ending);
-        match &self.told {
-            Told::Lines { prefix } => {
-                let steps = status
-                    .map(|status| self.progress.lines(status))
-                    .unwrap_or_default();
+        match &mut self.told {
+            Told::Lines { prefix, progress } => {
+                let steps = status.map(|status| progress.lines(status)).unwrap_or_default();
                 let end = ending.map(|_| render::end_lines(&migration)).unwrap_or_default();
                 for line in steps.iter().chain(&end) {
                     say::line(&format!("{prefix}{line}"));
@@ -92,7 +108,7 @@ impl Followed {
 
     /// On a terminal one line that is repainted, in a pipe or beside others one line each 10 s.
     pub(super) fn shows_life(&mut self) {
-        let Told::Lines { prefix } = &self.told else {
+        let Told::Lines { prefix, .. } = &self.told else {
             return;
         };
         let (line, seconds) = self.life.line(self.last.as_ref(), Instant::now());
