@@ -10,7 +10,7 @@ use shadow_core::api::StatefulMigration;
 use shadow_core::{names, workload};
 
 use crate::cli::{Cli, Place};
-use crate::complete::{Names, Question, Wanted, lines, question};
+use crate::complete::{Names, Wanted, lines, question};
 use crate::connection::{self, Connection};
 use crate::problem::Problem;
 use crate::say;
@@ -38,10 +38,7 @@ pub async fn answer(words: &[String]) {
     let is_file = asked.wanted == Wanted::File;
     let found = match &asked.wanted {
         Wanted::These(these) => these.clone(),
-        Wanted::Names(names) => {
-            let looked = tokio::time::timeout(WITHIN, look_up(*names, &asked)).await;
-            looked.ok().and_then(Result::ok).unwrap_or_default()
-        }
+        Wanted::Names(names) => in_time(*names, asked.connection.clone()).await,
         Wanted::File | Wanted::Nothing => Vec::new(),
     };
     for line in lines(&asked.prefix, &found, is_file) {
@@ -54,10 +51,21 @@ pub async fn answer(words: &[String]) {
     }
 }
 
-async fn look_up(names: Names, asked: &Question) -> Result<Found, Problem> {
+/// In a thread of its own: a credential plugin that waits for a person would keep this one.
+async fn in_time(names: Names, flags: Vec<String>) -> Found {
+    let runtime = tokio::runtime::Handle::current();
+    let looked = tokio::task::spawn_blocking(move || runtime.block_on(look_up(names, &flags)));
+    match tokio::time::timeout(WITHIN, looked).await {
+        Ok(Ok(Ok(found))) => found,
+        // Too late, or an error: no answer.
+        Ok(Ok(Err(_)) | Err(_)) | Err(_) => Vec::new(),
+    }
+}
+
+async fn look_up(names: Names, flags: &[String]) -> Result<Found, Problem> {
     let words = ["kubectl-shadow"]
         .into_iter()
-        .chain(asked.connection.iter().map(String::as_str));
+        .chain(flags.iter().map(String::as_str));
     let place = Typed::try_parse_from(words)
         .map_err(|error| Problem::Refused(error.to_string()))?
         .place;

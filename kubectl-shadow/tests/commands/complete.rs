@@ -116,6 +116,17 @@ fn a_silent_cluster_ends_the_answer_after_two_seconds() {
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
 }
 
+/// A login that waits for a person must not keep the prompt.
+#[test]
+fn a_credential_plugin_that_waits_ends_the_answer_after_two_seconds() {
+    let stub = Stub::that_answers(answer);
+    let exec = "{exec: {apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never, command: sleep, args: ['20']}}";
+    stub.has_config(&stub.address, "", exec);
+    let begun = Instant::now();
+    assert_eq!(asks(&stub, &["migrate", ""]), [":4"]);
+    assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
+}
+
 #[test]
 fn every_shell_gets_a_script() {
     let stub = Stub::that_answers(answer);

@@ -170,6 +170,30 @@ fn following_ends_with_the_exit_code_of_the_move() {
     assert_eq!(lines[0]["status"]["phase"], "Failed");
 }
 
+/// What is read beside the watch is no change.
+#[test]
+fn a_script_that_follows_gets_one_line_for_each_change() {
+    let stub = Stub::that_answers(|asked| {
+        let before = migration("orders-0-a", "orders-0", held());
+        if asked.path.contains("watch=true") {
+            let mut after = migration("orders-0-a", "orders-0", moved());
+            after["metadata"]["resourceVersion"] = json!("8");
+            return Answer::Stream(vec![json!({"type": "MODIFIED", "object": after})]);
+        }
+        match asked.place().ends_with("/statefulmigrations") {
+            true => list("StatefulMigrationList", vec![before]),
+            false => Answer::Json(200, before),
+        }
+    });
+    let output = stub.runs(&["status", "smig/orders-0-a", "-w", "-o", "json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+    let phases: Vec<Value> = out(&output)
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["status"]["phase"].clone())
+        .collect();
+    assert_eq!(phases, ["Restoring", "Completed"]);
+}
+
 #[test]
 fn following_may_have_a_limit() {
     let stub = stub();
