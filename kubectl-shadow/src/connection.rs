@@ -8,8 +8,10 @@ mod reach;
 use std::time::Duration;
 
 use http::Uri;
-use kube::config::ExecConfig;
+use kube::config::{AuthInfo, Cluster, ExecAuthCluster, ExecConfig};
 use kube::{Client, Config};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 
 use crate::cli::{Colour, Place};
 use crate::problem::Problem;
@@ -37,7 +39,7 @@ pub struct Connection {
 
 /// Connects as the flags say; nothing is sent yet.
 pub async fn open(place: &Place) -> Result<Connection, Problem> {
-    let (config, context) = config(place).await.map_err(Problem::Kubeconfig)?;
+    let (config, context) = config(place).map_err(Problem::Kubeconfig)?;
     let namespace = place
         .namespace
         .clone()
@@ -80,8 +82,8 @@ pub(crate) fn contexts(place: &Place) -> Result<Vec<(String, String)>, String> {
 }
 
 /// All that is known of the cluster and the user, and the name of the context.
-async fn config(place: &Place) -> Result<(Config, Option<String>), String> {
-    let mut source = match kubeconfig::read(place)? {
+fn config(place: &Place) -> Result<(Config, Option<String>), String> {
+    let source = match kubeconfig::read(place)? {
         Some(source) => source,
         None if place.server.is_some() => kubeconfig::empty(),
         None => {
@@ -91,33 +93,56 @@ async fn config(place: &Place) -> Result<(Config, Option<String>), String> {
             return Ok((config, None));
         }
     };
-    let chosen = kubeconfig::choose(&mut source, place)?;
+    let chosen = kubeconfig::choose(&source, place)?;
     let (name, mut user) = chosen.user;
     if let Some(exec) = &mut user.exec {
         let said = kuberc::Said::here(place.kuberc.clone());
-        let file = || format!("user {name:?} of {}", source.files);
-        obey(exec, &said.place()).map_err(|error| format!("{}: {error}", file()))?;
+        obey(exec, &said.place()).map_err(|error| format!("user {name:?} of {}: {error}", source.files))?;
     }
-    let server = chosen.cluster.server.clone().unwrap_or_default();
+    let config = of_cluster(&chosen.cluster, user, chosen.namespace)
+        .map_err(|error| format!("{}: {error}", source.files))?;
+    Ok((config, chosen.context))
+}
+
+/// What the library would make of it, but for the proxy: the library reads the environment otherwise than kubectl.
+fn of_cluster(cluster: &Cluster, mut user: AuthInfo, namespace: Option<String>) -> Result<Config, String> {
+    let server = cluster.server.clone().unwrap_or_default();
     let address: Uri = server
         .parse()
         .map_err(|error| format!("the address {server:?} of the API server cannot be read: {error}"))?;
+    let told = ExecAuthCluster::try_from(cluster).map_err(|error| error.to_string())?;
     let proxy = proxy::of(
-        chosen.cluster.proxy_url.as_deref(),
+        cluster.proxy_url.as_deref(),
         &address,
         &proxy::Environment::here(),
     )?;
-    let mut config = Config::from_custom_kubeconfig(source.config, &chosen.options)
-        .await
-        .map_err(|error| format!("{}: {error}", source.files))?;
-    // What a plugin is told of its cluster was added by the library.
-    let told = config.auth_info.exec.take().and_then(|exec| exec.cluster);
-    if let Some(exec) = &mut user.exec {
-        exec.cluster = told;
+    let mut config = Config::new(address);
+    if let Some(namespace) = namespace {
+        config.default_namespace = namespace;
+    }
+    let authority = told.certificate_authority_data.as_deref();
+    config.root_cert = authority.map(certificates).transpose()?;
+    config.accept_invalid_certs = cluster.insecure_skip_tls_verify.unwrap_or_default();
+    config.tls_server_name.clone_from(&cluster.tls_server_name);
+    config.disable_compression = cluster.disable_compression.unwrap_or_default();
+    config.proxy_url = proxy;
+    if let Some(exec) = user.exec.as_mut().filter(|exec| exec.provide_cluster_info) {
+        exec.cluster = Some(told);
     }
     config.auth_info = user;
-    config.proxy_url = proxy;
-    Ok((config, chosen.context))
+    Ok(config)
+}
+
+/// Those of a PEM file.
+fn certificates(pem: &[u8]) -> Result<Vec<Vec<u8>>, String> {
+    let all: Result<Vec<Vec<u8>>, _> = CertificateDer::pem_slice_iter(pem)
+        .map(|one| one.map(|one| one.to_vec()))
+        .collect();
+    match all {
+        Ok(all) if all.is_empty() => Err("the certificate authority holds no certificate".to_owned()),
+        Ok(all) => Ok(all),
+        Err(error) => Err(format!("the certificate authority cannot be read: {error}")),
+    }
 }
 
 /// Lets a credential plugin run only if kubectl would run it.

@@ -8,6 +8,7 @@ mod list;
 mod logs;
 mod migrate;
 mod stub;
+mod tls;
 mod version;
 
 use serde_json::{Value, json};

@@ -1,83 +1,51 @@
 //! Which context, cluster and user of a kubeconfig are used. What is not there is told with what there is.
 
-use kube::config::{AuthInfo, Cluster, Context, KubeConfigOptions, Kubeconfig, NamedCluster, NamedContext};
+use kube::config::{AuthInfo, Cluster, Context, Kubeconfig};
 
 use super::{Source, typed};
 use crate::cli::Place;
 
-/// The name of the context and the cluster that exist on the command line only.
-const TYPED: &str = "command line";
-
 /// What of it is used.
 pub(in crate::connection) struct Chosen {
-    /// For the library.
-    pub(in crate::connection) options: KubeConfigOptions,
     /// Name of the context, unless there is none.
     pub(in crate::connection) context: Option<String>,
+    /// Namespace of the context, if it has one.
+    pub(in crate::connection) namespace: Option<String>,
     /// Cluster, with what the flags say.
     pub(in crate::connection) cluster: Cluster,
     /// User, with what the flags say; its name stands before it.
     pub(in crate::connection) user: (String, AuthInfo),
 }
 
-/// Chooses context, cluster and user, and puts into the kubeconfig what the flags say of them.
-pub(in crate::connection) fn choose(source: &mut Source, place: &Place) -> Result<Chosen, String> {
-    let files = source.files.clone();
-    let config = &mut source.config;
-    let context = context(config, place, &files)?;
+/// Chooses context, cluster and user, with what the flags say of them.
+pub(in crate::connection) fn choose(source: &Source, place: &Place) -> Result<Chosen, String> {
+    let (config, files) = (&source.config, source.files.as_str());
+    let name = context(config, place, files)?;
     let of_context = config
         .contexts
         .iter()
-        .find(|named| Some(&named.name) == context.as_ref())
+        .find(|named| Some(&named.name) == name.as_ref())
         .and_then(|named| named.context.clone())
         .unwrap_or_default();
-    let cluster_name = cluster(config, place, &of_context, context.as_deref(), &files)?;
-    let user_name = place.user.clone().or(of_context.user).unwrap_or_default();
-    let user = match config.auth_infos.iter().find(|named| named.name == user_name) {
-        Some(named) => named.auth_info.clone().unwrap_or_default(),
-        None if place.user.is_some() => {
-            let names = config.auth_infos.iter().map(|named| named.name.as_str());
-            return Err(unknown("user", &user_name, &files, names));
-        }
-        None => AuthInfo::default(),
-    };
-    let changed = config
-        .clusters
-        .iter_mut()
-        .find(|named| named.name == cluster_name)
-        .map(|named| {
-            let cluster = named.cluster.get_or_insert_default();
-            typed::cluster(cluster, place);
-            cluster.clone()
-        });
+    let mut cluster = cluster(config, place, &of_context, name.as_deref(), files)?;
+    typed::cluster(&mut cluster, place);
     Ok(Chosen {
-        options: KubeConfigOptions {
-            context: context.clone().or_else(|| Some(TYPED.to_owned())),
-            cluster: Some(cluster_name),
-            user: Some(user_name.clone()),
-        },
-        context,
-        cluster: changed.unwrap_or_default(),
-        user: (user_name, typed::user(user, place)),
+        context: name,
+        namespace: of_context.namespace.clone().filter(|name| !name.is_empty()),
+        cluster,
+        user: user(config, place, of_context, files)?,
     })
 }
 
 /// The name of the context, which exists. None only if the flags say all that is needed.
-fn context(config: &mut Kubeconfig, place: &Place, files: &str) -> Result<Option<String>, String> {
+fn context(config: &Kubeconfig, place: &Place, files: &str) -> Result<Option<String>, String> {
     let current = config.current_context.clone().filter(|name| !name.is_empty());
     let wanted = place.context.clone().or(current);
     let names: Vec<&str> = config.contexts.iter().map(|named| named.name.as_str()).collect();
     match wanted {
         Some(name) if names.contains(&name.as_str()) => Ok(Some(name)),
         Some(name) => Err(unknown("context", &name, files, names.into_iter())),
-        None if place.server.is_some() || place.cluster.is_some() => {
-            config.contexts.push(NamedContext {
-                name: TYPED.to_owned(),
-                context: Some(Context::default()),
-                ..NamedContext::default()
-            });
-            Ok(None)
-        }
+        None if place.server.is_some() || place.cluster.is_some() => Ok(None),
         None => Err(format!(
             "{files} names no current context. Name one with --context; {}",
             it_has(names.into_iter())
@@ -85,35 +53,51 @@ fn context(config: &mut Kubeconfig, place: &Place, files: &str) -> Result<Option
     }
 }
 
-/// The name of the cluster, which exists.
+/// The cluster, which exists, or which the flags alone describe.
 fn cluster(
-    config: &mut Kubeconfig,
+    config: &Kubeconfig,
     place: &Place,
     of_context: &Context,
     context: Option<&str>,
     files: &str,
-) -> Result<String, String> {
-    let has = |name: &str| config.clusters.iter().any(|named| named.name == name);
+) -> Result<Cluster, String> {
+    let find = |name: &str| {
+        let found = config.clusters.iter().find(|named| named.name == name);
+        found.map(|named| named.cluster.clone().unwrap_or_default())
+    };
     let names = || config.clusters.iter().map(|named| named.name.as_str());
-    match (&place.cluster, context) {
-        (Some(name), _) if has(name) => Ok(name.clone()),
-        (Some(name), _) => Err(unknown("cluster", name, files, names())),
-        (None, _) if has(&of_context.cluster) => Ok(of_context.cluster.clone()),
-        (None, _) if place.server.is_some() => {
-            config.clusters.push(NamedCluster {
-                name: TYPED.to_owned(),
-                cluster: Some(Cluster::default()),
-                ..NamedCluster::default()
-            });
-            Ok(TYPED.to_owned())
-        }
-        (None, context) => Err(format!(
+    if let Some(name) = &place.cluster {
+        return find(name).ok_or_else(|| unknown("cluster", name, files, names()));
+    }
+    match find(&of_context.cluster) {
+        Some(cluster) => Ok(cluster),
+        None if place.server.is_some() => Ok(Cluster::default()),
+        None => Err(format!(
             "context {:?} of {files} names cluster {:?}, which is not there. Name another with --cluster; {}",
             context.unwrap_or_default(),
             of_context.cluster,
             it_has(names())
         )),
     }
+}
+
+/// The user. One that only the context names may be missing, as with kubectl.
+fn user(
+    config: &Kubeconfig,
+    place: &Place,
+    of_context: Context,
+    files: &str,
+) -> Result<(String, AuthInfo), String> {
+    let name = place.user.clone().or(of_context.user).unwrap_or_default();
+    let found = config.auth_infos.iter().find(|named| named.name == name);
+    if found.is_none() && place.user.is_some() {
+        let names = config.auth_infos.iter().map(|named| named.name.as_str());
+        return Err(unknown("user", &name, files, names));
+    }
+    let user = found
+        .and_then(|named| named.auth_info.clone())
+        .unwrap_or_default();
+    Ok((name, typed::user(user, place)))
 }
 
 fn unknown<'a>(what: &str, name: &str, files: &str, names: impl Iterator<Item = &'a str>) -> String {
@@ -163,7 +147,7 @@ users:
     }
 
     fn chosen(flags: &[&str]) -> Result<Chosen, String> {
-        choose(&mut source(FILE), &place(flags))
+        choose(&source(FILE), &place(flags))
     }
 
     #[test]
@@ -184,7 +168,7 @@ users:
             let error = chosen(flags).err().unwrap();
             assert!(error.starts_with(told), "{error}");
         }
-        let error = choose(&mut source("clusters: []"), &place(&[])).err().unwrap();
+        let error = choose(&source("clusters: []"), &place(&[])).err().unwrap();
         assert!(error.contains("no current context"), "{error}");
     }
 
@@ -239,7 +223,7 @@ users:
 
     #[test]
     fn a_server_needs_no_file() {
-        let chosen = choose(&mut empty(), &place(&["--server", "https://alone"]))
+        let chosen = choose(&empty(), &place(&["--server", "https://alone"]))
             .ok()
             .unwrap();
         assert_eq!(chosen.context, None);
