@@ -109,10 +109,15 @@ impl Problem {
         }
     }
 
-    /// Said of the cluster that was asked.
+    /// Said of the cluster that was asked: by its context, or by its address.
     pub(crate) fn in_context(self, context: &str) -> Self {
+        let of = if context.contains("://") {
+            ""
+        } else {
+            "of context "
+        };
         match self {
-            Self::NotInstalled => Self::Refused(not_installed(&format!("the cluster of context {context}"))),
+            Self::NotInstalled => Self::Refused(not_installed(&format!("the cluster {of}{context}"))),
             Self::Kubeconfig(_)
             | Self::Unreached { .. }
             | Self::Answer(_)
