@@ -3,12 +3,36 @@
 use kube::core::Status;
 use shadow_core::names::SYSTEM_NAMESPACE;
 
+/// The API server was not reached, or has not answered in time. A client that knows its name puts this in the place of what broke.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot reach {server}{}: {reason}", .context.as_ref().map(|name| format!(" (context {name})")).unwrap_or_default())]
+pub struct Unreached {
+    /// Its address.
+    pub server: String,
+    /// Context of the kubeconfig, if there is one.
+    pub context: Option<String>,
+    /// What broke, in words.
+    pub reason: String,
+    /// Whether the request may have arrived.
+    pub was_sent: bool,
+    /// Whether nothing came back in time.
+    pub is_late: bool,
+}
+
+/// That the API server was not reached, if that is why a call failed.
+pub fn unreached(error: &kube::Error) -> Option<&Unreached> {
+    let first = error as &(dyn std::error::Error + 'static);
+    let mut causes = std::iter::successors(Some(first), |cause| cause.source());
+    causes.find_map(|cause| cause.downcast_ref::<Unreached>())
+}
+
 /// What a failed call says, one line per problem.
 pub fn said(error: &kube::Error) -> Vec<String> {
     if let kube::Error::Api(status) = error {
         of_status(status)
     } else {
-        vec![unreached(error)]
+        let named = unreached(error).map(ToString::to_string);
+        vec![named.unwrap_or_else(|| innermost(error))]
     }
 }
 
@@ -73,7 +97,7 @@ fn without_preamble(message: &str) -> &str {
 }
 
 /// The innermost cause is the telling one: "connection refused", "certificate expired".
-fn unreached(error: &kube::Error) -> String {
+fn innermost(error: &kube::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {
         cause = inner;
@@ -161,6 +185,25 @@ mod tests {
         let error =
             kube::runtime::wait::Error::ProbeFailed(kube::runtime::watcher::Error::WatchStartFailed(refused));
         assert_eq!(said_of_wait(&error), "pods is forbidden: may not watch");
+    }
+
+    #[test]
+    fn a_server_that_was_not_reached_is_named_with_its_context() {
+        let unreached = |context: Option<&str>| Unreached {
+            server: "https://10.0.0.1:6443".to_owned(),
+            context: context.map(str::to_owned),
+            reason: "connection refused".to_owned(),
+            was_sent: false,
+            is_late: false,
+        };
+        let error = kube::Error::Service(Box::new(unreached(Some("prod"))));
+        let told = "cannot reach https://10.0.0.1:6443 (context prod): connection refused";
+        assert_eq!(said(&error), [told]);
+        let error = kube::Error::Service(Box::new(unreached(None)));
+        assert_eq!(
+            said_briefly(&error),
+            "cannot reach https://10.0.0.1:6443: connection refused"
+        );
     }
 
     #[test]

@@ -1,23 +1,40 @@
 //! What can be typed. Nothing is decided here.
 
+mod cancel;
+mod completion;
 mod drain;
+mod list;
+mod logs;
+mod migrate;
+mod output;
+mod place;
 mod plan;
+mod status;
+mod time;
+mod version;
 mod watch;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-pub use drain::{Drain, Output};
+pub use cancel::Cancel;
+use clap::{Args, Parser, Subcommand};
+pub use completion::{Completion, Shell};
+pub use drain::{Drain, DrainOutput};
 use jiff::fmt::friendly::SpanParser;
+pub use list::List;
+pub use logs::Logs;
+pub use migrate::{DryRun, Migrate, Strategy};
+pub use output::Output;
+pub use place::Place;
 pub use plan::Plan;
-use shadow_core::api::MigrationStrategy;
+pub use status::Status;
+pub(crate) use time::FOREVER;
+pub use time::Limit;
+pub use version::{Version, VersionFormat};
 pub use watch::{Colour, Watch};
 
 /// Times are told in whole seconds.
 const SHORTEST: Duration = Duration::from_secs(1);
-/// More cannot be added to every point in time.
-const FOREVER: Duration = Duration::from_secs(u32::MAX as u64);
 
 /// Moves a running, stateful message consumer to another node: its memory, its place in the message stream
 /// and its name.
@@ -39,24 +56,10 @@ pub struct Cli {
     pub command: Command,
 }
 
-/// Which cluster and which namespace.
-#[derive(Args, Clone, Debug)]
-pub struct Place {
-    /// Namespace of the pod [default: that of the context]
-    #[arg(short, long, global = true)]
-    pub namespace: Option<String>,
-    /// Context of the kubeconfig
-    #[arg(long, global = true)]
-    pub context: Option<String>,
-    /// Kubeconfig file [default: as kubectl]
-    #[arg(long, global = true, value_name = "FILE")]
-    pub kubeconfig: Option<PathBuf>,
-}
-
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Move a pod to another node
+    /// Move pods to another node
     Migrate(Migrate),
     /// Say what a move would do, or why it would be refused, and move nothing
     Plan(Plan),
@@ -64,109 +67,34 @@ pub enum Command {
     Drain(Drain),
     /// Watch migrations as they go on, record them, or play a recording
     Watch(Watch),
-    /// Show what became of a migration
+    /// List migrations
+    #[command(visible_alias = "ls")]
+    List(List),
+    /// Show what became of a migration, or follow it
     Status(Status),
     /// Undo a migration that has not passed its point of no return
     Cancel(Cancel),
+    /// Show what controller, webhook and agents say of a migration
+    Logs(Logs),
     /// Let the controller read one broker Secret
     Allow(Allow),
     /// Put kubectl-shadow into the cluster
     Install(Install),
     /// Take kubectl-shadow out of the cluster
     Uninstall(Uninstall),
-}
-
-/// `migrate`.
-#[derive(Args, Debug)]
-pub struct Migrate {
-    /// Pod to move
-    pub pod: String,
-    /// Node to move it to [default: the one that fits and has the most room]
-    #[arg(long, value_name = "NODE")]
-    pub to: Option<String>,
-    /// Queue it consumes; {pod} and {ordinal} are filled in [default: the workload's annotation]
-    #[arg(long)]
-    pub queue: Option<String>,
-    /// Secret with the broker's `uri` and `managementUri` [default: the workload's annotation]
-    #[arg(long, value_name = "SECRET")]
-    pub broker_secret: Option<String>,
-    /// Container to move, for pods with several
-    #[arg(long)]
-    pub container: Option<String>,
-    /// Let the copy take over before the source goes, or the source go first [default: what owner and volumes need]
-    #[arg(long)]
-    pub strategy: Option<Strategy>,
-    /// Let the source go on with a copy of the stream while its own copy is made: what it does then counts for nothing
-    #[arg(long)]
-    pub live: bool,
-    /// Registry repository for checkpoint images, host[:port]/path; used with --through-registry and --by-image, and where the
-    /// target node has no runtime handler
-    #[arg(long, value_name = "REPOSITORY")]
-    pub checkpoint_repository: Option<String>,
-    /// Secret with the registry's user and password (kubernetes.io/dockerconfigjson)
-    #[arg(long, value_name = "SECRET", requires = "checkpoint_repository")]
-    pub checkpoint_secret: Option<String>,
-    /// Send the memory by way of the registry: for nodes whose agents may not reach each other
-    #[arg(long, requires = "checkpoint_repository")]
-    pub through_registry: bool,
-    /// Let the container runtime restore the copy from a checkpoint image, although the node has a runtime handler
-    #[arg(long, requires = "checkpoint_repository")]
-    pub by_image: bool,
-    /// Follow the migration to its end (the default)
-    #[arg(long, overrides_with = "no_wait")]
-    pub wait: bool,
-    /// Return as soon as the migration is accepted
-    #[arg(long)]
-    pub no_wait: bool,
-    /// Stop waiting after this long; the migration goes on
-    #[arg(long, default_value = "10m", value_parser = duration, value_name = "TIME")]
-    pub timeout: Duration,
-    /// Watch it in the live view until you leave that; --timeout has no effect then
-    #[arg(long, conflicts_with = "no_wait")]
-    pub watch: bool,
-    /// Record what is seen of it into a new file
-    #[arg(long, value_name = "FILE", conflicts_with = "no_wait")]
-    pub record: Option<PathBuf>,
-}
-
-/// How the pod's owner is dealt with.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum Strategy {
-    /// The copy takes over before the source goes
-    ShadowPod,
-    /// The source goes before its copy starts (StatefulSets)
-    Sequential,
-}
-
-impl From<Strategy> for MigrationStrategy {
-    fn from(strategy: Strategy) -> Self {
-        match strategy {
-            Strategy::ShadowPod => Self::ShadowPod,
-            Strategy::Sequential => Self::Sequential,
-        }
-    }
-}
-
-/// `status`.
-#[derive(Args, Debug)]
-pub struct Status {
-    /// Name of the migration, or of a pod (its latest migration)
-    pub name: String,
-}
-
-/// `cancel`.
-#[derive(Args, Debug)]
-pub struct Cancel {
-    /// Name of the migration, or of a pod (its latest migration)
-    pub name: String,
-    /// Of a move that is committed and whose copy cannot be restored: give its memory up for good, and let the pod start from
-    /// its image
-    #[arg(long)]
-    pub give_memory_up: bool,
+    /// Show versions, and whether they fit
+    Version(Version),
+    /// Print what completes commands, flags and names
+    Completion(Completion),
 }
 
 /// `allow`.
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  kubectl shadow allow --secret orders-broker            in the namespace of the context
+  kubectl shadow allow --secret orders-broker -n shop    in another one
+
+It makes a Role and a RoleBinding for this one Secret, and says how to take them back.")]
 pub struct Allow {
     /// Secret in the namespace
     #[arg(long)]
@@ -175,6 +103,12 @@ pub struct Allow {
 
 /// `install`.
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  kubectl shadow install --registry ghcr.io/me                                  images ghcr.io/me/controller, webhook and agent
+  kubectl shadow install --registry 10.0.0.5:5000 --plain-http 10.0.0.5:5000    a registry without TLS
+  kubectl shadow install --registry ghcr.io/me --allow shop/orders-broker       and a broker Secret that may be read
+
+Doing it again changes nothing.")]
 pub struct Install {
     /// Registry and folder of the images controller, webhook and agent
     #[arg(long, env = "KUBECTL_SHADOW_REGISTRY", hide_env_values = true)]
@@ -202,6 +136,9 @@ pub struct Install {
 
 /// `uninstall`.
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  kubectl shadow uninstall            unless migrations are under way or migrated pods run
+  kubectl shadow uninstall --purge    and delete the migrations, too")]
 pub struct Uninstall {
     /// Go on although migrations are under way or migrated pods run
     #[arg(long)]
@@ -301,20 +238,5 @@ mod tests {
         for part in ["--timeout", "'5 lightyears'", "such as 90s"] {
             assert!(error.contains(part), "{error}");
         }
-    }
-
-    #[test]
-    fn later_of_wait_and_no_wait_wins() {
-        let parse = |flags: &[&str]| {
-            let fixed = ["kubectl-shadow", "migrate", "orders-0", "--to", "node-b"];
-            let cli = Cli::try_parse_from(fixed.iter().chain(flags)).unwrap();
-            let Command::Migrate(migrate) = cli.command else {
-                panic!("migrate was not parsed")
-            };
-            migrate.no_wait
-        };
-        assert!(!parse(&[]));
-        assert!(parse(&["--no-wait"]));
-        assert!(!parse(&["--no-wait", "--wait"]));
     }
 }

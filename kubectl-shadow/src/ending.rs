@@ -34,6 +34,28 @@ impl Ending {
         Self::Interrupted,
     ];
 
+    /// The worse of two, for several moves: what has to be looked at goes before what is known.
+    pub fn worse(self, other: Self) -> Self {
+        if self.weight() >= other.weight() {
+            self
+        } else {
+            other
+        }
+    }
+
+    fn weight(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Cancelled => 1,
+            Self::Refused => 2,
+            Self::Failed => 3,
+            Self::NotExact => 4,
+            Self::MemoryLost => 5,
+            Self::Unknown => 6,
+            Self::Interrupted => 7,
+        }
+    }
+
     /// The exit code.
     pub fn code(self) -> u8 {
         match self {
@@ -73,5 +95,17 @@ mod tests {
                 .iter()
                 .all(|one| endings.iter().any(|(ending, _)| ending == one))
         );
+    }
+
+    #[test]
+    fn the_worse_of_two_does_not_depend_on_their_order() {
+        for one in Ending::ALL {
+            assert_eq!(one.worse(Ending::Done), one);
+            for other in Ending::ALL {
+                assert_eq!(one.worse(other), other.worse(one));
+            }
+        }
+        assert_eq!(Ending::Failed.worse(Ending::Unknown), Ending::Unknown);
+        assert_eq!(Ending::NotExact.worse(Ending::MemoryLost), Ending::MemoryLost);
     }
 }

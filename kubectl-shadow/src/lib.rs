@@ -2,17 +2,23 @@
 //!
 //! - [`cli`]: what can be typed
 //! - [`commands`]: one module per command
+//! - [`complete`]: what could be typed next
 //! - [`render`]: status to lines, pure
 //! - [`view`]: the live view, and recordings of it
+//! - [`named`]: names as `TYPE/NAME`
+//! - [`output`]: `-o`, shared by all commands
 //! - [`ending`]: how a command ended, and its exit code
 #![forbid(unsafe_code)]
 
 mod amount;
 pub mod cli;
 pub mod commands;
+pub mod complete;
 pub mod connection;
 pub mod drain;
 pub mod ending;
+pub mod named;
+pub mod output;
 pub mod problem;
 pub mod render;
 pub mod say;

@@ -4,9 +4,13 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use kubectl_shadow::{cli::Cli, commands, ending::Ending, say};
+use kubectl_shadow::{cli::Cli, commands, complete, ending::Ending, say};
 
 fn main() -> ExitCode {
+    let typed = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+    if let Some(words) = complete::asked(typed) {
+        return complete(&words);
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -22,7 +26,7 @@ fn main() -> ExitCode {
             };
         }
     };
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(error) => {
             say::problem(&format!("cannot start: {error}"));
@@ -39,4 +43,18 @@ fn main() -> ExitCode {
     // A name resolution that hangs must not keep the prompt.
     runtime.shutdown_background();
     ExitCode::from(ending.code())
+}
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}
+
+/// kubectl asks what could be typed next.
+fn complete(words: &[String]) -> ExitCode {
+    let Ok(runtime) = runtime() else {
+        return ExitCode::from(Ending::Unknown.code());
+    };
+    runtime.block_on(commands::complete::answer(words));
+    runtime.shutdown_background();
+    ExitCode::SUCCESS
 }

@@ -8,15 +8,21 @@ use crate::ending::Ending;
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
     /// No usable kubeconfig.
-    #[error("no usable kubeconfig: {0}. Set KUBECONFIG, or give --kubeconfig or --context")]
+    #[error("{0}")]
     Kubeconfig(String),
+    /// The API server was not reached, or has not answered: what broke, and what to type.
+    #[error("{told}. {way}")]
+    Unreached {
+        /// Which server, which context, and why.
+        told: String,
+        /// What to do.
+        way: String,
+    },
     /// The API server refused or could not be asked.
     #[error("{}", .0.join("\n"))]
     Answer(Vec<String>),
     /// The kind is not known to the API server.
-    #[error(
-        "kubectl-shadow is not installed in this cluster. Type: kubectl shadow install --registry REGISTRY"
-    )]
+    #[error("{}", not_installed("this cluster"))]
     NotInstalled,
     /// Installation or removal failed.
     #[error(transparent)]
@@ -42,6 +48,7 @@ impl Problem {
     pub fn ending(&self) -> Ending {
         match self {
             Self::Kubeconfig(_)
+            | Self::Unreached { .. }
             | Self::Answer(_)
             | Self::NotInstalled
             | Self::Cluster(_)
@@ -56,17 +63,77 @@ impl From<kube::Error> for Problem {
     fn from(error: kube::Error) -> Self {
         let unknown_kind = matches!(&error, kube::Error::Api(status) if is_unknown_kind(status));
         if unknown_kind {
-            Self::NotInstalled
-        } else {
-            Self::Answer(answer::said(&error))
+            return Self::NotInstalled;
+        }
+        match answer::unreached(&error) {
+            Some(unreached) => Self::unreached(unreached, ""),
+            None => Self::Answer(answer::said(&error)),
         }
     }
 }
 
 impl Problem {
+    /// What is known for sure stands before the way out.
+    fn unreached(unreached: &answer::Unreached, sure: &str) -> Self {
+        let context = unreached.context.as_ref();
+        let flag = context
+            .map(|name| format!("--context {name} "))
+            .unwrap_or_default();
+        let longer = if unreached.is_late {
+            "To wait longer, add --request-timeout=60s. "
+        } else {
+            ""
+        };
+        Self::Unreached {
+            told: unreached.to_string(),
+            way: format!(
+                "{sure}Is a VPN needed? {longer}To see whether the server answers, type: kubectl {flag}version"
+            ),
+        }
+    }
+
+    /// The same, of something that is only asked before anything is begun.
+    pub(crate) fn before(self) -> Self {
+        match self {
+            Self::Unreached { told, way } => Self::Unreached {
+                told,
+                way: format!("Nothing was begun. {way}"),
+            },
+            Self::Kubeconfig(_)
+            | Self::Answer(_)
+            | Self::NotInstalled
+            | Self::Cluster(_)
+            | Self::Settings(_)
+            | Self::Refused(_)
+            | Self::Unknown(_) => self,
+        }
+    }
+
+    /// Said of the cluster that was asked: by its context, or by its address.
+    pub(crate) fn in_context(self, context: &str) -> Self {
+        let of = if context.contains("://") {
+            ""
+        } else {
+            "of context "
+        };
+        match self {
+            Self::NotInstalled => Self::Refused(not_installed(&format!("the cluster {of}{context}"))),
+            Self::Kubeconfig(_)
+            | Self::Unreached { .. }
+            | Self::Answer(_)
+            | Self::Cluster(_)
+            | Self::Settings(_)
+            | Self::Refused(_)
+            | Self::Unknown(_) => self,
+        }
+    }
+
     /// Of a request that changes something: one that was sent and has no answer may have been carried out.
     pub(crate) fn of_change(error: kube::Error, see: &str) -> Self {
-        if matches!(error, kube::Error::Api(_)) || was_never_sent(&error) {
+        if let Some(unreached) = answer::unreached(&error).filter(|unreached| !unreached.was_sent) {
+            return Self::unreached(unreached, "Nothing was begun. ");
+        }
+        if matches!(error, kube::Error::Api(_)) {
             return Self::from(error);
         }
         Self::Unknown(format!(
@@ -76,12 +143,11 @@ impl Problem {
     }
 }
 
-/// Nobody was there to send it to.
-fn was_never_sent(error: &kube::Error) -> bool {
-    let first = error as &(dyn std::error::Error + 'static);
-    std::iter::successors(Some(first), |cause| cause.source())
-        .filter_map(|cause| cause.downcast_ref::<hyper_util::client::legacy::Error>())
-        .any(hyper_util::client::legacy::Error::is_connect)
+fn not_installed(cluster: &str) -> String {
+    format!(
+        "{cluster} does not know StatefulMigrations: it is the wrong cluster, or kubectl-shadow is not installed. To name another, \
+         add --context. To install it, type: kubectl shadow install --registry REGISTRY"
+    )
 }
 
 /// A missing object is named in the details, a missing kind is not.

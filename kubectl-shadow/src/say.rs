@@ -19,6 +19,12 @@ pub fn line(text: &str) {
     write_to(&mut std::io::stdout().lock(), text);
 }
 
+/// A text of ours as it is, with its own line ends: nothing in it comes from a cluster, or it was made harmless.
+pub(crate) fn own(text: &str) {
+    erase();
+    send(&mut std::io::stdout().lock(), text);
+}
+
 /// One line about something that is wrong.
 pub fn problem(text: &str) {
     erase();
@@ -93,13 +99,18 @@ fn send(out: &mut impl Write, text: &str) {
 pub fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        if c.is_control() || is_direction_mark(c) {
+        if is_obeyed(c) {
             out.extend(c.escape_default())
         } else {
             out.push(c)
         }
     }
     out
+}
+
+/// Whether a terminal would do something with it but show it.
+pub(crate) fn is_obeyed(c: char) -> bool {
+    c.is_control() || is_direction_mark(c)
 }
 
 fn is_direction_mark(c: char) -> bool {

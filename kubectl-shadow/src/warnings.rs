@@ -10,19 +10,36 @@ use kube::client::{ClientBuilder, DynBody};
 use kube::{Client, Config};
 use tower::util::{MapFutureLayer, MapResponseLayer};
 
+use crate::connection::Reach;
 use crate::say;
 use crate::silence::Silence;
 
+/// What was warned of so far, each thing once. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Warnings(Arc<Mutex<HashSet<String>>>);
+
+impl Warnings {
+    /// How many.
+    pub fn count(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Whether it is new.
+    fn add(&self, text: &str) -> bool {
+        let mut shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        shown.insert(text.to_owned())
+    }
+}
+
 /// A client that shows each warning once, and a silence of the API server.
-pub(crate) fn client(config: Config) -> kube::Result<Client> {
+pub(crate) fn client(config: Config, reach: Reach, warnings: &Warnings) -> kube::Result<Client> {
     let silence = Silence::watched(config.cluster_url.to_string().trim_end_matches('/').to_owned());
     let listen = move |asked| Arc::clone(&silence).of(asked);
-    let shown: Arc<Mutex<HashSet<String>>> = Arc::default();
+    let warnings = warnings.clone();
     let show = move |response: Response<Box<DynBody>>| {
         for value in response.headers().get_all(WARNING) {
             for text in value.to_str().into_iter().flat_map(texts) {
-                let mut shown = shown.lock().unwrap_or_else(PoisonError::into_inner);
-                if shown.insert(text.clone()) {
+                if warnings.add(&text) {
                     say::remark(&format!("warning: {text}"));
                 }
             }
@@ -32,6 +49,7 @@ pub(crate) fn client(config: Config) -> kube::Result<Client> {
     Ok(ClientBuilder::try_from(config)?
         .with_layer(&MapResponseLayer::new(show))
         .with_layer(&MapFutureLayer::new(listen))
+        .with_layer(&reach.layer())
         .build())
 }
 

@@ -27,7 +27,7 @@ fn help_is_an_answer() {
 fn a_missing_pod_is_refused_and_named() {
     let output = run(&["migrate", "--to", "node-b"]);
     assert_eq!(output.status.code(), Some(1), "{}", told(&output));
-    assert!(told(&output).contains("<POD>"), "{}", told(&output));
+    assert!(told(&output).contains("<POD|TYPE/NAME>"), "{}", told(&output));
 }
 
 #[test]

@@ -170,6 +170,14 @@ fn help_of_every_command() {
 }
 
 #[test]
+fn a_long_help_names_the_flags_of_the_connection() {
+    let mut root = Cli::command().term_width(100);
+    root.build();
+    let status = root.find_subcommand_mut("status").unwrap();
+    check("help-connection.txt", &status.render_long_help().to_string());
+}
+
+#[test]
 fn status_of_every_kind_of_end() {
     let all = [
         ("completed", completed()),

@@ -98,13 +98,26 @@ pub fn cargo(subcommand: &[&str], profile: Profile, wanted: Wanted) -> Command {
         command.env("CARGO_BUILD_BUILD_DIR", folder);
     }
     match profile {
-        Profile::Release => {}
+        // `kubectl shadow version` says it. A program of the tests would be compiled anew for each commit.
+        Profile::Release => {
+            command.envs(commit().map(|commit| ("KUBECTL_SHADOW_COMMIT", commit)));
+        }
         // Clippy's compiler makes programs like the usual one: what it has looked at is what is tested.
         Profile::Verify => {
             command.env("RUSTC_WORKSPACE_WRAPPER", environment::clippy_driver());
         }
     }
     command
+}
+
+/// The commit of the workspace, short; none outside of a repository.
+fn commit() -> Option<String> {
+    let mut git = Command::new("git");
+    git.args(["rev-parse", "--short=12", "HEAD"])
+        .current_dir(workspace());
+    let output = git.output().ok().filter(|output| output.status.success())?;
+    let commit = String::from_utf8(output.stdout).ok()?.trim().to_owned();
+    (!commit.is_empty()).then_some(commit)
 }
 
 /// Where cargo says that it has put a program: one line of `--message-format json`.

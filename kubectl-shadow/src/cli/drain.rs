@@ -46,12 +46,12 @@ pub struct Drain {
     pub timeout: Option<Duration>,
     /// Print one JSON document at the end, and nothing else
     #[arg(short, long, value_name = "FORMAT")]
-    pub output: Option<Output>,
+    pub output: Option<DrainOutput>,
 }
 
 /// How the end is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Output {
+pub enum DrainOutput {
     /// One document.
     Json,
 }

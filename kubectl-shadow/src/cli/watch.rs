@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use jiff::fmt::friendly::SpanParser;
 
-use super::FOREVER;
+use super::time::FOREVER;
 
 /// `watch`.
 #[derive(Args, Clone, Debug)]
@@ -51,9 +51,6 @@ pub struct Watch {
     /// Draw with ASCII characters only
     #[arg(long)]
     pub ascii: bool,
-    /// Use colours [auto: unless NO_COLOR is set]
-    #[arg(long, default_value = "auto", value_name = "WHEN")]
-    pub color: Colour,
     /// Print plain lines although there is a terminal
     #[arg(skip)]
     pub plain: bool,
@@ -73,16 +70,16 @@ impl Default for Watch {
             exit: false,
             read_only: false,
             ascii: false,
-            color: Colour::Auto,
             plain: false,
         }
     }
 }
 
 /// When colours are used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Colour {
     /// Unless NO_COLOR is set
+    #[default]
     Auto,
     /// Always
     Always,

@@ -1,4 +1,4 @@
-//! `kubectl shadow cancel`: asks for a move to be undone. Past its point of no return it goes on regardless.
+//! `kubectl shadow cancel`: asks for a move to be undone, and says what became of it. Past its commit it goes on regardless.
 
 use kube::api::{Patch, PatchParams};
 use kube::{Api, ResourceExt};
@@ -8,6 +8,7 @@ use shadow_core::machine::record::is_committed;
 
 use crate::cli::Cancel;
 use crate::commands::find;
+use crate::commands::follow::{self, Told};
 use crate::connection::Connection;
 use crate::ending::Ending;
 use crate::problem::Problem;
@@ -16,43 +17,68 @@ use crate::say;
 
 /// Runs the command.
 pub(super) async fn run(connection: &Connection, args: &Cancel) -> Result<Ending, Problem> {
-    let migration = find::migration(connection, &args.name).await?;
+    let migration = find::migration(connection, &args.name)
+        .await
+        .map_err(Problem::before)?;
     let name = migration.name_any();
-    if let Some(status) = migration
-        .status
-        .as_ref()
-        .filter(|status| status.phase.is_terminal())
-    {
-        return Err(Problem::Refused(format!(
-            "{name} has ended already: {:?}",
-            status.phase
-        )));
-    }
-    let committed = migration.status.as_ref().is_some_and(is_committed);
-    if committed && !args.give_memory_up {
-        return Err(Problem::Refused(format!(
-            "it is too late to undo {name}: the copy is the truth since the commit. The move goes on: {}. To watch it, \
-             type: kubectl shadow status {name} -n {}",
-            present(Some(&migration)),
-            connection.namespace
-        )));
-    }
-    let api: Api<StatefulMigration> = Api::namespaced(connection.client.clone(), &connection.namespace);
+    may_begin(connection, args, &migration)?;
+    say::line(&what_holds(args, &migration));
     let wish = if args.give_memory_up {
         json!({"spec": {"cancel": true, "giveMemoryUp": true}})
     } else {
         json!({"spec": {"cancel": true}})
     };
-    let patch = Patch::Merge(wish);
-    api.patch(&name, &PatchParams::default(), &patch).await?;
-    let next = if args.give_memory_up {
-        "if the memory cannot be restored, it is given up and the pod starts from its image"
-    } else {
-        "the source goes on, unless the move commits at this moment"
+    let api: Api<StatefulMigration> = Api::namespaced(connection.client.clone(), &connection.namespace);
+    let patched = api
+        .patch(&name, &PatchParams::default(), &Patch::Merge(wish))
+        .await;
+    let see = format!("kubectl shadow status {name} -n {}", connection.namespace);
+    patched.map_err(|error| Problem::of_change(error, &see))?;
+    if !args.wait {
+        say::line(&format!("{name} is being cancelled. To see it, type: {see} -w"));
+        return Ok(Ending::Done);
+    }
+    let end = follow::to_the_end(connection, &name, args.timeout, Told::from_now_on(&migration)).await?;
+    Ok(end.ending)
+}
+
+/// One that has ended or committed cannot be undone.
+fn may_begin(connection: &Connection, args: &Cancel, migration: &StatefulMigration) -> Result<(), Problem> {
+    let name = migration.name_any();
+    let Some(status) = &migration.status else {
+        return Ok(());
     };
-    say::line(&format!(
-        "{name} is being cancelled: {next}. To watch it, type: kubectl shadow status {name} -n {}",
-        connection.namespace
-    ));
-    Ok(Ending::Done)
+    if status.phase.is_terminal() {
+        return Err(Problem::Refused(format!(
+            "{name} has ended already: {:?}",
+            status.phase
+        )));
+    }
+    if is_committed(status) && !args.give_memory_up {
+        return Err(Problem::Refused(format!(
+            "{name} is committed, so it cannot be undone any more: the copy is the truth. The move goes on: {}. To follow it, \
+             type: kubectl shadow status {name} -n {} -w",
+            present(Some(migration)),
+            connection.namespace
+        )));
+    }
+    Ok(())
+}
+
+/// Which of the two holds: it can still be undone, or it is committed.
+fn what_holds(args: &Cancel, migration: &StatefulMigration) -> String {
+    let (name, doing) = (migration.name_any(), present(Some(migration)));
+    let committed = migration.status.as_ref().is_some_and(is_committed);
+    match (committed, args.give_memory_up) {
+        (false, false) => format!(
+            "{name} is not committed, so it can still be undone ({doing}). The source goes on, unless the move commits at this moment"
+        ),
+        (false, true) => format!(
+            "{name} is not committed, so it can still be undone ({doing}). If it commits at this moment and its memory cannot be \
+             restored, the memory is given up, and the pod starts from its image"
+        ),
+        (true, _) => format!(
+            "{name} is committed ({doing}). If its memory cannot be restored, it is given up, and the pod starts from its image"
+        ),
+    }
 }

@@ -1,8 +1,10 @@
 //! Follows a migration by watching it. Guarantee: returns at its end, when time is up, when it is deleted or
 //! when the user interrupts, and says which; the migration itself is never touched.
 
+mod followed;
+
 use std::pin::pin;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::{Stream, StreamExt, TryStreamExt};
 use kube::Api;
@@ -12,12 +14,14 @@ use shadow_core::api::StatefulMigration;
 use shadow_core::names;
 use shadow_deploy::answer;
 
+use crate::cli::Limit;
 use crate::connection::Connection;
 use crate::ending::Ending;
 use crate::problem::Problem;
 use crate::render::life::present;
-use crate::render::{self, Life, Progress};
 use crate::say;
+use followed::Followed;
+pub(crate) use followed::Told;
 
 /// How often the object is read beside the watch: a watch whose connection is dead says nothing, as one in which nothing changes.
 const READ: Duration = Duration::from_secs(2);
@@ -25,22 +29,42 @@ const READ: Duration = Duration::from_secs(2);
 const ANSWERED: Duration = Duration::from_secs(10);
 /// How often the line on a terminal is repainted.
 const REPAINT: Duration = Duration::from_millis(500);
-/// How often a pipe gets a sign of life.
-const SIGN_OF_LIFE: u64 = 10;
+
+/// How it ended, and how it was seen last.
+pub(crate) struct End {
+    /// How it ended.
+    pub(crate) ending: Ending,
+    /// What was seen last of it, if anything.
+    pub(crate) last: Option<StatefulMigration>,
+}
 
 /// Tells every step as it ends, what is waited for meanwhile, then the end.
 pub(super) async fn to_the_end(
     connection: &Connection,
     name: &str,
-    timeout: Duration,
+    limit: Limit,
+    told: Told,
+) -> Result<End, Problem> {
+    let mut followed = Followed::new(told);
+    let ending = follow(connection, name, limit, &mut followed).await?;
+    Ok(End {
+        ending,
+        last: followed.last,
+    })
+}
+
+async fn follow(
+    connection: &Connection,
+    name: &str,
+    limit: Limit,
+    followed: &mut Followed,
 ) -> Result<Ending, Problem> {
     let api: Api<StatefulMigration> = Api::namespaced(connection.client.clone(), &connection.namespace);
     // The watch recovers by itself: an API server that restarts is no reason to lose sight of a migration.
     let mut updates = pin!(watcher::watch_object(api.clone(), name).default_backoff());
     let mut reads = pin!(reads(api, name.to_owned()));
-    let mut deadline = pin!(tokio::time::sleep(timeout));
+    let mut deadline = pin!(limit.over());
     let mut repaint = tokio::time::interval(REPAINT);
-    let mut followed = Followed::default();
     loop {
         let seen = tokio::select! {
             biased;
@@ -48,7 +72,7 @@ pub(super) async fn to_the_end(
                 interrupted.map_err(|error| Problem::Unknown(format!("cannot listen for Ctrl-C: {error}")))?;
                 return Ok(interrupt(connection, name));
             }
-            () = &mut deadline => return Ok(out_of_time(connection, name, timeout, followed.last.as_ref())),
+            () = &mut deadline => return Ok(out_of_time(connection, name, limit, followed.last.as_ref())),
             update = updates.try_next() => update.map(Option::flatten).map_err(lost),
             read = reads.next() => read.unwrap_or(Ok(None)).map_err(Lost::from),
             _ = repaint.tick() => {
@@ -58,7 +82,7 @@ pub(super) async fn to_the_end(
         };
         match seen {
             Ok(Some(migration)) => {
-                if let Some(ending) = followed.tells(migration) {
+                if let Some(ending) = followed.tells(migration)? {
                     return Ok(ending);
                 }
             }
@@ -71,6 +95,7 @@ pub(super) async fn to_the_end(
             }
             Err(Lost::Refused(status)) => return Err(may_not_watch(connection, name, &status)),
             Err(Lost::Sight(error)) => followed.lost_sight(name, &error),
+            Err(Lost::Silence) => {}
         }
     }
 }
@@ -83,52 +108,11 @@ fn reads(
     futures::stream::unfold((api, name), |(api, name)| async move {
         loop {
             tokio::time::sleep(READ).await;
-            // One that is not answered in time is told of by what listens for silence.
             if let Ok(read) = tokio::time::timeout(ANSWERED, api.get_opt(&name)).await {
                 return Some((read, (api, name)));
             }
         }
     })
-}
-
-/// What was seen, and said of it.
-#[derive(Default)]
-struct Followed {
-    progress: Progress,
-    life: Life,
-    last: Option<StatefulMigration>,
-    out_of_sight: bool,
-    signs: u64,
-}
-
-impl Followed {
-    fn tells(&mut self, migration: StatefulMigration) -> Option<Ending> {
-        if std::mem::take(&mut self.out_of_sight) {
-            say::remark("the migration can be read again");
-        }
-        let ending = tell(&mut self.progress, &migration);
-        self.last = Some(migration);
-        ending
-    }
-
-    /// On a terminal one line that is repainted, in a pipe one line each 10 s.
-    fn shows_life(&mut self) {
-        let (line, seconds) = self.life.line(self.last.as_ref(), Instant::now());
-        if say::can_repaint() {
-            if seconds > 0 {
-                say::paint(&line);
-            }
-        } else if seconds / SIGN_OF_LIFE > self.signs {
-            say::line(&line);
-        }
-        self.signs = seconds / SIGN_OF_LIFE;
-    }
-
-    fn lost_sight(&mut self, name: &str, error: &str) {
-        if !std::mem::replace(&mut self.out_of_sight, true) {
-            say::remark(&format!("{name} cannot be read, trying again: {error}"));
-        }
-    }
 }
 
 /// Why nothing was seen.
@@ -137,11 +121,16 @@ enum Lost {
     Refused(Box<Status>),
     /// For the moment; why.
     Sight(String),
+    /// It was not answered in time, which is told of by what listens for silence.
+    Silence,
 }
 
 impl From<kube::Error> for Lost {
     fn from(error: kube::Error) -> Self {
         let said = answer::said_briefly(&error);
+        if answer::unreached(&error).is_some_and(|unreached| unreached.is_late) {
+            return Self::Silence;
+        }
         if let kube::Error::Api(status) = error
             && is_refusal(&status)
         {
@@ -184,16 +173,6 @@ fn may_not_watch(connection: &Connection, name: &str, status: &Status) -> Proble
     ))
 }
 
-fn tell(progress: &mut Progress, migration: &StatefulMigration) -> Option<Ending> {
-    let status = migration.status.as_ref()?;
-    progress.lines(status).iter().for_each(|line| say::line(line));
-    let ending = render::ending(status)?;
-    render::end_lines(migration)
-        .iter()
-        .for_each(|line| say::line(line));
-    Some(ending)
-}
-
 fn interrupt(connection: &Connection, name: &str) -> Ending {
     let namespace = &connection.namespace;
     say::remark(&format!(
@@ -206,14 +185,13 @@ fn interrupt(connection: &Connection, name: &str) -> Ending {
 fn out_of_time(
     connection: &Connection,
     name: &str,
-    timeout: Duration,
+    limit: Limit,
     last: Option<&StatefulMigration>,
 ) -> Ending {
-    let doing = present(last);
+    let (doing, namespace) = (present(last), &connection.namespace);
     say::problem(&format!(
-        "no end after {} s, {doing}. The migration goes on. To see it, type: kubectl shadow status {name} -n {}",
-        timeout.as_secs(),
-        connection.namespace
+        "stopped waiting for {name} after {limit} (--timeout): {doing}. The migration goes on. To go on waiting, type: kubectl \
+         shadow status {name} -n {namespace} -w. To undo it, type: kubectl shadow cancel {name} -n {namespace}"
     ));
     Ending::Unknown
 }

@@ -1,160 +1,204 @@
-//! `kubectl shadow migrate`: asks for a move and follows it.
+//! `kubectl shadow migrate`: asks for moves and follows them. Guarantee: of several pods either all are asked for, or none, as far
+//! as the admission can say beforehand.
 
-use k8s_openapi::api::apps::v1::{ReplicaSet, StatefulSet};
-use k8s_openapi::api::core::v1::Pod;
-use kube::api::PostParams;
-use kube::{Api, ResourceExt};
-use shadow_core::api::{
-    Handoff, MessageQueueConfig, OwnerKind, RestoreBackend, StatefulMigration, StatefulMigrationSpec,
-    TransferMode,
-};
-use shadow_core::{names, workload};
+mod ask;
+mod pods;
+mod wanted;
 
-use crate::cli::Migrate;
-use crate::commands::{follow, watch};
+use kube::ResourceExt;
+use shadow_core::api::StatefulMigration;
+
+use crate::cli::{DryRun, Migrate};
+use crate::commands::follow::{self, End, Told};
+use crate::commands::{list, watch};
 use crate::connection::Connection;
 use crate::ending::Ending;
+use crate::output::Format;
 use crate::problem::Problem;
+use crate::render::list::Columns;
 use crate::say;
 
 /// Runs the command.
 pub(super) async fn run(connection: &Connection, args: &Migrate) -> Result<Ending, Problem> {
-    check_broker_access(connection, args).await?;
-    let api: Api<StatefulMigration> = Api::namespaced(connection.client.clone(), &connection.namespace);
-    let created = api
-        .create(&PostParams::default(), &wanted(args))
-        .await
-        .map_err(|error| {
-            let see = format!("kubectl get statefulmigrations -n {}", connection.namespace);
-            Problem::of_change(error, &see)
-        })?;
-    let name = created.name_any();
-    say::line(&format!("statefulmigration.{}/{name} created", names::GROUP));
-    if args.no_wait {
-        say::line(&format!(
-            "to see it, type: kubectl shadow status {name} -n {}",
-            connection.namespace
-        ));
+    let pods = pods::named(connection, args).await.map_err(Problem::before)?;
+    let wanted: Vec<StatefulMigration> = pods
+        .iter()
+        .map(|pod| wanted::of(args, pod, &connection.namespace))
+        .collect();
+    if args.dry_run == Some(DryRun::Client) {
+        return print(args.output.format.as_ref().unwrap_or(&Format::Yaml), &wanted);
+    }
+    for pod in &pods {
+        wanted::check_broker_access(connection, args, pod)
+            .await
+            .map_err(Problem::before)?;
+    }
+    if let Some(answered) = ask::first(connection, args, &wanted).await? {
+        if let Some(format) = &args.output.format {
+            return print(format, &answered);
+        }
+        for one in &answered {
+            say::line(&format!("{} would be created (server dry run)", shown(one)));
+        }
         return Ok(Ending::Done);
     }
+    let (created, refused) = create(connection, args, &wanted).await?;
+    let ending = after(connection, args, created).await?;
+    Ok(match refused {
+        Some(problem) => ending.worse(problem.ending()),
+        None => ending,
+    })
+}
+
+/// One after the other; the controller decides whose turn it is. The first one that is refused ends it, and is told.
+async fn create(
+    connection: &Connection,
+    args: &Migrate,
+    wanted: &[StatefulMigration],
+) -> Result<(Vec<StatefulMigration>, Option<Problem>), Problem> {
+    let mut created = Vec::new();
+    for one in wanted {
+        match ask::create(connection, one).await {
+            Ok(migration) => {
+                match &args.output.format {
+                    Some(Format::Name) => say::line(&shown(&migration)),
+                    Some(Format::Json | Format::Yaml | Format::Jsonpath(_)) => {}
+                    Some(Format::Wide) | None => say::line(&format!("{} created", shown(&migration))),
+                }
+                created.push(migration);
+            }
+            Err(problem) if created.is_empty() => return Err(problem),
+            Err(problem) => {
+                let pod = &one.spec.source_pod;
+                for line in problem.lines() {
+                    say::problem(&format!("{pod}: {line}"));
+                }
+                say::problem(&format!(
+                    "no move was begun of {pod} and the pods behind it. Those before it go on"
+                ));
+                return Ok((created, Some(problem)));
+            }
+        }
+    }
+    Ok((created, None))
+}
+
+/// What comes when they are accepted.
+async fn after(
+    connection: &Connection,
+    args: &Migrate,
+    created: Vec<StatefulMigration>,
+) -> Result<Ending, Problem> {
+    let names: Vec<String> = created.iter().map(ResourceExt::name_any).collect();
+    if !args.waits() {
+        return accepted(connection, args, &names, &created);
+    }
     if args.watch || args.record.is_some() {
-        return watch::of_one(connection, args, &name).await;
+        return watch::of_begun(connection, args, names).await;
     }
-    follow::to_the_end(connection, &name, args.timeout).await
-}
-
-/// What is asked of the controller; all that is left out comes from the workload's annotations.
-fn wanted(args: &Migrate) -> StatefulMigration {
-    let queue = args.queue.is_some().then(|| MessageQueueConfig {
-        queue_name: args.queue.clone(),
-        ..MessageQueueConfig::default()
-    });
-    let spec = StatefulMigrationSpec {
-        source_pod: args.pod.clone(),
-        target_node: args.to.clone(),
-        container_name: args.container.clone(),
-        message_queue_config: queue,
-        broker_secret_ref: args.broker_secret.clone(),
-        migration_strategy: args.strategy.map(Into::into),
-        handoff: args.live.then_some(Handoff::Live),
-        checkpoint_image_repository: args.checkpoint_repository.clone(),
-        checkpoint_image_secret_ref: args.checkpoint_secret.clone(),
-        transfer_mode: args.through_registry.then_some(TransferMode::Registry),
-        restore_backend: args.by_image.then_some(RestoreBackend::Image),
-        ..StatefulMigrationSpec::default()
-    };
-    let mut migration = StatefulMigration::new("", spec);
-    migration.metadata.name = None;
-    migration.metadata.generate_name = Some(format!("{}-", args.pod));
-    migration
-}
-
-/// Says at once what the controller could only say after it has begun. Whoever may not ask finds out then.
-async fn check_broker_access(connection: &Connection, args: &Migrate) -> Result<(), Problem> {
-    let named = match &args.broker_secret {
-        Some(secret) => Some(secret.clone()),
-        None => annotated_secret(connection, &args.pod).await,
-    };
-    let Some(secret) = named else { return Ok(()) };
-    let namespace = &connection.namespace;
-    if shadow_deploy::may_read(&connection.client, namespace, &secret).await? == Some(false) {
-        return Err(Problem::Refused(format!(
-            "the controller may not read Secret {namespace}/{secret}. To allow it, type: kubectl shadow allow -n \
-             {namespace} --secret {secret}"
-        )));
-    }
-    Ok(())
-}
-
-/// The Secret that the pod or its owner name. What cannot be read here is for the admission to judge.
-async fn annotated_secret(connection: &Connection, pod: &str) -> Option<String> {
-    let pods: Api<Pod> = Api::namespaced(connection.client.clone(), &connection.namespace);
-    let pod = pods.get_opt(pod).await.ok().flatten()?;
-    if let Some(secret) = pod.annotations().get(names::BROKER_SECRET) {
-        return Some(secret.clone());
-    }
-    let (kind, owner) = workload::owner_of(&pod)?;
-    let (client, namespace) = (connection.client.clone(), &connection.namespace);
-    let metadata = match kind {
-        OwnerKind::StatefulSet => {
-            let sets: Api<StatefulSet> = Api::namespaced(client, namespace);
-            sets.get_metadata_opt(&owner.name).await.ok().flatten()?.metadata
+    let told = tellers(args, &created);
+    let follows = names
+        .iter()
+        .zip(told)
+        .map(|(name, told)| follow::to_the_end(connection, name, args.timeout, told));
+    let mut ends = futures::future::join_all(follows).await;
+    if ends.len() == 1 {
+        let end = ends.swap_remove(0)?;
+        if let Some(last) = end.last {
+            finally(args, &[last])?;
         }
-        OwnerKind::ReplicaSet => {
-            let sets: Api<ReplicaSet> = Api::namespaced(client, namespace);
-            sets.get_metadata_opt(&owner.name).await.ok().flatten()?.metadata
-        }
-    };
-    metadata.annotations?.get(names::BROKER_SECRET).cloned()
+        return Ok(end.ending);
+    }
+    told_together(connection, args, ends)
 }
 
-#[cfg(test)]
-mod tests {
-    use clap::Parser;
-
-    use super::*;
-    use crate::cli::{Cli, Command};
-
-    fn asked(flags: &[&str]) -> serde_json::Value {
-        let fixed = ["kubectl-shadow", "migrate", "orders-0"];
-        let cli = Cli::try_parse_from(fixed.iter().chain(flags)).unwrap();
-        let Command::Migrate(args) = cli.command else {
-            panic!("{flags:?}")
-        };
-        serde_json::to_value(wanted(&args)).unwrap()
+fn accepted(
+    connection: &Connection,
+    args: &Migrate,
+    names: &[String],
+    created: &[StatefulMigration],
+) -> Result<Ending, Problem> {
+    match &args.output.format {
+        Some(Format::Name) => {}
+        Some(format @ (Format::Json | Format::Yaml | Format::Jsonpath(_))) => return print(format, created),
+        Some(Format::Wide) | None => {
+            for name in names {
+                say::line(&format!(
+                    "to see it, type: kubectl shadow status {name} -n {}",
+                    connection.namespace
+                ));
+            }
+        }
     }
+    Ok(Ending::Done)
+}
 
-    #[test]
-    fn what_is_not_said_is_left_to_the_workload() {
-        let asked = asked(&[]);
-        assert_eq!(asked["spec"], serde_json::json!({"sourcePod": "orders-0"}));
-        assert_eq!(
-            asked["metadata"],
-            serde_json::json!({"generateName": "orders-0-"})
-        );
+/// How each of them is told: alone, or beside others with the name of its pod.
+fn tellers(args: &Migrate, created: &[StatefulMigration]) -> Vec<Told> {
+    if args.output.format.is_some() {
+        return created.iter().map(|_| Told::Nothing).collect();
     }
+    if created.len() == 1 {
+        return vec![Told::lines()];
+    }
+    let pods = created.iter().map(|one| one.spec.source_pod.as_str());
+    let width = pods.clone().map(str::len).max().unwrap_or_default();
+    pods.map(|pod| Told::beside(format!("{pod:<width$}  "))).collect()
+}
 
-    #[test]
-    fn what_is_said_is_passed_on() {
-        let flags = [
-            "--to",
-            "node-b",
-            "--queue",
-            "q",
-            "--broker-secret",
-            "s",
-            "--container",
-            "c",
-            "-n",
-            "shop",
-        ];
-        let wanted = serde_json::json!({
-            "sourcePod": "orders-0",
-            "targetNode": "node-b",
-            "containerName": "c",
-            "brokerSecretRef": "s",
-            "messageQueueConfig": {"queueName": "q"},
-        });
-        assert_eq!(asked(&flags)["spec"], wanted);
+/// The worst of all, and a line each.
+fn told_together(
+    connection: &Connection,
+    args: &Migrate,
+    ends: Vec<Result<End, Problem>>,
+) -> Result<Ending, Problem> {
+    let mut worst = Ending::Done;
+    let mut last = Vec::new();
+    for end in ends {
+        match end {
+            Ok(end) => {
+                worst = worst.worse(end.ending);
+                last.extend(end.last);
+            }
+            Err(problem) => {
+                problem.lines().iter().for_each(|line| say::problem(line));
+                worst = worst.worse(problem.ending());
+            }
+        }
     }
+    if args.output.format.is_none() {
+        say::line("");
+        list::print_table(connection, &last, Columns::default(), false);
+    }
+    finally(args, &last)?;
+    Ok(worst)
+}
+
+/// What `-o` prints at the end.
+fn finally(args: &Migrate, last: &[StatefulMigration]) -> Result<(), Problem> {
+    match &args.output.format {
+        Some(format @ (Format::Json | Format::Yaml | Format::Jsonpath(_))) => print(format, last).map(|_| ()),
+        Some(Format::Name | Format::Wide) | None => Ok(()),
+    }
+}
+
+/// One as itself, several as a list.
+fn print(format: &Format, migrations: &[StatefulMigration]) -> Result<Ending, Problem> {
+    let lines = match migrations {
+        [one] => format.object(one)?,
+        several => format.list(several)?,
+    };
+    match lines {
+        Some(lines) => lines.iter().for_each(|line| say::line(line)),
+        None => migrations.iter().for_each(|one| say::line(&shown(one))),
+    }
+    Ok(Ending::Done)
+}
+
+fn shown(migration: &StatefulMigration) -> String {
+    format!(
+        "statefulmigration.{}/{}",
+        shadow_core::names::GROUP,
+        migration.name_any()
+    )
 }

@@ -2,39 +2,63 @@
 
 mod allow;
 mod cancel;
+mod colour;
+pub mod complete;
+mod completion;
 mod drain;
 mod find;
 mod follow;
 mod install;
+mod list;
+mod logs;
 mod migrate;
 mod node_removal;
 mod plan;
 mod status;
 mod uninstall;
+mod version;
 mod watch;
 
 use crate::cli::{Cli, Command};
-use crate::connection;
+use crate::connection::{self, Connection};
 use crate::ending::Ending;
 use crate::problem::Problem;
 
 /// Runs the command.
 pub async fn run(cli: Cli) -> Result<Ending, Problem> {
+    // Of these no file is read, and no cluster is asked.
     if let Command::Watch(args) = &cli.command
         && let Some(file) = &args.play
     {
         return watch::play(&cli.place, args, file).await;
     }
+    if let Command::Completion(args) = &cli.command {
+        return completion::run(args);
+    }
+    if let Command::Version(args) = &cli.command
+        && args.client
+    {
+        return version::client(args);
+    }
     let connection = connection::open(&cli.place).await?;
-    match cli.command {
-        Command::Migrate(args) => migrate::run(&connection, &args).await,
-        Command::Plan(args) => plan::run(&connection, &args).await,
-        Command::Drain(args) => drain::run(&connection, &args).await,
-        Command::Watch(args) => watch::run(&connection, &args).await,
-        Command::Status(args) => status::run(&connection, &args).await,
-        Command::Cancel(args) => cancel::run(&connection, &args).await,
-        Command::Allow(args) => allow::run(&connection, &args).await,
-        Command::Install(args) => install::run(&connection, &args).await,
-        Command::Uninstall(args) => uninstall::run(&connection, &args).await,
+    let ended = dispatch(cli.command, &connection).await;
+    ended.map_err(|problem| problem.in_context(&connection.context))
+}
+
+async fn dispatch(command: Command, connection: &Connection) -> Result<Ending, Problem> {
+    match command {
+        Command::Migrate(args) => migrate::run(connection, &args).await,
+        Command::Plan(args) => plan::run(connection, &args).await,
+        Command::Drain(args) => drain::run(connection, &args).await,
+        Command::Watch(args) => watch::run(connection, &args).await,
+        Command::List(args) => list::run(connection, &args).await,
+        Command::Status(args) => status::run(connection, &args).await,
+        Command::Cancel(args) => cancel::run(connection, &args).await,
+        Command::Logs(args) => logs::run(connection, &args).await,
+        Command::Allow(args) => allow::run(connection, &args).await,
+        Command::Install(args) => install::run(connection, &args).await,
+        Command::Uninstall(args) => uninstall::run(connection, &args).await,
+        Command::Version(args) => version::run(connection, &args).await,
+        Command::Completion(args) => completion::run(&args),
     }
 }

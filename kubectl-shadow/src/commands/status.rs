@@ -1,16 +1,40 @@
 //! `kubectl shadow status`: what became of a migration.
 
-use crate::cli::Status;
-use crate::commands::find;
+use kube::ResourceExt;
+
+use crate::cli::{List, Status};
+use crate::commands::follow::{self, Told};
+use crate::commands::{find, list};
 use crate::connection::Connection;
 use crate::ending::Ending;
 use crate::problem::Problem;
 use crate::{render, say};
 
-/// Runs the command. It succeeds when it could tell; how the migration ended is in the text.
+/// Runs the command. Without `-w` it succeeds when it could tell; how the migration ended is in the text.
 pub(super) async fn run(connection: &Connection, args: &Status) -> Result<Ending, Problem> {
-    let migration = find::migration(connection, &args.name).await?;
-    render::overview(&migration)
+    let Some(name) = &args.name else {
+        let all = List {
+            all_namespaces: args.all_namespaces,
+            output: args.output.clone(),
+            ..List::default()
+        };
+        return list::run(connection, &all).await;
+    };
+    let migration = find::migration(connection, name).await?;
+    if args.watch {
+        let told = match &args.output.format {
+            Some(format) => Told::Objects(format.clone()),
+            None => Told::lines(),
+        };
+        let end = follow::to_the_end(connection, &migration.name_any(), args.timeout, told).await?;
+        return Ok(end.ending);
+    }
+    let lines = match &args.output.format {
+        Some(format) => format.object(&migration)?,
+        None => None,
+    };
+    lines
+        .unwrap_or_else(|| render::overview(&migration))
         .iter()
         .for_each(|line| say::line(line));
     Ok(Ending::Done)

@@ -8,10 +8,11 @@ use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use tokio::sync::mpsc::unbounded_channel;
 
-use crate::cli::{Colour, Migrate, Place, Watch};
-use crate::commands::find;
+use crate::cli::{Colour, FOREVER, Migrate, Place, Watch};
+use crate::commands::{colour, find};
 use crate::connection::Connection;
 use crate::ending::Ending;
+use crate::named::Named;
 use crate::problem::Problem;
 use crate::say;
 use crate::view::draw::theme::Theme;
@@ -26,36 +27,24 @@ use crate::view::{after, frames, plain, run};
 /// Watches the cluster.
 pub(super) async fn run(connection: &Connection, args: &Watch) -> Result<Ending, Problem> {
     let mut wanted = Vec::new();
-    for name in args.names.iter().map(|name| bare(name)) {
+    for name in &args.names {
         wanted.push(find::migration(connection, name).await?.name_any());
     }
     live(connection, args, wanted, None).await
 }
 
-/// `pod/orders-0` as kubectl takes it, and `smig/orders-0-x7k2p`.
-fn bare(name: &str) -> &str {
-    let kinds = [
-        "pod/",
-        "pods/",
-        "po/",
-        "smig/",
-        "statefulmigration/",
-        "statefulmigrations/",
-    ];
-    kinds
-        .iter()
-        .find_map(|kind| name.strip_prefix(kind))
-        .unwrap_or(name)
-}
-
-/// Follows one migration that was just begun.
-pub(super) async fn of_one(connection: &Connection, args: &Migrate, name: &str) -> Result<Ending, Problem> {
+/// Follows migrations that were just begun.
+pub(super) async fn of_begun(
+    connection: &Connection,
+    args: &Migrate,
+    names: Vec<String>,
+) -> Result<Ending, Problem> {
     let watch = Watch {
         record: args.record.clone(),
         plain: !args.watch,
         ..Watch::default()
     };
-    live(connection, &watch, vec![name.to_owned()], Some(args.timeout)).await
+    live(connection, &watch, names, Some(args.timeout.0.unwrap_or(FOREVER))).await
 }
 
 async fn live(
@@ -105,7 +94,7 @@ async fn live(
         begun: patience.is_some(),
         events: (events, receiver),
     };
-    run::run(model, theme(args), outside).await
+    run::run(model, colour::theme(connection.colour, args.ascii), outside).await
 }
 
 /// Plays a recording. No kubeconfig is read, and no cluster is asked.
@@ -124,7 +113,7 @@ pub(super) async fn play(place: &Place, args: &Watch, file: &Path) -> Result<End
             begun,
         };
         let model = play::events(recording).fold(model, |model, event| after(model, event).0);
-        let files = frames::write(model, &theme_of_frames(args), &wanted).map_err(refused)?;
+        let files = frames::write(model, &theme_of_frames(place.color, args), &wanted).map_err(refused)?;
         say::line(&format!("{} pictures in {}", files.len(), folder.display()));
         return Ok(Ending::Done);
     }
@@ -142,7 +131,7 @@ pub(super) async fn play(place: &Place, args: &Watch, file: &Path) -> Result<End
         begun: false,
         events: unbounded_channel(),
     };
-    run::run(model, theme(args), outside).await
+    run::run(model, colour::theme(place.color, args.ascii), outside).await
 }
 
 fn of_recording(place: &Place, args: &Watch, file: &Path, recording: &Recording) -> Model {
@@ -157,7 +146,7 @@ fn of_recording(place: &Place, args: &Watch, file: &Path, recording: &Recording)
         invented: header.invented,
         place: format!("plugin {}", header.plugin),
         namespace: header.namespace.clone().or_else(|| place.namespace.clone()),
-        wanted: args.names.iter().map(|name| bare(name).to_owned()).collect(),
+        wanted: args.names.iter().map(|name| Named::parse(name).name).collect(),
         read_only: true,
         exit: args.exit,
     };
@@ -168,32 +157,13 @@ fn has_terminal() -> bool {
     say::can_repaint() && std::io::stdin().is_terminal()
 }
 
-fn theme(args: &Watch) -> Theme {
-    let asked = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    Theme {
-        colour: match args.color {
-            Colour::Auto => asked,
-            Colour::Always => true,
-            Colour::Never => false,
-        },
-        light: is_light(),
-        ascii: args.ascii,
-    }
-}
-
 /// A picture does not depend on the machine that makes it.
-fn theme_of_frames(args: &Watch) -> Theme {
+fn theme_of_frames(colour: Colour, args: &Watch) -> Theme {
     Theme {
-        colour: args.color != Colour::Never,
+        colour: colour != Colour::Never,
         light: false,
         ascii: args.ascii,
     }
-}
-
-/// Some terminals say so: `COLORFGBG` ends with the number of the background's colour.
-fn is_light() -> bool {
-    let told = std::env::var("COLORFGBG").unwrap_or_default();
-    matches!(told.rsplit(';').next(), Some("7" | "15"))
 }
 
 fn refused(error: crate::view::recording::RecordingError) -> Problem {

@@ -2,11 +2,14 @@
 
 pub mod end;
 pub mod life;
+pub mod list;
+pub mod logs;
 pub mod overview;
 mod plan;
 mod premises;
 pub mod progress;
 mod time;
+pub mod version;
 
 pub use end::{end_lines, ending};
 pub use life::Life;

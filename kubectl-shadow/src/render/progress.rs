@@ -6,12 +6,21 @@ use shadow_core::api::{MigrationStatus, StepRecord};
 use super::time::between;
 
 /// Which steps were told already.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Progress {
     told: usize,
 }
 
 impl Progress {
+    /// The steps that ended up to now are not told.
+    pub fn pass_over(&mut self, status: &MigrationStatus) {
+        self.told = status
+            .steps
+            .iter()
+            .take_while(|record| record.finished.is_some())
+            .count();
+    }
+
     /// Lines for the steps that ended since the last call.
     pub fn lines(&mut self, status: &MigrationStatus) -> Vec<String> {
         let over = status

@@ -91,7 +91,7 @@ fn an_order_without_an_answer_is_not_taken_for_refused() {
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(4), "{said}");
     assert!(
-        said.contains("not known whether") && said.contains("kubectl get"),
+        said.contains("not known whether") && said.contains("kubectl shadow list"),
         "{said}"
     );
 }
@@ -130,7 +130,11 @@ fn one_that_waits_says_for_what_and_since_when() {
 fn a_silent_api_server_is_told_and_waited_for_and_its_return_is_told() {
     let status = ended("Completed", exact());
     let server = Server::that_shows(move |_| Answer::Late(Duration::from_secs(12), status.clone()));
-    let output = server.asked_by(PLUGIN).args(["status", NAME]).output().unwrap();
+    let output = server
+        .asked_by(PLUGIN)
+        .args(["status", NAME, "--request-timeout=0"])
+        .output()
+        .unwrap();
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{said}");
     assert_eq!(said.matches("has not answered for 10 s").count(), 1, "{said}");

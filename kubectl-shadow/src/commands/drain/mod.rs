@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 
-use crate::cli::{Drain, Output};
+use crate::cli::{Drain, DrainOutput};
 use crate::connection::Connection;
 use crate::drain::{Leave, Row, State, What, document, ending, ending_of_plan, line, summary, table};
 use crate::ending::Ending;
@@ -284,7 +284,7 @@ impl<'a> Draining<'a> {
     }
 
     fn print(&self, stopped: bool) {
-        if self.args.output == Some(Output::Json) {
+        if self.args.output == Some(DrainOutput::Json) {
             say::line(&document(&self.args.node, &self.rows, stopped).to_string());
         }
     }

@@ -90,13 +90,13 @@ pub enum Cancelled {
 pub fn cancel(cluster: &Cluster, product: &Product, pod: &str) -> Result<Cancelled> {
     let output = product
         .plugin(cluster)?
-        .args(["cancel", pod])
+        .args(["cancel", pod, "--wait=false"])
         .output()
         .context("run kubectl-shadow")?;
     let said = String::from_utf8_lossy(&output.stderr);
     match output.status.code() {
         Some(0) => Ok(Cancelled::Accepted),
-        Some(1) if said.contains("too late to undo") => Ok(Cancelled::TooLate),
+        Some(1) if said.contains("cannot be undone any more") => Ok(Cancelled::TooLate),
         code => bail!("cancel {pod} ended with {code:?}: {said}"),
     }
 }

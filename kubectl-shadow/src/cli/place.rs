@@ -1,0 +1,77 @@
+//! Which cluster, as which user: the flags of kubectl that every command has. A short help (`-h`) names the three that most people
+//! need, so that a command's own flags are seen on one page. `--help` names all of them, and `-h` says so.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::time::{Limit, limit};
+use super::watch::Colour;
+
+/// Where they stand in a help.
+const CONNECTION: &str = "Connection";
+
+/// Which cluster, which namespace, as which user.
+#[derive(Args, Clone, Debug)]
+pub struct Place {
+    /// Namespace [default: that of the context]
+    #[arg(short, long, global = true, help_heading = CONNECTION)]
+    pub namespace: Option<String>,
+    /// Context of the kubeconfig
+    #[arg(long, global = true, help_heading = CONNECTION)]
+    pub context: Option<String>,
+    /// Kubeconfig file [default: as kubectl]
+    #[arg(long, global = true, value_name = "FILE", help_heading = CONNECTION)]
+    pub kubeconfig: Option<PathBuf>,
+    /// Cluster of the kubeconfig
+    #[arg(long, global = true, help_heading = CONNECTION, hide_short_help = true)]
+    pub cluster: Option<String>,
+    /// User of the kubeconfig
+    #[arg(long, global = true, help_heading = CONNECTION, hide_short_help = true)]
+    pub user: Option<String>,
+    /// Address of the API server
+    #[arg(short, long, global = true, value_name = "URL", help_heading = CONNECTION, hide_short_help = true)]
+    pub server: Option<String>,
+    /// Bearer token for the API server; no credential plugin is run then
+    #[arg(long, global = true, help_heading = CONNECTION, hide_short_help = true)]
+    pub token: Option<String>,
+    /// User to act as
+    #[arg(long = "as", global = true, value_name = "USER", help_heading = CONNECTION, hide_short_help = true)]
+    pub as_user: Option<String>,
+    /// Group to act as; can be given several times
+    #[arg(long, global = true, value_name = "GROUP", help_heading = CONNECTION, hide_short_help = true)]
+    pub as_group: Vec<String>,
+    /// UID to act as
+    #[arg(long, global = true, value_name = "UID", help_heading = CONNECTION, hide_short_help = true)]
+    pub as_uid: Option<String>,
+    /// How long one request may take, such as 2s; 0 for no limit. Watches go on [default: 10s for reading]
+    #[arg(long, global = true, value_parser = limit, value_name = "TIME", help_heading = CONNECTION, hide_short_help = true)]
+    pub request_timeout: Option<Limit>,
+    /// File with the certificate authority of the API server
+    #[arg(long, global = true, value_name = "FILE", help_heading = CONNECTION, hide_short_help = true)]
+    pub certificate_authority: Option<PathBuf>,
+    /// Do not check the certificate of the API server: anyone on the way could read and change all
+    #[arg(
+        long,
+        global = true,
+        help_heading = CONNECTION,
+        hide_short_help = true,
+        conflicts_with = "certificate_authority"
+    )]
+    pub insecure_skip_tls_verify: bool,
+    /// Name to expect in the certificate of the API server [default: that of its address]
+    #[arg(long, global = true, value_name = "NAME", help_heading = CONNECTION, hide_short_help = true)]
+    pub tls_server_name: Option<String>,
+    /// Preferences of kubectl, whose policy on credential plugins counts here, too [default: as kubectl]
+    #[arg(long, global = true, value_name = "FILE", help_heading = CONNECTION, hide_short_help = true)]
+    pub kuberc: Option<PathBuf>,
+    /// Use colours in lists and in the live view [auto: on a terminal, unless NO_COLOR is set]
+    #[arg(
+        long,
+        global = true,
+        default_value = "auto",
+        value_name = "WHEN",
+        hide_short_help = true
+    )]
+    pub color: Colour,
+}
