@@ -1,5 +1,6 @@
 //! What can be typed. Nothing is decided here.
 
+mod report;
 mod watch;
 
 use std::path::PathBuf;
@@ -7,6 +8,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::fmt::friendly::SpanParser;
+pub use report::{Format as ReportFormat, Report};
 use shadow_core::api::MigrationStrategy;
 pub use watch::{Colour, Watch};
 
@@ -58,6 +60,8 @@ pub enum Command {
     Watch(Watch),
     /// Show what became of a migration
     Status(Status),
+    /// Tell the story of one move: steps, messages, premises, verdict, and what is left
+    Report(Report),
     /// Undo a migration that has not passed its point of no return
     Cancel(Cancel),
     /// Let the controller read one broker Secret

@@ -4,6 +4,7 @@
 //! - [`commands`]: one module per command
 //! - [`render`]: status to lines, pure
 //! - [`view`]: the live view, and recordings of it
+//! - [`report`]: the story of one move
 //! - [`ending`]: how a command ended, and its exit code
 #![forbid(unsafe_code)]
 
@@ -13,6 +14,7 @@ pub mod connection;
 pub mod ending;
 pub mod problem;
 pub mod render;
+pub mod report;
 pub mod say;
 mod silence;
 pub mod view;

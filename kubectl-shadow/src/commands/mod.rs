@@ -7,6 +7,7 @@ mod follow;
 mod install;
 mod migrate;
 mod node_removal;
+mod report;
 mod status;
 mod uninstall;
 mod watch;
@@ -23,11 +24,17 @@ pub async fn run(cli: Cli) -> Result<Ending, Problem> {
     {
         return watch::play(&cli.place, args, file).await;
     }
+    if let Command::Report(args) = &cli.command
+        && let Some(file) = &args.from
+    {
+        return report::of_recording(&cli.place, args, file);
+    }
     let connection = connection::open(&cli.place).await?;
     match cli.command {
         Command::Migrate(args) => migrate::run(&connection, &args).await,
         Command::Watch(args) => watch::run(&connection, &args).await,
         Command::Status(args) => status::run(&connection, &args).await,
+        Command::Report(args) => report::run(&connection, &args).await,
         Command::Cancel(args) => cancel::run(&connection, &args).await,
         Command::Allow(args) => allow::run(&connection, &args).await,
         Command::Install(args) => install::run(&connection, &args).await,

@@ -3,7 +3,7 @@
 pub mod end;
 pub mod life;
 pub mod overview;
-mod premises;
+pub(crate) mod premises;
 pub mod progress;
 mod time;
 

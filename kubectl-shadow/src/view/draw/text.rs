@@ -109,7 +109,7 @@ pub(super) fn seconds(seconds: f64) -> String {
 }
 
 /// `3.1 MB`.
-pub(super) fn bytes(bytes: u64) -> String {
+pub(crate) fn bytes(bytes: u64) -> String {
     let units = ["B", "kB", "MB", "GB", "TB"];
     let (mut amount, mut unit) = (bytes as f64, 0);
     while amount >= 999.5 && unit + 1 < units.len() {
