@@ -1,11 +1,13 @@
 //! What can be typed. Nothing is decided here.
 
+mod check;
 mod report;
 mod watch;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use check::{Check, Format as CheckFormat};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::fmt::friendly::SpanParser;
 pub use report::{Format as ReportFormat, Report};
@@ -64,6 +66,8 @@ pub enum Command {
     Report(Report),
     /// Undo a migration that has not passed its point of no return
     Cancel(Cancel),
+    /// Look whether cluster, nodes or a pod are as a move needs them
+    Check(Check),
     /// Let the controller read one broker Secret
     Allow(Allow),
     /// Put kubectl-shadow into the cluster

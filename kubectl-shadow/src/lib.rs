@@ -1,6 +1,7 @@
 //! The kubectl plugin: a client of the API like any other. Ending it changes nothing in the cluster.
 //!
 //! - [`cli`]: what can be typed
+//! - [`check`]: whether cluster, nodes and pods are as a move needs them
 //! - [`commands`]: one module per command
 //! - [`render`]: status to lines, pure
 //! - [`view`]: the live view, and recordings of it
@@ -8,6 +9,7 @@
 //! - [`ending`]: how a command ended, and its exit code
 #![forbid(unsafe_code)]
 
+pub mod check;
 pub mod cli;
 pub mod commands;
 pub mod connection;

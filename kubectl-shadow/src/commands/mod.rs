@@ -2,6 +2,7 @@
 
 mod allow;
 mod cancel;
+mod check;
 mod find;
 mod follow;
 mod install;
@@ -36,6 +37,7 @@ pub async fn run(cli: Cli) -> Result<Ending, Problem> {
         Command::Status(args) => status::run(&connection, &args).await,
         Command::Report(args) => report::run(&connection, &args).await,
         Command::Cancel(args) => cancel::run(&connection, &args).await,
+        Command::Check(args) => check::run(&connection, &args).await,
         Command::Allow(args) => allow::run(&connection, &args).await,
         Command::Install(args) => install::run(&connection, &args).await,
         Command::Uninstall(args) => uninstall::run(&connection, &args).await,

@@ -1,0 +1,92 @@
+//! What can be known before an installation: the user's rights, the version of the API server, and what nodes tell of themselves.
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::api::core::v1::{Namespace, Node};
+use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
+use kube::{Api, Client, ResourceExt};
+use shadow_core::names::SYSTEM_NAMESPACE;
+use shadow_deploy::Settings;
+
+use super::rights::{Action, may};
+use super::{Got, all, got, one};
+use crate::problem::Problem;
+
+/// What is known.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// Version of the API server.
+    pub version: Got<String>,
+    /// The namespace of our parts, if something is installed.
+    pub namespace: Got<Option<Namespace>>,
+    /// The nodes.
+    pub nodes: Got<Vec<Node>>,
+    /// What an installation does, and whether the user may.
+    pub rights: Vec<(Action, Got<bool>)>,
+}
+
+/// Looks.
+pub async fn look(client: &Client) -> Result<Facts, Problem> {
+    let mut rights = Vec::new();
+    for action in wanted()? {
+        let allowed = may(client, &action).await?;
+        rights.push((action, allowed));
+    }
+    Ok(Facts {
+        version: got(client.apiserver_version().await.map(|info| info.git_version))?,
+        namespace: one(Api::all(client.clone()), SYSTEM_NAMESPACE).await?,
+        nodes: all(Api::all(client.clone()), "").await?,
+        rights,
+    })
+}
+
+/// The objects of an installation. Where their images come from does not matter here.
+pub(super) fn objects() -> Result<Vec<DynamicObject>, Problem> {
+    let settings = Settings {
+        registry: "registry".to_owned(),
+        tag: "any".to_owned(),
+        plain_http_registries: Vec::new(),
+        runtime_handler: true,
+    };
+    Ok(shadow_deploy::manifests(&settings)?)
+}
+
+/// Each kind of object is created or changed; roles may only be given by one that has the rights in them, or may give any.
+fn wanted() -> Result<Vec<Action>, Problem> {
+    let mut seen = BTreeSet::new();
+    let mut wanted = Vec::new();
+    for object in objects()? {
+        let Some(kind) = object
+            .types
+            .as_ref()
+            .and_then(|types| GroupVersionKind::try_from(types).ok())
+        else {
+            continue;
+        };
+        let resource = ApiResource::from_gvk(&kind);
+        for verb in ["create", "patch"] {
+            let key = (
+                resource.group.clone(),
+                resource.plural.clone(),
+                object.namespace(),
+                verb,
+            );
+            if seen.insert(key) {
+                wanted.push(Action {
+                    verb,
+                    group: resource.group.clone(),
+                    resource: resource.plural.clone(),
+                    namespace: object.namespace(),
+                });
+            }
+        }
+    }
+    let roles = ["clusterroles", "roles"].map(|resource| Action {
+        verb: "escalate",
+        group: "rbac.authorization.k8s.io".to_owned(),
+        resource: resource.to_owned(),
+        namespace: (resource == "roles").then(|| SYSTEM_NAMESPACE.to_owned()),
+    });
+    wanted.extend(roles);
+    Ok(wanted)
+}
