@@ -1,6 +1,7 @@
 //! What can be typed. Nothing is decided here.
 
 mod check;
+mod explain;
 mod report;
 mod watch;
 
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 pub use check::{Check, Format as CheckFormat};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+pub use explain::Explain;
 use jiff::fmt::friendly::SpanParser;
 pub use report::{Format as ReportFormat, Report};
 use shadow_core::api::MigrationStrategy;
@@ -68,6 +70,8 @@ pub enum Command {
     Cancel(Cancel),
     /// Look whether cluster, nodes or a pod are as a move needs them
     Check(Check),
+    /// Say what a code, a word, a step, a reason or an exit code means; no cluster is asked
+    Explain(Explain),
     /// Let the controller read one broker Secret
     Allow(Allow),
     /// Put kubectl-shadow into the cluster

@@ -6,6 +6,7 @@
 //! - [`render`]: status to lines, pure
 //! - [`view`]: the live view, and recordings of it
 //! - [`report`]: the story of one move
+//! - [`explain`]: what words and codes mean, without a cluster
 //! - [`ending`]: how a command ended, and its exit code
 #![forbid(unsafe_code)]
 
@@ -14,6 +15,7 @@ pub mod cli;
 pub mod commands;
 pub mod connection;
 pub mod ending;
+pub mod explain;
 pub mod problem;
 pub mod render;
 pub mod report;

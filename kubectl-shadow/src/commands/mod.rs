@@ -3,6 +3,7 @@
 mod allow;
 mod cancel;
 mod check;
+mod explain;
 mod find;
 mod follow;
 mod install;
@@ -30,6 +31,9 @@ pub async fn run(cli: Cli) -> Result<Ending, Problem> {
     {
         return report::of_recording(&cli.place, args, file);
     }
+    if let Command::Explain(args) = &cli.command {
+        return explain::run(args);
+    }
     let connection = connection::open(&cli.place).await?;
     match cli.command {
         Command::Migrate(args) => migrate::run(&connection, &args).await,
@@ -38,6 +42,7 @@ pub async fn run(cli: Cli) -> Result<Ending, Problem> {
         Command::Report(args) => report::run(&connection, &args).await,
         Command::Cancel(args) => cancel::run(&connection, &args).await,
         Command::Check(args) => check::run(&connection, &args).await,
+        Command::Explain(args) => explain::run(&args),
         Command::Allow(args) => allow::run(&connection, &args).await,
         Command::Install(args) => install::run(&connection, &args).await,
         Command::Uninstall(args) => uninstall::run(&connection, &args).await,
