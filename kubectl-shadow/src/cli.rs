@@ -3,6 +3,7 @@
 mod check;
 mod explain;
 mod report;
+mod setup;
 mod watch;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use explain::Explain;
 use jiff::fmt::friendly::SpanParser;
 pub use report::{Format as ReportFormat, Report};
+pub use setup::{DryRun, Setup};
 use shadow_core::api::MigrationStrategy;
 pub use watch::{Colour, Watch};
 
@@ -72,6 +74,8 @@ pub enum Command {
     Check(Check),
     /// Say what a code, a word, a step, a reason or an exit code means; no cluster is asked
     Explain(Explain),
+    /// Say on a workload which queue it consumes, let the controller read its Secret, and check its pods
+    Setup(Setup),
     /// Let the controller read one broker Secret
     Allow(Allow),
     /// Put kubectl-shadow into the cluster

@@ -7,6 +7,7 @@
 //! - [`view`]: the live view, and recordings of it
 //! - [`report`]: the story of one move
 //! - [`explain`]: what words and codes mean, without a cluster
+//! - [`setup`]: what a workload says of itself
 //! - [`ending`]: how a command ended, and its exit code
 #![forbid(unsafe_code)]
 
@@ -20,6 +21,7 @@ pub mod problem;
 pub mod render;
 pub mod report;
 pub mod say;
+pub mod setup;
 mod silence;
 pub mod view;
 mod warnings;

@@ -50,6 +50,16 @@ pub(super) async fn run(connection: &Connection, args: &Check) -> Result<Ending,
     Ok(ending(&groups))
 }
 
+/// The checks of these pods, for a command that has just set them up.
+pub(super) async fn of_pods(connection: &Connection, pods: &[String]) -> Result<Ending, Problem> {
+    let mut groups = Vec::new();
+    for pod in pods {
+        groups.push(pod_group(connection, pod).await?);
+    }
+    write(&groups, CheckFormat::Text)?;
+    Ok(ending(&groups))
+}
+
 fn ending(groups: &[Group]) -> Ending {
     if render::is_well(groups) {
         Ending::Done

@@ -10,6 +10,7 @@ mod install;
 mod migrate;
 mod node_removal;
 mod report;
+mod setup;
 mod status;
 mod uninstall;
 mod watch;
@@ -43,6 +44,7 @@ pub async fn run(cli: Cli) -> Result<Ending, Problem> {
         Command::Cancel(args) => cancel::run(&connection, &args).await,
         Command::Check(args) => check::run(&connection, &args).await,
         Command::Explain(args) => explain::run(&args),
+        Command::Setup(args) => setup::run(&connection, &args).await,
         Command::Allow(args) => allow::run(&connection, &args).await,
         Command::Install(args) => install::run(&connection, &args).await,
         Command::Uninstall(args) => uninstall::run(&connection, &args).await,

@@ -12,15 +12,12 @@ pub(super) fn that_end_with(reason: &str) -> Vec<String> {
         let [what, end, why, after, _] = cells.as_slice() else {
             return None;
         };
-        why.contains(&named).then(|| {
-            let (what, end, after) = (plain(what), plain(end), plain(after));
-            let after = if after == "at once" {
-                after
-            } else {
-                format!("after at most {after}")
-            };
-            format!("Such as: {what} Then the end is: {end}, {after}.")
-        })
+        let time = match plain(after).as_str() {
+            "–" => String::new(),
+            after => format!(" Time: {after}."),
+        };
+        why.contains(&named)
+            .then(|| format!("Such as: {} End: {}.{time}", plain(what), plain(end)))
     };
     TEXT.lines().filter_map(of_row).collect()
 }

@@ -105,7 +105,7 @@ fn controller_pod() -> Value {
 
 fn pod() -> Value {
     json!({"apiVersion": "v1", "kind": "Pod",
-        "metadata": {"name": "orders-0", "namespace": "shop", "uid": "p-uid",
+        "metadata": {"name": "orders-0", "namespace": "shop", "uid": "p-uid", "labels": {"app": "orders"},
             "ownerReferences": [{"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "orders", "uid": "s-uid",
                 "controller": true}]},
         "spec": {"nodeName": "node-a", "containers": [{"name": "orders", "image": "orders:9"}]},

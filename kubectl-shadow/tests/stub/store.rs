@@ -185,7 +185,27 @@ impl Cluster {
             Some(index) => self.objects[index] = object.clone(),
             None => self.objects.push(object.clone()),
         }
+        self.follow(&object);
         Answer::Json(200, object)
+    }
+
+    /// What the controllers of Kubernetes make of a change.
+    fn follow(&mut self, object: &Value) {
+        if object["kind"] == "RoleBinding" {
+            self.controller_reads = Some(true);
+        }
+        if object["kind"] == "Deployment" {
+            let name = &object["metadata"]["name"];
+            let sets = self.objects.iter_mut().filter(|set| {
+                set["kind"] == "ReplicaSet" && set["metadata"]["ownerReferences"][0]["name"] == *name
+            });
+            for set in sets {
+                json_patch::merge(
+                    &mut set["metadata"]["annotations"],
+                    &object["metadata"]["annotations"],
+                );
+            }
+        }
     }
 }
 
@@ -205,8 +225,14 @@ fn is_of(object: &Value, named: &Named<'_>) -> bool {
         && (named.namespace.is_none() || named.namespace == namespace)
 }
 
-/// Field selectors are not looked at; labels of the form `key=value` are.
+/// Labels of the form `key=value` and the name are looked at; other field selectors are not.
 fn passes(object: &Value, query: &str) -> bool {
+    let name = query
+        .split('&')
+        .find_map(|part| part.strip_prefix("fieldSelector=metadata.name%3D"));
+    if name.is_some_and(|name| object["metadata"]["name"] != name) {
+        return false;
+    }
     let selector = query
         .split('&')
         .find_map(|part| part.strip_prefix("labelSelector="));
