@@ -1,5 +1,6 @@
 //! What can be typed. Nothing is decided here.
 
+mod bundle;
 mod check;
 mod explain;
 mod report;
@@ -9,6 +10,7 @@ mod watch;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use bundle::Bundle;
 pub use check::{Check, Format as CheckFormat};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use explain::Explain;
@@ -74,6 +76,8 @@ pub enum Command {
     Check(Check),
     /// Say what a code, a word, a step, a reason or an exit code means; no cluster is asked
     Explain(Explain),
+    /// Make an archive for a bug report, without secrets
+    Bundle(Bundle),
     /// Say on a workload which queue it consumes, let the controller read its Secret, and check its pods
     Setup(Setup),
     /// Let the controller read one broker Secret

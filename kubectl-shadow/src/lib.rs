@@ -7,10 +7,12 @@
 //! - [`view`]: the live view, and recordings of it
 //! - [`report`]: the story of one move
 //! - [`explain`]: what words and codes mean, without a cluster
+//! - [`bundle`]: an archive for a bug report
 //! - [`setup`]: what a workload says of itself
 //! - [`ending`]: how a command ended, and its exit code
 #![forbid(unsafe_code)]
 
+pub mod bundle;
 pub mod check;
 pub mod cli;
 pub mod commands;

@@ -5,7 +5,7 @@ use clap::{CommandFactory, Parser};
 use kubectl_shadow::cli::Cli;
 
 /// Commands whose help has two to four examples.
-const SHOWN: [&str; 5] = ["check", "explain", "report", "setup", "watch"];
+const SHOWN: [&str; 6] = ["bundle", "check", "explain", "report", "setup", "watch"];
 
 /// The examples of a help: what stands before two spaces is typed, what stands behind them says what it does.
 fn examples(help: &str) -> Vec<String> {

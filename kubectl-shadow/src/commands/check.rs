@@ -60,6 +60,16 @@ pub(super) async fn of_pods(connection: &Connection, pods: &[String]) -> Result<
     Ok(ending(&groups))
 }
 
+/// The checks of cluster and nodes, as text, for a bug report.
+pub(super) async fn told(connection: &Connection) -> Result<String, Problem> {
+    let groups = groups(connection, &What::Everything).await?;
+    let lines = render::text(&groups);
+    Ok(lines
+        .iter()
+        .map(|line| format!("{}\n", say::printable(line)))
+        .collect())
+}
+
 fn ending(groups: &[Group]) -> Ending {
     if render::is_well(groups) {
         Ending::Done

@@ -1,6 +1,7 @@
 //! One module per command: each talks to the API server, renders, and says how it ended.
 
 mod allow;
+mod bundle;
 mod cancel;
 mod check;
 mod explain;
@@ -44,6 +45,7 @@ pub async fn run(cli: Cli) -> Result<Ending, Problem> {
         Command::Cancel(args) => cancel::run(&connection, &args).await,
         Command::Check(args) => check::run(&connection, &args).await,
         Command::Explain(args) => explain::run(&args),
+        Command::Bundle(args) => bundle::run(&connection, &args).await,
         Command::Setup(args) => setup::run(&connection, &args).await,
         Command::Allow(args) => allow::run(&connection, &args).await,
         Command::Install(args) => install::run(&connection, &args).await,
