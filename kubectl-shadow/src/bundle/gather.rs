@@ -253,7 +253,7 @@ impl Asked<'_> {
     }
 }
 
-/// The migration that a person means. Its object is not read as what it should be: a bug report may be about one that is not.
+/// The migration that a person means. Its object is not read as what it should be: a bug report may be about a broken object.
 fn chosen(all: Vec<Value>, name: &str, namespace: Option<&str>) -> Result<Value, Problem> {
     let made = |one: &Value| {
         let made = one.pointer("/metadata/creationTimestamp").and_then(Value::as_str);

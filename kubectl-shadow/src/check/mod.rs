@@ -6,7 +6,7 @@
 //! - [`render`]: findings to lines and JSON, pure
 //!
 //! Guarantee: a rule of the admission is never repeated here: `shadow_core::validate` says what it refuses, in its own words. A line
-//! that only follows from another one that failed is left out.
+//! that only follows from an earlier failure is left out.
 
 pub mod codes;
 pub mod gather;

@@ -1,4 +1,4 @@
-//! The handoffs: who gave the stream to which copy, at what cost, and when it was held and released.
+//! The handoffs: from which instance to which copy, at what cost, and when the stream was held and released.
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;

@@ -157,7 +157,7 @@ fn the_manifest_lists_each_file_and_what_may_not_be_read() {
 }
 
 #[test]
-fn one_that_may_read_no_migration_gets_the_rest() {
+fn a_user_that_may_read_no_migration_gets_the_rest() {
     let mut cluster = cluster();
     cluster.hidden = ["statefulmigrations"].into();
     let files = bundled(&Stub::of(cluster), &["orders-0"]);
@@ -199,8 +199,8 @@ fn a_file_that_is_there_is_not_written_over_and_others_may_not_read_a_new_one() 
 fn a_migration_that_is_not_there_is_refused() {
     let stub = Stub::of(cluster());
     let path = stub.folder().join("none.tar.gz");
-    let output = stub.run(&["bundle", "nobody", "-o", path.to_str().unwrap()]);
+    let output = stub.run(&["bundle", "carts-9", "-o", path.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stdout));
-    assert!(text(&output.stderr).contains("no migration nobody"));
+    assert!(text(&output.stderr).contains("no migration carts-9"));
     assert!(!path.exists());
 }

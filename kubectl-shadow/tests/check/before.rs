@@ -39,8 +39,8 @@ fn each_right_that_is_missing_is_told() {
         &[(
             "SH301",
             "escalate clusterroles.rbac.authorization.k8s.io",
-            "fail",
-            "may not",
+            "warn",
+            "you need each right",
         )],
     );
 }

@@ -100,7 +100,7 @@ fn a_controller_that_is_not_available_is_told_with_the_last_words_of_its_pod() {
 }
 
 #[test]
-fn a_lease_that_nobody_renews_is_told() {
+fn a_lease_that_is_not_renewed_is_told() {
     let spec = |spec: serde_json::Value| {
         move |cluster: &mut Cluster| edit(cluster, "Lease", "shadow-controller")["spec"] = spec
     };
@@ -208,6 +208,29 @@ fn what_may_not_be_read_is_a_warning_and_no_failure() {
             cluster.hidden.insert("leases");
         },
         &[("SH005", "", "warn", "leases is forbidden")],
+    );
+}
+
+#[test]
+fn a_user_that_may_not_read_definitions_sees_what_is_served() {
+    let hide = |cluster: &mut Cluster| {
+        cluster.hidden.insert("customresourcedefinitions");
+    };
+    with(hide, &[]);
+    with(
+        |cluster| {
+            hide(cluster);
+            take_away(cluster, "CustomResourceDefinition", definition(2));
+        },
+        &[("SH002", definition(2), "fail", "is not served")],
+    );
+    with(
+        |cluster| {
+            hide(cluster);
+            cluster.hidden.insert("namespaces");
+            cluster.objects.clear();
+        },
+        &[("SH002", "", "fail", "not installed")],
     );
 }
 

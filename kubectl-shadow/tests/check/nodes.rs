@@ -122,7 +122,7 @@ fn a_node_that_is_not_there_is_told_with_those_that_are() {
 }
 
 #[test]
-fn one_that_may_not_list_nodes_is_told_so() {
+fn a_user_that_may_not_list_nodes_is_told_so() {
     expect(
         &["nodes"],
         |cluster| {

@@ -140,9 +140,9 @@ fn a_recording_of_several_moves_wants_a_name() {
     let said = of_bytes(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("Name one of"), "{said}");
-    let output = run(&["report", "nobody"], &invented("all-states"));
+    let output = run(&["report", "carts-9"], &invented("all-states"));
     assert!(
-        of_bytes(&output.stderr).contains("no migration nobody"),
+        of_bytes(&output.stderr).contains("no migration carts-9"),
         "{}",
         of_bytes(&output.stderr)
     );

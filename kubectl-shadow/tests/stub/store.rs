@@ -1,4 +1,4 @@
-//! The objects, and who may do what with them.
+//! The objects, and what may be done with them.
 
 use std::collections::BTreeSet;
 
@@ -83,6 +83,9 @@ impl Cluster {
                     "gitCommit": "", "gitTreeState": "", "goVersion": "", "platform": "linux/amd64"}),
             );
         }
+        if let Some(kinds) = self.listed(&asked.path) {
+            return kinds;
+        }
         let Some(named) = Named::of(&asked.path) else {
             return failure(404, "NotFound", "", "no such path");
         };
@@ -104,6 +107,27 @@ impl Cluster {
             ("PATCH", Some(_)) => self.patch(&named, asked),
             _ => failure(405, "MethodNotAllowed", "", "not here"),
         }
+    }
+
+    /// The kinds of a group: its custom resources.
+    fn listed(&self, path: &str) -> Option<Answer> {
+        let (group, version) = path
+            .strip_prefix("/apis/")?
+            .split_once('/')
+            .filter(|(_, rest)| !rest.contains('/'))?;
+        let ours = self.objects.iter().filter(|one| one["spec"]["group"] == group);
+        let resources: Vec<Value> = ours
+            .map(|one| {
+                let names = &one["spec"]["names"];
+                json!({"name": names["plural"], "singularName": "", "namespaced": true, "kind": names["kind"], "verbs": ["get"]})
+            })
+            .collect();
+        if resources.is_empty() {
+            return None;
+        }
+        let list = json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": format!("{group}/{version}"),
+            "resources": resources});
+        Some(Answer::Json(200, list))
     }
 
     fn review(&self, named: &Named<'_>, asked: &Asked) -> Answer {

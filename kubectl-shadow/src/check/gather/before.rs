@@ -8,7 +8,7 @@ use kube::{Api, Client, ResourceExt};
 use shadow_core::names::SYSTEM_NAMESPACE;
 use shadow_deploy::Settings;
 
-use super::rights::{Action, may};
+use super::rights::{Action, ESCALATE, may};
 use super::{Got, all, got, one};
 use crate::problem::Problem;
 
@@ -51,7 +51,7 @@ pub(super) fn objects() -> Result<Vec<DynamicObject>, Problem> {
     Ok(shadow_deploy::manifests(&settings)?)
 }
 
-/// Each kind of object is created or changed; roles may only be given by one that has the rights in them, or may give any.
+/// Each kind of object is created or changed. Roles may be created by a user with all rights in them, or with the verb `escalate`.
 fn wanted() -> Result<Vec<Action>, Problem> {
     let mut seen = BTreeSet::new();
     let mut wanted = Vec::new();
@@ -82,7 +82,7 @@ fn wanted() -> Result<Vec<Action>, Problem> {
         }
     }
     let roles = ["clusterroles", "roles"].map(|resource| Action {
-        verb: "escalate",
+        verb: ESCALATE,
         group: "rbac.authorization.k8s.io".to_owned(),
         resource: resource.to_owned(),
         namespace: (resource == "roles").then(|| SYSTEM_NAMESPACE.to_owned()),

@@ -12,10 +12,10 @@ use k8s_openapi::api::node::v1::RuntimeClass;
 use k8s_openapi::api::rbac::v1::ClusterRole;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::PostParams;
-use kube::{Api, Client, ResourceExt};
+use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use shadow_core::api::{StatefulMigration, StatefulMigrationSpec};
-use shadow_core::names::{RUNTIME_CLASS, SYSTEM_NAMESPACE, WEBHOOK_SERVICE};
+use shadow_core::names::{GROUP, RUNTIME_CLASS, SYSTEM_NAMESPACE, WEBHOOK_SERVICE};
 use shadow_deploy::crd;
 
 use super::{Got, Unseen, all, got, one};
@@ -39,6 +39,8 @@ pub struct Facts {
     pub namespace: Got<Option<Namespace>>,
     /// The custom resources, in the order of `shadow_deploy::crd::ALL`.
     pub kinds: Vec<Got<Option<CustomResourceDefinition>>>,
+    /// Plurals of our kinds that the API server lists; every user may see these.
+    pub served: Got<Vec<String>>,
     /// The controller.
     pub controller: Got<Option<Deployment>>,
     /// Its Lease.
@@ -74,8 +76,7 @@ pub enum Answer {
 
 /// Looks at all of it.
 pub async fn look(client: &Client) -> Result<Facts, Problem> {
-    let system = |client: &Client| client.clone();
-    let deployments: Api<Deployment> = Api::namespaced(system(client), SYSTEM_NAMESPACE);
+    let deployments: Api<Deployment> = Api::namespaced(client.clone(), SYSTEM_NAMESPACE);
     let mut kinds = Vec::new();
     for definition in crd::ALL {
         kinds.push(one(Api::all(client.clone()), (definition.name)()).await?);
@@ -86,6 +87,7 @@ pub async fn look(client: &Client) -> Result<Facts, Problem> {
         namespace: one(Api::all(client.clone()), SYSTEM_NAMESPACE).await?,
         answer: answer(client, kinds.first()).await?,
         kinds,
+        served: served(client).await?,
         controller: one(deployments.clone(), CONTROLLER).await?,
         lease: one(Api::namespaced(client.clone(), SYSTEM_NAMESPACE), CONTROLLER).await?,
         webhook: one(deployments, WEBHOOK).await?,
@@ -98,9 +100,18 @@ pub async fn look(client: &Client) -> Result<Facts, Problem> {
     })
 }
 
+async fn served(client: &Client) -> Result<Got<Vec<String>>, Problem> {
+    let version = format!("{GROUP}/{}", StatefulMigration::version(&()));
+    match client.list_api_group_resources(&version).await {
+        Ok(list) => Ok(Ok(list.resources.into_iter().map(|kind| kind.name).collect())),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(Ok(Vec::new())),
+        Err(error) => got(Err(error)),
+    }
+}
+
 async fn is_there<K>(client: &Client, name: &str) -> Result<Got<bool>, Problem>
 where
-    K: kube::Resource<DynamicType = (), Scope = k8s_openapi::ClusterResourceScope>
+    K: Resource<DynamicType = (), Scope = k8s_openapi::ClusterResourceScope>
         + Clone
         + DeserializeOwned
         + std::fmt::Debug,

@@ -10,6 +10,9 @@ use kube::{Api, Client};
 use super::{Got, got};
 use crate::problem::Problem;
 
+/// The verb of a user that may give rights without having them.
+pub const ESCALATE: &str = "escalate";
+
 /// Something that one may do, or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Action {

@@ -9,7 +9,7 @@ use super::nodes::platform;
 use crate::check::codes::{INSTALL_RIGHTS, INSTALLED, NODE_UP, RUNTIME};
 use crate::check::gather::Got;
 use crate::check::gather::before::Facts;
-use crate::check::gather::rights::Action;
+use crate::check::gather::rights::{Action, ESCALATE};
 use crate::check::{Finding, Grade};
 
 /// The lines.
@@ -39,40 +39,7 @@ pub fn findings(facts: &Facts) -> Vec<Finding> {
 
 /// One line for all that is allowed, and one for each action that is not.
 fn rights(all: &[(Action, Got<bool>)]) -> Vec<Finding> {
-    let about = |action: &Action| {
-        let group = if action.group.is_empty() {
-            String::new()
-        } else {
-            format!(".{}", action.group)
-        };
-        let place = action
-            .namespace
-            .as_ref()
-            .map(|namespace| format!(" in namespace {namespace}"))
-            .unwrap_or_default();
-        format!("{} {}{group}{place}", action.verb, action.resource)
-    };
-    let line = |(action, allowed): &(Action, Got<bool>)| match allowed {
-        Ok(true) => None,
-        Ok(false) => {
-            let scope = action
-                .namespace
-                .as_ref()
-                .map_or_else(String::new, |namespace| format!(" -n {namespace}"));
-            let group = if action.group.is_empty() {
-                String::new()
-            } else {
-                format!(".{}", action.group)
-            };
-            let command = format!(
-                "kubectl auth can-i {} {}{group}{scope}",
-                action.verb, action.resource
-            );
-            Some(Finding::fail(INSTALL_RIGHTS, about(action), "you may not").typed(command))
-        }
-        Err(why) => Some(Finding::unseen(INSTALL_RIGHTS, about(action), why)),
-    };
-    let lacking: Vec<Finding> = all.iter().filter_map(line).collect();
+    let lacking: Vec<Finding> = all.iter().filter_map(right).collect();
     if lacking.is_empty() {
         vec![Finding::pass(
             INSTALL_RIGHTS,
@@ -81,6 +48,32 @@ fn rights(all: &[(Action, Got<bool>)]) -> Vec<Finding> {
         )]
     } else {
         lacking
+    }
+}
+
+fn right((action, allowed): &(Action, Got<bool>)) -> Option<Finding> {
+    let resource = match action.group.as_str() {
+        "" => action.resource.clone(),
+        group => format!("{}.{group}", action.resource),
+    };
+    let place = |word: &str| {
+        let namespace = action.namespace.as_ref();
+        namespace.map_or_else(String::new, |namespace| format!(" {word} {namespace}"))
+    };
+    let about = format!("{} {resource}{}", action.verb, place("in namespace"));
+    let command = format!("kubectl auth can-i {} {resource}{}", action.verb, place("-n"));
+    match allowed {
+        Ok(true) => None,
+        Ok(false) if action.verb == ESCALATE => Some(
+            Finding::warn(
+                INSTALL_RIGHTS,
+                about,
+                "you may not; then you need each right that these roles give",
+            )
+            .typed(command),
+        ),
+        Ok(false) => Some(Finding::fail(INSTALL_RIGHTS, about, "you may not").typed(command)),
+        Err(why) => Some(Finding::unseen(INSTALL_RIGHTS, about, why)),
     }
 }
 

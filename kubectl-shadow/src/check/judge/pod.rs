@@ -1,18 +1,21 @@
 //! A pod. What is refused, and why, is said by `shadow_core::validate`: the webhook and the controller say the same.
 
+mod weighed;
+
 use std::collections::BTreeSet;
 
 use k8s_openapi::api::core::v1::Pod;
-use kube::ResourceExt;
 use shadow_core::strategy;
 use shadow_core::validate::{self, Refusal, Report};
 use shadow_core::workload::controller_of;
 
+use super::some;
 use crate::check::Finding;
 use crate::check::codes::{
     ALONE, CONTAINER, Code, POD, QUEUE, RIGHTS, SECRET, SECRET_ACCESS, SURPRISE, TARGET, WAYS,
 };
 use crate::check::gather::pod::Facts;
+use weighed::Weighed;
 
 /// Refusals that another node may not get.
 const OF_A_NODE: [&str; 2] = ["spec.targetNode", "spec.restoreBackend"];
@@ -51,59 +54,6 @@ fn judged(facts: &Facts, seen: &validate::Facts, target: Option<&str>) -> Report
     let mut spec = facts.spec();
     spec.target_node = target.map(str::to_owned);
     validate::check("", &facts.namespace, &spec, seen)
-}
-
-/// What speaks against a move, wherever to; and the nodes that nothing speaks against.
-struct Weighed {
-    against: Vec<Refusal>,
-    fit: Vec<String>,
-    warnings: Vec<String>,
-}
-
-impl Weighed {
-    /// The admission is asked about each node: a spec that names none would be refused where several fit.
-    fn of(facts: &Facts) -> Self {
-        let from = facts
-            .seen
-            .pod
-            .as_ref()
-            .and_then(|pod| pod.spec.as_ref()?.node_name.clone());
-        let mut nodes: Vec<String> = facts.seen.nodes.iter().map(ResourceExt::name_any).collect();
-        nodes.retain(|node| Some(node) != from.as_ref());
-        nodes.sort();
-        let reports: Vec<(Option<String>, Report)> = if nodes.is_empty() {
-            vec![(None, judged(facts, &facts.seen, None))]
-        } else {
-            let of_node = |node: String| {
-                let report = judged(facts, &facts.seen, Some(&node));
-                (Some(node), report)
-            };
-            nodes.into_iter().map(of_node).collect()
-        };
-        let mut weighed = Self {
-            against: Vec::new(),
-            fit: Vec::new(),
-            warnings: Vec::new(),
-        };
-        for (node, report) in reports {
-            let (of_node, general): (Vec<Refusal>, Vec<Refusal>) = report
-                .refusals
-                .into_iter()
-                .partition(|one| OF_A_NODE.contains(&one.field));
-            weighed.fit.extend(node.filter(|_| of_node.is_empty()));
-            add(&mut weighed.against, general);
-            add(&mut weighed.warnings, report.warnings);
-        }
-        weighed
-    }
-}
-
-fn add<T: PartialEq>(known: &mut Vec<T>, more: Vec<T>) {
-    for one in more {
-        if !known.contains(&one) {
-            known.push(one);
-        }
-    }
 }
 
 /// Which check a field of the spec, or an annotation, belongs to.
@@ -265,7 +215,7 @@ fn target(facts: &Facts, weighed: &Weighed) -> Finding {
             );
             Finding::fail(TARGET, &facts.name, why).typed("kubectl shadow check nodes")
         }
-        fit => Finding::pass(TARGET, &facts.name, format!("can go to {}", fit.join(", "))),
+        fit => Finding::pass(TARGET, &facts.name, format!("can go to {}", some(fit))),
     }
 }
 

@@ -25,6 +25,7 @@ fn blind() -> Facts {
         version: not(),
         namespace: not(),
         kinds: vec![not(), not(), not()],
+        served: not(),
         controller: not(),
         lease: not(),
         webhook: not(),
@@ -39,7 +40,7 @@ fn blind() -> Facts {
 }
 
 #[test]
-fn one_that_may_read_nothing_gets_a_warning_for_each_and_no_failure() {
+fn a_user_that_may_read_nothing_gets_a_warning_for_each_and_no_failure() {
     let found = cluster::findings(&blind());
     assert_eq!(found.len(), 12, "{found:#?}");
     assert!(
