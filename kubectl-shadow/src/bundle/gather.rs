@@ -1,26 +1,18 @@
 //! Asks the cluster. What may not be read is kept as such, and ends nothing.
 
+mod system;
+
 use std::collections::BTreeSet;
 
-use k8s_openapi::api::admissionregistration::v1::{
-    MutatingWebhookConfiguration, ValidatingWebhookConfiguration,
-};
-use k8s_openapi::api::apps::v1::{DaemonSet, Deployment};
-use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{Event, Node, Pod};
-use kube::api::{DynamicObject, ListParams, LogParams};
+use kube::api::{DynamicObject, ListParams};
 use kube::core::ApiResource;
 use kube::{Api, Client, ResourceExt};
 use serde_json::Value;
 use shadow_core::api::{MigrationPolicy, MigrationProgress, StatefulMigration};
-use shadow_core::names::SYSTEM_NAMESPACE;
 
 use super::Gathered;
 use crate::problem::Problem;
-
-/// Of a log, the last lines, and never more than so many bytes.
-const LINES: i64 = 20_000;
-const BYTES: i64 = 5_000_000;
 
 /// What is to be gathered.
 #[derive(Clone, Debug, Default)]
@@ -167,90 +159,6 @@ impl Asked<'_> {
         self.gathered.objects("nodes.yaml", nodes);
         Ok(())
     }
-
-    /// Our own parts, and what they logged.
-    async fn system(&mut self) -> Result<(), Problem> {
-        let ours = Some(SYSTEM_NAMESPACE);
-        let mut parts = self
-            .list(
-                "Deployments of shadow-system",
-                &ApiResource::erase::<Deployment>(&()),
-                ours,
-            )
-            .await?;
-        parts.extend(
-            self.list(
-                "DaemonSets of shadow-system",
-                &ApiResource::erase::<DaemonSet>(&()),
-                ours,
-            )
-            .await?,
-        );
-        parts.extend(
-            self.list("Leases of shadow-system", &ApiResource::erase::<Lease>(&()), ours)
-                .await?,
-        );
-        self.gathered.objects("system/parts.yaml", parts);
-        let mut webhooks = self
-            .list(
-                "ValidatingWebhookConfigurations",
-                &ApiResource::erase::<ValidatingWebhookConfiguration>(&()),
-                None,
-            )
-            .await?;
-        webhooks.extend(
-            self.list(
-                "MutatingWebhookConfigurations",
-                &ApiResource::erase::<MutatingWebhookConfiguration>(&()),
-                None,
-            )
-            .await?,
-        );
-        webhooks.retain(|one| name_of(one).starts_with("shadow-"));
-        self.gathered.objects("system/webhooks.yaml", webhooks);
-        let events = self
-            .list("events of shadow-system", &ApiResource::erase::<Event>(&()), ours)
-            .await?;
-        self.gathered.objects("system/events.yaml", events);
-        let resource = ApiResource::erase::<Pod>(&());
-        let pods = self.list("pods of shadow-system", &resource, ours).await?;
-        for pod in &pods {
-            self.logs(pod).await?;
-        }
-        self.gathered.objects("system/pods.yaml", pods);
-        Ok(())
-    }
-
-    /// The logs of each container, and of the one before it if it was restarted.
-    async fn logs(&mut self, pod: &Value) -> Result<(), Problem> {
-        let name = name_of(pod);
-        let api: Api<Pod> = Api::namespaced(self.client.clone(), SYSTEM_NAMESPACE);
-        for (container, restarts) in containers(pod) {
-            for previous in [false, true] {
-                if previous && restarts == 0 {
-                    continue;
-                }
-                let params = LogParams {
-                    container: Some(container.clone()),
-                    previous,
-                    tail_lines: Some(LINES),
-                    limit_bytes: Some(BYTES),
-                    timestamps: true,
-                    ..LogParams::default()
-                };
-                let before = if previous { ".previous" } else { "" };
-                match api.logs(name, &params).await {
-                    Ok(text) => self
-                        .gathered
-                        .text(format!("system/logs/{name}.{container}{before}.log"), text),
-                    Err(error) => {
-                        self.unread(&format!("log of {name}, container {container}{before}"), error)?
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
 }
 
 /// The migration that a person means. Its object is not read as what it should be: a bug report may be about a broken object.
@@ -272,27 +180,6 @@ fn chosen(all: Vec<Value>, name: &str, namespace: Option<&str>) -> Result<Value,
             namespace.unwrap_or("of any name")
         ))
     })
-}
-
-/// Containers that have run, with the number of their restarts.
-fn containers(pod: &Value) -> Vec<(String, u64)> {
-    let of = |field: &str| {
-        pod.pointer(field)
-            .and_then(Value::as_array)
-            .cloned()
-            .unwrap_or_default()
-    };
-    let all = [
-        of("/status/initContainerStatuses"),
-        of("/status/containerStatuses"),
-    ]
-    .concat();
-    let told = |status: &Value| {
-        let name = status.get("name")?.as_str()?.to_owned();
-        let restarts = status.get("restartCount").and_then(Value::as_u64).unwrap_or(0);
-        Some((name, restarts))
-    };
-    all.iter().filter_map(told).collect()
 }
 
 fn name_of(object: &Value) -> &str {

@@ -5,21 +5,11 @@
 
 mod faults;
 mod glossary;
+mod topics;
 
 use std::fmt;
 
-use schemars::JsonSchema;
-use shadow_core::api::{Handoff, HoldKind, MigrationStrategy, Phase, RestoreBackend, Step, TransferMode};
-use shadow_core::doubt::DoubtReason;
-use shadow_core::premise;
-use shadow_core::reason::Reason;
-use shadow_core::waiting::WaitsFor;
-use shadow_core::words;
-
-use crate::check::codes;
-use crate::ending::Ending;
-use crate::view::model::state::State;
-
+pub use topics::topics;
 /// As many words are named where one is not known.
 const NEAREST: usize = 3;
 
@@ -108,86 +98,6 @@ impl Topic {
     }
 }
 
-/// Everything that is known.
-pub fn topics() -> Vec<Topic> {
-    let mut topics: Vec<Topic> = codes::ALL.iter().map(check).collect();
-    topics.extend(glossary::topics());
-    topics.extend(of_enum::<Step>(Kind::Step));
-    topics.extend(of_enum::<Phase>(Kind::Phase));
-    topics.extend(State::ALL.iter().map(|state| Topic {
-        kind: Kind::State,
-        names: vec![state.word().to_owned()],
-        meaning: vec![state.meaning().to_owned()],
-    }));
-    topics.extend(of_enum::<MigrationStrategy>(Kind::Way));
-    topics.extend(of_enum::<Handoff>(Kind::Way));
-    topics.extend(of_enum::<HoldKind>(Kind::Way));
-    topics.extend(of_enum::<TransferMode>(Kind::Way));
-    topics.extend(of_enum::<RestoreBackend>(Kind::Way));
-    topics.extend(of_enum::<Reason>(Kind::Reason).map(|mut topic| {
-        let faults = topic.names.iter().flat_map(|name| faults::that_end_with(name));
-        let faults: Vec<String> = faults.collect();
-        topic.meaning.extend(faults);
-        topic
-    }));
-    topics.extend(of_enum::<DoubtReason>(Kind::Doubt));
-    topics.extend(premise::ALL.iter().map(premise));
-    topics.extend(of_enum::<WaitsFor>(Kind::Wait));
-    topics.extend(Ending::ALL.iter().map(exit));
-    topics
-}
-
-fn of_enum<T: JsonSchema>(kind: Kind) -> impl Iterator<Item = Topic> {
-    words::of::<T>().into_iter().map(move |(name, meaning)| Topic {
-        kind,
-        names: vec![name],
-        meaning: vec![meaning],
-    })
-}
-
-fn check(code: &codes::Code) -> Topic {
-    Topic {
-        kind: Kind::Check,
-        names: vec![code.code.to_owned()],
-        meaning: vec![
-            format!("{}.", code.title),
-            format!("Why it matters: {}", code.why),
-            format!("The way out: {}", code.way_out),
-        ],
-    }
-}
-
-fn premise(premise: &premise::Premise) -> Topic {
-    let follows = match premise.class() {
-        premise::Class::Required(reason) => {
-            format!("If it is not seen, the move is refused ({reason}).")
-        }
-        premise::Class::Allowable => {
-            "If it is not so, the move is refused, unless a MigrationPolicy of the namespace allows it."
-                .to_owned()
-        }
-        premise::Class::Told => "It is told, and forbids nothing.".to_owned(),
-    };
-    Topic {
-        kind: Kind::Premise,
-        names: vec![format!("{premise:?}")],
-        meaning: vec![
-            format!("{premise}."),
-            follows,
-            "More stands in docs/premises.md.".to_owned(),
-        ],
-    }
-}
-
-fn exit(ending: &Ending) -> Topic {
-    let code = ending.code();
-    Topic {
-        kind: Kind::Exit,
-        names: vec![format!("exit {code}"), code.to_string()],
-        meaning: vec![ending.meaning().to_owned()],
-    }
-}
-
 /// What is called so; one word may be a step and a reason.
 pub fn find<'a>(topics: &'a [Topic], word: &str) -> Vec<&'a Topic> {
     let word = plain(word);
@@ -229,113 +139,4 @@ fn plain(name: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::LazyLock;
-
-    use super::*;
-
-    static TOPICS: LazyLock<Vec<Topic>> = LazyLock::new(topics);
-
-    fn explained(word: &str) -> Vec<Kind> {
-        find(&TOPICS, word).iter().map(|topic| topic.kind).collect()
-    }
-
-    #[test]
-    fn every_code_is_explained() {
-        for code in codes::ALL {
-            assert_eq!(explained(code.code), [Kind::Check], "{}", code.code);
-            assert_eq!(explained(&code.code.to_lowercase()), [Kind::Check]);
-        }
-    }
-
-    #[test]
-    fn every_word_of_the_glossary_is_explained() {
-        let rows = glossary::topics();
-        assert!(rows.len() > 70, "{}", rows.len());
-        for name in rows.iter().flat_map(|row| &row.names) {
-            assert!(explained(name).contains(&Kind::Word), "{name}");
-        }
-        for name in [
-            "stand-in",
-            "standin",
-            "hold queue",
-            "effect",
-            "END_REPLAY",
-            "Park",
-            "give back",
-        ] {
-            assert!(explained(name).contains(&Kind::Word), "{name}");
-        }
-    }
-
-    #[test]
-    fn every_step_phase_state_reason_doubt_premise_and_exit_code_is_explained() {
-        for (kind, names) in [
-            (Kind::Step, words::of::<Step>()),
-            (Kind::Phase, words::of::<Phase>()),
-            (Kind::Reason, words::of::<Reason>()),
-            (Kind::Doubt, words::of::<DoubtReason>()),
-            (Kind::Wait, words::of::<WaitsFor>()),
-            (Kind::Way, words::of::<HoldKind>()),
-        ] {
-            assert!(names.len() > 2, "{kind}");
-            for (name, _) in names {
-                assert!(explained(&name).contains(&kind), "{name}");
-            }
-        }
-        for state in State::ALL {
-            assert!(explained(state.word()).contains(&Kind::State), "{state:?}");
-        }
-        for premise in premise::ALL {
-            assert!(
-                explained(&format!("{premise:?}")).contains(&Kind::Premise),
-                "{premise:?}"
-            );
-        }
-        for ending in Ending::ALL {
-            assert_eq!(explained(&format!("exit {}", ending.code())), [Kind::Exit]);
-        }
-    }
-
-    #[test]
-    fn a_reason_names_the_faults_that_end_with_it() {
-        let topics = topics();
-        let lines = find(&topics, "TargetRejected").into_iter().flat_map(Topic::lines);
-        let said: Vec<String> = lines.collect();
-        assert!(
-            said.iter()
-                .any(|line| line.contains("no room for the pod") && line.contains("10 s")),
-            "{said:#?}"
-        );
-    }
-
-    #[test]
-    fn nothing_is_explained_by_nothing_or_by_the_marks_of_a_document() {
-        for topic in topics() {
-            assert!(!topic.meaning.is_empty(), "{topic:?}");
-            for line in topic.lines() {
-                assert!(line.trim().len() > 5 && !line.contains("]("), "{line}");
-            }
-        }
-    }
-
-    #[test]
-    fn an_unknown_word_gets_the_nearest_ones() {
-        let topics = topics();
-        assert!(find(&topics, "comit").is_empty());
-        assert!(
-            nearest(&topics, "comit")
-                .iter()
-                .any(|name| plain(name) == "commit")
-        );
-        assert!(
-            nearest(&topics, "sh0004")
-                .iter()
-                .any(|name| name.starts_with("SH00"))
-        );
-        assert_eq!(
-            nearest(&topics, "backlog").first().map(String::as_str),
-            Some("backlog queue")
-        );
-    }
-}
+mod tests;

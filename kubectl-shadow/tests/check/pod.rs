@@ -116,6 +116,31 @@ fn a_pod_that_fits_nowhere_is_told_with_what_speaks_against_each_node() {
 }
 
 #[test]
+fn rules_about_other_pods_are_obeyed() {
+    let rule = json!({"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [
+        {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"app": "front"}}}]}});
+    with(
+        |cluster| {
+            for node in ["node-a", "node-b"] {
+                edit(cluster, "Node", node)["metadata"]["labels"]["kubernetes.io/hostname"] = json!(node);
+            }
+            let mut front = edit(cluster, "Pod", "orders-0").clone();
+            edit(cluster, "Pod", "orders-0")["spec"]["affinity"] = rule;
+            front["metadata"] =
+                json!({"name": "front-0", "namespace": "shop", "uid": "f", "labels": {"app": "front"}});
+            front["spec"]["nodeName"] = json!("node-b");
+            cluster.objects.push(front);
+        },
+        &[(
+            "SH208",
+            "orders-0",
+            "fail",
+            "node-b is excluded by the pod's rules about other pods",
+        )],
+    );
+}
+
+#[test]
 fn of_several_nodes_those_that_fit_are_named() {
     let mut three = cluster();
     let mut other = edit(&mut three, "Node", "node-b").clone();
