@@ -38,7 +38,9 @@ pub fn topics() -> Vec<Topic> {
     topics.extend(of_enum::<DoubtReason>(Kind::Doubt));
     topics.extend(premise::ALL.iter().map(premise));
     topics.extend(of_enum::<WaitsFor>(Kind::Wait));
-    topics.extend(Ending::ALL.iter().map(exit));
+    let mut endings = Ending::ALL;
+    endings.sort_by_key(|ending| ending.code());
+    topics.extend(endings.iter().map(exit));
     topics
 }
 

@@ -106,14 +106,14 @@ fn a_lease_that_is_not_renewed_is_told() {
     };
     let old =
         json!({"holderIdentity": "x", "leaseDurationSeconds": 8, "renewTime": "2026-01-02T03:04:05.000000Z"});
-    with(spec(old), &[("SH005", "", "fail", "x has not renewed it")]);
+    with(spec(old), &[("SH005", "", "fail", "x has not renewed the Lease")]);
     with(
         spec(json!({"leaseDurationSeconds": 8})),
-        &[("SH005", "", "fail", "no controller holds it")],
+        &[("SH005", "", "fail", "no controller holds the Lease")],
     );
     with(
         |cluster| take_away(cluster, "Lease", "shadow-controller"),
-        &[("SH005", "", "fail", "no controller has taken it")],
+        &[("SH005", "", "fail", "no controller has taken the Lease")],
     );
 }
 

@@ -5,6 +5,7 @@ mod before;
 mod cluster;
 mod nodes;
 mod pod;
+mod screens;
 mod stage;
 #[path = "../stub/mod.rs"]
 #[allow(dead_code, reason = "not all of it is needed here")]

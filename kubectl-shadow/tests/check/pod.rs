@@ -23,8 +23,8 @@ fn a_pod_that_can_be_moved_is_told_with_all_that_makes_it_so() {
             "SH201",
             "can be moved: of StatefulSet orders, on node-a, containers orders, no volumes",
         ),
-        ("SH204", "orders"),
-        ("SH205", "orders.orders-0"),
+        ("SH204", "container orders"),
+        ("SH205", "queue orders.orders-0"),
         ("SH207", "the controller may read it"),
         ("SH208", "can go to node-b"),
     ] {

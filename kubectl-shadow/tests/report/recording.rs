@@ -8,7 +8,7 @@ use kubectl_shadow::report::{self, html, pictures, text};
 use kubectl_shadow::say::printable;
 use kubectl_shadow::view::recording::read;
 
-use crate::stub::text as of_bytes;
+use crate::stub::{snapshot, text as of_bytes};
 
 fn real() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/recordings/orders-move.ndjson")
@@ -17,16 +17,6 @@ fn real() -> PathBuf {
 fn invented(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings");
     folder.join(format!("invented-{name}.ndjson"))
-}
-
-fn check(name: &str, text: &str) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/screens");
-    let path = folder.join(name);
-    if std::env::var_os("UPDATE_SCREENS").is_some() {
-        std::fs::write(&path, text).unwrap();
-    }
-    let expected = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(text == expected, "{name} changed; now:\n{text}");
 }
 
 fn run(args: &[&str], file: &Path) -> Output {
@@ -52,17 +42,17 @@ fn told(file: &Path, name: Option<&str>) -> String {
 
 #[test]
 fn a_real_move_is_told_in_full() {
-    check("report-move.txt", &told(&real(), None));
+    snapshot("report-move.txt", &told(&real(), None));
 }
 
 #[test]
 fn a_move_that_was_undone_tells_why_and_what_is_left() {
-    check("report-undone.txt", &told(&invented("undone"), None));
+    snapshot("report-undone.txt", &told(&invented("undone"), None));
 }
 
 #[test]
 fn a_move_that_goes_on_tells_what_comes_and_what_it_has_touched() {
-    check("report-live.txt", &told(&invented("live"), None));
+    snapshot("report-live.txt", &told(&invented("live"), None));
 }
 
 /// The shape of docs/report.md.
@@ -70,7 +60,7 @@ fn a_move_that_goes_on_tells_what_comes_and_what_it_has_touched() {
 fn the_json_keeps_its_shape() {
     let output = run(&["report", "-o", "json"], &real());
     assert_eq!(output.status.code(), Some(0), "{}", of_bytes(&output.stderr));
-    check("report-move.json", &of_bytes(&output.stdout));
+    snapshot("report-move.json", &of_bytes(&output.stdout));
 }
 
 #[test]

@@ -66,12 +66,13 @@ fn a_workload_is_annotated_its_secret_allowed_and_its_pods_checked() {
             "PATCH /apis/rbac.authorization.k8s.io/v1/namespaces/shop/rolebindings/shadow-broker-orders-broker",
         ]
     );
+    stub::snapshot("setup.txt", &text(&output.stdout));
     let told = said(&output);
     for word in [
         "annotation migration.ms2m.io/queue is now orders.{pod}",
         "to take that back, type: kubectl -n shop annotate statefulset orders migration.ms2m.io/queue-",
         "the controller may read Secret shop/orders-broker. To take that back",
-        "pass  SH205  orders-0: orders.orders-0",
+        "pass  SH205  orders-0: queue orders.orders-0",
         "pass  SH207",
     ] {
         assert!(told.contains(word), "{word}: {told}");
@@ -187,7 +188,7 @@ fn a_deployment_is_checked_when_its_replica_set_has_the_annotations() {
     let output = stub.run(&typed);
     let told = said(&output);
     assert_eq!(output.status.code(), Some(0), "{told}");
-    assert!(told.contains("pass  SH205  carts-7d9c-x: carts"), "{told}");
+    assert!(told.contains("pass  SH205  carts-7d9c-x: queue carts"), "{told}");
     let deployment = object(&stub, "Deployment", "carts");
     assert!(
         deployment["spec"]["template"]["metadata"]["annotations"].is_null(),

@@ -94,6 +94,17 @@ impl Stub {
     }
 }
 
+/// Compares with a file of `tests/screens`; `UPDATE_SCREENS=1` writes it anew.
+pub(crate) fn snapshot(name: &str, text: &str) {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/screens");
+    let path = folder.join(name);
+    if std::env::var_os("UPDATE_SCREENS").is_some() {
+        std::fs::write(&path, text).unwrap();
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(text == expected, "{name} changed; now:\n{text}");
+}
+
 pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }

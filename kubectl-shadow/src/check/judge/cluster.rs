@@ -56,6 +56,7 @@ pub fn findings(facts: &Facts) -> Vec<Finding> {
         Err(why) => Finding::unseen(RUNTIME_CLASS, "RuntimeClass shadow", why),
     });
     found.extend(versions(facts));
+    found.sort_by_key(|one| one.code);
     found
 }
 
@@ -77,7 +78,11 @@ pub(super) fn server(version: &Got<String>) -> Finding {
         .split(|c: char| !c.is_ascii_digit())
         .map_while(|number| number.parse::<u32>().ok());
     match (numbers.next(), numbers.next()) {
-        (Some(1), Some(TESTED)) => Finding::pass(SERVER, "", format!("it answers, Kubernetes {version}")),
+        (Some(1), Some(TESTED)) => Finding::pass(
+            SERVER,
+            "",
+            format!("the API server answers, Kubernetes {version}"),
+        ),
         (Some(1), Some(minor)) if minor < OLDEST => Finding::fail(
             SERVER,
             "",
@@ -87,7 +92,7 @@ pub(super) fn server(version: &Got<String>) -> Finding {
         (_, _) => Finding::warn(
             SERVER,
             "",
-            format!("it answers, Kubernetes {version}, which was not run; 1.{TESTED} was"),
+            format!("the API server answers, Kubernetes {version}, which was not run; 1.{TESTED} was"),
         ),
     }
 }
@@ -142,9 +147,13 @@ fn authority(facts: &Facts) -> Vec<Finding> {
 fn admission(answer: &Answer) -> Finding {
     let pods = format!("kubectl -n {SYSTEM_NAMESPACE} get pods -o wide");
     match answer {
-        Answer::Judged => Finding::pass(ADMISSION, "", "it judged a migration that was only tried"),
+        Answer::Judged => Finding::pass(
+            ADMISSION,
+            "",
+            "the webhook judged a migration that was only tried",
+        ),
         Answer::Unreached(said) => {
-            Finding::fail(ADMISSION, "", format!("it does not answer: {said}")).typed(pods)
+            Finding::fail(ADMISSION, "", format!("the webhook does not answer: {said}")).typed(pods)
         }
         Answer::Refused(said) => Finding::warn(ADMISSION, "", format!("not known: {said}")),
     }

@@ -64,6 +64,7 @@ fn of_node(node: &Node, facts: &Facts, all: &[Told]) -> Vec<Finding> {
     if runs {
         found.extend(prepared(node, all));
     }
+    found.sort_by_key(|one| one.code);
     found
 }
 

@@ -137,9 +137,14 @@ fn passing(facts: &Facts, pod: &Pod) -> Vec<Finding> {
         settings
             .container
             .iter()
-            .map(|name| pass(CONTAINER, name.clone())),
+            .map(|name| pass(CONTAINER, format!("container {name}"))),
     );
-    found.extend(settings.queue.iter().map(|queue| pass(QUEUE, queue.clone())));
+    found.extend(
+        settings
+            .queue
+            .iter()
+            .map(|queue| pass(QUEUE, format!("queue {queue}"))),
+    );
     if let Ok(choice) = strategy::choose(None, pod, &facts.seen.claims) {
         found.push(pass(WAYS, format!("{:?}: {}", choice.strategy, choice.because)));
     }

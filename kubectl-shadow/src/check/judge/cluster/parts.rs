@@ -66,29 +66,29 @@ pub(super) fn lease(found: &Got<Option<Lease>>, now: Timestamp) -> Finding {
     );
     let lease = match found {
         Err(why) => return Finding::unseen(LEASE, "", why),
-        Ok(None) => return Finding::fail(LEASE, "", "no controller has taken it").typed(logs),
+        Ok(None) => return Finding::fail(LEASE, "", "no controller has taken the Lease").typed(logs),
         Ok(Some(lease)) => lease.spec.clone().unwrap_or_default(),
     };
     let Some(holder) = lease.holder_identity.filter(|holder| !holder.is_empty()) else {
-        return Finding::fail(LEASE, "", "no controller holds it").typed(logs);
+        return Finding::fail(LEASE, "", "no controller holds the Lease").typed(logs);
     };
     let age = lease.renew_time.map(|time| now.duration_since(time.0));
     let seconds = i64::from(lease.lease_duration_seconds.unwrap_or(0));
     match age {
         // Two clocks are compared: a renewal is late when it is late by a whole term.
         Some(age) if age <= SignedDuration::from_secs(2 * seconds) => {
-            Finding::pass(LEASE, "", format!("{holder} holds it"))
+            Finding::pass(LEASE, "", format!("{holder} holds the Lease"))
         }
         Some(age) => Finding::fail(
             LEASE,
             "",
             format!(
-                "{holder} has not renewed it for {} s by the clock here; its term is {seconds} s",
+                "{holder} has not renewed the Lease for {} s by the clock here; its term is {seconds} s",
                 age.as_secs()
             ),
         )
         .typed(logs),
-        None => Finding::fail(LEASE, "", format!("{holder} has never renewed it")).typed(logs),
+        None => Finding::fail(LEASE, "", format!("{holder} has never renewed the Lease")).typed(logs),
     }
 }
 
@@ -118,8 +118,32 @@ pub(super) fn versions(facts: &Facts) -> Option<Finding> {
     })
 }
 
-/// What is behind the last colon of the first image.
+/// The tag of the first image; none of an image that is named by its digest.
 fn tag(spec: &PodSpec) -> Option<&str> {
     let image = spec.containers.first()?.image.as_deref()?;
-    image.rsplit_once(':').map(|(_, tag)| tag)
+    let (_, tag) = image.rsplit_once(':')?;
+    // What is behind the colon of a port is a path.
+    (!image.contains('@') && !tag.contains('/')).then_some(tag)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_tag_is_neither_a_port_nor_a_digest() {
+        for (image, wanted) in [
+            ("registry.example/agent:v0.1.0", Some("v0.1.0")),
+            ("10.0.0.1:5000/agent:dev", Some("dev")),
+            ("10.0.0.1:5000/agent", None),
+            ("registry.example/agent@sha256:abc", None),
+            ("agent", None),
+        ] {
+            let spec = json!({"containers": [{"name": "agent", "image": image}]});
+            let spec: PodSpec = serde_json::from_value(spec).unwrap();
+            assert_eq!(tag(&spec), wanted, "{image}");
+        }
+    }
 }
