@@ -5,6 +5,7 @@ mod find;
 
 use copied::copied;
 use find::{api, object, owner, pods};
+use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use kube::api::{Patch, PatchParams};
 use shadow_core::names;
@@ -48,7 +49,7 @@ pub(super) async fn run(connection: &Connection, args: &Setup) -> Result<Ending,
     if workload.kind == Kind::Deployment && changes.iter().any(|change| !change.is_done()) {
         copied(connection, &workload, &changes).await?;
     }
-    checked(connection, &workload).await
+    checked(connection, &workload, &changes).await
 }
 
 /// Writes what differs, and says all of it.
@@ -110,8 +111,12 @@ async fn permit(connection: &Connection, secret: &str, dry_run: Option<DryRun>) 
 }
 
 /// The checks of its pods.
-async fn checked(connection: &Connection, workload: &Workload) -> Result<Ending, Problem> {
-    let mut pods = pods(connection, workload).await?;
+async fn checked(
+    connection: &Connection,
+    workload: &Workload,
+    changes: &[Change],
+) -> Result<Ending, Problem> {
+    let pods = pods(connection, workload).await?;
     if pods.is_empty() {
         say::line(&format!(
             "{} {}/{} has no pods at the moment, so none was checked",
@@ -121,13 +126,34 @@ async fn checked(connection: &Connection, workload: &Workload) -> Result<Ending,
         ));
         return Ok(Ending::Done);
     }
+    let is_heard = heard(connection, workload, &pods, changes);
+    let names: Vec<String> = pods.iter().take(CHECKED).map(ResourceExt::name_any).collect();
+    let ending = check::of_pods(connection, &names).await?;
     let more = pods.len().saturating_sub(CHECKED);
-    pods.truncate(CHECKED);
-    let ending = check::of_pods(connection, &pods).await?;
     if more > 0 {
         say::line(&format!(
             "{more} more pods were not checked: they are made from the same template"
         ));
     }
-    Ok(ending)
+    Ok(if is_heard { ending } else { Ending::Refused })
+}
+
+/// Whether a move will go by what was said: what a pod says of itself comes before what its owner says.
+fn heard(connection: &Connection, workload: &Workload, pods: &[Pod], changes: &[Change]) -> bool {
+    let own = pods.iter().find_map(|pod| {
+        let change = changes
+            .iter()
+            .find(|change| change.is_overruled(pod.annotations()))?;
+        Some((pod.name_any(), change))
+    });
+    let Some((pod, change)) = own else { return true };
+    say::problem(&format!(
+        "pod {pod} has another value of annotation {} itself, and what a pod says comes first. Take it out of the pod template. To \
+         do so, type: kubectl -n {} edit {} {}",
+        change.annotation,
+        connection.namespace,
+        workload.kind.name().to_lowercase(),
+        workload.name
+    ));
+    false
 }

@@ -113,6 +113,12 @@ impl Change {
         self.before.as_deref() == Some(self.after.as_str())
     }
 
+    /// Whether a pod with these annotations says something else itself.
+    pub fn is_overruled(&self, of_pod: &BTreeMap<String, String>) -> bool {
+        let own = of_pod.get(self.annotation).filter(|own| !own.is_empty());
+        own.is_some_and(|own| *own != self.after)
+    }
+
     /// What is said of it.
     pub fn told(&self, workload: &str, tried: bool) -> String {
         let Self {

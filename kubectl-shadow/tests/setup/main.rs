@@ -204,6 +204,20 @@ fn a_deployment_is_checked_when_its_replica_set_has_the_annotations() {
 }
 
 #[test]
+fn a_pod_that_says_something_else_itself_is_told_since_it_comes_first() {
+    let mut cluster = bare();
+    edit(&mut cluster, "Pod", "orders-0")["metadata"]["annotations"] = json!({(names::QUEUE): "elsewhere"});
+    let output = Stub::of(cluster).run(&FULL);
+    let told = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(
+        told.contains("pod orders-0 has another value of annotation migration.ms2m.io/queue"),
+        "{told}"
+    );
+    assert!(told.contains("kubectl -n shop edit statefulset orders"), "{told}");
+}
+
+#[test]
 fn the_exit_code_is_that_of_the_check() {
     let mut cluster = bare();
     stage::take_away(&mut cluster, "Secret", "orders-broker");

@@ -83,11 +83,14 @@ fn missing(connection: &Connection, workload: &Workload) -> Problem {
     ))
 }
 
-/// Names of its pods, but for those that end and stand-ins.
-pub(super) async fn pods(connection: &Connection, workload: &Workload) -> Result<Vec<String>, Problem> {
+/// Its pods in the order of their names, but for those that end, and stand-ins.
+pub(super) async fn pods(connection: &Connection, workload: &Workload) -> Result<Vec<Pod>, Problem> {
     let (client, namespace, name) = (connection.client.clone(), &connection.namespace, &workload.name);
     let selector: Option<LabelSelector> = match workload.kind {
-        Kind::Pod => return Ok(vec![name.clone()]),
+        Kind::Pod => {
+            let pods: Api<Pod> = Api::namespaced(client, namespace);
+            return Ok(pods.get_opt(name).await?.into_iter().collect());
+        }
         Kind::StatefulSet => {
             let sets: Api<StatefulSet> = Api::namespaced(client.clone(), namespace);
             sets.get(name).await?.spec.map(|spec| spec.selector)
@@ -113,11 +116,7 @@ pub(super) async fn pods(connection: &Connection, workload: &Workload) -> Result
             && workload::controller_of(pod).is_some()
             && !pod.labels().contains_key(names::ROLE)
     };
-    let mut names: Vec<String> = found
-        .into_iter()
-        .filter(is_ours)
-        .map(|pod| pod.name_any())
-        .collect();
-    names.sort();
-    Ok(names)
+    let mut ours: Vec<Pod> = found.into_iter().filter(is_ours).collect();
+    ours.sort_by_key(|pod| pod.name_any());
+    Ok(ours)
 }
