@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use futures::future::try_join_all;
 use k8s_openapi::api::core::v1::{Namespace, Node};
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::{Api, Client, ResourceExt};
 use shadow_core::names::SYSTEM_NAMESPACE;
 use shadow_deploy::Settings;
 
+use super::cluster::version;
 use super::rights::{Action, ESCALATE, may};
-use super::{Got, all, got, one};
+use super::{Got, all, one};
 use crate::problem::Problem;
 
 /// What is known.
@@ -27,15 +29,20 @@ pub struct Facts {
 
 /// Looks.
 pub async fn look(client: &Client) -> Result<Facts, Problem> {
-    let mut rights = Vec::new();
-    for action in wanted()? {
+    let ask = async |action: Action| {
         let allowed = may(client, &action).await?;
-        rights.push((action, allowed));
-    }
+        Ok((action, allowed))
+    };
+    let (version, namespace, nodes, rights) = tokio::try_join!(
+        version(client),
+        one(Api::all(client.clone()), SYSTEM_NAMESPACE),
+        all(Api::all(client.clone()), ""),
+        try_join_all(wanted()?.into_iter().map(ask)),
+    )?;
     Ok(Facts {
-        version: got(client.apiserver_version().await.map(|info| info.git_version))?,
-        namespace: one(Api::all(client.clone()), SYSTEM_NAMESPACE).await?,
-        nodes: all(Api::all(client.clone()), "").await?,
+        version,
+        namespace,
+        nodes,
         rights,
     })
 }

@@ -1,5 +1,6 @@
 //! The installation: custom resources, Deployments, Lease, webhook configurations, policies, roles, and the webhook's answer.
 
+use futures::future::try_join_all;
 use jiff::Timestamp;
 use k8s_openapi::api::admissionregistration::v1::{
     MutatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
@@ -11,7 +12,7 @@ use k8s_openapi::api::core::v1::{Namespace, Pod};
 use k8s_openapi::api::node::v1::RuntimeClass;
 use k8s_openapi::api::rbac::v1::ClusterRole;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::PostParams;
+use kube::api::{DynamicObject, PostParams};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use shadow_core::api::{StatefulMigration, StatefulMigrationSpec};
@@ -74,30 +75,54 @@ pub enum Answer {
     Unreached(String),
 }
 
-/// Looks at all of it.
+/// Looks at all of it, at as much as possible at once: an API server may be far away.
 pub async fn look(client: &Client) -> Result<Facts, Problem> {
     let deployments: Api<Deployment> = Api::namespaced(client.clone(), SYSTEM_NAMESPACE);
-    let mut kinds = Vec::new();
-    for definition in crd::ALL {
-        kinds.push(one(Api::all(client.clone()), (definition.name)()).await?);
-    }
+    let definitions = crd::ALL
+        .iter()
+        .map(|definition| one(Api::all(client.clone()), (definition.name)()));
+    let kinds = try_join_all(definitions).await?;
+    let (version, namespace, served, answer) = tokio::try_join!(
+        version(client),
+        one(Api::all(client.clone()), SYSTEM_NAMESPACE),
+        served(client),
+        answer(client, kinds.first()),
+    )?;
+    let (controller, lease, webhook, agents, pods) = tokio::try_join!(
+        one(deployments.clone(), CONTROLLER),
+        one(Api::namespaced(client.clone(), SYSTEM_NAMESPACE), CONTROLLER),
+        one(deployments, WEBHOOK),
+        one(Api::namespaced(client.clone(), SYSTEM_NAMESPACE), AGENT),
+        all(Api::namespaced(client.clone(), SYSTEM_NAMESPACE), ""),
+    )?;
+    let (calls, policies, roles, runtime_class) = tokio::try_join!(
+        calls(client),
+        policies(client),
+        roles(client),
+        is_there::<RuntimeClass>(client, RUNTIME_CLASS),
+    )?;
     Ok(Facts {
         now: Timestamp::now(),
-        version: got(client.apiserver_version().await.map(|info| info.git_version))?,
-        namespace: one(Api::all(client.clone()), SYSTEM_NAMESPACE).await?,
-        answer: answer(client, kinds.first()).await?,
+        version,
+        namespace,
         kinds,
-        served: served(client).await?,
-        controller: one(deployments.clone(), CONTROLLER).await?,
-        lease: one(Api::namespaced(client.clone(), SYSTEM_NAMESPACE), CONTROLLER).await?,
-        webhook: one(deployments, WEBHOOK).await?,
-        agents: one(Api::namespaced(client.clone(), SYSTEM_NAMESPACE), AGENT).await?,
-        pods: all(Api::namespaced(client.clone(), SYSTEM_NAMESPACE), "").await?,
-        calls: calls(client).await?,
-        policies: policies(client).await?,
-        roles: roles(client).await?,
-        runtime_class: is_there::<RuntimeClass>(client, RUNTIME_CLASS).await?,
+        served,
+        controller,
+        lease,
+        webhook,
+        agents,
+        pods,
+        calls,
+        answer,
+        policies,
+        roles,
+        runtime_class,
     })
+}
+
+/// Version of the API server.
+pub(super) async fn version(client: &Client) -> Result<Got<String>, Problem> {
+    got(client.apiserver_version().await.map(|info| info.git_version))
 }
 
 async fn served(client: &Client) -> Result<Got<Vec<String>>, Problem> {
@@ -146,31 +171,30 @@ async fn calls(
 }
 
 async fn policies(client: &Client) -> Result<Vec<(String, Got<bool>)>, Problem> {
-    let mut found = Vec::new();
-    for name in installed("ValidatingAdmissionPolicy")? {
-        let policy = is_there::<ValidatingAdmissionPolicy>(client, &name).await?;
-        let binding = is_there::<ValidatingAdmissionPolicyBinding>(client, &name).await?;
+    let of = async |name: String| {
+        let (policy, binding) = tokio::try_join!(
+            is_there::<ValidatingAdmissionPolicy>(client, &name),
+            is_there::<ValidatingAdmissionPolicyBinding>(client, &name),
+        )?;
         let both = policy.and_then(|policy| Ok(policy && binding?));
-        found.push((name, both));
-    }
-    Ok(found)
+        Ok((name, both))
+    };
+    try_join_all(installed("ValidatingAdmissionPolicy")?.into_iter().map(of)).await
 }
 
 /// The roles that are put into the roles of users.
 async fn roles(client: &Client) -> Result<Vec<(String, Got<bool>)>, Problem> {
-    let mut found = Vec::new();
-    for object in super::before::objects()? {
-        let is_for_users = object
-            .labels()
-            .keys()
-            .any(|label| label.starts_with("rbac.authorization.k8s.io/aggregate-to-"));
-        if is_for_users {
-            let name = object.name_any();
-            let there = is_there::<ClusterRole>(client, &name).await?;
-            found.push((name, there));
-        }
-    }
-    Ok(found)
+    let objects = super::before::objects()?;
+    let is_for_users = |object: &&DynamicObject| {
+        let mut labels = object.labels().keys();
+        labels.any(|label| label.starts_with("rbac.authorization.k8s.io/aggregate-to-"))
+    };
+    let of = async |name: String| {
+        let there = is_there::<ClusterRole>(client, &name).await?;
+        Ok((name, there))
+    };
+    let names = objects.iter().filter(is_for_users).map(ResourceExt::name_any);
+    try_join_all(names.map(of)).await
 }
 
 /// Names of the objects of a kind that an installation of this version makes.

@@ -21,8 +21,9 @@ pub struct Facts {
 
 /// Looks at all of them.
 pub async fn look(client: &Client) -> Result<Facts, Problem> {
-    Ok(Facts {
-        nodes: all(Api::all(client.clone()), "").await?,
-        agents: all(Api::namespaced(client.clone(), SYSTEM_NAMESPACE), AGENTS).await?,
-    })
+    let (nodes, agents) = tokio::try_join!(
+        all(Api::all(client.clone()), ""),
+        all(Api::namespaced(client.clone(), SYSTEM_NAMESPACE), AGENTS),
+    )?;
+    Ok(Facts { nodes, agents })
 }
