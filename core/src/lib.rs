@@ -25,6 +25,7 @@
 //! - [`unfenced`]: why new messages cannot be kept away from a queue, as data
 //! - [`notice`]: what is told of a move while it goes on
 //! - [`reference`]: what scripts of the reference system read in a status
+//! - [`words`]: what the variants of an enum mean, for people
 //! - [`machine`]: the step function that decides what happens next
 #![forbid(unsafe_code)]
 
@@ -58,4 +59,5 @@ pub mod users;
 pub mod validate;
 pub mod waiting;
 pub mod wire;
+pub mod words;
 pub mod workload;

@@ -8,11 +8,16 @@ use kube::{Api, Client};
 use shadow_core::names::{CONTROLLER_ACCOUNT, account_user};
 
 use crate::broker_access;
-use crate::cluster::{ClusterError, apply};
+use crate::cluster::{ClusterError, apply, try_out};
 
 /// Lets the controller read this one Secret.
 pub async fn allow(client: &Client, namespace: &str, secret: &str) -> Result<(), ClusterError> {
     apply(client, &broker_access::grants(namespace, secret)?, |_| ()).await
+}
+
+/// The same without an effect: whether the API server would accept it.
+pub async fn try_allow(client: &Client, namespace: &str, secret: &str) -> Result<(), ClusterError> {
+    try_out(client, &broker_access::grants(namespace, secret)?).await
 }
 
 /// Whether the controller may read this Secret; `None` when the caller may not ask.

@@ -98,14 +98,29 @@ fn api(client: &Client, object: &DynamicObject) -> Result<(Api<DynamicObject>, S
 pub async fn apply(
     client: &Client,
     objects: &[DynamicObject],
-    mut told: impl FnMut(&str),
+    told: impl FnMut(&str),
 ) -> Result<(), ClusterError> {
     let params = PatchParams::apply(FIELD_MANAGER).force();
+    apply_with(client, objects, &params, told).await
+}
+
+/// The same without an effect: the API server says what it would say.
+pub async fn try_out(client: &Client, objects: &[DynamicObject]) -> Result<(), ClusterError> {
+    let params = PatchParams::apply(FIELD_MANAGER).force().dry_run();
+    apply_with(client, objects, &params, |_| ()).await
+}
+
+async fn apply_with(
+    client: &Client,
+    objects: &[DynamicObject],
+    params: &PatchParams,
+    mut told: impl FnMut(&str),
+) -> Result<(), ClusterError> {
     for object in objects {
         let (api, name) = api(client, object)?;
         let title = describe(object);
         told(&title);
-        api.patch(&name, &params, &Patch::Apply(object))
+        api.patch(&name, params, &Patch::Apply(object))
             .await
             .map_err(|source| ClusterError::Api {
                 doing: "apply",

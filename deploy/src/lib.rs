@@ -22,7 +22,7 @@ pub mod manifests;
 mod ready;
 
 #[cfg(feature = "client")]
-pub use access::{allow, may_read};
+pub use access::{allow, may_read, try_allow};
 #[cfg(feature = "client")]
 pub use cluster::{ClusterError, apply, delete};
 pub use manifests::{Settings, SettingsError, manifests};

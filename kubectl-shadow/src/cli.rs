@@ -1,14 +1,19 @@
 //! What can be typed. Nothing is decided here.
 
+mod bundle;
 mod cancel;
+mod check;
 mod completion;
 mod drain;
+mod explain;
 mod list;
 mod logs;
 mod migrate;
 mod output;
 mod place;
 mod plan;
+mod report;
+mod setup;
 mod status;
 mod time;
 mod version;
@@ -16,10 +21,13 @@ mod watch;
 
 use std::time::Duration;
 
+pub use bundle::Bundle;
 pub use cancel::Cancel;
+pub use check::{Check, Format as CheckFormat};
 use clap::{Args, Parser, Subcommand};
 pub use completion::{Completion, Shell};
 pub use drain::{Drain, DrainOutput};
+pub use explain::Explain;
 use jiff::fmt::friendly::SpanParser;
 pub use list::List;
 pub use logs::Logs;
@@ -27,6 +35,8 @@ pub use migrate::{DryRun, Migrate, Strategy};
 pub use output::Output;
 pub use place::Place;
 pub use plan::Plan;
+pub use report::{Format as ReportFormat, Report};
+pub use setup::Setup;
 pub use status::Status;
 pub(crate) use time::FOREVER;
 pub use time::Limit;
@@ -72,10 +82,20 @@ pub enum Command {
     List(List),
     /// Show what became of a migration, or follow it
     Status(Status),
+    /// Tell the story of one move: steps, messages, premises, verdict, and what is left
+    Report(Report),
     /// Undo a migration that has not passed its point of no return
     Cancel(Cancel),
     /// Show what controller, webhook and agents say of a migration
     Logs(Logs),
+    /// Look whether cluster, nodes or a pod are as a move needs them
+    Check(Check),
+    /// Say what a code, a word, a step, a reason or an exit code means; no cluster is asked
+    Explain(Explain),
+    /// Make an archive for a bug report, without secrets
+    Bundle(Bundle),
+    /// Say on a workload which queue it consumes, let the controller read its Secret, and check its pods
+    Setup(Setup),
     /// Let the controller read one broker Secret
     Allow(Allow),
     /// Put kubectl-shadow into the cluster

@@ -56,6 +56,30 @@ impl Ending {
         }
     }
 
+    /// What it means, for a person.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Done => "Done. A migration that was waited for has moved its pod, and is exact.",
+            Self::Refused => "Refused: nothing was begun. Of check: something is in the way.",
+            Self::Failed => {
+                "The move was undone. The source goes on, unless it went by itself (evicted, rolled out, crashed)."
+            }
+            Self::Cancelled => {
+                "The move was cancelled, as asked. The source goes on, unless it went by itself."
+            }
+            Self::MemoryLost => {
+                "The pod is on its target, and its memory is lost: it started from its image."
+            }
+            Self::NotExact => {
+                "Moved, and not proven exact. The verdict says what may have happened to messages."
+            }
+            Self::Unknown => {
+                "It is not known how it ends: the move is stuck, the time to wait is over, or the migration is out of sight."
+            }
+            Self::Interrupted => "The waiting was interrupted. The migration goes on.",
+        }
+    }
+
     /// The exit code.
     pub fn code(self) -> u8 {
         match self {

@@ -57,3 +57,23 @@ fn an_api_server_that_does_not_answer_is_refused_and_named() {
     assert_eq!(output.status.code(), Some(1), "{}", told(&output));
     assert!(told(&output).contains("refused"), "{}", told(&output));
 }
+
+#[test]
+fn words_are_explained_without_a_kubeconfig_and_unknown_ones_are_refused() {
+    let output = run(&["explain", "hold", "queue"]);
+    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("ms2m.hold"));
+    let output = run(&["explain", "comit"]);
+    assert_eq!(output.status.code(), Some(1), "{}", told(&output));
+    assert!(
+        told(&output).contains("nearest words are: Commit"),
+        "{}",
+        told(&output)
+    );
+    let output = run(&["explain"]);
+    let listed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        listed.contains("exit code: exit 0") && listed.contains("SH104"),
+        "{listed}"
+    );
+}

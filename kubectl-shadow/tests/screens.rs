@@ -232,3 +232,22 @@ fn nothing_from_the_cluster_reaches_the_terminal_raw() {
     assert!(text.contains("\\u{1b}[2Jevil"));
     assert!(!text.contains('\u{1b}'));
 }
+
+#[test]
+fn words_that_are_explained() {
+    let topics = kubectl_shadow::explain::topics();
+    let mut lines = Vec::new();
+    for word in [
+        "SH104",
+        "hold",
+        "stand-in",
+        "TargetRejected",
+        "OnlyConsumer",
+        "exit 5",
+    ] {
+        let found = kubectl_shadow::explain::find(&topics, word);
+        lines.extend(found.into_iter().flat_map(kubectl_shadow::explain::Topic::lines));
+    }
+    lines.extend(kubectl_shadow::explain::listed(&topics));
+    check("explain.txt", &screen(&lines));
+}

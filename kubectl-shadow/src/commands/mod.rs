@@ -1,11 +1,14 @@
 //! One module per command: each talks to the API server, renders, and says how it ended.
 
 mod allow;
+mod bundle;
 mod cancel;
+mod check;
 mod colour;
 pub mod complete;
 mod completion;
 mod drain;
+mod explain;
 mod find;
 mod follow;
 mod install;
@@ -14,6 +17,8 @@ mod logs;
 mod migrate;
 mod node_removal;
 mod plan;
+mod report;
+mod setup;
 mod status;
 mod uninstall;
 mod version;
@@ -31,6 +36,14 @@ pub async fn run(cli: Cli) -> Result<Ending, Problem> {
         && let Some(file) = &args.play
     {
         return watch::play(&cli.place, args, file).await;
+    }
+    if let Command::Report(args) = &cli.command
+        && let Some(file) = &args.from
+    {
+        return report::of_recording(&cli.place, args, file);
+    }
+    if let Command::Explain(args) = &cli.command {
+        return explain::run(args);
     }
     if let Command::Completion(args) = &cli.command {
         return completion::run(args);
@@ -60,5 +73,10 @@ async fn dispatch(command: Command, connection: &Connection) -> Result<Ending, P
         Command::Uninstall(args) => uninstall::run(connection, &args).await,
         Command::Version(args) => version::run(connection, &args).await,
         Command::Completion(args) => completion::run(&args),
+        Command::Report(args) => report::run(connection, &args).await,
+        Command::Check(args) => check::run(connection, &args).await,
+        Command::Explain(args) => explain::run(&args),
+        Command::Bundle(args) => bundle::run(connection, &args).await,
+        Command::Setup(args) => setup::run(connection, &args).await,
     }
 }

@@ -6,7 +6,7 @@ pub mod list;
 pub mod logs;
 pub mod overview;
 mod plan;
-mod premises;
+pub(crate) mod premises;
 pub mod progress;
 mod time;
 pub mod version;

@@ -13,7 +13,7 @@ mod proof;
 mod rates;
 mod rows;
 mod steps;
-mod text;
+pub(crate) mod text;
 mod texts;
 pub mod theme;
 
