@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{Strategy, duration};
+use super::{Output, Strategy, duration};
 
 /// `plan`.
 #[derive(Args, Debug)]
@@ -39,4 +39,7 @@ pub struct Plan {
     /// Stop waiting after this long
     #[arg(long, default_value = "1m", value_parser = duration, value_name = "TIME")]
     pub timeout: Duration,
+    /// `-o`.
+    #[command(flatten)]
+    pub output: Output,
 }

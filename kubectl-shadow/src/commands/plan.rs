@@ -19,7 +19,12 @@ use crate::say;
 /// Runs the command.
 pub(super) async fn run(connection: &Connection, args: &Plan) -> Result<Ending, Problem> {
     let planned = made(connection, wanted(args), args.timeout).await?;
-    render::plan(&planned).iter().for_each(|line| say::line(line));
+    let printed = match &args.output.format {
+        Some(format) => format.object(&planned)?,
+        None => None,
+    };
+    let lines = printed.unwrap_or_else(|| render::plan(&planned));
+    lines.iter().for_each(|line| say::line(line));
     let ending = planned.status.as_ref().and_then(render::ending);
     Ok(ending.unwrap_or(Ending::Unknown))
 }

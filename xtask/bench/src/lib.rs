@@ -3,10 +3,12 @@
 
 mod agents;
 mod figures;
+mod foretold;
 mod measure;
 mod origin;
 mod outage;
 mod page;
+mod pairs;
 mod plain_start;
 mod portion;
 mod queued;
@@ -18,6 +20,7 @@ mod shape;
 mod steps;
 mod table;
 mod targets;
+mod watched;
 mod way;
 
 use std::fs;
@@ -50,6 +53,12 @@ pub struct Args {
     /// Measure nothing but what sixty moves in line cost the one under way, in so many pairs; rows that are in the folder count.
     #[arg(long, value_name = "PAIRS", conflicts_with_all = ["list", "page"])]
     queued: Option<u32>,
+    /// Measure nothing but what ten users who watch cost a move, in so many pairs; rows that are in the folder count.
+    #[arg(long, value_name = "PAIRS", conflicts_with_all = ["list", "page", "queued"])]
+    watched: Option<u32>,
+    /// Measure nothing but how near `kubectl shadow plan` comes, in so many rounds of three applications.
+    #[arg(long, value_name = "ROUNDS", conflicts_with_all = ["list", "page", "queued", "watched"])]
+    foretold: Option<u32>,
     /// Leave the cluster running at the end.
     #[arg(long)]
     keep: bool,
@@ -68,8 +77,13 @@ pub fn run(args: Args) -> Result<()> {
         "no scenario has such a name: `cargo xtask bench --list` prints them"
     );
     let folder = args.out.clone().unwrap_or_else(fresh);
-    if let Some(pairs) = args.queued {
-        return in_line(&args, &folder, pairs);
+    let alone: [(Option<u32>, Measure); 3] = [
+        (args.queued, queued::run),
+        (args.watched, watched::run),
+        (args.foretold, foretold::run),
+    ];
+    if let Some((count, measure)) = alone.into_iter().find_map(|(count, run)| Some((count?, run))) {
+        return by_itself(&args, &folder, count, measure);
     }
     let known = rows::read(&folder.join(ROWS))?;
     let chosen = args.portion.chosen(&known);
@@ -115,9 +129,12 @@ fn fresh() -> PathBuf {
     Path::new("target/bench").join(now.to_string())
 }
 
-fn in_line(args: &Args, folder: &Path, pairs: u32) -> Result<()> {
+/// A measurement with rows of its own: so many of them, into the folder.
+type Measure = fn(&Bench, &Path, u32) -> Result<()>;
+
+fn by_itself(args: &Args, folder: &Path, count: u32, measure: Measure) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
-    let outcome = installed().and_then(|bench| queued::run(&bench, folder, pairs));
+    let outcome = installed().and_then(|bench| measure(&bench, folder, count));
     if !args.keep {
         Cluster::down()?;
     }

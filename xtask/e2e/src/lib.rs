@@ -6,6 +6,7 @@ mod backends;
 mod by_image;
 mod bystanders;
 mod cancel;
+mod commands;
 mod concurrency;
 mod drains;
 mod failures;

@@ -5,9 +5,9 @@ use anyhow::Result;
 
 use crate::Bench;
 use crate::{
-    as_printed, backends, by_image, bystanders, cancel, concurrency, drains, failures, faults, hostile,
-    image, inexact, kills, leases, live, plans, plugin, polling, reference, refusals, removal, round_trips,
-    scripts, workloads,
+    as_printed, backends, by_image, bystanders, cancel, commands, concurrency, drains, failures, faults,
+    hostile, image, inexact, kills, leases, live, plans, plugin, polling, reference, refusals, removal,
+    round_trips, scripts, workloads,
 };
 
 /// One scenario.
@@ -311,6 +311,13 @@ pub(crate) const ALL: &[Scenario] = &[
         name: "a plan says what a move would do and changes nothing",
         run: plans::change_nothing,
         seconds: 30,
+        role: Role::Core,
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "commands that look tell the truth about a cluster and a move",
+        run: commands::tell_the_truth,
+        seconds: 40,
         role: Role::Core,
         company: Company::Alone,
     },
