@@ -18,7 +18,13 @@ use crate::say;
 
 /// Runs the command.
 pub(super) async fn run(connection: &Connection, args: &Plan) -> Result<Ending, Problem> {
-    let planned = made(connection, wanted(args), args.timeout).await?;
+    let interrupted = async {
+        // Without a handler Ctrl-C ends the process, and the controller deletes the plan.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    let planned = made(connection, wanted(args), args.timeout, interrupted).await?;
     let printed = match &args.output.format {
         Some(format) => format.object(&planned)?,
         None => None,
@@ -51,6 +57,7 @@ pub(super) async fn made(
     connection: &Connection,
     spec: StatefulMigrationSpec,
     timeout: Duration,
+    interrupted: impl Future<Output = ()>,
 ) -> Result<StatefulMigration, Problem> {
     let api: Api<StatefulMigration> = Api::namespaced(connection.client.clone(), &connection.namespace);
     let asked = asked(spec);
@@ -58,10 +65,7 @@ pub(super) async fn made(
     let name = created.name_any();
     let made = tokio::select! {
         made = tokio::time::timeout(timeout, await_condition(api.clone(), &name, has_ended())) => made.ok(),
-        interrupted = tokio::signal::ctrl_c() => {
-            interrupted.map_err(|error| Problem::Unknown(format!("cannot listen for Ctrl-C: {error}")))?;
-            None
-        }
+        () = interrupted => None,
     };
     let last = api.get_opt(&name).await;
     // Its finalizer is the controller's, and goes with the plan's end.

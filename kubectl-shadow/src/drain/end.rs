@@ -32,7 +32,7 @@ fn of_row(row: &Row) -> Option<Ending> {
         State::Refused => Some(Ending::Failed),
         State::Blocked | State::Planning | State::Ready | State::Leaving => match row.what {
             // What was not asked for is not missing.
-            What::Evict if row.state == State::Ready => None,
+            What::Evict if matches!(row.state, State::Ready | State::Leaving) => None,
             What::Evict | What::Move => Some(Ending::Unknown),
             What::Stay => None,
         },

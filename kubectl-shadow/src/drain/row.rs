@@ -89,6 +89,7 @@ impl Row {
     /// Of a pod that was sorted.
     pub fn of(pod: &Pod, (what, why): (What, String)) -> Self {
         let state = match what {
+            What::Evict if pod.metadata.deletion_timestamp.is_some() => State::Leaving,
             What::Move => State::Planning,
             What::Evict => State::Ready,
             What::Stay => State::Stays,

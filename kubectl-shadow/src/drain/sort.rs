@@ -57,6 +57,9 @@ pub fn sorted(pod: &Pod, owner: Option<&Workload>, leave: Leave) -> (What, Strin
             "stand-in of a pod that is being moved: it goes when that move ends".to_owned(),
         );
     }
+    if pod.metadata.deletion_timestamp.is_some() {
+        return (What::Evict, "it ends already".to_owned());
+    }
     if has_ended(pod) {
         return (What::Evict, "it has ended".to_owned());
     }
@@ -123,6 +126,11 @@ mod tests {
         metadata
     }
 
+    fn deleted(mut metadata: Value) -> Value {
+        metadata["deletionTimestamp"] = "2026-01-02T03:04:05Z".into();
+        metadata
+    }
+
     /// Metadata, volumes, phase, what is allowed, what follows and a word of the reason.
     type Case = (Value, &'static str, Leave, What, &'static str);
 
@@ -151,6 +159,13 @@ mod tests {
                 "stand-in",
             ),
             (owned("Job"), "Succeeded", none, What::Evict, "it has ended"),
+            (
+                deleted(queue(lone.clone())),
+                "Running",
+                none,
+                What::Evict,
+                "it ends already",
+            ),
             (queue(owned("Job")), "Running", none, What::Move, ""),
             (queue(lone.clone()), "Running", none, What::Move, ""),
             (

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::cli::{Drain, DrainOutput};
@@ -37,7 +38,7 @@ pub(super) async fn run(connection: &Connection, args: &Drain) -> Result<Ending,
         drain.print(asked.stop);
         return Ok(ending_of_plan(&drain.rows));
     }
-    drain.follow(&mut asked).await?;
+    drain.follow(&mut asked).await;
     for text in summary(&args.node, &drain.rows, asked.stop) {
         drain.say(&text);
     }
@@ -135,15 +136,23 @@ impl<'a> Draining<'a> {
 
     /// Makes the plans that are missing; Ctrl-C stops the drain.
     async fn plan(&mut self, asked: &mut Asked) {
+        let (tell, told) = watch::channel(false);
         let connection = self.connection;
+        let stopping = async {
+            asked.heard().await;
+            asked.stop = true;
+            tell.send_replace(true);
+            // What has begun is removed first.
+            std::future::pending::<()>().await;
+        };
         tokio::select! {
-            () = plans::make(connection, &mut self.rows) => {}
-            () = asked.heard() => asked.stop = true,
+            () = plans::make(connection, &mut self.rows, &told) => {}
+            () = stopping => {}
         }
     }
 
     /// Until nothing more happens to any pod, or the time is up, or the user leaves.
-    async fn follow(&mut self, asked: &mut Asked) -> Result<(), Problem> {
+    async fn follow(&mut self, asked: &mut Asked) {
         let deadline = self.args.timeout.map(|timeout| Instant::now() + timeout);
         let mut sign = Instant::now();
         loop {
@@ -155,17 +164,19 @@ impl<'a> Draining<'a> {
             }
             self.tell_changes();
             if self.is_over(asked.stop) {
-                return Ok(());
+                return;
             }
             if deadline.is_some_and(|deadline| Instant::now() > deadline) {
-                let node = &self.args.node;
-                return Err(Problem::Unknown(format!(
-                    "the time is up (--timeout). The moves go on. To go on with the drain, type: kubectl shadow drain {node}"
-                )));
+                // What has not ended makes the exit code.
+                say::problem(&format!(
+                    "the time is up (--timeout). The moves go on. To go on with the drain, type: kubectl shadow drain {}",
+                    self.args.node
+                ));
+                return;
             }
             self.show_life(&mut sign);
             if self.wait(asked).await == Wish::Leave {
-                return Ok(());
+                return;
             }
             if let Err(problem) = self.look().await {
                 say::remark(&format!("the pods cannot be read, trying again: {problem}"));

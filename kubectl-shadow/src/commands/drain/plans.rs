@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use shadow_core::api::StatefulMigrationSpec;
+use tokio::sync::watch;
 
 use crate::commands::plan;
 use crate::connection::Connection;
@@ -14,20 +15,31 @@ const AT_A_TIME: usize = 2;
 /// For one plan.
 const MADE: Duration = Duration::from_secs(60);
 
-/// Makes those that are missing. What is not planned in time is not moved, and says why.
-pub(super) async fn make(connection: &Connection, rows: &mut [Row]) {
+/// Makes those that are missing, until it is told to stop. What is not planned in time is not moved, and says why.
+pub(super) async fn make(connection: &Connection, rows: &mut [Row], stop: &watch::Receiver<bool>) {
     let missing = rows.iter_mut().filter(|row| row.state == State::Planning);
     futures::stream::iter(missing)
         .for_each_concurrent(AT_A_TIME, |row| async move {
+            if *stop.borrow() {
+                return;
+            }
             let here = connection.within(&row.namespace);
             let spec = StatefulMigrationSpec {
                 source_pod: row.pod.clone(),
                 ..StatefulMigrationSpec::default()
             };
-            match plan::made(&here, spec, MADE).await {
+            match plan::made(&here, spec, MADE, told(stop.clone())).await {
                 Ok(planned) => row.planned(&planned),
+                Err(_) if *stop.borrow() => {}
                 Err(problem) => row.refused(problem.lines().join("; ")),
             }
         })
         .await;
+}
+
+/// Returns when it is told to stop.
+async fn told(mut stop: watch::Receiver<bool>) {
+    if stop.wait_for(|stop| *stop).await.is_err() {
+        std::future::pending::<()>().await;
+    }
 }

@@ -17,7 +17,7 @@ pub(super) struct Weighed {
 }
 
 impl Weighed {
-    /// The admission is asked about each node: a spec that names none would be refused where several fit.
+    /// The admission is asked about each node, so that each one that fits is named.
     pub(super) fn of(facts: &Facts) -> Self {
         let from = facts
             .seen
