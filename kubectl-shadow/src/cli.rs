@@ -18,6 +18,7 @@ mod status;
 mod time;
 mod version;
 mod watch;
+mod ways;
 
 use std::time::Duration;
 
@@ -31,7 +32,7 @@ pub use explain::Explain;
 use jiff::fmt::friendly::SpanParser;
 pub use list::List;
 pub use logs::Logs;
-pub use migrate::{DryRun, Migrate, Strategy};
+pub use migrate::{DryRun, Migrate};
 pub use output::Output;
 pub use place::Place;
 pub use plan::Plan;
@@ -42,6 +43,7 @@ pub(crate) use time::FOREVER;
 pub use time::Limit;
 pub use version::{Version, VersionFormat};
 pub use watch::{Colour, Watch};
+pub use ways::{Strategy, Ways, Which};
 
 /// Times are told in whole seconds.
 const SHORTEST: Duration = Duration::from_secs(1);

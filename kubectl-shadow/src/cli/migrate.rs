@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, ValueEnum};
-use shadow_core::api::MigrationStrategy;
 
 use super::output::Output;
 use super::time::{Limit, limit};
+use super::ways::{Ways, Which};
 
 /// `migrate`.
 #[derive(Args, Clone, Debug)]
@@ -19,43 +19,12 @@ use super::time::{Limit, limit};
 Several pods are asked for first: if one of them is refused, no move is begun. The exit code is then the worst of the moves.
 With -o json or yaml the object is printed at the end, with its verdict.")]
 pub struct Migrate {
-    /// Pods to move: POD, sts/NAME, deploy/NAME
-    #[arg(value_name = "POD|TYPE/NAME", required_unless_present = "selector")]
-    pub pods: Vec<String>,
-    /// Move the pods with these labels
-    #[arg(short = 'l', long, value_name = "SELECTOR", conflicts_with = "pods")]
-    pub selector: Option<String>,
-    /// Node to move it to [default: the one that fits and has the most room]
-    #[arg(long, value_name = "NODE")]
-    pub to: Option<String>,
-    /// Queue it consumes; {pod} and {ordinal} are filled in [default: the workload's annotation]
-    #[arg(long)]
-    pub queue: Option<String>,
-    /// Secret with the broker's `uri` and `managementUri` [default: the workload's annotation]
-    #[arg(long, value_name = "SECRET")]
-    pub broker_secret: Option<String>,
-    /// Container to move, for pods with several
-    #[arg(long)]
-    pub container: Option<String>,
-    /// Let the copy take over before the source goes, or the source go first [default: what owner and volumes need]
-    #[arg(long)]
-    pub strategy: Option<Strategy>,
-    /// Let the source go on with a copy of the stream while its own copy is made: what it does then counts for nothing
-    #[arg(long)]
-    pub live: bool,
-    /// Registry repository for checkpoint images, host[:port]/path; used with --through-registry and --by-image, and where the
-    /// target node has no runtime handler
-    #[arg(long, value_name = "REPOSITORY")]
-    pub checkpoint_repository: Option<String>,
-    /// Secret with the registry's user and password (kubernetes.io/dockerconfigjson)
-    #[arg(long, value_name = "SECRET", requires = "checkpoint_repository")]
-    pub checkpoint_secret: Option<String>,
-    /// Send the memory by way of the registry: for nodes whose agents may not reach each other
-    #[arg(long, requires = "checkpoint_repository")]
-    pub through_registry: bool,
-    /// Let the container runtime restore the copy from a checkpoint image, although the node has a runtime handler
-    #[arg(long, requires = "checkpoint_repository")]
-    pub by_image: bool,
+    /// Which pods.
+    #[command(flatten)]
+    pub which: Which,
+    /// In which way.
+    #[command(flatten)]
+    pub ways: Ways,
     /// Print what would be asked for (client), or what the cluster would answer (server); nothing is begun
     #[arg(long, value_name = "WHERE")]
     pub dry_run: Option<DryRun>,
@@ -106,24 +75,6 @@ pub enum DryRun {
     Server,
 }
 
-/// How the pod's owner is dealt with.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum Strategy {
-    /// The copy takes over before the source goes
-    ShadowPod,
-    /// The source goes before its copy starts (StatefulSets)
-    Sequential,
-}
-
-impl From<Strategy> for MigrationStrategy {
-    fn from(strategy: Strategy) -> Self {
-        match strategy {
-            Strategy::ShadowPod => Self::ShadowPod,
-            Strategy::Sequential => Self::Sequential,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -158,7 +109,7 @@ mod tests {
     #[test]
     fn a_pod_may_follow_behind_wait() {
         let migrate = migrate(&["--wait", "orders-1"]);
-        assert_eq!(migrate.pods, ["orders-0", "orders-1"]);
+        assert_eq!(migrate.which.pods, ["orders-0", "orders-1"]);
     }
 
     #[test]

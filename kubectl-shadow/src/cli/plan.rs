@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{Output, Strategy, duration};
+use super::ways::{Ways, Which};
+use super::{Output, duration};
 
 /// `plan`.
 #[derive(Args, Debug)]
@@ -16,26 +17,12 @@ Examples:
   kubectl shadow plan orders-0 --to node-b -n shop"
 )]
 pub struct Plan {
-    /// Pod that would be moved
-    pub pod: String,
-    /// Node that it would be moved to [default: the one that fits and has the most room]
-    #[arg(long, value_name = "NODE")]
-    pub to: Option<String>,
-    /// Queue it consumes; {pod} and {ordinal} are filled in [default: the workload's annotation]
-    #[arg(long)]
-    pub queue: Option<String>,
-    /// Secret with the broker's `uri` and `managementUri` [default: the workload's annotation]
-    #[arg(long, value_name = "SECRET")]
-    pub broker_secret: Option<String>,
-    /// Container that would be moved, for pods with several
-    #[arg(long)]
-    pub container: Option<String>,
-    /// Let the copy take over before the source goes, or the source go first [default: what owner and volumes need]
-    #[arg(long)]
-    pub strategy: Option<Strategy>,
-    /// Let the source go on with a copy of the stream while its own copy is made
-    #[arg(long)]
-    pub live: bool,
+    /// Which pods.
+    #[command(flatten)]
+    pub which: Which,
+    /// In which way.
+    #[command(flatten)]
+    pub ways: Ways,
     /// Stop waiting after this long
     #[arg(long, default_value = "1m", value_parser = duration, value_name = "TIME")]
     pub timeout: Duration,

@@ -2,15 +2,13 @@
 //! as the admission can say beforehand.
 
 mod ask;
-mod pods;
-mod wanted;
 
 use kube::ResourceExt;
 use shadow_core::api::StatefulMigration;
 
 use crate::cli::{DryRun, Migrate};
 use crate::commands::follow::{self, End, Told};
-use crate::commands::{list, watch};
+use crate::commands::{list, pods, wanted, watch};
 use crate::connection::Connection;
 use crate::ending::Ending;
 use crate::output::Format;
@@ -20,16 +18,18 @@ use crate::say;
 
 /// Runs the command.
 pub(super) async fn run(connection: &Connection, args: &Migrate) -> Result<Ending, Problem> {
-    let pods = pods::named(connection, args).await.map_err(Problem::before)?;
+    let pods = pods::named(connection, &args.which)
+        .await
+        .map_err(Problem::before)?;
     let wanted: Vec<StatefulMigration> = pods
         .iter()
-        .map(|pod| wanted::of(args, pod, &connection.namespace))
+        .map(|pod| wanted::of(&args.ways, pod, &connection.namespace))
         .collect();
     if args.dry_run == Some(DryRun::Client) {
         return print(args.output.format.as_ref().unwrap_or(&Format::Yaml), &wanted);
     }
     for pod in &pods {
-        wanted::check_broker_access(connection, args, pod)
+        wanted::check_broker_access(connection, &args.ways, pod)
             .await
             .map_err(Problem::before)?;
     }

@@ -17,11 +17,13 @@ mod logs;
 mod migrate;
 mod node_removal;
 mod plan;
+mod pods;
 mod report;
 mod setup;
 mod status;
 mod uninstall;
 mod version;
+mod wanted;
 mod watch;
 
 use crate::cli::{Cli, Command};

@@ -3,12 +3,15 @@
 
 use std::time::Duration;
 
+use futures::StreamExt;
 use kube::api::{DeleteParams, PostParams};
 use kube::runtime::wait::{Condition, await_condition};
 use kube::{Api, ResourceExt};
-use shadow_core::api::{Handoff, MessageQueueConfig, StatefulMigration, StatefulMigrationSpec};
+use shadow_core::api::{StatefulMigration, StatefulMigrationSpec};
+use tokio::sync::watch;
 
 use crate::cli::Plan;
+use crate::commands::{pods, wanted};
 use crate::connection::Connection;
 use crate::ending::Ending;
 use crate::problem::Problem;
@@ -16,39 +19,82 @@ use crate::render;
 use crate::render::life::present;
 use crate::say;
 
+/// The controller makes so many at a time.
+const AT_A_TIME: usize = 2;
+
 /// Runs the command.
 pub(super) async fn run(connection: &Connection, args: &Plan) -> Result<Ending, Problem> {
-    let interrupted = async {
-        // Without a handler Ctrl-C ends the process, and the controller deletes the plan.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
+    let pods = pods::named(connection, &args.which)
+        .await
+        .map_err(Problem::before)?;
+    let (tell, told) = watch::channel(false);
+    let planning = futures::stream::iter(&pods)
+        .map(|pod| {
+            made(
+                connection,
+                wanted::spec(&args.ways, pod),
+                args.timeout,
+                interrupted(told.clone()),
+            )
+        })
+        .buffered(AT_A_TIME)
+        .collect::<Vec<_>>();
+    let stopping = async {
+        // Without a handler Ctrl-C ends the process, and the controller deletes the plans.
+        if tokio::signal::ctrl_c().await.is_ok() {
+            tell.send_replace(true);
         }
+        // What has begun is removed first.
+        std::future::pending().await
     };
-    let planned = made(connection, wanted(args), args.timeout, interrupted).await?;
-    let printed = match &args.output.format {
-        Some(format) => format.object(&planned)?,
-        None => None,
+    let made = tokio::select! {
+        made = planning => made,
+        never = stopping => never,
     };
-    let lines = printed.unwrap_or_else(|| render::plan(&planned));
-    lines.iter().for_each(|line| say::line(line));
-    let ending = planned.status.as_ref().and_then(render::ending);
-    Ok(ending.unwrap_or(Ending::Unknown))
+    shown(args, &pods, made)
 }
 
-fn wanted(args: &Plan) -> StatefulMigrationSpec {
-    let queue = args.queue.is_some().then(|| MessageQueueConfig {
-        queue_name: args.queue.clone(),
-        ..MessageQueueConfig::default()
+/// All plans, and the exit code of the worst.
+fn shown(
+    args: &Plan,
+    pods: &[String],
+    made: Vec<Result<StatefulMigration, Problem>>,
+) -> Result<Ending, Problem> {
+    let (mut plans, mut worst) = (Vec::new(), Ending::Done);
+    let alone = made.len() == 1;
+    for (pod, made) in pods.iter().zip(made) {
+        match made {
+            Ok(plan) => {
+                let ending = plan.status.as_ref().and_then(render::ending);
+                worst = worst.worse(ending.unwrap_or(Ending::Unknown));
+                plans.push(plan);
+            }
+            Err(problem) if alone => return Err(problem),
+            Err(problem) => {
+                for line in problem.lines() {
+                    say::problem(&format!("{pod}: {line}"));
+                }
+                worst = worst.worse(problem.ending());
+            }
+        }
+    }
+    let printed = match (&args.output.format, plans.as_slice()) {
+        (None, _) => None,
+        (Some(format), [one]) if alone => format.object(one)?,
+        (Some(format), several) => format.list(several)?,
+    };
+    let lines = printed.unwrap_or_else(|| {
+        let texts: Vec<Vec<String>> = plans.iter().map(render::plan).collect();
+        texts.join(&String::new())
     });
-    StatefulMigrationSpec {
-        source_pod: args.pod.clone(),
-        target_node: args.to.clone(),
-        container_name: args.container.clone(),
-        message_queue_config: queue,
-        broker_secret_ref: args.broker_secret.clone(),
-        migration_strategy: args.strategy.map(Into::into),
-        handoff: args.live.then_some(Handoff::Live),
-        ..StatefulMigrationSpec::default()
+    lines.iter().for_each(|line| say::line(line));
+    Ok(worst)
+}
+
+/// Returns when it is told to stop.
+pub(super) async fn interrupted(mut stop: watch::Receiver<bool>) {
+    if stop.wait_for(|stop| *stop).await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 

@@ -28,18 +28,11 @@ pub(super) async fn make(connection: &Connection, rows: &mut [Row], stop: &watch
                 source_pod: row.pod.clone(),
                 ..StatefulMigrationSpec::default()
             };
-            match plan::made(&here, spec, MADE, told(stop.clone())).await {
+            match plan::made(&here, spec, MADE, plan::interrupted(stop.clone())).await {
                 Ok(planned) => row.planned(&planned),
                 Err(_) if *stop.borrow() => {}
                 Err(problem) => row.refused(problem.lines().join("; ")),
             }
         })
         .await;
-}
-
-/// Returns when it is told to stop.
-async fn told(mut stop: watch::Receiver<bool>) {
-    if stop.wait_for(|stop| *stop).await.is_err() {
-        std::future::pending::<()>().await;
-    }
 }

@@ -10,44 +10,48 @@ use shadow_core::api::{
 use shadow_core::{names, workload};
 use shadow_deploy::answer;
 
-use crate::cli::Migrate;
+use crate::cli::Ways;
 use crate::connection::Connection;
 use crate::problem::Problem;
 
 /// What is asked of the controller; all that is left out comes from the workload's annotations.
-pub(super) fn of(args: &Migrate, pod: &str, namespace: &str) -> StatefulMigration {
-    let queue = args.queue.is_some().then(|| MessageQueueConfig {
-        queue_name: args.queue.clone(),
-        ..MessageQueueConfig::default()
-    });
-    let spec = StatefulMigrationSpec {
-        source_pod: pod.to_owned(),
-        target_node: args.to.clone(),
-        container_name: args.container.clone(),
-        message_queue_config: queue,
-        broker_secret_ref: args.broker_secret.clone(),
-        migration_strategy: args.strategy.map(Into::into),
-        handoff: args.live.then_some(Handoff::Live),
-        checkpoint_image_repository: args.checkpoint_repository.clone(),
-        checkpoint_image_secret_ref: args.checkpoint_secret.clone(),
-        transfer_mode: args.through_registry.then_some(TransferMode::Registry),
-        restore_backend: args.by_image.then_some(RestoreBackend::Image),
-        ..StatefulMigrationSpec::default()
-    };
-    let mut migration = StatefulMigration::new("", spec);
+pub(super) fn of(ways: &Ways, pod: &str, namespace: &str) -> StatefulMigration {
+    let mut migration = StatefulMigration::new("", spec(ways, pod));
     migration.metadata.name = None;
     migration.metadata.generate_name = Some(format!("{pod}-"));
     migration.metadata.namespace = Some(namespace.to_owned());
     migration
 }
 
+/// The same, without a name.
+pub(super) fn spec(ways: &Ways, pod: &str) -> StatefulMigrationSpec {
+    let queue = ways.queue.is_some().then(|| MessageQueueConfig {
+        queue_name: ways.queue.clone(),
+        ..MessageQueueConfig::default()
+    });
+    StatefulMigrationSpec {
+        source_pod: pod.to_owned(),
+        target_node: ways.to.clone(),
+        container_name: ways.container.clone(),
+        message_queue_config: queue,
+        broker_secret_ref: ways.broker_secret.clone(),
+        migration_strategy: ways.strategy.map(Into::into),
+        handoff: ways.live.then_some(Handoff::Live),
+        checkpoint_image_repository: ways.checkpoint_repository.clone(),
+        checkpoint_image_secret_ref: ways.checkpoint_secret.clone(),
+        transfer_mode: ways.through_registry.then_some(TransferMode::Registry),
+        restore_backend: ways.by_image.then_some(RestoreBackend::Image),
+        ..StatefulMigrationSpec::default()
+    }
+}
+
 /// Says at once what the controller could only say after it has begun. A user who may not ask finds out then.
 pub(super) async fn check_broker_access(
     connection: &Connection,
-    args: &Migrate,
+    ways: &Ways,
     pod: &str,
 ) -> Result<(), Problem> {
-    let named = match &args.broker_secret {
+    let named = match &ways.broker_secret {
         Some(secret) => Some(secret.clone()),
         None => annotated_secret(connection, pod).await?,
     };
@@ -111,7 +115,7 @@ mod tests {
         let Command::Migrate(args) = cli.command else {
             panic!("{flags:?}")
         };
-        serde_json::to_value(of(&args, "orders-0", "shop")).unwrap()
+        serde_json::to_value(of(&args.ways, "orders-0", "shop")).unwrap()
     }
 
     #[test]

@@ -11,7 +11,7 @@ use kube::core::{NamespaceResourceScope, Selector};
 use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
-use crate::cli::Migrate;
+use crate::cli::Which;
 use crate::connection::Connection;
 use crate::named::{Kind, Named};
 use crate::problem::Problem;
@@ -20,13 +20,13 @@ use crate::problem::Problem;
 const MOVABLE: [Kind; 3] = [Kind::Pod, Kind::StatefulSet, Kind::Deployment];
 
 /// Their names, each once, in the order in which they are asked for.
-pub(super) async fn named(connection: &Connection, args: &Migrate) -> Result<Vec<String>, Problem> {
+pub(super) async fn named(connection: &Connection, which: &Which) -> Result<Vec<String>, Problem> {
     let mut found: Vec<String> = Vec::new();
-    if let Some(selector) = &args.selector {
+    if let Some(selector) = &which.selector {
         let pods = list(connection, &ListParams::default().labels(selector)).await?;
         found.extend(in_order(pods));
     }
-    for typed in &args.pods {
+    for typed in &which.pods {
         let named = Named::parse(typed);
         match named.among(&MOVABLE)? {
             None | Some(Kind::Pod | Kind::Migration) => found.push(named.name),
@@ -37,10 +37,10 @@ pub(super) async fn named(connection: &Connection, args: &Migrate) -> Result<Vec
     let mut seen = HashSet::new();
     found.retain(|pod| seen.insert(pod.clone()));
     if found.is_empty() {
-        let what = args
+        let what = which
             .selector
             .as_deref()
-            .unwrap_or(args.pods.first().map_or("", String::as_str));
+            .unwrap_or(which.pods.first().map_or("", String::as_str));
         return Err(Problem::Refused(format!(
             "no pod runs in namespace {} for {what}. To see those that do, type: kubectl get pods -n {0} --show-labels",
             connection.namespace
