@@ -89,7 +89,8 @@ impl Cluster {
         };
         let Some(origin) = image_origin::origin(&found, container) else {
             return unfit(format!(
-                "the status of pod {full} does not name the image of container {container:?}"
+                "the status of pod {full} does not name the image of container {container:?}: it may not have started yet. Start the \
+                 migration again when the container runs"
             ));
         };
         let running = found_container.state.is_some_and(|state| state.running.is_some());

@@ -220,7 +220,8 @@ impl fmt::Display for Doubt {
             Self::AllowedByPolicy { why } => f.write_str(why),
             Self::ConnectionLost { how } => write!(
                 f,
-                "{how}. A message that was applied and not yet acknowledged at that moment may have been delivered twice"
+                "{how}. A message that the application had applied and not yet acknowledged then may have been delivered twice: look into \
+                 its data"
             ),
             Self::SourceRestarted => f.write_str(
                 "the source restarted after the commit. It may have taken messages that are not in the moved memory",
@@ -307,7 +308,8 @@ impl fmt::Display for Doubt {
             } => write!(
                 f,
                 "queue {queue} drops messages after {kept_millis} ms, and it had no consumer for {held_millis} ms. \
-                 Messages that waited may have been dropped"
+                 Messages that waited may have been dropped: look into its dead-letter queue, if it has one, and raise message-ttl \
+                 before the next move"
             ),
         }
     }

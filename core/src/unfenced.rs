@@ -105,7 +105,8 @@ impl fmt::Display for Unfenced {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoManagement => f.write_str(
-                "the bindings of the queue are read through RabbitMQ's management API, and the broker Secret has no managementUri",
+                "the bindings of the queue are read through RabbitMQ's management API, and the broker Secret has no key managementUri, such \
+                 as http://USER:PASSWORD@HOST:15672",
             ),
             Self::NotClassic => f.write_str("the queue is not a classic queue"),
             Self::NameTooLong => write!(

@@ -22,6 +22,16 @@ const LONGEST_ANSWER: usize = 64 << 10;
 const WITHIN: Duration = Duration::from_secs(130);
 const ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
+/// What helps where a right is missing; other refusals say what it is.
+fn right(status: u16) -> &'static str {
+    match status {
+        401 | 403 => {
+            ". The agent needs the right to create nodes/checkpoint. To give it, install this version again: kubectl shadow install"
+        }
+        _ => "",
+    }
+}
+
 /// Why kubelet did not dump.
 #[derive(Debug, thiserror::Error)]
 pub enum KubeletError {
@@ -37,7 +47,7 @@ pub enum KubeletError {
         why: String,
     },
     /// It said no.
-    #[error("kubelet answered {status}: {body}. The agent needs the right to create nodes/checkpoint")]
+    #[error("kubelet refused the checkpoint ({status}: {body}){}", right(*.status))]
     Refused {
         /// HTTP status.
         status: u16,

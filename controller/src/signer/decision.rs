@@ -72,7 +72,8 @@ fn vouched_name(spec: &CertificateSigningRequestSpec) -> Result<String, String> 
     }
     if user != names::account_user(names::AGENT_ACCOUNT) {
         return Err(format!(
-            "user {user:?} gets no certificate from this signer; only the service accounts {} and {} in namespace {} do",
+            "user {user:?} gets no certificate of kubectl-shadow: only the service accounts {} and {} in namespace {} do. Nothing is to be \
+             done, unless one of our parts runs under another account",
             names::AGENT_ACCOUNT,
             names::WEBHOOK_ACCOUNT,
             names::SYSTEM_NAMESPACE

@@ -14,8 +14,8 @@ fn unsupported(spec: &StatefulMigrationSpec, report: &mut Report) {
     if spec.handoff == Some(Handoff::Live) && spec.migration_strategy == Some(MigrationStrategy::Sequential) {
         report.refuse(
             "spec.handoff",
-            "Live is not possible with migrationStrategy Sequential, which ends the source before its copy starts. Leave \
-             one of them out",
+            "Live is not possible with spec.migrationStrategy Sequential, which ends the source before its copy starts. Leave \
+             spec.handoff or spec.migrationStrategy out",
         );
     }
     if spec.transfer_mode == Some(TransferMode::Registry)

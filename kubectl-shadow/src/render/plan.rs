@@ -91,7 +91,7 @@ fn basis(outlook: &Outlook) -> String {
             )
         }
         ForecastBasis::Measurements => {
-            "measurements on another machine: this cluster has not finished such a move yet".to_owned()
+            "measurements on another machine, since this cluster has not finished such a move yet; its own moves count as soon as there are some".to_owned()
         }
     }
 }

@@ -82,7 +82,8 @@ impl RegistryError {
 /// The way out, where the TLS library's words do not say it.
 fn hint(why: &str) -> &'static str {
     if why.contains("corrupt message") || why.contains("InvalidContentType") {
-        ". If it has plain HTTP only, the operator has to allow that; type: kubectl shadow install --plain-http HOST:PORT"
+        ". If the registry has plain HTTP only, an administrator of the cluster has to allow that. To allow it, type: kubectl shadow \
+         install --plain-http HOST:PORT"
     } else if why.contains("certificate") {
         ". If its certificate has an authority of its own, put that authority into the Secret in \
          spec.checkpointImageSecretRef, as ca.crt"

@@ -46,15 +46,15 @@ fn too_long(pod: &str, plan: &FreezePlan) -> String {
 fn way_out(bound: FreezeBound) -> &'static str {
     match bound {
         FreezeBound::LivenessProbe => {
-            "its liveness probe allows no more: raise failureThreshold or periodSeconds of the probe, then start the \
+            "its liveness probe allows no longer freeze: raise failureThreshold or periodSeconds of the probe, then start the \
              migration again"
         }
         FreezeBound::Heartbeat => {
-            "the heartbeat of its broker connection allows no more: let the application ask for a longer heartbeat, then \
-             start the migration again"
+            "the heartbeat of its broker connection allows no longer freeze: let the application ask for a longer heartbeat \
+             (most clients take heartbeat=SECONDS in the broker's address), then start the migration again"
         }
         FreezeBound::Deadline => {
-            "spec.deadlineSeconds allows no more: raise it, then start the migration again"
+            "spec.deadlineSeconds allows no longer freeze: raise it, then start the migration again"
         }
     }
 }
