@@ -32,8 +32,10 @@ async fn sweep_keys(keys: &Keys, cluster: &Cluster, helper: &HelperClient) {
             continue;
         };
         if state.namespace.is_empty() {
-            // Died before it knew whose it is; nobody will ask for it.
-            forget(keys, &slot);
+            // The agent died before it had written whose it is: no archive of it is worth anything. What is being made is not touched.
+            if let Ok(_nothing_writes) = slot.making.try_lock() {
+                forget(keys, &slot);
+            }
             continue;
         }
         match cluster.is_over(&state.namespace, &slot.key).await {

@@ -22,7 +22,7 @@ use super::problem::Refusal;
 use super::{Agent, room};
 use crate::archive::{ArchiveError, pack};
 use crate::keys::state::ClaimRecord;
-use crate::keys::{Keys, Slot};
+use crate::keys::{Keys, KeysError, Slot};
 use crate::node::ContainerId;
 use crate::transfer::bridge::written_body;
 
@@ -85,14 +85,24 @@ pub(super) async fn report(State(agent): State<Agent>, Path(key): Path<Key>) -> 
     }
 }
 
+/// The key of a dump, known from now on. Its namespace is known with it: a key without one died before it was written, and is swept
+/// at any moment, while its container is being looked up, too.
+fn ordered(keys: &Keys, key: &Key, request: &CheckpointRequest) -> Result<Arc<Slot>, KeysError> {
+    let slot = keys.slot(key);
+    slot.update(|state| {
+        state.target.clone_from(&request.target);
+        state.namespace.clone_from(&request.pod.namespace);
+    })?;
+    Ok(slot)
+}
+
 /// `POST /v1/keys/{key}/checkpoint`.
 pub(super) async fn checkpoint(
     State(agent): State<Agent>,
     Path(key): Path<Key>,
     Json(request): Json<CheckpointRequest>,
 ) -> Answer<Checkpointed> {
-    let slot = agent.keys.slot(&key);
-    slot.update(|state| state.target.clone_from(&request.target))?;
+    let slot = ordered(&agent.keys, &key, &request)?;
     finished(async move { Ok(Json(agent.checkpointer.checkpoint(&slot, &request).await?)) }).await
 }
 
@@ -277,4 +287,39 @@ async fn finished<T: Send + 'static>(
     tokio::spawn(work)
         .await
         .unwrap_or_else(|error| Err(Refusal::internal(error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use shadow_core::wire::{CheckpointBackend, PodRef};
+
+    use super::*;
+    use crate::layout::Layout;
+
+    #[test]
+    fn a_key_is_never_known_without_its_namespace() {
+        let root = tempfile::tempdir().unwrap();
+        let keys = Keys::load(Layout::below(root.path())).unwrap();
+        let key = Key::parse("0c1b7d1e-8a3f-4a52-9c57-6f1d9a4f6b11-1-0").unwrap();
+        let slot = keys.slot(&key);
+        let mut seen = slot.watch();
+        seen.mark_unchanged();
+        let request = CheckpointRequest {
+            pod: PodRef {
+                namespace: "shop".to_owned(),
+                name: "orders-0".to_owned(),
+                uid: "u".to_owned(),
+            },
+            container: "orders".to_owned(),
+            backend: CheckpointBackend::default(),
+            target: Some("node-b".to_owned()),
+            stay_frozen_millis: None,
+        };
+        ordered(&keys, &key, &request).unwrap();
+        let first = seen.borrow_and_update().clone().unwrap();
+        assert_eq!(
+            (first.namespace.as_str(), first.target.as_deref()),
+            ("shop", Some("node-b"))
+        );
+    }
 }
