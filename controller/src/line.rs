@@ -7,8 +7,10 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use kube::ResourceExt;
 use kube::runtime::reflector::Store;
 use shadow_core::api::StatefulMigration;
+use shadow_core::forecast::Finished;
 use shadow_core::turns::{self, Limits};
 use shadow_core::waiting::{InLine, Obstacle};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Migrations of one namespace that are prepared at the same time: their broker may be slow.
 const OF_ONE_NAMESPACE: usize = 2;
@@ -19,11 +21,24 @@ const AGAIN_OF_ONE_NAMESPACE: usize = 1;
 /// The same in all.
 const AGAIN_OF_ALL: usize = 4;
 
+/// Plans without a move that are made at the same time: in places of their own, so that no move waits for them, nor they for moves.
+const PLANS: usize = 2;
+
 /// See the module.
-#[derive(Default)]
 pub struct Line {
     known: OnceLock<Store<StatefulMigration>>,
     prepared: Mutex<HashMap<String, Prepared>>,
+    plans: Semaphore,
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Self {
+            known: OnceLock::new(),
+            prepared: Mutex::default(),
+            plans: Semaphore::new(PLANS),
+        }
+    }
 }
 
 /// How many of one namespace are being prepared.
@@ -60,6 +75,17 @@ impl Line {
         let all = self.known.get().map(Store::state).unwrap_or_default();
         let before = turns::before(migration, all.iter().map(|one| &**one));
         InLine { obstacle, before }
+    }
+
+    /// The moves of this cluster that have finished: what a forecast rests on.
+    pub fn finished(&self) -> Vec<Finished> {
+        let all = self.known.get().map(Store::state).unwrap_or_default();
+        all.iter().filter_map(|one| Finished::of(one)).collect()
+    }
+
+    /// A place to make a plan without a move; `None`: later.
+    pub fn plan_place(&self) -> Option<SemaphorePermit<'_>> {
+        self.plans.try_acquire().ok()
     }
 
     /// A place to be prepared; `None`: later.

@@ -18,6 +18,8 @@ pub(crate) const COMPLETED: &str = "Completed";
 pub(crate) const FAILED: &str = "Failed";
 /// Nothing safe can be decided without a person.
 pub(crate) const STUCK: &str = "Stuck";
+/// At the end of a plan without a move: it was made.
+pub(crate) const PLANNED: &str = "Planned";
 
 /// Reason of `Progressing` while something is waited for: another move, or the next step's cause.
 pub(crate) const WAITING: &str = "Waiting";
@@ -71,6 +73,7 @@ pub fn begin(status: &mut MigrationStatus, plan: &str, now: Timestamp) {
 pub fn conclude(status: &mut MigrationStatus, now: Timestamp) -> String {
     let (truth, reason, message) = match (status.phase, &status.rollback) {
         (Phase::Completed, _) => (true, "Completed".to_owned(), moved(status)),
+        (Phase::Planned, _) => (false, "Planned".to_owned(), planned(status)),
         (_, Some(rollback)) => (
             false,
             rollback.reason.to_string(),
@@ -83,7 +86,18 @@ pub fn conclude(status: &mut MigrationStatus, now: Timestamp) -> String {
         ),
     };
     set_condition(status, COMPLETED, Some(truth), &reason, &message, now);
-    set_condition(status, FAILED, Some(!truth), &reason, &message, now);
+    let is_planned = status.phase == Phase::Planned;
+    if is_planned {
+        set_condition(status, PLANNED, Some(true), &reason, &message, now);
+    }
+    set_condition(
+        status,
+        FAILED,
+        Some(!truth && !is_planned),
+        &reason,
+        &message,
+        now,
+    );
     set_condition(status, STUCK, Some(false), &reason, "it has ended", now);
     set_condition(status, PROGRESSING, Some(false), &reason, &message, now);
     message
@@ -100,6 +114,17 @@ fn stays(status: &MigrationStatus) -> String {
     } else {
         format!("{pod} was not moved")
     }
+}
+
+fn planned(status: &MigrationStatus) -> String {
+    let Some(plan) = &status.plan else {
+        return "the plan is made; nothing was moved".to_owned();
+    };
+    let (pod, node) = (&plan.source.name, &plan.target_node);
+    format!(
+        "{pod} can be moved to {node}, and nothing was moved: {}",
+        plan.because
+    )
 }
 
 fn moved(status: &MigrationStatus) -> String {

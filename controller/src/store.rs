@@ -6,7 +6,7 @@
 //!
 //! Guarantee: a status is never too large to be written, however long what was seen is: a broker's consumer tags, CRIU's paths.
 
-use kube::api::{Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 use shadow_core::api::{MigrationStatus, StatefulMigration};
@@ -101,6 +101,22 @@ pub async fn release(ctx: &Context, migration: &StatefulMigration) -> Result<(),
         .cloned()
         .collect();
     finalize(ctx, migration, &finalizers).await.map(drop)
+}
+
+/// Deletes the object as it was read, and no later one of its name.
+pub async fn delete(ctx: &Context, migration: &StatefulMigration) -> Result<(), ControllerError> {
+    let params = DeleteParams {
+        preconditions: Some(Preconditions {
+            uid: migration.uid(),
+            resource_version: None,
+        }),
+        ..DeleteParams::default()
+    };
+    match api(ctx, migration).delete(&migration.name_any(), &params).await {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 async fn finalize(

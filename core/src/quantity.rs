@@ -1,4 +1,4 @@
-//! Amounts of memory as Kubernetes writes them.
+//! Amounts of memory and CPU as Kubernetes writes them.
 
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
@@ -27,9 +27,38 @@ pub fn bytes(quantity: &Quantity) -> Option<u64> {
     number.parse::<u64>().ok()?.checked_mul(factor)
 }
 
+/// Thousandths of a CPU; `None` of what is none. The API server writes `2`, `250m`, or less in `u` and `n`.
+pub fn millis(quantity: &Quantity) -> Option<u64> {
+    let text = quantity.0.as_str();
+    if let Some(millis) = text.strip_suffix('m') {
+        return millis.parse().ok();
+    }
+    for (suffix, per_milli) in [("u", 1_000_u64), ("n", 1_000_000)] {
+        if let Some(number) = text.strip_suffix(suffix) {
+            return Some(number.parse::<u64>().ok()?.div_ceil(per_milli));
+        }
+    }
+    bytes(quantity)?.checked_mul(1_000)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cpu_is_counted_in_thousandths() {
+        for (text, wanted) in [
+            ("2", Some(2_000)),
+            ("250m", Some(250)),
+            ("1500u", Some(2)),
+            ("1k", Some(1_000_000)),
+            ("0", Some(0)),
+            ("1.5", None),
+            ("m", None),
+        ] {
+            assert_eq!(millis(&Quantity(text.into())), wanted, "{text}");
+        }
+    }
 
     #[test]
     fn memory_is_counted_in_bytes() {

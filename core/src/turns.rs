@@ -102,13 +102,14 @@ pub fn lacks_an_answer(migration: &StatefulMigration) -> bool {
     waiting.is_some_and(|waiting| waiting.r#for == WaitsFor::Answer)
 }
 
-/// Not begun, and not called off.
+/// A move that has not begun and was not called off.
 fn waits(migration: &StatefulMigration) -> bool {
     let ended = migration
         .status
         .as_ref()
         .is_some_and(|status| status.phase.is_terminal());
-    !has_begun(migration)
+    !migration.spec.plan_only
+        && !has_begun(migration)
         && !ended
         && migration.metadata.deletion_timestamp.is_none()
         && !migration.spec.cancel
@@ -345,6 +346,19 @@ mod tests {
         }
         assert_eq!(line(LIMITS, &mine, older.iter()), None);
         assert_eq!(before(&mine, older.iter()), 0);
+    }
+
+    #[test]
+    fn plans_are_before_no_move() {
+        let mine = waiting("mine", "shop", 9);
+        let mut older = ["a", "b", "c", "d"].map(|uid| waiting(uid, "shop", 1));
+        for plan in &mut older {
+            plan.spec.plan_only = true;
+        }
+        assert_eq!(line(LIMITS, &mine, older.iter()), None);
+        let mut planned = other("1", "Planned", "node-a", "node-b");
+        planned.status.as_mut().unwrap().plan.as_mut().unwrap().source.uid = "pod-0".into();
+        assert_eq!(turn(LIMITS, &WISH, &[planned]), Turn::Begin, "it moves nothing");
     }
 
     #[test]

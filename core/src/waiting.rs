@@ -20,6 +20,8 @@ pub enum WaitsFor {
     Preparation,
     /// Something that is needed for its preparation does not answer at the moment.
     Answer,
+    /// As many plans without a move are being made as the controller makes at the same time.
+    Plans,
 }
 
 /// The wait of a migration that has not begun.
@@ -60,6 +62,8 @@ pub enum Obstacle {
     Earlier,
     /// See [`WaitsFor::Preparation`].
     Preparation,
+    /// See [`WaitsFor::Plans`].
+    Plans,
     /// See [`WaitsFor::Answer`].
     Answer {
         /// What it is, as a sentence.
@@ -84,6 +88,7 @@ impl InLine {
             Obstacle::Node { node, under_way } => (WaitsFor::MovesPerNode, Some(node.clone()), *under_way),
             Obstacle::Earlier => (WaitsFor::EarlierMoves, None, 0),
             Obstacle::Preparation => (WaitsFor::Preparation, None, 0),
+            Obstacle::Plans => (WaitsFor::Plans, None, 0),
             Obstacle::Answer { .. } => (WaitsFor::Answer, None, 0),
         };
         let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
@@ -115,6 +120,9 @@ impl fmt::Display for InLine {
             }
             Obstacle::Preparation => {
                 f.write_str("as many moves are being prepared as the controller prepares at the same time")?;
+            }
+            Obstacle::Plans => {
+                return f.write_str("as many plans are being made as the controller makes at the same time");
             }
             Obstacle::Answer { what } => f.write_str(what)?,
         }

@@ -2,11 +2,13 @@
 
 mod cancel;
 mod completion;
+mod drain;
 mod list;
 mod logs;
 mod migrate;
 mod output;
 mod place;
+mod plan;
 mod status;
 mod time;
 mod version;
@@ -17,12 +19,14 @@ use std::time::Duration;
 pub use cancel::Cancel;
 use clap::{Args, Parser, Subcommand};
 pub use completion::{Completion, Shell};
+pub use drain::{Drain, DrainFormat};
 use jiff::fmt::friendly::SpanParser;
 pub use list::List;
 pub use logs::Logs;
 pub use migrate::{DryRun, Migrate, Strategy};
 pub use output::Output;
 pub use place::Place;
+pub use plan::Plan;
 pub use status::Status;
 pub(crate) use time::FOREVER;
 pub use time::Limit;
@@ -57,6 +61,10 @@ pub struct Cli {
 pub enum Command {
     /// Move pods to another node
     Migrate(Migrate),
+    /// Say what a move would do, or why it would be refused, and move nothing
+    Plan(Plan),
+    /// Move the consumers of a node away, and evict the rest if asked to
+    Drain(Drain),
     /// Watch migrations as they go on, record them, or play a recording
     Watch(Watch),
     /// List migrations

@@ -37,6 +37,20 @@ pub struct Connection {
     pub warnings: Warnings,
 }
 
+impl Connection {
+    /// The same, to work in another namespace.
+    #[must_use]
+    pub fn within(&self, namespace: &str) -> Self {
+        Self {
+            client: self.client.clone(),
+            namespace: namespace.to_owned(),
+            context: self.context.clone(),
+            colour: self.colour,
+            warnings: self.warnings.clone(),
+        }
+    }
+}
+
 /// Connects as the flags say; nothing is sent yet.
 pub async fn open(place: &Place) -> Result<Connection, Problem> {
     let (config, context) = config(place).map_err(Problem::Kubeconfig)?;

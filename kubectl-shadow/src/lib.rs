@@ -10,10 +10,12 @@
 //! - [`ending`]: how a command ended, and its exit code
 #![forbid(unsafe_code)]
 
+mod amount;
 pub mod cli;
 pub mod commands;
 pub mod complete;
 pub mod connection;
+pub mod drain;
 pub mod ending;
 pub mod named;
 pub mod output;

@@ -24,8 +24,9 @@ pub(crate) fn passes(migration: &StatefulMigration, error: &ControllerError) -> 
         .status
         .as_ref()
         .and_then(|status| status.waiting.as_ref());
-    // One that only waited to be prepared was never well.
-    let in_line = waiting.is_some_and(|waiting| waiting.r#for != WaitsFor::Preparation);
+    // One that only waited to be prepared was never well, and a plan is asked for to be answered.
+    let in_line =
+        waiting.is_some_and(|waiting| !matches!(waiting.r#for, WaitsFor::Preparation | WaitsFor::Plans));
     in_line && !is_of_the_cluster(error) && error.is_transient()
 }
 

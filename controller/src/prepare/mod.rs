@@ -3,6 +3,8 @@
 
 mod answer;
 mod freeze;
+mod outlook;
+mod room;
 mod stream;
 mod surroundings;
 
@@ -11,8 +13,8 @@ use k8s_openapi::api::core::v1::{Node, PersistentVolume, PersistentVolumeClaim, 
 use kube::api::ListParams;
 use kube::{Api, ResourceExt};
 use shadow_core::api::{
-    FreezePlan, Handoff, HoldKind, MigrationStrategy, Owner, OwnerKind, Plan, QueuePlan, RestoreBackend,
-    StatefulMigration, TransferMode,
+    FreezePlan, Handoff, HoldKind, MigrationStrategy, Outlook, Owner, OwnerKind, Plan, QueuePlan,
+    RestoreBackend, StatefulMigration, TransferMode,
 };
 use shadow_core::image_origin;
 use shadow_core::machine::Cause;
@@ -35,12 +37,22 @@ use crate::context::Context;
 use crate::error::ControllerError;
 use crate::{fitness, observe, registry};
 
-/// A plan and the restarts of the source's container at that time, or why there is none.
+/// A plan, or why there is none.
 pub enum Prepared {
     /// Go.
-    Planned(Box<Plan>, i32),
+    Planned(Box<Draft>),
     /// Nothing was touched.
     Refused(Refusal),
+}
+
+/// A plan that nothing speaks against.
+pub struct Draft {
+    /// The plan.
+    pub plan: Plan,
+    /// Restarts of the source's container when it was made.
+    pub restarts: i32,
+    /// What a plan without a move says beside it.
+    pub outlook: Option<Outlook>,
 }
 
 /// Why a move is refused, and what was weighed before.
@@ -71,16 +83,34 @@ pub async fn prepare(ctx: &Context, migration: &StatefulMigration) -> Result<Pre
     let Some(pod) = &facts.pod else {
         return Ok(refused(Reason::Refused, "spec.sourcePod: the pod is gone"));
     };
-    let (migration, choice) = match aimed(migration, pod, &facts) {
+    let (aimed, choice) = match aimed(ctx, migration, pod, &facts).await? {
         Ok(aimed) => aimed,
         Err(why) => return Ok(refused(Reason::Refused, why)),
     };
-    let migration = &migration;
-    let settings = settings::resolve(&migration.spec, pod, facts.owner.as_ref());
+    let settings = settings::resolve(&aimed.spec, pod, facts.owner.as_ref());
     let preflight = match fitness::look(ctx, pod, settings.container.as_deref()).await {
         Ok(preflight) => preflight,
         Err(error) => return answer(migration, error),
     };
+    let memory = preflight.as_ref().map(|found| found.memory_bytes);
+    let mut prepared = detailed(ctx, &aimed, pod, &facts, choice, settings, preflight).await?;
+    if let (Prepared::Planned(draft), true) = (&mut prepared, migration.spec.plan_only) {
+        let candidates = validate::candidates(&migration.spec, &facts);
+        draft.outlook = Some(outlook::of(&draft.plan, candidates, memory, &ctx.line.finished()));
+    }
+    Ok(prepared)
+}
+
+/// The plan of a migration whose target is known: what broker and nodes say.
+async fn detailed(
+    ctx: &Context,
+    migration: &StatefulMigration,
+    pod: &Pod,
+    facts: &Facts,
+    choice: Choice,
+    settings: Settings,
+    preflight: Option<Preflight>,
+) -> Result<Prepared, ControllerError> {
     let named = |node: &&Node| node.metadata.name == migration.spec.target_node;
     let Some(target) = facts.nodes.iter().find(named) else {
         return Ok(refused(Reason::Refused, "spec.targetNode: the node is gone"));
@@ -131,12 +161,39 @@ struct Around<'a> {
 }
 
 /// The migration with the target that it left out, and how its pod is dealt with.
-fn aimed(
+async fn aimed(
+    ctx: &Context,
     migration: &StatefulMigration,
     pod: &Pod,
     facts: &Facts,
-) -> Result<(StatefulMigration, Choice), String> {
-    let mut choice = strategy::choose(migration.spec.migration_strategy, pod, &facts.claims)
+) -> Result<Result<(StatefulMigration, Choice), String>, ControllerError> {
+    let mut choice = match chosen(migration, pod, facts) {
+        Ok(choice) => choice,
+        Err(why) => return Ok(Err(why)),
+    };
+    let mut aimed = match validate::aim(&migration.spec, facts) {
+        Ok(aimed) => aimed,
+        Err(refusal) => return Ok(Err(refusal.to_string())),
+    };
+    if !aimed.open.is_empty() {
+        match room::roomiest(ctx, pod, &facts.nodes, &aimed.open).await? {
+            Ok((node, because)) => {
+                aimed.spec.target_node = Some(node);
+                aimed.because = Some(because);
+            }
+            Err(why) => return Ok(Err(format!("spec.targetNode: {why}"))),
+        }
+    }
+    if let Some(because) = &aimed.because {
+        choice.because = format!("{}; {because}", choice.because);
+    }
+    let mut migration = migration.clone();
+    migration.spec = aimed.spec;
+    Ok(Ok((migration, choice)))
+}
+
+fn chosen(migration: &StatefulMigration, pod: &Pod, facts: &Facts) -> Result<Choice, String> {
+    let choice = strategy::choose(migration.spec.migration_strategy, pod, &facts.claims)
         .map_err(|impossible| impossible.to_string())?;
     if is_live(migration) && choice.strategy == MigrationStrategy::Sequential {
         return Err(format!(
@@ -145,13 +202,7 @@ fn aimed(
             choice.because
         ));
     }
-    let aimed = validate::aim(&migration.spec, facts).map_err(|refusal| refusal.to_string())?;
-    if let Some(because) = &aimed.because {
-        choice.because = format!("{}; {because}", choice.because);
-    }
-    let mut migration = migration.clone();
-    migration.spec = aimed.spec;
-    Ok((migration, choice))
+    Ok(choice)
 }
 
 /// The plan, unless a node says that it would fail, or its registry's Secret. A node that does not answer is an answer, too.
@@ -161,11 +212,11 @@ async fn fit(
     prepared: Prepared,
     around: Around<'_>,
 ) -> Result<Prepared, ControllerError> {
-    let Prepared::Planned(plan, restarts) = prepared else {
+    let Prepared::Planned(draft) = prepared else {
         return Ok(prepared);
     };
-    match obstacle(ctx, migration, &plan, around).await {
-        Ok(None) => Ok(Prepared::Planned(plan, restarts)),
+    match obstacle(ctx, migration, &draft.plan, around).await {
+        Ok(None) => Ok(Prepared::Planned(draft)),
         Ok(Some(cause)) => Ok(Prepared::Refused(cause.into())),
         Err(error) => answer(migration, error),
     }
@@ -257,7 +308,11 @@ fn plan(
         image: image_origin::running(pod, &container),
         container,
     };
-    Prepared::Planned(Box::new(plan), view.restarts)
+    Prepared::Planned(Box::new(Draft {
+        plan,
+        restarts: view.restarts,
+        outlook: None,
+    }))
 }
 
 fn copy_start(strategy: MigrationStrategy, restore: RestoreBackend) -> CopyStart {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use kube::runtime::controller::Action as Requeue;
-use shadow_core::api::{MigrationStatus, Plan, StatefulMigration, Step};
+use shadow_core::api::{MigrationStatus, StatefulMigration, Step};
 use shadow_core::machine::steps::lasting;
 use shadow_core::machine::{self, Cause, Decision, End, Next, Outcome, record};
 use shadow_core::notice;
@@ -18,12 +18,13 @@ use tokio::time::timeout;
 
 use crate::context::Context;
 use crate::error::ControllerError;
-use crate::prepare::{self, Prepared, Refusal};
+use crate::prepare::{self, Draft, Prepared, Refusal};
 use crate::{observe, occupancy, report, store};
 
 mod acting;
 mod led_back;
 mod limits;
+mod planning;
 mod telling;
 
 use acting::{Acted, act, is_final};
@@ -65,7 +66,7 @@ pub async fn reconcile(
             live = acknowledge(&ctx, live, status).await?;
         }
         store::release(&ctx, &live).await?;
-        return Ok(Requeue::await_change());
+        return planning::expire(&ctx, &live).await;
     }
     if live.metadata.deletion_timestamp.is_none() {
         live = store::hold(&ctx, live).await?;
@@ -105,6 +106,9 @@ async fn begin(ctx: &Context, migration: &StatefulMigration) -> Result<Requeue, 
         record::roll_back(&mut status, &cause, Timestamp::now());
         return end(ctx, migration, status, End::Undone).await;
     }
+    if migration.spec.plan_only {
+        return planning::plan(ctx, migration, status).await;
+    }
     if let Some(place) = ctx.line.wait(ctx.limits, migration) {
         return queue_up(ctx, migration, &place).await;
     }
@@ -128,22 +132,30 @@ async fn begin(ctx: &Context, migration: &StatefulMigration) -> Result<Requeue, 
         prepared => prepared?,
     };
     match prepared {
-        Prepared::Planned(plan, restarts) => match start(ctx, migration, status, *plan, restarts).await? {
+        Prepared::Planned(draft) => match start(ctx, migration, status, *draft).await? {
             Started::UnderWay(written) => drive(ctx, *written).await,
             Started::Not(requeue) => Ok(requeue),
         },
-        Prepared::Refused(Refusal { cause, premises }) => {
-            tracing::info!(
-                migration = migration.name_any(),
-                reason = %cause.reason,
-                message = cause.message,
-                "refused"
-            );
-            record::roll_back(&mut status, &cause, Timestamp::now());
-            record::weighed(&mut status, premises);
-            end(ctx, migration, status, End::Undone).await
-        }
+        Prepared::Refused(refusal) => refuse(ctx, migration, status, refusal).await,
     }
+}
+
+/// Nothing was touched.
+async fn refuse(
+    ctx: &Context,
+    migration: &StatefulMigration,
+    mut status: MigrationStatus,
+    Refusal { cause, premises }: Refusal,
+) -> Result<Requeue, ControllerError> {
+    tracing::info!(
+        migration = migration.name_any(),
+        reason = %cause.reason,
+        message = cause.message,
+        "refused"
+    );
+    record::roll_back(&mut status, &cause, Timestamp::now());
+    record::weighed(&mut status, premises);
+    end(ctx, migration, status, End::Undone).await
 }
 
 /// The longer it was not answered, the later it is asked again; each question may take seconds.
@@ -165,9 +177,9 @@ async fn start(
     ctx: &Context,
     migration: &StatefulMigration,
     mut status: MigrationStatus,
-    plan: Plan,
-    restarts: i32,
+    draft: Draft,
 ) -> Result<Started, ControllerError> {
+    let Draft { plan, restarts, .. } = draft;
     let _turn = ctx.beginning.lock().await;
     match occupancy::occupy(ctx, migration, &plan).await? {
         Turn::Begin => {}

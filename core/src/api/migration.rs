@@ -34,7 +34,8 @@ pub struct StatefulMigrationSpec {
     /// Pod to move, in the namespace of this object.
     #[schemars(length(min = 1, max = 253))]
     pub source_pod: String,
-    /// Node to move it to; may be left out where one other node fits. `status.plan` says which one was taken, and why.
+    /// Node to move it to; left out: of the other nodes that fit, the one with the most room. `status.plan` says
+    /// which one was taken, and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
     pub target_node: Option<String>,
@@ -89,6 +90,10 @@ pub struct StatefulMigrationSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 5, max = 3600))]
     pub deadline_seconds: Option<u32>,
+    /// Only make the plan, and move nothing: the phase is `Planned` then, and `status.plan` and `status.outlook` say what a move
+    /// would do. The controller deletes this object 10 minutes later.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub plan_only: bool,
     /// Set to true to undo a move that has not committed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cancel: bool,
@@ -135,7 +140,7 @@ pub struct StatefulMigrationSpec {
 }
 
 /// Fields that cannot be changed: all but `cancel`.
-const FIXED: [&str; 17] = [
+const FIXED: [&str; 18] = [
     "sourcePod",
     "targetNode",
     "containerName",
@@ -153,6 +158,7 @@ const FIXED: [&str; 17] = [
     "replayCutoffSeconds",
     "replayMode",
     "identitySwapMode",
+    "planOnly",
 ];
 
 /// One rule per field: each names what was changed. An API server refuses the same as a single rule over optional

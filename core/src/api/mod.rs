@@ -1,8 +1,9 @@
 //! The custom resources: what users write ([`migration`], [`policy`]) and what we report
-//! ([`plan`], [`status`]).
+//! ([`plan`], [`outlook`], [`status`]).
 
 mod blank;
 pub mod migration;
+pub mod outlook;
 pub mod plan;
 pub mod policy;
 pub mod progress;
@@ -12,6 +13,7 @@ pub use migration::{
     Handoff, IdentitySwapMode, MessageQueueConfig, MigrationStrategy, ReplayMode, RestoreBackend,
     StatefulMigration, StatefulMigrationSpec, TransferMode,
 };
+pub use outlook::{Candidate, ExpectedStep, ForecastBasis, Outlook};
 pub use plan::{
     FreezeBound, FreezePlan, HoldKind, ImageOrigin, Owner, OwnerKind, Plan, QueuePlan, SourceImage,
 };

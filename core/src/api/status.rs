@@ -8,6 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, MicroTime};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::outlook::Outlook;
 use super::plan::Plan;
 use crate::names::Key;
 use crate::reason::Reason;
@@ -33,6 +34,8 @@ pub enum Phase {
     Finalizing,
     /// The move is undone: the source goes on, the copy goes.
     Undoing,
+    /// The plan is made, and nothing is moved, as asked (`spec.planOnly`).
+    Planned,
     /// Moved.
     Completed,
     /// Not moved; the source goes on.
@@ -45,7 +48,7 @@ impl Phase {
     /// Whether nothing will change any more.
     pub fn is_terminal(self) -> bool {
         match self {
-            Self::Completed | Self::Failed | Self::Cancelled => true,
+            Self::Planned | Self::Completed | Self::Failed | Self::Cancelled => true,
             Self::Pending
             | Self::Checkpointing
             | Self::Transferring
@@ -120,6 +123,9 @@ pub struct MigrationStatus {
     /// What is going to happen, resolved once at the start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan: Option<Plan>,
+    /// What a plan without a move says beside the plan (`spec.planOnly`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outlook: Option<Outlook>,
     /// The effect that may be under way, written before it starts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub intent: Option<Intent>,
@@ -137,7 +143,7 @@ pub struct MigrationStatus {
     pub steps: Vec<StepRecord>,
     /// `Progressing` while it is under way (reason `Waiting`: for what the message says) and `False` at the end. `Stuck` while a
     /// person has to decide, `False` otherwise, once there is a plan. At the end, not before: `Completed` (`False` when it was undone,
-    /// refused or cancelled) and `Failed`, its opposite.
+    /// refused or cancelled) and `Failed`, its opposite. A plan without a move ends with `Planned`, and with both of these `False`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
     /// What can be said about the messages at the end.

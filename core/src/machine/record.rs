@@ -4,8 +4,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use crate::api::{
-    Fence, Instance, Intent, Leg, MigrationStatus, Phase, Plan, Reading, Rollback, Step, StepRecord, Told,
-    Verdict,
+    Fence, Instance, Intent, Leg, MigrationStatus, Outlook, Phase, Plan, Reading, Rollback, Step, StepRecord,
+    Told, Verdict,
 };
 use crate::doubt::{Doubt, Told as ToldDoubt};
 use crate::machine::action::Outcome;
@@ -265,6 +265,18 @@ pub fn finish(status: &mut MigrationStatus, end: End, now: Timestamp) {
     if let (Some(verdict), Some(plan)) = (&mut status.verdict, &status.plan) {
         verdict.premises = plan.premises.clone();
     }
+}
+
+/// Writes the plan of a migration that is not to move anything, and its end.
+pub fn planned(status: &mut MigrationStatus, plan: Plan, outlook: Outlook, now: Timestamp) {
+    close_step(status, now);
+    status.intent = None;
+    status.waiting = None;
+    status.source_node = Some(plan.source_node.clone());
+    status.plan = Some(plan);
+    status.outlook = Some(outlook);
+    status.phase = Phase::Planned;
+    status.completion_time = Some(MicroTime(now));
 }
 
 /// What was weighed for a move that is refused, and so has no plan.

@@ -21,7 +21,7 @@ use std::fmt;
 
 use k8s_openapi::api::core::v1::{Node, PersistentVolume, PersistentVolumeClaim, Pod};
 
-pub use self::target::{Aimed, aim, another_node, is_cordoned, is_up};
+pub use self::target::{Aimed, Asked, Room, aim, another_node, candidates, is_cordoned, is_up, roomiest};
 use crate::api::{StatefulMigration, StatefulMigrationSpec};
 use crate::settings;
 use crate::workload::Workload;
@@ -133,6 +133,12 @@ pub fn check(name: &str, namespace: &str, spec: &StatefulMigrationSpec, facts: &
             if let Some(because) = &aimed.because {
                 report.warn(format!(
                     "spec.targetNode is left out: {because}, so the pod goes there"
+                ));
+            }
+            if !aimed.open.is_empty() {
+                report.warn(format!(
+                    "spec.targetNode is left out: {} fit, and the pod goes to the one of them with the most room",
+                    target::listed(&aimed.open)
                 ));
             }
         }

@@ -71,7 +71,8 @@ fn alone(name: &str, spec: &StatefulMigrationSpec, facts: &Facts, report: &mut R
             .unwrap_or_default();
         let other_name = other.metadata.name.as_deref().unwrap_or_default();
         let namespace = other.metadata.namespace.as_deref().unwrap_or("default");
-        if other_name != name && other.spec.source_pod == spec.source_pod && !phase.is_terminal() {
+        let moves_it = other.spec.source_pod == spec.source_pod && !other.spec.plan_only;
+        if other_name != name && moves_it && !phase.is_terminal() {
             report.refuse(
                 FIELD,
                 format!(

@@ -2,11 +2,13 @@
 //! named, which one is taken.
 
 mod aim;
+mod room;
 mod unfit;
 
 use k8s_openapi::api::core::v1::Node;
 
-pub use aim::{Aimed, aim};
+pub use aim::{Aimed, aim, candidates};
+pub use room::{Asked, Room, roomiest};
 pub use unfit::{is_cordoned, is_up};
 use unfit::{out_of_service, unfit};
 
@@ -87,7 +89,7 @@ fn way_out(spec: &StatefulMigrationSpec, facts: &Facts) -> String {
 }
 
 /// The first ones, and how many more there are.
-fn listed<T: AsRef<str>>(all: &[T]) -> String {
+pub(super) fn listed<T: AsRef<str>>(all: &[T]) -> String {
     let named: Vec<&str> = all.iter().take(NAMED).map(AsRef::as_ref).collect();
     let more = all.len().saturating_sub(NAMED);
     let more = if more == 0 {

@@ -9,14 +9,7 @@ use crate::world::*;
 pub(super) const TARGET: &[(Break, &str, &[&str])] = &[
     (
         |w| {
-            no_target(w);
-        },
-        "spec.targetNode",
-        &["no node is named, and several fit; choose one of node-b, node-c"],
-    ),
-    (
-        |w| {
-            no_target(w);
+            w.spec["targetNode"] = "x".into();
             w.nodes = std::iter::once(node("node-a"))
                 .chain((0..12).map(|n| node(&format!("node-{n:02}"))))
                 .collect();
@@ -132,7 +125,7 @@ pub(super) const TARGET: &[(Break, &str, &[&str])] = &[
     (
         |w| w.nodes[1]["spec"]["unschedulable"] = true.into(),
         "spec.targetNode",
-        &["cordoned; kubectl uncordon node-b", "choose node-c"],
+        &["cordoned; choose node-c, or type: kubectl uncordon node-b"],
     ),
     (
         |w| w.nodes[1]["status"]["conditions"][0]["status"] = "Unknown".into(),
@@ -273,4 +266,18 @@ fn a_node_that_is_named_is_taken_without_a_word() {
     let (spec, facts) = asked(&world());
     let aimed = aim(&spec, &facts).unwrap();
     assert_eq!((aimed.spec, aimed.because), (spec, None));
+}
+
+#[test]
+fn of_several_nodes_that_fit_none_is_taken_before_their_room_is_known() {
+    let mut world = world();
+    no_target(&mut world);
+    let (spec, facts) = asked(&world);
+    let aimed = aim(&spec, &facts).unwrap();
+    assert_eq!((aimed.spec.target_node, aimed.because), (None, None));
+    assert_eq!(aimed.open, ["node-b", "node-c"]);
+    let (refusals, warnings) = reasons(world);
+    assert_eq!(refusals, Vec::<String>::new());
+    let told = "spec.targetNode is left out: node-b, node-c fit, and the pod goes to the one of them with the most room";
+    assert_eq!(warnings, [told]);
 }

@@ -25,7 +25,7 @@ pub struct Migrate {
     /// Move the pods with these labels
     #[arg(short = 'l', long, value_name = "SELECTOR", conflicts_with = "pods")]
     pub selector: Option<String>,
-    /// Node to move it to [default: the only other one that fits]
+    /// Node to move it to [default: the one that fits and has the most room]
     #[arg(long, value_name = "NODE")]
     pub to: Option<String>,
     /// Queue it consumes; {pod} and {ordinal} are filled in [default: the workload's annotation]

@@ -5,6 +5,7 @@ mod cancel;
 mod colour;
 pub mod complete;
 mod completion;
+mod drain;
 mod find;
 mod follow;
 mod install;
@@ -12,6 +13,7 @@ mod list;
 mod logs;
 mod migrate;
 mod node_removal;
+mod plan;
 mod status;
 mod uninstall;
 mod version;
@@ -46,6 +48,8 @@ pub async fn run(cli: Cli) -> Result<Ending, Problem> {
 async fn dispatch(command: Command, connection: &Connection) -> Result<Ending, Problem> {
     match command {
         Command::Migrate(args) => migrate::run(connection, &args).await,
+        Command::Plan(args) => plan::run(connection, &args).await,
+        Command::Drain(args) => drain::run(connection, &args).await,
         Command::Watch(args) => watch::run(connection, &args).await,
         Command::List(args) => list::run(connection, &args).await,
         Command::Status(args) => status::run(connection, &args).await,

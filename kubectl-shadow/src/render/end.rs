@@ -11,6 +11,7 @@ use crate::ending::Ending;
 pub fn ending(status: &MigrationStatus) -> Option<Ending> {
     match status.phase {
         Phase::Completed => Some(moved(status)),
+        Phase::Planned => Some(Ending::Done),
         // Nothing was touched: the move was refused.
         Phase::Failed if status.plan.is_none() => Some(Ending::Refused),
         Phase::Failed => Some(Ending::Failed),
@@ -80,6 +81,10 @@ fn told(migration: &StatefulMigration, status: &MigrationStatus) -> Vec<String> 
             lines.push(format!("Why: {}", why(status)));
             lines.extend(verdict(status));
         }
+        Phase::Planned => lines.push(format!(
+            "{pod} can be moved to {}. Nothing was moved, as asked.",
+            target(migration, status)
+        )),
         Phase::Cancelled => {
             lines.push(format!(
                 "{pod} was not moved, as asked{}. {}",

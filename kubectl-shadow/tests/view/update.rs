@@ -225,8 +225,10 @@ fn the_list_is_ordered_by_what_needs_a_person() {
     let states: Vec<State> = shown.model.entries().iter().map(|entry| entry.state).collect();
     assert!(states.is_sorted(), "{states:?}");
     assert_eq!(states.first(), Some(&State::Stuck));
+    // A plan without a move is shown only where it was named.
+    let listed = State::ALL.iter().filter(|state| **state != State::Planned);
     assert!(
-        State::ALL.iter().all(|state| states.contains(state)),
+        listed.into_iter().all(|state| states.contains(state)),
         "{states:?}"
     );
 }

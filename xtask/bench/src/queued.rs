@@ -156,7 +156,11 @@ fn queue_up(cluster: &Cluster, count: u32) -> Result<()> {
     if count == 0 {
         return Ok(());
     }
-    let nodes = get(cluster, &["pods", "--selector=app=orders"])?;
+    // The stand-in of the pod that is measured is the same application.
+    let nodes = get(
+        cluster,
+        &["pods", "--selector=app=orders,!migration.ms2m.io/role"],
+    )?;
     let pods = nodes["items"].as_array().cloned().unwrap_or_default();
     let idle = pods.iter().filter(|pod| pod["metadata"]["name"] != POD);
     let items: Vec<Value> = idle

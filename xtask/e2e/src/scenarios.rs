@@ -5,9 +5,9 @@ use anyhow::Result;
 
 use crate::Bench;
 use crate::{
-    as_printed, backends, by_image, bystanders, cancel, concurrency, failures, faults, hostile, image,
-    inexact, kills, leases, live, plugin, polling, reference, refusals, removal, round_trips, scripts,
-    workloads,
+    as_printed, backends, by_image, bystanders, cancel, concurrency, drains, failures, faults, hostile,
+    image, inexact, kills, leases, live, plans, plugin, polling, reference, refusals, removal, round_trips,
+    scripts, workloads,
 };
 
 /// One scenario.
@@ -306,6 +306,20 @@ pub(crate) const ALL: &[Scenario] = &[
         seconds: 60,
         role: Role::Rest("screens are unit-tested; it fills docs/status.md"),
         company: Company::Shared,
+    },
+    Scenario {
+        name: "a plan says what a move would do and changes nothing",
+        run: plans::change_nothing,
+        seconds: 30,
+        role: Role::Core,
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "a drain moves every consumer once and goes on after an interruption",
+        run: drains::of_five_consumers,
+        seconds: 90,
+        role: Role::Core,
+        company: Company::Alone,
     },
     Scenario {
         name: "nothing that a user sends ends the controller or the webhook",

@@ -1,19 +1,21 @@
-//! Which node is taken where the spec names none: the only other one that fits. Several are for a person to choose from.
+//! Which nodes may be taken where the spec names none: those that fit. Of several, the controller takes the one with the most room.
 
 use k8s_openapi::api::core::v1::Node;
 
 use super::unfit::unfit;
-use super::{FIELD, NAMED, listed, name};
-use crate::api::StatefulMigrationSpec;
+use super::{FIELD, NAMED, name};
+use crate::api::{Candidate, StatefulMigrationSpec};
 use crate::validate::{Facts, Refusal};
 
-/// A spec that names its target.
+/// Where a spec aims.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Aimed {
-    /// The spec.
+    /// The spec, with its target where that is known.
     pub spec: StatefulMigrationSpec,
-    /// Why this node, if nobody named it.
+    /// Why this node, if the spec did not name it.
     pub because: Option<String>,
+    /// The nodes that fit, where the spec names none and several do; the room on them decides.
+    pub open: Vec<String>,
 }
 
 /// Fills in the target where it is left out.
@@ -22,6 +24,7 @@ pub fn aim(spec: &StatefulMigrationSpec, facts: &Facts) -> Result<Aimed, Refusal
     let mut aimed = Aimed {
         spec: spec.clone(),
         because: None,
+        open: Vec::new(),
     };
     if named || facts.source_node().is_none() {
         return Ok(aimed);
@@ -33,10 +36,10 @@ pub fn aim(spec: &StatefulMigrationSpec, facts: &Facts) -> Result<Aimed, Refusal
             Ok(aimed)
         }
         [] => Err(refusal(none(spec, facts))),
-        several => Err(refusal(format!(
-            "no node is named, and several fit; choose one of {}",
-            listed(several)
-        ))),
+        several => {
+            aimed.open = several.iter().map(|node| (*node).to_owned()).collect();
+            Ok(aimed)
+        }
     }
 }
 
@@ -62,18 +65,26 @@ pub(super) fn others(facts: &Facts) -> impl Iterator<Item = &Node> {
         .filter(|node| Some(name(node)) != facts.source_node())
 }
 
+/// Each other node, and what speaks against it.
+pub fn candidates(spec: &StatefulMigrationSpec, facts: &Facts) -> Vec<Candidate> {
+    let mut all: Vec<Candidate> = others(facts)
+        .map(|node| Candidate {
+            node: name(node).to_owned(),
+            against: unfit(spec, facts, node).iter().map(ToString::to_string).collect(),
+        })
+        .collect();
+    all.sort_by(|one, other| one.node.cmp(&other.node));
+    all
+}
+
 /// Each node, and why it falls out.
 fn none(spec: &StatefulMigrationSpec, facts: &Facts) -> String {
-    let mut nodes: Vec<&Node> = others(facts).collect();
+    let nodes = candidates(spec, facts);
     if nodes.is_empty() {
         return "no node is named, and there is no other node than the pod's own; add one, or name it when it is there"
             .to_owned();
     }
-    nodes.sort_unstable_by_key(|node| name(node));
-    let against = |node: &&Node| {
-        let reasons: Vec<String> = unfit(spec, facts, node).iter().map(ToString::to_string).collect();
-        format!("{} {}", name(node), reasons.join(", "))
-    };
+    let against = |one: &Candidate| format!("{} {}", one.node, one.against.join(", "));
     let told: Vec<String> = nodes.iter().take(NAMED).map(against).collect();
     let more = nodes.len().saturating_sub(NAMED);
     let more = if more == 0 {

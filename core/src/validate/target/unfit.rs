@@ -60,7 +60,7 @@ impl Unfit {
     pub(super) fn told(&self, node: &str, way_out: &str) -> String {
         match self {
             Self::Down | Self::Different(..) => format!("node {node:?} {self}; {way_out}"),
-            Self::Cordoned => format!("node {node:?} {self}; kubectl uncordon {node}, or {way_out}"),
+            Self::Cordoned => format!("node {node:?} {self}; {way_out}, or type: kubectl uncordon {node}"),
             Self::Unprepared => format!(
                 "node {node:?} {self}. To look at its agent, type: kubectl -n {} get pods -o wide. Or {way_out}",
                 names::SYSTEM_NAMESPACE

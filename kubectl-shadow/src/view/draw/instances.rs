@@ -6,8 +6,9 @@ use serde_json::Value;
 use shadow_core::api::{Instance, Leg, MigrationStatus};
 
 use super::pane::line;
-use super::text::{bytes, fit};
+use super::text::fit;
 use super::theme::{Theme, Tone};
+use crate::amount;
 use crate::view::event::Kind;
 use crate::view::model::Model;
 use crate::view::model::list::Entry;
@@ -166,7 +167,7 @@ fn memory(model: &Model, entry: &Entry<'_>, leg: &Leg) -> String {
     let Some(dump) = &leg.checkpoint else {
         return String::new();
     };
-    let all = bytes(dump.bytes);
+    let all = amount::bytes(dump.bytes);
     let running = model
         .progress(entry.id)
         .and_then(|progress| progress.transfer.as_ref());
@@ -176,17 +177,17 @@ fn memory(model: &Model, entry: &Entry<'_>, leg: &Leg) -> String {
             let seconds = done.total_micros as f64 / 1e6;
             format!(
                 "memory {all}, verified, {} on the wire in {seconds:.2} s",
-                bytes(done.wire_bytes)
+                amount::bytes(done.wire_bytes)
             )
         }
         (None, Some(running)) => {
             let speed = running
                 .per_second
-                .map(|speed| format!(", {}/s", bytes(speed as u64)));
-            let of = running.of.map_or(all, bytes);
+                .map(|speed| format!(", {}/s", amount::bytes(speed as u64)));
+            let of = running.of.map_or(all, amount::bytes);
             format!(
                 "memory {} of {of}{}",
-                bytes(running.bytes),
+                amount::bytes(running.bytes),
                 speed.unwrap_or_default()
             )
         }

@@ -86,7 +86,9 @@ impl Columns {
 fn places(entry: &Entry<'_>) -> String {
     let (from, to) = nodes(entry.migration);
     match entry.state {
-        State::Undone | State::Cancelled => fit(&format!("stays on {}", middle(from, 8).trim_end()), 17),
+        State::Undone | State::Cancelled | State::Planned => {
+            fit(&format!("stays on {}", middle(from, 8).trim_end()), 17)
+        }
         State::Stuck
         | State::Held
         | State::Undoing
@@ -105,7 +107,7 @@ fn step(entry: &Entry<'_>) -> String {
     let status = entry.migration.status.as_ref();
     match entry.state {
         State::Exact | State::Inexact => "done".to_owned(),
-        State::Cancelled => "as asked".to_owned(),
+        State::Cancelled | State::Planned => "as asked".to_owned(),
         State::Gone => "deleted".to_owned(),
         State::Undone => {
             let rollback = status.and_then(|status| status.rollback.as_ref());
@@ -131,7 +133,7 @@ fn done(entry: &Entry<'_>) -> String {
     let (over, all) = entry.migration.status.as_ref().map_or((0, 0), pipeline::done);
     match entry.state {
         State::Exact | State::Inexact => "all".to_owned(),
-        State::Waiting | State::Undone | State::Cancelled | State::Gone => "–".to_owned(),
+        State::Waiting | State::Undone | State::Cancelled | State::Planned | State::Gone => "–".to_owned(),
         State::Stuck | State::Held | State::Undoing | State::Moving => format!("{over}/{all}"),
     }
 }

@@ -108,22 +108,6 @@ pub(super) fn seconds(seconds: f64) -> String {
     }
 }
 
-/// `3.1 MB`.
-pub(super) fn bytes(bytes: u64) -> String {
-    let units = ["B", "kB", "MB", "GB", "TB"];
-    let (mut amount, mut unit) = (bytes as f64, 0);
-    while amount >= 999.5 && unit + 1 < units.len() {
-        amount /= 1000.0;
-        unit += 1;
-    }
-    let unit_name = units.get(unit).copied().unwrap_or_default();
-    if unit == 0 || amount >= 99.5 {
-        format!("{amount:.0} {unit_name}")
-    } else {
-        format!("{amount:.1} {unit_name}")
-    }
-}
-
 /// `14:03:07.9`, in UTC.
 pub(super) fn time(at: Timestamp) -> String {
     let tenths = at.subsec_millisecond() / 100;
@@ -193,7 +177,7 @@ mod tests {
             (999_600, "1.0 MB"),
         ];
         for (number, text) in cases {
-            assert_eq!(bytes(number), text);
+            assert_eq!(crate::amount::bytes(number), text);
         }
     }
 

@@ -67,6 +67,7 @@ pub fn mark(state: State) -> &'static str {
         State::Inexact => "~",
         State::Undone => "x",
         State::Cancelled => "o",
+        State::Planned => "+",
         State::Gone => "-",
     }
 }
@@ -78,7 +79,7 @@ pub fn tone(state: State) -> Tone {
         State::Held => Tone::Held,
         State::Stuck | State::Inexact | State::Undone => Tone::Bad,
         State::Exact => Tone::Good,
-        State::Waiting | State::Cancelled => Tone::Plain,
+        State::Waiting | State::Cancelled | State::Planned => Tone::Plain,
         State::Gone => Tone::Dim,
     }
 }

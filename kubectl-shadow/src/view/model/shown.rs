@@ -79,7 +79,13 @@ impl Model {
                 };
                 let name = id.rsplit('/').next().unwrap_or(id);
                 let is_wanted = |one: &String| one == name || *one == migration.spec.source_pod || one == id;
-                (wanted.is_empty() || wanted.iter().any(is_wanted)).then(|| Entry {
+                // Plans come and go by the dozen while a drain is planned; they move nothing.
+                let is_shown = if wanted.is_empty() {
+                    !migration.spec.plan_only
+                } else {
+                    wanted.iter().any(is_wanted)
+                };
+                is_shown.then(|| Entry {
                     id,
                     migration,
                     state: if gone { State::Gone } else { State::of(migration) },

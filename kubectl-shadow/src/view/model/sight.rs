@@ -121,6 +121,7 @@ impl Model {
             | State::Waiting
             | State::Undone
             | State::Cancelled
+            | State::Planned
             | State::Inexact
             | State::Exact
             | State::Gone => false,

@@ -22,6 +22,8 @@ pub enum State {
     Undone,
     /// The same, as asked.
     Cancelled,
+    /// A plan without a move.
+    Planned,
     /// Moved, and not proven exact.
     Inexact,
     /// Moved, and proven exact.
@@ -32,7 +34,7 @@ pub enum State {
 
 impl State {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Stuck,
         Self::Held,
         Self::Undoing,
@@ -40,6 +42,7 @@ impl State {
         Self::Waiting,
         Self::Undone,
         Self::Cancelled,
+        Self::Planned,
         Self::Inexact,
         Self::Exact,
         Self::Gone,
@@ -55,6 +58,7 @@ impl State {
             Phase::Completed => Self::Inexact,
             Phase::Failed => Self::Undone,
             Phase::Cancelled => Self::Cancelled,
+            Phase::Planned => Self::Planned,
             Phase::Pending
             | Phase::Checkpointing
             | Phase::Transferring
@@ -92,6 +96,7 @@ impl State {
             Self::Waiting => "WAITING",
             Self::Undone => "UNDONE",
             Self::Cancelled => "CANCELLED",
+            Self::Planned => "PLANNED",
             Self::Inexact => "INEXACT",
             Self::Exact => "EXACT",
             Self::Gone => "GONE",
@@ -108,6 +113,7 @@ impl State {
             Self::Waiting => "The move has not begun. It waits for its turn, or for its plan.",
             Self::Undone => "The move was undone or refused. The pod stays where it was.",
             Self::Cancelled => "The move was undone, as asked. The pod stays where it was.",
+            Self::Planned => "The plan is made. Nothing was moved, as asked.",
             Self::Inexact => "The pod was moved. The verdict says what is not proven.",
             Self::Exact => "The pod was moved. No message was lost, doubled or reordered.",
             Self::Gone => "The migration was deleted while it was watched. This does not stop the pod.",
@@ -118,7 +124,7 @@ impl State {
     pub fn is_over(self) -> bool {
         match self {
             Self::Stuck | Self::Held | Self::Undoing | Self::Moving | Self::Waiting => false,
-            Self::Undone | Self::Cancelled | Self::Inexact | Self::Exact | Self::Gone => true,
+            Self::Undone | Self::Cancelled | Self::Planned | Self::Inexact | Self::Exact | Self::Gone => true,
         }
     }
 }

@@ -1,0 +1,33 @@
+//! The plan of each move, before any of them begins.
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use shadow_core::api::StatefulMigrationSpec;
+
+use crate::commands::plan;
+use crate::connection::Connection;
+use crate::drain::{Row, State};
+
+/// The controller makes so many at a time.
+const AT_A_TIME: usize = 2;
+/// For one plan.
+const MADE: Duration = Duration::from_secs(60);
+
+/// Makes those that are missing. What is not planned in time is not moved, and says why.
+pub(super) async fn make(connection: &Connection, rows: &mut [Row]) {
+    let missing = rows.iter_mut().filter(|row| row.state == State::Planning);
+    futures::stream::iter(missing)
+        .for_each_concurrent(AT_A_TIME, |row| async move {
+            let here = connection.within(&row.namespace);
+            let spec = StatefulMigrationSpec {
+                source_pod: row.pod.clone(),
+                ..StatefulMigrationSpec::default()
+            };
+            match plan::made(&here, spec, MADE).await {
+                Ok(planned) => row.planned(&planned),
+                Err(problem) => row.refused(problem.lines().join("; ")),
+            }
+        })
+        .await;
+}

@@ -1,0 +1,134 @@
+//! A plan without a move, for `kubectl shadow plan`.
+
+use kube::ResourceExt;
+use shadow_core::api::{
+    Candidate, ForecastBasis, HoldKind, MigrationStatus, Outlook, Plan, StatefulMigration,
+};
+
+use super::end::end_lines;
+use super::premises::premises;
+use crate::amount;
+
+/// The lines: what a move would do, or why it would be refused.
+pub fn plan(migration: &StatefulMigration) -> Vec<String> {
+    let mut lines = end_lines(migration);
+    let Some(status) = &migration.status else {
+        return lines;
+    };
+    if let (Some(plan), Some(outlook)) = (&status.plan, &status.outlook) {
+        lines.push(String::new());
+        lines.extend(told(plan, outlook));
+        lines.push(String::new());
+        lines.extend(nodes(plan, &outlook.candidates));
+    }
+    lines.extend(weighed(status));
+    if let Some(plan) = &status.plan {
+        let (pod, node) = (&migration.spec.source_pod, &plan.target_node);
+        let namespace = migration.namespace().unwrap_or_default();
+        lines.push(String::new());
+        lines.push(format!(
+            "to move it, type: kubectl shadow migrate {pod} --to {node} -n {namespace}"
+        ));
+    }
+    lines
+}
+
+fn told(plan: &Plan, outlook: &Outlook) -> Vec<String> {
+    let kind = if plan.queue.quorum { "quorum" } else { "classic" };
+    let memory = outlook
+        .memory_bytes
+        .map(|bytes| format!(", {} of memory", amount::bytes(bytes)));
+    let exact = match &plan.queue.inexact {
+        None => "the move is exact: nothing is lost, doubled or reordered".to_owned(),
+        Some(why) => format!("NOT EXACT: {why}"),
+    };
+    let field = |name: &str, value: &str| format!("{name:<10}  {value}");
+    vec![
+        field(
+            "Pod",
+            &format!(
+                "{} on {}, container {}{}",
+                plan.source.name,
+                plan.source_node,
+                plan.container,
+                memory.unwrap_or_default()
+            ),
+        ),
+        field("Plan", &format!("{:?}: {}", plan.strategy, plan.because)),
+        field(
+            "Queue",
+            &format!("{} ({kind}); {}", plan.queue.queue, held(plan.queue.hold)),
+        ),
+        field("Messages", &exact),
+        field(
+            "Expected",
+            &format!(
+                "{} in all; the longest pause {}; the process stands still for {}",
+                amount::millis(outlook.total_millis),
+                amount::millis(outlook.pause_millis),
+                amount::millis(outlook.freeze_millis)
+            ),
+        ),
+        field("", &format!("(from {})", basis(outlook))),
+    ]
+}
+
+fn held(hold: HoldKind) -> &'static str {
+    match hold {
+        HoldKind::Park => "the application is asked to wait on another queue",
+        HoldKind::SingleActive => "a consumer of ours holds it, which takes no message",
+        HoldKind::Exchange => "the application goes on with a copy of the stream",
+    }
+}
+
+fn basis(outlook: &Outlook) -> String {
+    match outlook.basis {
+        ForecastBasis::Application => format!("{} of this application", finished(outlook.moves)),
+        ForecastBasis::Cluster => {
+            format!(
+                "{} of other applications of this cluster",
+                finished(outlook.moves)
+            )
+        }
+        ForecastBasis::Measurements => {
+            "measurements on another machine: this cluster has not finished such a move yet".to_owned()
+        }
+    }
+}
+
+fn finished(moves: u32) -> String {
+    match moves {
+        1 => "1 finished move".to_owned(),
+        _ => format!("{moves} finished moves"),
+    }
+}
+
+fn nodes(plan: &Plan, candidates: &[Candidate]) -> Vec<String> {
+    let width = candidates
+        .iter()
+        .map(|one| one.node.chars().count())
+        .max()
+        .unwrap_or(0)
+        .max(4);
+    let head = format!("{:<width$}  FITS", "NODE");
+    let row = |one: &Candidate| {
+        let fits = if one.node == plan.target_node {
+            "yes, and the pod would go there".to_owned()
+        } else if one.against.is_empty() {
+            "yes".to_owned()
+        } else {
+            format!("no: it {}", one.against.join(", "))
+        };
+        format!("{:<width$}  {fits}", one.node)
+    };
+    std::iter::once(head).chain(candidates.iter().map(row)).collect()
+}
+
+fn weighed(status: &MigrationStatus) -> Vec<String> {
+    let premises = premises(status);
+    if premises.is_empty() {
+        return premises;
+    }
+    let head = [String::new(), "This rests on:".to_owned()];
+    head.into_iter().chain(premises).collect()
+}
