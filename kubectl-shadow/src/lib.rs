@@ -5,6 +5,7 @@
 //! - [`complete`]: what could be typed next
 //! - [`render`]: status to lines, pure
 //! - [`view`]: the live view, and recordings of it
+//! - [`images`]: image archives, and how they get into a registry
 //! - [`named`]: names as `TYPE/NAME`
 //! - [`output`]: `-o`, shared by all commands
 //! - [`ending`]: how a command ended, and its exit code
@@ -17,6 +18,7 @@ pub mod complete;
 pub mod connection;
 pub mod drain;
 pub mod ending;
+pub mod images;
 pub mod named;
 pub mod output;
 pub mod problem;
