@@ -141,10 +141,10 @@ fn is_name(text: &str) -> bool {
 /// Every object of an installation, the custom resources included, in the order in which to apply them.
 pub fn manifests(settings: &Settings) -> Result<Vec<DynamicObject>, SettingsError> {
     settings.check()?;
-    let pull_secrets = settings.pull_secret.as_ref();
-    let pull_secrets = pull_secrets
-        .map(|name| format!("{{name: {name}}}"))
-        .unwrap_or_default();
+    let pull_secrets = match &settings.pull_secret {
+        Some(name) => format!("[{{name: {name}}}]"),
+        None => "[]".to_owned(),
+    };
     let mut objects = Vec::new();
     for (file, text) in FILES.into_iter().chain([WEBHOOK_CONFIGURATIONS]) {
         let text = text

@@ -178,3 +178,24 @@ fn removal_pod(node: &str, agent: &Agent) -> Result<Pod, Problem> {
     }))
     .map_err(|error| Problem::Unknown(format!("the removal pod does not serialise: {error}")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_removal_pod_is_pulled_as_the_agent_was() {
+        let agent = Agent {
+            image: "r.example.org/agent:v1".to_owned(),
+            pull_secrets: vec![LocalObjectReference {
+                name: "pull".to_owned(),
+            }],
+        };
+        let spec = removal_pod("node-a", &agent).unwrap().spec.unwrap();
+        assert_eq!(spec.image_pull_secrets, Some(agent.pull_secrets));
+        assert_eq!(
+            spec.containers[0].image.as_deref(),
+            Some("r.example.org/agent:v1")
+        );
+    }
+}

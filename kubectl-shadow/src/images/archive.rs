@@ -43,8 +43,8 @@ pub struct Part {
 pub enum ArchiveError {
     /// No such file.
     #[error(
-        "there is no image archive {}. The archives come with the release, in its folder images. If they are elsewhere, name the \
-         folder with --from", .0.display()
+        "there is no image archive {}. The archives come with the release, in its folder images. To name another folder, type: \
+         images push --from DIR, or install --images DIR", .0.display()
     )]
     Missing(PathBuf),
     /// The file cannot be read.
