@@ -112,7 +112,14 @@ async fn take(ctx: &Context, name: &str, uid: &str) -> Result<Option<String>, Co
         return Ok(Some(holder));
     }
     // The resource version that was read makes sure that nobody else takes it over at the same time.
-    present.spec = lease(name, uid).spec;
+    let ours = lease(name, uid);
+    present.spec = ours.spec;
+    // By the label it is found again when this move ends; a Lease that another program made does not bear it.
+    present
+        .metadata
+        .labels
+        .get_or_insert_default()
+        .extend(ours.metadata.labels.unwrap_or_default());
     api.replace(name, &PostParams::default(), &present).await?;
     Ok(None)
 }

@@ -7,6 +7,7 @@
 //! - [`names`]: every label, annotation, queue, pod and key name, one function each
 //! - [`reason`]: why something is refused, undone or stuck, as data
 //! - [`repository`]: where checkpoint images go
+//! - [`registry_users`]: users of registries, as Docker writes them down
 //! - [`wire`]: messages between controller and agent
 //! - [`settings`]: what a migration is told about its stream, from the spec or from annotations
 //! - [`validate`]: what is refused, what is defaulted and what is warned of, before anything is touched
@@ -48,6 +49,7 @@ pub mod readiness;
 pub mod reason;
 pub mod recreation;
 pub mod reference;
+pub mod registry_users;
 pub mod repository;
 pub mod restore_choice;
 pub mod restore_pod;

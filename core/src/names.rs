@@ -13,6 +13,8 @@ use crate::repository::Repository;
 pub const GROUP: &str = "migration.ms2m.io";
 /// Namespace that our own parts run in.
 pub const SYSTEM_NAMESPACE: &str = "shadow-system";
+/// Secret in [`SYSTEM_NAMESPACE`] with which nodes pull our images, where an installation makes one.
+pub const PULL_SECRET: &str = "shadow-registry";
 /// Service account of the controller.
 pub const CONTROLLER_ACCOUNT: &str = "shadow-controller";
 /// Service account of the node agent.

@@ -48,7 +48,8 @@ pub enum ClusterError {
     /// A pod of ours waits for something that does not come by itself.
     #[error(
         "container {container} of pod {SYSTEM_NAMESPACE}/{pod} cannot start: {reason}: {message}. If the image is not \
-         found, give --registry and --tag as the nodes reach it. If the container ended, type: kubectl -n \
+         in the registry, type: kubectl shadow images push REGISTRY. If the registry wants a login, add --pull-secret. Give \
+         --registry and --tag as the nodes reach them. If the container ended, type: kubectl -n \
          {SYSTEM_NAMESPACE} logs {pod} -c {container} --previous. Then type the command again"
     )]
     CannotStart {

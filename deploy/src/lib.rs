@@ -3,6 +3,7 @@
 //! - [`crd`]: the custom resource, generated from `shadow-core`; `crd/` holds the committed copy
 //! - [`manifests`]: every other object, in the order in which they are applied
 //! - [`broker_access`]: the one permission that a user gives per broker Secret
+//! - [`pull_secret`]: with what nodes pull our images
 //! - `answer` (feature `client`): what the API server said, for people
 //! - `cluster`, `ready` and `access` (feature `client`): applies and deletes, waits, grants
 #![forbid(unsafe_code)]
@@ -18,6 +19,7 @@ pub mod crd;
 #[cfg(feature = "client")]
 mod hopeless;
 pub mod manifests;
+pub mod pull_secret;
 #[cfg(feature = "client")]
 mod ready;
 

@@ -59,6 +59,8 @@ pub struct Settings {
     pub tag: String,
     /// Registries that agents may send checkpoint images to in plain HTTP, `host` or `host:port`.
     pub plain_http_registries: Vec<String>,
+    /// Secret in our namespace with which the images are pulled.
+    pub pull_secret: Option<String>,
     /// Whether nodes get the runtime handler `shadow`. Without it their container runtimes stay as they are.
     pub runtime_handler: bool,
 }
@@ -77,6 +79,9 @@ pub enum SettingsError {
     /// Is no host of a registry.
     #[error("plain-http {0:?} is not a host or host:port of a registry")]
     NotAHost(String),
+    /// Is no name of a Secret.
+    #[error("pull secret {0:?} is not the name of a Secret: use small letters, digits, - and . only")]
+    NotASecret(String),
     /// An embedded file is broken: a defect of this build.
     #[error("embedded manifest {file} does not parse: {source}")]
     Embedded {
@@ -112,6 +117,9 @@ impl Settings {
                 });
             }
         }
+        if let Some(name) = self.pull_secret.as_ref().filter(|name| !is_name(name)) {
+            return Err(SettingsError::NotASecret(name.clone()));
+        }
         for host in &self.plain_http_registries {
             let alone = Repository::parse(&format!("{host}/any")).is_ok_and(|parsed| parsed.path() == "any");
             if !alone {
@@ -122,15 +130,28 @@ impl Settings {
     }
 }
 
+/// As Kubernetes names most objects.
+fn is_name(text: &str) -> bool {
+    let is_alphanumeric = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let lawful = |c: char| is_alphanumeric(c) || "-.".contains(c);
+    let ends = text.starts_with(is_alphanumeric) && text.ends_with(is_alphanumeric);
+    ends && text.len() <= 253 && text.chars().all(lawful)
+}
+
 /// Every object of an installation, the custom resources included, in the order in which to apply them.
 pub fn manifests(settings: &Settings) -> Result<Vec<DynamicObject>, SettingsError> {
     settings.check()?;
+    let pull_secrets = match &settings.pull_secret {
+        Some(name) => format!("[{{name: {name}}}]"),
+        None => "[]".to_owned(),
+    };
     let mut objects = Vec::new();
     for (file, text) in FILES.into_iter().chain([WEBHOOK_CONFIGURATIONS]) {
         let text = text
             .replace("${REGISTRY}", &settings.registry)
             .replace("${TAG}", &settings.tag)
             .replace("${PULL}", settings.pull_policy())
+            .replace("${PULL_SECRETS}", &pull_secrets)
             .replace(
                 "${INSTALL}",
                 if settings.runtime_handler {

@@ -3,13 +3,14 @@
 use kube::api::DynamicObject;
 use serde_json::Value;
 use shadow_core::names;
-use shadow_deploy::{Settings, broker_access, manifests};
+use shadow_deploy::{Settings, broker_access, manifests, pull_secret};
 
 fn settings() -> Settings {
     Settings {
         registry: "registry.example:5000/ours".to_owned(),
         tag: "v9".to_owned(),
         plain_http_registries: Vec::new(),
+        pull_secret: None,
         runtime_handler: true,
     }
 }
@@ -214,6 +215,51 @@ fn plain_http_is_spoken_only_with_registries_that_were_named() {
         let error = value(&[bad]).unwrap_err();
         assert!(error.contains("plain-http"), "{error}");
     }
+}
+
+#[test]
+fn all_workloads_are_pulled_with_the_secret_that_is_named() {
+    let named = |name: Option<&str>| {
+        let settings = Settings {
+            pull_secret: name.map(str::to_owned),
+            ..settings()
+        };
+        manifests(&settings).map_err(|error| error.to_string())
+    };
+    for (name, expected) in [
+        (None, serde_json::json!([])),
+        (Some("pull"), serde_json::json!([{"name": "pull"}])),
+        (Some("a.b-1"), serde_json::json!([{"name": "a.b-1"}])),
+    ] {
+        let objects = named(name).unwrap();
+        let workloads = objects
+            .iter()
+            .filter(|o| matches!(kind(o), "Deployment" | "DaemonSet"));
+        let lists: Vec<_> = workloads
+            .map(|o| o.data["spec"]["template"]["spec"]["imagePullSecrets"].clone())
+            .collect();
+        assert_eq!(lists, vec![expected; 3], "{name:?}");
+    }
+    for bad in ["", "A", "a_b", "-a", "a}, {name: b", "a\nkind: Pod"] {
+        assert!(named(Some(bad)).unwrap_err().contains("pull secret"), "{bad}");
+    }
+}
+
+#[test]
+fn a_pull_secret_lies_between_its_namespace_and_what_refers_to_it() {
+    let mut all = objects();
+    let users = serde_json::json!({"auths": {"r.example.org": {"auth": "x"}}});
+    pull_secret::insert(&mut all, pull_secret::object(&users).unwrap());
+    let place = |wanted: &str| all.iter().position(|o| kind(o) == wanted).unwrap();
+    assert_eq!(place("Secret"), place("Namespace") + 1);
+    let secret = &all[place("Secret")];
+    assert_eq!(secret.metadata.name.as_deref(), Some(names::PULL_SECRET));
+    assert_eq!(
+        secret.metadata.namespace.as_deref(),
+        Some(names::SYSTEM_NAMESPACE)
+    );
+    let kept = secret.data["stringData"][".dockerconfigjson"].as_str().unwrap();
+    assert_eq!(serde_json::from_str::<Value>(kept).unwrap(), users);
 }
 
 #[test]

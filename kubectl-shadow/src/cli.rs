@@ -6,6 +6,8 @@ mod check;
 mod completion;
 mod drain;
 mod explain;
+mod images;
+mod install;
 mod list;
 mod logs;
 mod migrate;
@@ -29,6 +31,9 @@ use clap::{Args, Parser, Subcommand};
 pub use completion::{Completion, Shell};
 pub use drain::{Drain, DrainOutput};
 pub use explain::Explain;
+pub(crate) use images::TAG;
+pub use images::{Images, ImagesCommand, ListImages, PushImages, RegistryLogin};
+pub use install::{Install, InstallDryRun, InstallFormat};
 use jiff::fmt::friendly::SpanParser;
 pub use list::List;
 pub use logs::Logs;
@@ -102,6 +107,8 @@ pub enum Command {
     Allow(Allow),
     /// Put kubectl-shadow into the cluster
     Install(Install),
+    /// Push the images of a release to a registry, without a container engine
+    Images(Images),
     /// Take kubectl-shadow out of the cluster
     Uninstall(Uninstall),
     /// Show versions, and whether they fit
@@ -121,39 +128,6 @@ pub struct Allow {
     /// Secret in the namespace
     #[arg(long)]
     pub secret: String,
-}
-
-/// `install`.
-#[derive(Args, Debug)]
-#[command(after_help = "Examples:
-  kubectl shadow install --registry ghcr.io/me                                  images ghcr.io/me/controller, webhook and agent
-  kubectl shadow install --registry 10.0.0.5:5000 --plain-http 10.0.0.5:5000    a registry without TLS
-  kubectl shadow install --registry ghcr.io/me --allow shop/orders-broker       and a broker Secret that may be read
-
-Doing it again changes nothing.")]
-pub struct Install {
-    /// Registry and folder of the images controller, webhook and agent
-    #[arg(long, env = "KUBECTL_SHADOW_REGISTRY", hide_env_values = true)]
-    pub registry: String,
-    /// Tag of the images
-    #[arg(long, default_value = concat!("v", env!("CARGO_PKG_VERSION")))]
-    pub tag: String,
-    /// Let the controller read this broker Secret; can be given several times
-    #[arg(long, value_name = "NAMESPACE/SECRET", value_parser = secret)]
-    pub allow: Vec<(String, String)>,
-    /// Registry that checkpoint images may go to in plain HTTP; can be given several times
-    #[arg(long, value_name = "HOST[:PORT]")]
-    pub plain_http: Vec<String>,
-    /// Leave the container runtimes of the nodes as they are, and take an earlier runtime handler away: copies are restored
-    /// from checkpoint images, where the runtime does that
-    #[arg(long)]
-    pub no_runtime_handler: bool,
-    /// Return without waiting until everything works
-    #[arg(long)]
-    pub no_wait: bool,
-    /// Stop waiting after this long
-    #[arg(long, default_value = "3m", value_parser = duration, value_name = "TIME")]
-    pub timeout: Duration,
 }
 
 /// `uninstall`.

@@ -6,6 +6,7 @@
 //! - [`complete`]: what could be typed next
 //! - [`render`]: status to lines, pure
 //! - [`view`]: the live view, and recordings of it
+//! - [`images`]: image archives, and how they get into a registry
 //! - [`named`]: names as `TYPE/NAME`
 //! - [`output`]: `-o`, shared by all commands
 //! - [`report`]: the story of one move
@@ -25,6 +26,7 @@ pub mod connection;
 pub mod drain;
 pub mod ending;
 pub mod explain;
+pub mod images;
 pub mod named;
 pub mod output;
 pub mod problem;

@@ -165,6 +165,16 @@ fn help_of_every_command() {
             text.push_str(&format!("\n---- {} ----\n", command.get_name()));
             text.push_str(&command.clone().term_width(100).render_help().to_string());
         }
+        for below in command.get_subcommands().filter(|_| command.get_name() != "help") {
+            if below.get_name() != "help" {
+                text.push_str(&format!(
+                    "\n---- {} {} ----\n",
+                    command.get_name(),
+                    below.get_name()
+                ));
+                text.push_str(&below.clone().term_width(100).render_help().to_string());
+            }
+        }
     }
     check("help.txt", &text);
 }

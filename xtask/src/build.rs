@@ -25,6 +25,8 @@ pub enum Profile {
     Release,
     /// The same with assertions and overflow checks: tests, and the images that they use.
     Verify,
+    /// The plugin as it is published: smaller, and compiled as one.
+    Dist,
 }
 
 /// Which part of the workspace is wanted. Cargo asks dependencies for the same features either way.
@@ -45,6 +47,7 @@ impl Profile {
         match self {
             Self::Release => "release",
             Self::Verify => "verify",
+            Self::Dist => "dist",
         }
     }
 
@@ -55,6 +58,9 @@ impl Profile {
             (Self::Verify, Wanted::Commands) => &["--bin", "xtask-commands", "--test", ANY_TEST],
             (Self::Verify, Wanted::Programs) => &["--bins", "--test", ANY_TEST],
             (Self::Verify, Wanted::Everything) => &["--all-targets"],
+            (Self::Dist, Wanted::Commands | Wanted::Programs | Wanted::Everything) => {
+                &["--bin", "kubectl-shadow"]
+            }
         }
     }
 }
@@ -99,7 +105,7 @@ pub fn cargo(subcommand: &[&str], profile: Profile, wanted: Wanted) -> Command {
     }
     match profile {
         // `kubectl shadow version` says it. A program of the tests would be compiled anew for each commit.
-        Profile::Release => {
+        Profile::Release | Profile::Dist => {
             command.envs(commit().map(|commit| ("KUBECTL_SHADOW_COMMIT", commit)));
         }
         // Clippy's compiler makes programs like the usual one: what it has looked at is what is tested.

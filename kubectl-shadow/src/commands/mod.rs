@@ -11,6 +11,7 @@ mod drain;
 mod explain;
 mod find;
 mod follow;
+mod images;
 mod install;
 mod list;
 mod logs;
@@ -55,6 +56,16 @@ pub async fn run(cli: Cli) -> Result<Ending, Problem> {
     {
         return version::client(args);
     }
+    if let Command::Images(args) = &cli.command
+        && !images::needs_cluster(args)
+    {
+        return images::run(None, args).await;
+    }
+    if let Command::Install(args) = &cli.command
+        && install::is_printed(args)
+    {
+        return install::print(args);
+    }
     let connection = connection::open(&cli.place).await?;
     let ended = dispatch(cli.command, &connection).await;
     ended.map_err(|problem| problem.in_context(&connection.context))
@@ -62,6 +73,7 @@ pub async fn run(cli: Cli) -> Result<Ending, Problem> {
 
 async fn dispatch(command: Command, connection: &Connection) -> Result<Ending, Problem> {
     match command {
+        Command::Images(args) => images::run(Some(connection), &args).await,
         Command::Migrate(args) => migrate::run(connection, &args).await,
         Command::Plan(args) => plan::run(connection, &args).await,
         Command::Drain(args) => drain::run(connection, &args).await,

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{Node, Pod};
+use k8s_openapi::api::core::v1::{LocalObjectReference, Node, Pod};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::runtime::wait::{Condition, await_condition};
 use kube::{Api, Client, ResourceExt};
@@ -14,6 +14,14 @@ use shadow_deploy::answer;
 
 use crate::problem::Problem;
 use crate::say;
+
+/// What runs on each node.
+pub(super) struct Agent {
+    /// Image.
+    pub(super) image: String,
+    /// Secrets with which it is pulled.
+    pub(super) pull_secrets: Vec<LocalObjectReference>,
+}
 
 /// Waits until no agent is left that would use what is going to be removed.
 pub(super) async fn agents_gone(client: &Client, within: Duration) -> Result<(), Problem> {
@@ -39,7 +47,7 @@ pub(super) async fn agents_gone(client: &Client, within: Duration) -> Result<(),
 }
 
 /// Runs it on every node; whether all of them are clean.
-pub(super) async fn on_every_node(client: &Client, image: &str, within: Duration) -> Result<bool, Problem> {
+pub(super) async fn on_every_node(client: &Client, agent: &Agent, within: Duration) -> Result<bool, Problem> {
     let nodes: Api<Node> = Api::all(client.clone());
     let (ready, away): (Vec<_>, Vec<_>) = nodes
         .list(&ListParams::default())
@@ -54,7 +62,7 @@ pub(super) async fn on_every_node(client: &Client, image: &str, within: Duration
     }
     let removals = ready
         .iter()
-        .map(|node| remove(client, node.name_any(), image, within));
+        .map(|node| remove(client, node.name_any(), agent, within));
     let results = futures::future::join_all(removals).await;
     let mut clean = away.is_empty();
     for (node, result) in ready.iter().zip(results) {
@@ -97,10 +105,10 @@ fn is_ready(node: &Node) -> bool {
         .any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }
 
-async fn remove(client: &Client, node: String, image: &str, within: Duration) -> Result<(), Problem> {
+async fn remove(client: &Client, node: String, agent: &Agent, within: Duration) -> Result<(), Problem> {
     let pods: Api<Pod> = Api::namespaced(client.clone(), names::SYSTEM_NAMESPACE);
     let created = pods
-        .create(&PostParams::default(), &removal_pod(&node, image)?)
+        .create(&PostParams::default(), &removal_pod(&node, agent)?)
         .await?;
     let name = created.name_any();
     let ended = tokio::time::timeout(within, await_condition(pods.clone(), &name, has_ended())).await;
@@ -148,7 +156,7 @@ fn outcome_of(pod: &Pod) -> Result<(), Problem> {
     })))
 }
 
-fn removal_pod(node: &str, image: &str) -> Result<Pod, Problem> {
+fn removal_pod(node: &str, agent: &Agent) -> Result<Pod, Problem> {
     serde_json::from_value(json!({
         "metadata": {"generateName": "shadow-uninstall-"},
         "spec": {
@@ -157,9 +165,10 @@ fn removal_pod(node: &str, image: &str) -> Result<Pod, Problem> {
             "hostPID": true,
             "automountServiceAccountToken": false,
             "tolerations": [{"operator": "Exists"}],
+            "imagePullSecrets": agent.pull_secrets,
             "containers": [{
                 "name": "uninstall",
-                "image": image,
+                "image": agent.image,
                 "command": ["shadow-node-helper", "uninstall"],
                 "env": [{"name": "NODE_NAME", "value": node}],
                 "securityContext": {"privileged": true},
@@ -168,4 +177,25 @@ fn removal_pod(node: &str, image: &str) -> Result<Pod, Problem> {
         },
     }))
     .map_err(|error| Problem::Unknown(format!("the removal pod does not serialise: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_removal_pod_is_pulled_as_the_agent_was() {
+        let agent = Agent {
+            image: "r.example.org/agent:v1".to_owned(),
+            pull_secrets: vec![LocalObjectReference {
+                name: "pull".to_owned(),
+            }],
+        };
+        let spec = removal_pod("node-a", &agent).unwrap().spec.unwrap();
+        assert_eq!(spec.image_pull_secrets, Some(agent.pull_secrets));
+        assert_eq!(
+            spec.containers[0].image.as_deref(),
+            Some("r.example.org/agent:v1")
+        );
+    }
 }

@@ -3,7 +3,7 @@
 
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use k8s_openapi::api::apps::v1::DaemonSet;
-use k8s_openapi::api::core::v1::{Namespace, Pod};
+use k8s_openapi::api::core::v1::{Namespace, Pod, PodSpec};
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
 use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
 use kube::runtime::{conditions, wait::await_condition};
@@ -37,6 +37,7 @@ pub(super) async fn run(connection: &Connection, args: &Uninstall) -> Result<End
         registry: "any".to_owned(),
         tag: "any".to_owned(),
         plain_http_registries: Vec::new(),
+        pull_secret: None,
         runtime_handler: true,
     };
     let objects = manifests(&named)?;
@@ -53,12 +54,12 @@ pub(super) async fn run(connection: &Connection, args: &Uninstall) -> Result<End
     remove_rewrite_rules(client).await?;
 
     let (daemon, rest): (Vec<_>, Vec<_>) = rest.into_iter().partition(|object| kind(object) == "DaemonSet");
-    let image = agent_image(client).await?;
+    let agent = agent(client).await?;
     delete(client, &daemon, told).await?;
     node_removal::agents_gone(client, args.timeout).await?;
     let mut clean = true;
-    match image {
-        Some(image) => clean = node_removal::on_every_node(client, &image, args.timeout).await?,
+    match agent {
+        Some(agent) => clean = node_removal::on_every_node(client, &agent, args.timeout).await?,
         None => say::remark("no agent is installed, so the nodes stay as they are"),
     }
     delete(client, &rest, told).await?;
@@ -150,13 +151,23 @@ async fn take_back_grants(client: &Client) -> Result<(), Problem> {
     Ok(())
 }
 
-async fn agent_image(client: &Client) -> Result<Option<String>, Problem> {
+/// What an agent runs, and with what it is pulled.
+async fn agent(client: &Client) -> Result<Option<node_removal::Agent>, Problem> {
     let daemons: Api<DaemonSet> = Api::namespaced(client.clone(), names::SYSTEM_NAMESPACE);
     let daemon = daemons.get_opt("shadow-agent").await?;
     let spec = daemon
         .and_then(|daemon| daemon.spec)
         .and_then(|spec| spec.template.spec);
-    Ok(spec.and_then(|spec| spec.containers.into_iter().find_map(|container| container.image)))
+    Ok(spec.and_then(agent_of))
+}
+
+fn agent_of(spec: PodSpec) -> Option<node_removal::Agent> {
+    let pull_secrets = spec.image_pull_secrets.unwrap_or_default();
+    let image = spec
+        .containers
+        .into_iter()
+        .find_map(|container| container.image)?;
+    Some(node_removal::Agent { image, pull_secrets })
 }
 
 /// Nobody is left who would remove the finalizers.

@@ -13,6 +13,7 @@ pub(crate) const EXPIRED: &str = include_str!("certificates/expired.pem");
 /// What `install` makes, as it is when everything works, with two nodes and a pod that can be moved.
 pub(crate) fn cluster() -> Cluster {
     let settings = Settings {
+        pull_secret: None,
         registry: "registry.example".to_owned(),
         tag: "v0.1.0".to_owned(),
         plain_http_registries: Vec::new(),

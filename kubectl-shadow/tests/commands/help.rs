@@ -19,7 +19,9 @@ fn words(line: &str) -> Vec<String> {
 
 #[test]
 fn every_command_has_examples_and_each_can_be_typed() {
-    for command in Cli::command().get_subcommands() {
+    let root = Cli::command();
+    let below = root.get_subcommands().flat_map(clap::Command::get_subcommands);
+    for command in root.get_subcommands().chain(below) {
         let name = command.get_name();
         let help = command
             .get_after_help()

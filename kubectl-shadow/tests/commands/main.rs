@@ -4,10 +4,16 @@
 mod complete;
 mod connection;
 mod help;
+mod images;
+mod install;
 mod list;
 mod logs;
 mod migrate;
+mod registry;
 mod stub;
+#[path = "../watch/terminal.rs"]
+#[allow(dead_code, reason = "not all of its keys are needed here")]
+mod terminal;
 mod tls;
 mod version;
 

@@ -5,6 +5,7 @@ mod check;
 mod criu;
 mod demo;
 mod mutants;
+mod package;
 mod registry;
 mod test;
 mod timed;
@@ -33,6 +34,8 @@ enum Command {
     Cluster(cluster::Args),
     /// Build the images of our parts and samples and push them to the local registry.
     Images(images::Args),
+    /// Make what is published: an archive with plugin and images, checksums, and a manifest for krew.
+    Package(package::Args),
     /// A RabbitMQ on this machine, for the protocol tests.
     Broker(broker::Args),
     /// An image registry on this machine, for the tests of checkpoint images.
@@ -70,6 +73,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Bench(args) => xtask_bench::run(args),
         Command::Cluster(args) => cluster::run(args),
         Command::Images(args) => images::run(args),
+        Command::Package(args) => package::run(args),
         Command::Broker(args) => broker::run(args),
         Command::Registry(args) => registry::run(args),
         Command::Criu(args) => criu::run(&args),

@@ -91,6 +91,7 @@ fn ordered(name: &str, pod: &str, cluster: &Cluster) -> Result<String> {
 fn held_by(uid: &str, lease: &str) -> String {
     json!({
         "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+        // Without the label that ours bear: who takes it over marks it, or it would stay for ever.
         "metadata": {"name": lease, "namespace": "shadow-system"},
         "spec": {"holderIdentity": uid},
     })

@@ -50,6 +50,7 @@ pub async fn look(client: &Client) -> Result<Facts, Problem> {
 /// The objects of an installation. Where their images come from does not matter here.
 pub(super) fn objects() -> Result<Vec<DynamicObject>, Problem> {
     let settings = Settings {
+        pull_secret: None,
         registry: "registry".to_owned(),
         tag: "any".to_owned(),
         plain_http_registries: Vec::new(),

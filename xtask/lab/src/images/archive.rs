@@ -16,9 +16,9 @@ use tar::{Builder, EntryType, Header};
 const CONTAINERD_NAME: &str = "io.containerd.image.name";
 
 /// Writes `NAME.tar` into `folder`, under the name `REGISTRY/REPOSITORY:TAG`, unless it is there already.
-pub(super) fn write(image: &Image, registry: &str, folder: &Path) -> Result<PathBuf> {
+pub(super) fn write(image: &Image, registry: &str, tag: &str, folder: &Path) -> Result<PathBuf> {
     let path = folder.join(format!("{}.tar", image.name()));
-    let reference = format!("{registry}/{}:{}", image.repository, image.tag);
+    let reference = format!("{registry}/{}:{tag}", image.repository);
     let mark = folder.join(format!("{}.digest", image.name()));
     let marked = format!("{reference}@{}\n", image.manifest.digest);
     if path.exists() && fs::read_to_string(&mark).is_ok_and(|text| text == marked) {
@@ -98,7 +98,7 @@ mod tests {
             environment: &[],
         };
         let image = Image::new("samples/x", "dev", &launch, Vec::new()).unwrap();
-        let path = write(&image, "registry:5000", folder.path()).unwrap();
+        let path = write(&image, "registry:5000", "dev", folder.path()).unwrap();
         let mut paths = Vec::new();
         let mut archive = tar::Archive::new(File::open(&path).unwrap());
         for entry in archive.entries().unwrap() {

@@ -12,6 +12,16 @@ use std::process::{Command, Stdio};
 pub use xtask::{Profile, workspace};
 use xtask::{STATIC, TARGET, Wanted};
 
+/// Compiles the plugin as it is published; its path.
+pub fn plugin() -> Result<PathBuf> {
+    let built = build(Profile::Dist)?;
+    let path = built
+        .get("kubectl-shadow")
+        .context("the workspace has no plugin")?;
+    check_static(path)?;
+    Ok(path.clone())
+}
+
 /// Compiles every program of the workspace and returns where each is, by name.
 pub fn build(profile: Profile) -> Result<BTreeMap<String, PathBuf>> {
     let mut build = xtask::cargo(&["build", "--quiet"], profile, Wanted::Programs)

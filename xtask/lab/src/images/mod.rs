@@ -22,10 +22,13 @@ pub use checkpoint::push as push_checkpoint;
 use image::Image;
 use parts::{PARTS, Part};
 use skopeo::Pushed;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The registry as the nodes reach it; it is part of every image's name.
 const REGISTRY: &str = "10.100.0.1:5000";
+
+/// Where tools put images that are in no registry.
+const NO_REGISTRY: &str = "localhost";
 
 /// Arguments of `cargo xtask images`.
 #[derive(clap::Args)]
@@ -46,6 +49,16 @@ pub fn run(args: Args) -> Result<()> {
 /// Builds and pushes the images of our parts and of the sample.
 pub fn push_parts(cluster: &Cluster, profile: Profile) -> Result<()> {
     build(&[], Some(cluster), profile)
+}
+
+/// Writes the images of our parts into a folder, for a release: with a tag, and without a registry. Their archives.
+pub fn archives(folder: &Path, tag: &str) -> Result<Vec<PathBuf>> {
+    let ours: Vec<&Part> = PARTS.iter().filter(|part| part.is_ours()).collect();
+    let images = parts::images(&ours, Profile::Release)?;
+    let written = images
+        .iter()
+        .map(|image| archive::write(image, NO_REGISTRY, tag, folder));
+    written.collect()
 }
 
 /// Pushes the images of what the cluster runs besides our parts.
@@ -84,7 +97,7 @@ fn build(names: &[String], cluster: Option<&Cluster>, profile: Profile) -> Resul
         match cluster {
             Some(cluster) => writing.done(outcome(&image, &skopeo::push(&image, cluster)?)),
             None => {
-                let archive = archive::write(&image, REGISTRY, &folder())?;
+                let archive = archive::write(&image, REGISTRY, image.tag, &folder())?;
                 writing.done(format!("{} in {}", size(image.size()), archive.display()));
             }
         }

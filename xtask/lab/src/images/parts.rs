@@ -55,6 +55,11 @@ impl Part {
         self.repository.rsplit('/').next().unwrap_or(self.repository)
     }
 
+    /// Whether it is of the product, not a sample.
+    pub(super) fn is_ours(&self) -> bool {
+        self.repository.starts_with("shadow/")
+    }
+
     fn programs(&self) -> impl Iterator<Item = &'static str> + use<> {
         [self.program].into_iter().chain(self.others.iter().copied())
     }

@@ -30,7 +30,7 @@ pub(super) fn push(image: &Image, cluster: &Cluster) -> Result<Pushed> {
     if digest_at(&place)?.as_deref() == Some(image.manifest.digest.as_str()) {
         return Ok(Pushed::Present);
     }
-    let archive = archive::write(image, super::REGISTRY, &super::folder())?;
+    let archive = archive::write(image, super::REGISTRY, image.tag, &super::folder())?;
     let mut copy = skopeo()?;
     copy.args([
         "copy",
