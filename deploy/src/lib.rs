@@ -19,6 +19,8 @@ pub mod crd;
 #[cfg(feature = "client")]
 mod hopeless;
 pub mod manifests;
+#[cfg(feature = "client")]
+mod published;
 pub mod pull_secret;
 #[cfg(feature = "client")]
 mod ready;

@@ -15,9 +15,9 @@ use shadow_core::names::SYSTEM_NAMESPACE;
 
 use crate::cluster::ClusterError;
 use crate::crd;
-use crate::hopeless;
+use crate::{hopeless, published};
 
-/// Waits until the custom resource is served, the Deployments are available, every node has its agent, and
+/// Waits until the custom resource is served, the Deployments are available, every node has its agent and is a target, and
 /// the webhook answers: from then on `kubectl shadow migrate` works.
 pub async fn wait_ready(
     client: &Client,
@@ -49,6 +49,8 @@ async fn all_ready(
     }
     wait(daemons, "shadow-agent", on_every_node(), until, within).await?;
     told("DaemonSet shadow-agent");
+    published::wait(client, until, within).await?;
+    told("nodes");
     webhook_answers(client, until, within).await?;
     told("admission webhook");
     Ok(())

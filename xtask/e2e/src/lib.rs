@@ -11,6 +11,7 @@ mod concurrency;
 mod drains;
 mod failures;
 mod faults;
+mod first_move;
 mod hostile;
 mod image;
 mod inexact;

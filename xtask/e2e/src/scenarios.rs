@@ -6,8 +6,8 @@ use anyhow::Result;
 use crate::Bench;
 use crate::{
     as_printed, backends, by_image, bystanders, cancel, commands, concurrency, drains, failures, faults,
-    hostile, image, inexact, kills, leases, live, plans, plugin, polling, reference, refusals, removal,
-    round_trips, scripts, workloads,
+    first_move, hostile, image, inexact, kills, leases, live, plans, plugin, polling, reference, refusals,
+    removal, round_trips, scripts, workloads,
 };
 
 /// One scenario.
@@ -531,6 +531,13 @@ pub(crate) const ALL: &[Scenario] = &[
         run: by_image::without_a_handler,
         seconds: 44,
         role: Role::Rest("the core restores by image on nodes with a handler"),
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "three commands make the first move from an empty registry",
+        run: first_move::by_three_commands,
+        seconds: 60,
+        role: Role::Core,
         company: Company::Alone,
     },
     Scenario {

@@ -11,7 +11,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
-use xtask_lab::images::{self, binaries};
+use xtask_lab::images::{self, binaries, binaries::Profile};
 
 use archive::Entry;
 
@@ -34,7 +34,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
     let out = args
         .out
         .unwrap_or_else(|| binaries::workspace().join("target/package"));
-    let images = images::archives(&out.join("images"), &version())?;
+    let images = images::archives(&out.join("images"), &version(), Profile::Release)?;
     let plugin = binaries::plugin()?;
     let entries = entries(&plugin, &images)?;
     for file in write(&out, entries)? {

@@ -52,9 +52,9 @@ pub fn push_parts(cluster: &Cluster, profile: Profile) -> Result<()> {
 }
 
 /// Writes the images of our parts into a folder, for a release: with a tag, and without a registry. Their archives.
-pub fn archives(folder: &Path, tag: &str) -> Result<Vec<PathBuf>> {
+pub fn archives(folder: &Path, tag: &str, profile: Profile) -> Result<Vec<PathBuf>> {
     let ours: Vec<&Part> = PARTS.iter().filter(|part| part.is_ours()).collect();
-    let images = parts::images(&ours, Profile::Release)?;
+    let images = parts::images(&ours, profile)?;
     let written = images
         .iter()
         .map(|image| archive::write(image, NO_REGISTRY, tag, folder));
