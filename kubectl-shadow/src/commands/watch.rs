@@ -90,6 +90,7 @@ async fn live(
     let outside = Outside {
         client: Some(connection.client.clone()),
         orders: Some(orders),
+        drain: None,
         tee,
         begun: patience.is_some(),
         events: (events, receiver),
@@ -127,6 +128,7 @@ pub(super) async fn play(place: &Place, args: &Watch, file: &Path) -> Result<End
     let outside = Outside {
         client: None,
         orders: None,
+        drain: None,
         tee: Tee::default(),
         begun: false,
         events: unbounded_channel(),
@@ -149,11 +151,13 @@ fn of_recording(place: &Place, args: &Watch, file: &Path, recording: &Recording)
         wanted: args.names.iter().map(|name| Named::parse(name).name).collect(),
         read_only: true,
         exit: args.exit,
+        drain: false,
     };
     Model::new(setting, Head::playing(args.speed))
 }
 
-fn has_terminal() -> bool {
+/// Whether there is a terminal that can be drawn on, and a person at it.
+pub(super) fn has_terminal() -> bool {
     say::can_repaint() && std::io::stdin().is_terminal()
 }
 

@@ -14,8 +14,9 @@ const AT_A_TIME: usize = 2;
 /// For one plan.
 const MADE: Duration = Duration::from_secs(60);
 
-/// Makes those that are missing. What is not planned in time is not moved, and says why.
-pub(super) async fn make(connection: &Connection, rows: &mut [Row]) {
+/// Makes those that are missing, and tells of each as soon as it is made. What is not planned in time is not moved, and says why.
+pub(super) async fn make(connection: &Connection, rows: &mut [Row], told: impl Fn(&Row)) {
+    let told = &told;
     let missing = rows.iter_mut().filter(|row| row.state == State::Planning);
     futures::stream::iter(missing)
         .for_each_concurrent(AT_A_TIME, |row| async move {
@@ -28,6 +29,7 @@ pub(super) async fn make(connection: &Connection, rows: &mut [Row]) {
                 Ok(planned) => row.planned(&planned),
                 Err(problem) => row.refused(problem.lines().join("; ")),
             }
+            told(row);
         })
         .await;
 }
