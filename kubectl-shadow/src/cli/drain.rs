@@ -49,9 +49,12 @@ pub struct Drain {
     /// Watch it in the live view. Leaving that ends the drain; the moves go on
     #[arg(long, conflicts_with_all = ["dry_run", "output"])]
     pub watch: bool,
-    /// Record what is seen of it into a new file
+    /// Record what is seen of it into a new file; one that ends in .zst is packed
     #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
     pub record: Option<PathBuf>,
+    /// Write other names for pods, nodes, namespaces and queues into the recording
+    #[arg(long, conflicts_with = "dry_run")]
+    pub redact: bool,
     /// Draw with ASCII characters only
     #[arg(long, requires = "watch")]
     pub ascii: bool,

@@ -41,6 +41,7 @@ pub(super) async fn of_begun(
 ) -> Result<Ending, Problem> {
     let watch = Watch {
         record: args.record.clone(),
+        redact: args.redact,
         plain: !args.watch,
         ..Watch::default()
     };
@@ -54,12 +55,13 @@ async fn live(
     patience: Option<Duration>,
 ) -> Result<Ending, Problem> {
     let namespace = (!args.all_namespaces).then(|| connection.namespace.clone());
-    let mut tee = Tee::new(namespace.clone());
+    let mut tee = Tee::new(namespace.clone()).redacted(args.redact);
     if let Some(file) = &args.record {
         tee.begin(file, Timestamp::now()).map_err(refused)?;
     }
     let look = Look {
         namespace: namespace.clone(),
+        labels: args.selector.clone().unwrap_or_default(),
         only: Some(&wanted)
             .filter(|wanted| wanted.len() == 1)
             .and_then(|wanted| wanted.first().cloned()),

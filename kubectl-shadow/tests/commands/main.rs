@@ -10,6 +10,7 @@ mod migrate;
 mod stub;
 mod tls;
 mod version;
+mod watch;
 
 use serde_json::{Value, json};
 

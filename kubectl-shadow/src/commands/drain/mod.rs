@@ -38,12 +38,11 @@ pub(super) async fn run(connection: &Connection, args: &Drain) -> Result<Ending,
         table(&draining.rows).iter().for_each(|text| say::line(text));
         return Ok(told(args, draining, &asked));
     }
-    let (recording, events) = match &args.record {
-        Some(file) => {
-            let (recording, events) = shown::Recording::begin(connection, file)?;
-            (Some(recording), Some(events))
-        }
-        None => (None, None),
+    let (recording, events) = if args.record.is_some() {
+        let (recording, events) = shown::Recording::begin(connection, args)?;
+        (Some(recording), Some(events))
+    } else {
+        (None, None)
     };
     let ended = lines(connection, args, Teller::new(args.output.is_none(), events)).await;
     if let Some(recording) = recording {

@@ -1,7 +1,5 @@
 //! A drain in the live view, and into a recording.
 
-use std::path::Path;
-
 use jiff::Timestamp;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
@@ -27,7 +25,7 @@ pub(super) async fn run<'a>(
     connection: &'a Connection,
     args: &'a Drain,
 ) -> Result<(Draining<'a>, Asked), Problem> {
-    let tee = tee(args.record.as_deref())?;
+    let tee = tee(args)?;
     let (events, receiver) = unbounded_channel();
     let mut draining = Draining::begin(connection, args, Teller::new(false, Some(events.clone()))).await?;
     let (orders, ordered) = unbounded_channel();
@@ -63,9 +61,9 @@ impl Recording {
     /// Begins it; gives where the drain sends its changes to.
     pub(super) fn begin(
         connection: &Connection,
-        file: &Path,
+        args: &Drain,
     ) -> Result<(Self, UnboundedSender<Event>), Problem> {
-        let tee = tee(Some(file))?;
+        let tee = tee(args)?;
         let (events, receiver) = unbounded_channel();
         let orders = source(connection, events.clone());
         let task = tokio::spawn(written(tee, receiver));
@@ -108,9 +106,9 @@ fn source(connection: &Connection, events: UnboundedSender<Event>) -> UnboundedS
     orders
 }
 
-fn tee(file: Option<&Path>) -> Result<Tee, Problem> {
-    let mut tee = Tee::new(None);
-    if let Some(file) = file {
+fn tee(args: &Drain) -> Result<Tee, Problem> {
+    let mut tee = Tee::new(None).redacted(args.redact);
+    if let Some(file) = &args.record {
         tee.begin(file, Timestamp::now())
             .map_err(|error| Problem::Refused(error.to_string()))?;
     }
