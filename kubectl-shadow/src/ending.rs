@@ -1,7 +1,10 @@
 //! How a command ended. Guarantee: the exit code says it, and the same ending always has the same code.
 
+use serde::{Deserialize, Serialize};
+
 /// How a command ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Ending {
     /// Done; a migration that was waited for is Completed.
     Done,

@@ -1,5 +1,6 @@
 //! `drain`.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -18,6 +19,7 @@ Ctrl-C twice: this command ends at once; the moves go on.
 Examples:
   kubectl shadow drain node-a --dry-run
   kubectl shadow drain node-a
+  kubectl shadow drain node-a --watch --record drain.ndjson
   kubectl shadow drain node-a --evict-rest --delete-emptydir-data"
 )]
 pub struct Drain {
@@ -44,6 +46,18 @@ pub struct Drain {
     /// Stop waiting after this long [default: never]
     #[arg(long, value_parser = duration, value_name = "TIME")]
     pub timeout: Option<Duration>,
+    /// Watch it in the live view. Leaving that ends the drain; the moves go on
+    #[arg(long, conflicts_with_all = ["dry_run", "output"])]
+    pub watch: bool,
+    /// Record what is seen of it into a new file; one that ends in .zst is packed
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
+    pub record: Option<PathBuf>,
+    /// Write other names for pods, nodes, namespaces and queues into the recording
+    #[arg(long, conflicts_with = "dry_run")]
+    pub redact: bool,
+    /// Draw with ASCII characters only
+    #[arg(long, requires = "watch")]
+    pub ascii: bool,
     /// Print one JSON document at the end, and nothing else
     #[arg(short, long, value_name = "FORMAT")]
     pub output: Option<DrainOutput>,

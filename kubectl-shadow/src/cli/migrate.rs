@@ -51,9 +51,12 @@ pub struct Migrate {
     /// Watch it in the live view until you leave that; --timeout has no effect then
     #[arg(long, conflicts_with_all = ["no_wait", "dry_run", "format"])]
     pub watch: bool,
-    /// Record what is seen of it into a new file
+    /// Record what is seen of it into a new file; one that ends in .zst is packed
     #[arg(long, value_name = "FILE", conflicts_with_all = ["no_wait", "dry_run", "format"])]
     pub record: Option<PathBuf>,
+    /// Write other names for pods, nodes, namespaces and queues into the recording
+    #[arg(long, conflicts_with_all = ["no_wait", "dry_run", "format"])]
+    pub redact: bool,
     /// `-o`.
     #[command(flatten)]
     pub output: Output,

@@ -24,9 +24,15 @@ pub struct Watch {
     /// Watch all namespaces
     #[arg(short = 'A', long, conflicts_with_all = ["names", "namespace"])]
     pub all_namespaces: bool,
-    /// Record what is seen into a new file
+    /// Only those with these labels
+    #[arg(short = 'l', long, value_name = "SELECTOR", conflicts_with_all = ["names", "play"])]
+    pub selector: Option<String>,
+    /// Record what is seen into a new file; one that ends in .zst is packed
     #[arg(long, value_name = "FILE", conflicts_with = "play")]
     pub record: Option<PathBuf>,
+    /// Write other names for pods, nodes, namespaces and queues into the recording
+    #[arg(long, conflicts_with = "play")]
+    pub redact: bool,
     /// Play a recording; no cluster is asked
     #[arg(long, value_name = "FILE")]
     pub play: Option<PathBuf>,
@@ -61,7 +67,9 @@ impl Default for Watch {
         Self {
             names: Vec::new(),
             all_namespaces: false,
+            selector: None,
             record: None,
+            redact: false,
             play: None,
             speed: 1.0,
             at: None,

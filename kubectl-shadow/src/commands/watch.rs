@@ -41,6 +41,7 @@ pub(super) async fn of_begun(
 ) -> Result<Ending, Problem> {
     let watch = Watch {
         record: args.record.clone(),
+        redact: args.redact,
         plain: !args.watch,
         ..Watch::default()
     };
@@ -54,12 +55,13 @@ async fn live(
     patience: Option<Duration>,
 ) -> Result<Ending, Problem> {
     let namespace = (!args.all_namespaces).then(|| connection.namespace.clone());
-    let mut tee = Tee::new(namespace.clone());
+    let mut tee = Tee::new(namespace.clone()).redacted(args.redact);
     if let Some(file) = &args.record {
         tee.begin(file, Timestamp::now()).map_err(refused)?;
     }
     let look = Look {
         namespace: namespace.clone(),
+        labels: args.selector.clone().unwrap_or_default(),
         only: Some(&wanted)
             .filter(|wanted| wanted.len() == 1)
             .and_then(|wanted| wanted.first().cloned()),
@@ -90,6 +92,7 @@ async fn live(
     let outside = Outside {
         client: Some(connection.client.clone()),
         orders: Some(orders),
+        drain: None,
         tee,
         begun: patience.is_some(),
         events: (events, receiver),
@@ -127,6 +130,7 @@ pub(super) async fn play(place: &Place, args: &Watch, file: &Path) -> Result<End
     let outside = Outside {
         client: None,
         orders: None,
+        drain: None,
         tee: Tee::default(),
         begun: false,
         events: unbounded_channel(),
@@ -149,11 +153,13 @@ fn of_recording(place: &Place, args: &Watch, file: &Path, recording: &Recording)
         wanted: args.names.iter().map(|name| Named::parse(name).name).collect(),
         read_only: true,
         exit: args.exit,
+        drain: false,
     };
     Model::new(setting, Head::playing(args.speed))
 }
 
-fn has_terminal() -> bool {
+/// Whether there is a terminal that can be drawn on, and a person at it.
+pub(super) fn has_terminal() -> bool {
     say::can_repaint() && std::io::stdin().is_terminal()
 }
 

@@ -2,6 +2,7 @@
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
+use serde::{Deserialize, Serialize};
 use shadow_core::api::StatefulMigration;
 
 use super::sort::What;
@@ -10,8 +11,9 @@ use crate::render;
 use crate::render::life::present;
 use crate::view::model::state::State as Move;
 
-/// See the module.
-#[derive(Clone, Debug, PartialEq)]
+/// See the module. In a recording it is the object of a change of kind `drain`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Row {
     /// What is done with it.
     pub what: What,
@@ -22,21 +24,26 @@ pub struct Row {
     /// UID: another pod of this name is another row.
     pub uid: String,
     /// Node that it goes to, once that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
     /// What happens to it now.
     pub state: State,
     /// Why.
     pub why: String,
     /// Name of its migration, once there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub migration: Option<String>,
     /// How long its move is expected to take, milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected: Option<u64>,
     /// How its move ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ending: Option<Ending>,
 }
 
 /// What happens to a pod.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum State {
     /// Its plan is being made.
     Planning,
@@ -149,6 +156,19 @@ impl Row {
                     .map_or_else(|| "the plan does not say why".to_owned(), |cause| cause.message),
             ),
         }
+    }
+
+    /// It was called off before it began, and is ordered anew when moves may begin again.
+    pub fn put_off(&mut self) {
+        self.state = State::Ready;
+        self.why = "put off: no new moves begin".to_owned();
+        (self.migration, self.ending) = (None, None);
+    }
+
+    /// Id of its migration, as the live view knows it.
+    pub fn move_id(&self) -> Option<String> {
+        let name = self.migration.as_ref()?;
+        Some(format!("{}/{name}", self.namespace))
     }
 
     /// It cannot be moved.

@@ -1,13 +1,15 @@
 //! What is to be done with a pod of a node that is drained.
 
 use k8s_openapi::api::core::v1::Pod;
+use serde::{Deserialize, Serialize};
 use shadow_core::api::StatefulMigrationSpec;
 use shadow_core::names;
 use shadow_core::settings;
 use shadow_core::workload::{Workload, controller_of};
 
 /// What is done with a pod.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum What {
     /// Moved with its memory.
     Move,

@@ -14,10 +14,15 @@ pub fn table(rows: &[Row]) -> Vec<String> {
         "WHAT", "NAMESPACE/POD", "TO", "STATE", "EXPECTED"
     );
     let mut sorted: Vec<&Row> = rows.iter().collect();
-    sorted.sort_by_key(|row| (order(row.what), row.id()));
+    in_order(&mut sorted);
     std::iter::once(head)
         .chain(sorted.into_iter().map(|row| line(row, width)))
         .collect()
+}
+
+/// Those that move first, then by name: a row keeps its place whatever becomes of it.
+pub fn in_order(rows: &mut [&Row]) {
+    rows.sort_by_key(|row| (order(row.what), row.id()));
 }
 
 /// One row, with so many columns for its pod.

@@ -229,6 +229,8 @@ fn events(model: &Model, uid: Option<&str>, clock: &Clock) -> Vec<Told> {
             | Object::Migration(_)
             | Object::Progress(_)
             | Object::Pod(_)
+            | Object::Drain(_)
+            | Object::Standing(_)
             | Object::Link(_)
             | Object::Mark(_)
             | Object::Other

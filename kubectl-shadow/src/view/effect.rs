@@ -1,10 +1,14 @@
 //! What the view wants done outside of it. Whatever comes of it comes back as an [`Event`](super::event::Event).
 
+use crate::drain::Order;
+
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// The migration of this id is to be undone.
     Cancel(String),
+    /// The drain is to do this.
+    Drain(Order),
     /// Puts a text into the clipboard of the terminal.
     Copy(String),
     /// Looks at the Events of this migration, or of none.

@@ -58,6 +58,8 @@ pub enum Kind {
     Event,
     /// A node.
     Node,
+    /// A pod of a node that is drained, or how the drain stands. Told by the drain itself, not by the API server.
+    Drain,
     /// What can be seen at all: the API server, and rights.
     Link,
     /// A remark on the recording itself.
@@ -66,12 +68,13 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Migration,
         Self::Progress,
         Self::Pod,
         Self::Event,
         Self::Node,
+        Self::Drain,
         Self::Link,
         Self::Mark,
     ];
@@ -84,6 +87,7 @@ impl Kind {
             Self::Pod => "pod",
             Self::Event => "event",
             Self::Node => "node",
+            Self::Drain => "drain",
             Self::Link => "link",
             Self::Mark => "mark",
         }

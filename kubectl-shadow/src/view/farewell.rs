@@ -6,17 +6,32 @@ use super::model::list::Entry;
 use super::model::object::LinkState;
 use super::model::state::State;
 use super::model::{MIGRATIONS, Model, Setting};
+use crate::drain;
 use crate::problem::Problem;
 use crate::render;
 
 /// The lines: how each move ended that was watched, or what goes on.
 pub(super) fn lines(model: &Model) -> Vec<String> {
+    if model.is_drain() {
+        return of_drain(model);
+    }
     let watched: Vec<Entry<'_>> = model.watched().collect();
     let several = watched.len() > 1;
     watched
         .iter()
         .flat_map(|entry| of_one(&model.setting, entry, several))
         .collect()
+}
+
+/// Of one that is under way the command itself tells, when it has ended.
+fn of_drain(model: &Model) -> Vec<String> {
+    let Some(standing) = model.newest_standing().filter(|_| model.setting.file.is_some()) else {
+        return Vec::new();
+    };
+    let rows = model.newest_rows();
+    let mut lines = drain::table(&rows);
+    lines.extend(drain::summary(&standing.node, &rows, standing.stopped));
+    lines
 }
 
 fn of_one(setting: &Setting, entry: &Entry<'_>, several: bool) -> Vec<String> {

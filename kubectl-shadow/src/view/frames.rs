@@ -64,7 +64,7 @@ fn moments(model: &Model, wanted: &Wanted) -> Vec<Timestamp> {
     let numbers = model.history.oldest()..=model.history.newest();
     let moments = numbers.filter_map(|number| model.history.moment(number));
     let mut times: Vec<Timestamp> = moments
-        .filter(|one| one.kind == Kind::Migration)
+        .filter(|one| matches!(one.kind, Kind::Migration | Kind::Drain))
         .map(|one| one.at)
         .collect();
     // What changes within a frame is one picture.

@@ -31,12 +31,12 @@ pub enum Intent {
     AllNamespaces,
     /// The filter is going to be typed.
     FilterBegin,
-    /// A character of it.
-    FilterType(char),
+    /// A character of a line that is being typed.
+    Type(char),
     /// The last character goes.
-    FilterErase,
-    /// It stays as it is.
-    FilterDone,
+    Erase,
+    /// The line is as it is meant.
+    Typed,
     /// Time stands, or goes on.
     Freeze,
     /// One change forward or back.
@@ -53,14 +53,20 @@ pub enum Intent {
     AskCancel,
     /// Yes, it is.
     Confirm,
+    /// No new moves of a drain, or new ones again.
+    Pause,
+    /// Asks whether the drain is to be stopped.
+    AskStop,
     /// Shows a text.
     Show(Text),
     /// Shows the keys.
     Help,
     /// Copies the command that shows this.
     Copy,
-    /// Leaves.
+    /// Leaves; a drain that is not over is asked for first.
     Quit,
+    /// Leaves at once, as a signal wants it.
+    Leave,
     /// Stops the program, as Ctrl-Z does.
     Suspend,
     /// Draws everything anew.
@@ -116,8 +122,8 @@ fn of_key(key: KeyEvent, model: &Model) -> Option<Intent> {
         return with_control(key.code);
     }
     match &model.over {
-        Some(Over::Filter) => in_filter(key.code),
-        Some(Over::Cancel(_)) => Some(in_question(key.code)),
+        Some(Over::Filter | Over::Stop(_)) => in_line(key.code),
+        Some(Over::Cancel(_) | Over::Leave) => Some(in_question(key.code)),
         Some(Over::Help | Over::Refusal(_)) => Some(Intent::Back),
         Some(Over::Text(..)) => in_text(key.code),
         None => anywhere(key.code).or_else(|| moving(key.code)),
@@ -150,11 +156,11 @@ fn in_question(code: KeyCode) -> Intent {
     clippy::wildcard_enum_match_arm,
     reason = "keys without a meaning are the rule"
 )]
-fn in_filter(code: KeyCode) -> Option<Intent> {
+fn in_line(code: KeyCode) -> Option<Intent> {
     match code {
-        KeyCode::Char(c) => Some(Intent::FilterType(c)),
-        KeyCode::Backspace => Some(Intent::FilterErase),
-        KeyCode::Enter => Some(Intent::FilterDone),
+        KeyCode::Char(c) => Some(Intent::Type(c)),
+        KeyCode::Backspace => Some(Intent::Erase),
+        KeyCode::Enter => Some(Intent::Typed),
         KeyCode::Esc => Some(Intent::Back),
         _ => None,
     }
@@ -213,6 +219,8 @@ fn anywhere(code: KeyCode) -> Option<Intent> {
         KeyCode::Char('g') => Intent::Newest,
         KeyCode::Char('r') => Intent::Record,
         KeyCode::Char('C') => Intent::AskCancel,
+        KeyCode::Char('p') => Intent::Pause,
+        KeyCode::Char('X') => Intent::AskStop,
         KeyCode::Char('Y') => Intent::Show(Text::Yaml),
         KeyCode::Char('v') => Intent::Show(Text::Verdict),
         KeyCode::Char('i') => Intent::Show(Text::Explanation),

@@ -13,6 +13,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use super::event::Event;
 use super::source::live::Order;
 use super::tee::Tee;
+use crate::drain;
 
 /// Cluster, source and files.
 pub struct Outside {
@@ -20,6 +21,8 @@ pub struct Outside {
     pub client: Option<Client>,
     /// Where orders for the source go.
     pub orders: Option<UnboundedSender<Order>>,
+    /// Where orders for the drain go; none without one. When it is dropped, the drain knows that the view was left.
+    pub drain: Option<UnboundedSender<drain::Order>>,
     /// The recording.
     pub tee: Tee,
     /// The move was begun by this command.
@@ -36,6 +39,12 @@ impl Outside {
             .as_ref()
             .is_some_and(|orders| orders.send(order).is_err());
         is_lost.then(|| "the source of changes has ended. Leave with q and watch again".to_owned())
+    }
+
+    /// Tells the drain what to do.
+    pub(super) fn drain(&self, order: drain::Order) -> Option<String> {
+        let is_lost = self.drain.as_ref().is_none_or(|drain| drain.send(order).is_err());
+        is_lost.then(|| "the drain has ended meanwhile".to_owned())
     }
 
     /// Begins a recording in the present folder, under a name of its own.

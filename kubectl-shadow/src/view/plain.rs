@@ -177,6 +177,10 @@ impl Plain {
 
     /// What a recording does not show the end of.
     fn rest(&self) {
+        if let Some(model) = self.model.as_ref().filter(|model| model.is_drain()) {
+            farewell::lines(model).iter().for_each(|line| say::line(line));
+            return;
+        }
         let open = |model: &&Model| !model.watched().all(|entry| entry.state.is_over());
         if self.model.as_ref().filter(open).is_some() {
             say::remark("the recording ends before the move does");

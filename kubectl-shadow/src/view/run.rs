@@ -105,7 +105,9 @@ impl View {
 
     /// Only of the cluster: a recording of a missing right can be looked at.
     fn hopeless(&self) -> Option<Problem> {
-        let model = self.model.as_ref().filter(|model| model.setting.file.is_none())?;
+        // A drain tells of its rows by itself: they are seen although migrations may not be watched.
+        let is_live = |model: &&Model| model.setting.file.is_none() && !model.setting.drain;
+        let model = self.model.as_ref().filter(is_live)?;
         let seen_before = model.watched().next().is_some();
         farewell::hopeless(model, self.outside.begun).filter(|_| !seen_before)
     }
@@ -163,7 +165,7 @@ impl View {
     fn obey(&mut self, wish: Wish) -> std::io::Result<()> {
         self.dirty = true;
         match wish {
-            Wish::Leave => self.mean(Intent::Quit),
+            Wish::Leave => self.mean(Intent::Leave),
             Wish::Suspend => self.screen.suspend(),
             Wish::Resume => self.screen.resumed(),
         }
@@ -189,6 +191,7 @@ impl View {
                 self.outside.cancel(&id);
                 None
             }
+            Effect::Drain(order) => self.outside.drain(order),
             Effect::Copy(text) => {
                 self.screen.copy(&text)?;
                 Some(format!("copied: {text}"))

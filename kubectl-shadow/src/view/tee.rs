@@ -2,12 +2,12 @@
 //! written any more, the view goes on and says so.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
 use super::event::{Change, Kind, What};
+use super::recording::sink::Sink;
 use super::recording::write::Recorder;
 use super::recording::{Header, RecordingError};
 
@@ -15,7 +15,9 @@ use super::recording::{Header, RecordingError};
 #[derive(Default)]
 pub struct Tee {
     namespace: Option<String>,
-    running: Option<(PathBuf, Recorder<File>)>,
+    /// Other names are written.
+    redacted: bool,
+    running: Option<(PathBuf, Recorder<Sink>)>,
     /// What is there: a recording that begins later begins with it.
     world: BTreeMap<(Kind, String), Change>,
 }
@@ -29,19 +31,25 @@ impl Tee {
         }
     }
 
+    /// The same; if so, pods, nodes, namespaces and queues get other names in what is written.
+    pub fn redacted(self, redacted: bool) -> Self {
+        Self { redacted, ..self }
+    }
+
     /// Begins to write. What is there already comes first.
     pub fn begin(&mut self, path: &Path, at: Timestamp) -> Result<(), RecordingError> {
         let wrong = |error| RecordingError::File {
             file: path.display().to_string(),
             error,
         };
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(path)
-            .map_err(wrong)?;
+        let file = Sink::create(path).map_err(wrong)?;
         let header = Header::new(at, self.namespace.clone(), None);
-        let mut recorder = Recorder::begin(file, &header).map_err(wrong)?;
+        let recorder = if self.redacted {
+            Recorder::renamed(file, &header, self.world.values())
+        } else {
+            Recorder::begin(file, &header)
+        };
+        let mut recorder = recorder.map_err(wrong)?;
         for change in self.world.values() {
             let first = Change { at, ..change.clone() };
             recorder.note(&first).map_err(wrong)?;
@@ -73,8 +81,8 @@ impl Tee {
         let Some((path, recorder)) = self.running.take() else {
             return Ok(None);
         };
-        match recorder.end(at) {
-            Ok(_) => Ok(Some(path)),
+        match recorder.end(at).and_then(Sink::finish) {
+            Ok(()) => Ok(Some(path)),
             Err(error) => Err(RecordingError::File {
                 file: path.display().to_string(),
                 error,

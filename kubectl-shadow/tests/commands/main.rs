@@ -16,6 +16,7 @@ mod stub;
 mod terminal;
 mod tls;
 mod version;
+mod watch;
 
 use serde_json::{Value, json};
 

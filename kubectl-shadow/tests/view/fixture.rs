@@ -6,10 +6,11 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use jiff::{SignedDuration, Timestamp};
 use kubectl_shadow::view::after;
 use kubectl_shadow::view::effect::Effect;
-use kubectl_shadow::view::event::Event;
+use kubectl_shadow::view::event::{Change, Event, Kind, What};
 use kubectl_shadow::view::model::{Head, Model, Setting};
 use kubectl_shadow::view::recording::read::{self, Recording};
 use kubectl_shadow::view::source::play;
+use serde_json::json;
 
 pub(crate) fn path(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings");
@@ -66,6 +67,41 @@ impl Shown {
         shown.take(Event::Link(end));
         shown.take(Event::Tick(end + SignedDuration::from_millis(300)));
         shown
+    }
+
+    /// A drain of which nothing has been told yet.
+    pub(crate) fn draining() -> Self {
+        let setting = Setting {
+            place: "prod".to_owned(),
+            drain: true,
+            ..Setting::default()
+        };
+        Self::of(Model::new(setting, Head::newest()), Timestamp::UNIX_EPOCH)
+    }
+
+    /// What is seen live so many seconds after the beginning, and then the API server is silent for 12 s.
+    pub(crate) fn silent(name: &str, seconds: f64) -> Self {
+        let mut shown = Self::live(name, seconds);
+        shown.take(Event::Change(Change {
+            at: shown.time(seconds + 2.0),
+            kind: Kind::Link,
+            id: "api".to_owned(),
+            what: What::Set(json!({"state": "silent", "why": "no answer from the API server"})),
+        }));
+        shown.take(Event::Tick(shown.time(seconds + 12.0)));
+        shown
+    }
+
+    /// The cursor on this pod of a drain.
+    pub(crate) fn select_pod(mut self, name: &str) -> Self {
+        let uid = self
+            .model
+            .pods()
+            .iter()
+            .find(|pod| pod.row.pod == name)
+            .map(|pod| pod.row.uid.clone());
+        self.model.row = Some(uid.unwrap());
+        self
     }
 
     fn of(model: Model, begun: Timestamp) -> Self {

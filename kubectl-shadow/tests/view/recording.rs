@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use kubectl_shadow::view::event::{Change, Kind, What};
-use kubectl_shadow::view::recording::read::text_of;
+use kubectl_shadow::view::recording::read::{file, text_of};
 use kubectl_shadow::view::recording::write::Recorder;
 use kubectl_shadow::view::recording::{FORMAT, Header, RecordingError, clean};
 use kubectl_shadow::view::tee::Tee;
@@ -230,4 +230,81 @@ fn said(changes: &[Change]) -> Vec<(Timestamp, Kind, String, What)> {
         }
     }
     said
+}
+
+/// All that an invented recording holds, written by a tee into a file of this name.
+fn written_by_a_tee(folder: &std::path::Path, name: &str, of: &str, redacted: bool) -> std::path::PathBuf {
+    let recording = crate::fixture::recording(of);
+    let file = folder.join(name);
+    let mut tee = Tee::new(recording.header.namespace.clone()).redacted(redacted);
+    let (there, later) = recording.changes.split_at(recording.changes.len() / 4);
+    there.iter().for_each(|change| tee.note(change).unwrap());
+    tee.begin(&file, recording.header.at).unwrap();
+    later.iter().for_each(|change| tee.note(change).unwrap());
+    tee.end(recording.changes.last().unwrap().at).unwrap();
+    file
+}
+
+#[test]
+fn a_redacted_recording_holds_no_name_and_shows_the_same_states() {
+    let folder = tempfile::tempdir().unwrap();
+    for of in ["all-states", "drain", "move", "undone"] {
+        let plain = file(&written_by_a_tee(
+            folder.path(),
+            &format!("{of}-plain"),
+            of,
+            false,
+        ))
+        .unwrap();
+        let path = written_by_a_tee(folder.path(), &format!("{of}-redacted"), of, true);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let names = [
+            "orders",
+            "shop",
+            "ledger",
+            "thumbs",
+            "mail-0",
+            "invoices",
+            "carts",
+            "cilium",
+            "report-xk2",
+            "kube-system",
+            "x7k2p-",
+        ];
+        let written: Vec<&str> = names.into_iter().filter(|name| text.contains(name)).collect();
+        assert_eq!(written, Vec::<&str>::new(), "{of}: {text}");
+        assert!(text.lines().next().unwrap().contains("\"names\""), "{of}");
+        let redacted = file(&path).unwrap();
+        assert_eq!(states(&redacted.changes), states(&plain.changes), "{of}");
+        let again =
+            std::fs::read_to_string(written_by_a_tee(folder.path(), &format!("{of}-again"), of, true));
+        assert_eq!(again.unwrap(), text, "the same each time");
+    }
+}
+
+/// Times, kinds, and what of each object is no name.
+fn states(changes: &[Change]) -> Vec<(Timestamp, Kind, Option<Value>)> {
+    let state = |change: &Change| match &change.what {
+        What::Set(object) => object.pointer("/status/phase").or(object.get("state")).cloned(),
+        What::Deleted => None,
+    };
+    changes.iter().map(|one| (one.at, one.kind, state(one))).collect()
+}
+
+#[test]
+fn a_packed_recording_is_read_as_any_other_and_a_torn_one_up_to_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let plain = written_by_a_tee(folder.path(), "plain.ndjson", "all-states", false);
+    let packed = written_by_a_tee(folder.path(), "packed.ndjson.zst", "all-states", false);
+    let sizes = [&plain, &packed].map(|path| std::fs::metadata(path).unwrap().len());
+    assert!(sizes[1] * 4 < sizes[0], "{sizes:?}");
+    let (plain, whole) = (file(&plain).unwrap(), file(&packed).unwrap());
+    assert_eq!(whole.changes, plain.changes);
+    let bytes = std::fs::read(&packed).unwrap();
+    let torn = folder.path().join("torn.zst");
+    std::fs::write(&torn, &bytes[..bytes.len() * 2 / 3]).unwrap();
+    let torn = file(&torn).unwrap();
+    let length = torn.changes.len();
+    assert!(length > 10 && torn.ended.is_none(), "{length}");
+    assert_eq!(torn.changes, plain.changes[..length]);
 }

@@ -96,6 +96,36 @@ fn others() -> Vec<(&'static str, Shown)> {
     ]
 }
 
+/// A node that is drained, in each of its states.
+fn drains() -> Vec<(&'static str, Shown)> {
+    let drain = |seconds: f64| Shown::live("drain", seconds);
+    let on = |pod: &str| drain(6.0).select_pod(pod);
+    vec![
+        ("drain-planning", drain(0.05)),
+        ("drain", on("orders-0")),
+        ("drain-stuck", on("ledger-1")),
+        ("drain-refused", on("report-xk2")),
+        ("drain-blocked", on("cache-0")),
+        ("drain-paused", drain(7.5)),
+        ("drain-stopping", drain(8.3)),
+        ("drain-over", drain(9.2)),
+        ("drain-stop-asked", drain(6.0).typed("Xnode-")),
+        (
+            "drain-stop-refused",
+            drain(6.0).typed("Xnode-b").pressed(&[KeyCode::Enter]),
+        ),
+        ("drain-leave-asked", drain(6.0).typed("q")),
+        ("drain-of-nothing-yet", Shown::draining()),
+        ("drain-played", Shown::played("drain", 6.0)),
+        ("drain-not-seen", Shown::silent("drain", 6.0)),
+        ("drain-move-opened", on("orders-0").pressed(&[KeyCode::Enter])),
+    ]
+}
+
+fn all() -> impl Iterator<Item = (&'static str, Shown)> {
+    states().into_iter().chain(others()).chain(drains())
+}
+
 fn sized(shown: &mut Shown, size: (u16, u16)) {
     shown.take(Event::Resize(size.0, size.1));
 }
@@ -180,18 +210,20 @@ fn check(folder: &str, size: (u16, u16), screens: Vec<(&'static str, Shown)>) {
 fn every_state_at_80x24() {
     check("80x24", SMALL, states());
     check("80x24", SMALL, others());
+    check("80x24", SMALL, drains());
 }
 
 #[test]
 fn every_state_at_140x45() {
     check("140x45", WIDE, states());
     check("140x45", WIDE, others());
+    check("140x45", WIDE, drains());
 }
 
 #[test]
 fn the_main_screens_at_300x100() {
-    let main = ["held", "exact", "stuck", "overview"];
-    let screens = states().into_iter().chain(others());
+    let main = ["held", "exact", "stuck", "overview", "drain", "drain-stuck"];
+    let screens = all();
     check(
         "300x100",
         HUGE,
@@ -201,7 +233,7 @@ fn the_main_screens_at_300x100() {
 
 #[test]
 fn every_screen_in_ascii_is_ascii_and_nothing_of_it_is_unknown() {
-    for (name, mut shown) in states().into_iter().chain(others()) {
+    for (name, mut shown) in all() {
         for size in [SMALL, WIDE, HUGE] {
             sized(&mut shown, size);
             let text = rows(&screen(&shown.model, &ASCII, size)).join("\n");
@@ -223,13 +255,9 @@ fn the_main_screens_in_ascii() {
     settings.set_snapshot_path("../screens/ascii");
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
-    let main = ["held", "overview", "fenced", "help"];
+    let main = ["held", "overview", "fenced", "help", "drain"];
     settings.bind(|| {
-        for (name, mut shown) in states()
-            .into_iter()
-            .chain(others())
-            .filter(|(name, _)| main.contains(name))
-        {
+        for (name, mut shown) in all().filter(|(name, _)| main.contains(name)) {
             sized(&mut shown, SMALL);
             insta::assert_snapshot!(name, rows(&screen(&shown.model, &ASCII, SMALL)).join("\n"));
         }
@@ -240,6 +268,7 @@ fn the_main_screens_in_ascii() {
 fn each_state_differs_without_colour() {
     let screens: Vec<String> = states()
         .into_iter()
+        .chain(drains())
         .map(|(_, shown)| rows(&screen(&shown.model, &MONO, SMALL)).join("\n"))
         .collect();
     let distinct: HashSet<&String> = screens.iter().collect();
@@ -248,7 +277,7 @@ fn each_state_differs_without_colour() {
 
 #[test]
 fn without_colours_no_cell_has_one_and_none_ever_has_a_background() {
-    for (name, mut shown) in states().into_iter().chain(others()) {
+    for (name, mut shown) in all() {
         sized(&mut shown, WIDE);
         for theme in [COLOUR, LIGHT, MONO, ASCII] {
             for cell in screen(&shown.model, &theme, WIDE).content() {
@@ -277,7 +306,7 @@ fn every_size_can_be_drawn() {
         .iter()
         .flat_map(|height| widths.map(|width| (width, *height)))
         .collect();
-    for (number, (_, mut shown)) in states().into_iter().chain(others()).enumerate() {
+    for (number, (_, mut shown)) in all().enumerate() {
         for size in sizes.iter().skip(number % 3).step_by(3) {
             sized(&mut shown, *size);
             screen(&shown.model, &COLOUR, *size);

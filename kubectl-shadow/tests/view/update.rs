@@ -74,11 +74,13 @@ fn only_y_after_the_question_undoes_a_move() {
 fn a_move_that_cannot_be_undone_says_why() {
     let refusal = |shown: Shown| match &shown.typed("Cy").model.over {
         Some(Over::Refusal(lines)) => lines.join(" "),
-        Some(Over::Help | Over::Cancel(_) | Over::Filter | Over::Text(..)) | None => String::new(),
+        Some(Over::Help | Over::Cancel(_) | Over::Filter | Over::Text(..) | Over::Stop(_) | Over::Leave)
+        | None => String::new(),
     };
     let asked = |shown: Shown| match shown.typed("C").model.over {
         Some(Over::Refusal(lines)) => lines.join(" "),
-        Some(Over::Help | Over::Cancel(_) | Over::Filter | Over::Text(..)) | None => String::new(),
+        Some(Over::Help | Over::Cancel(_) | Over::Filter | Over::Text(..) | Over::Stop(_) | Over::Leave)
+        | None => String::new(),
     };
     assert_eq!(refusal(held()), "");
     let mut read_only = held();

@@ -1,302 +1,89 @@
 //! `kubectl shadow drain`: moves the consumers of a node away, and evicts the rest if asked to. The plan of every move comes first.
 //!
 //! Guarantee: a pod is known by its UID; a drain that is begun again goes on with the moves that are under way.
+//!
+//! - [`draining`]: the drain itself
+//! - [`asked`]: what the user wants meanwhile; [`tell`]: who is told
+//! - [`shown`]: the live view and the recording around it
+//! - [`gather`], [`plans`], [`moves`], [`evictions`]: what it asks of the API server
 
+mod asked;
+mod draining;
 mod evictions;
 mod gather;
 mod moves;
 mod plans;
+mod shown;
+mod tell;
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+use asked::Asked;
+use draining::Draining;
+use tell::Teller;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
-use tokio::time::Instant;
-
+use super::watch::has_terminal;
 use crate::cli::{Drain, DrainOutput};
 use crate::connection::Connection;
-use crate::drain::{Leave, Row, State, What, document, ending, ending_of_plan, line, summary, table};
+use crate::drain::{document, ending, ending_of_plan, summary, table};
 use crate::ending::Ending;
 use crate::problem::Problem;
 use crate::say;
 
-/// How often pods and migrations are looked at.
-const LOOK: Duration = Duration::from_secs(1);
-/// How often a pipe gets a sign of life.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
-
 /// Runs the command.
 pub(super) async fn run(connection: &Connection, args: &Drain) -> Result<Ending, Problem> {
-    let mut asked = Asked::listen()?;
-    let mut drain = Draining::begin(connection, args).await?;
-    drain.look().await?;
-    drain.plan(&mut asked).await;
-    drain.tell_all();
     if args.dry_run {
-        drain.say("nothing was done (--dry-run)");
-        drain.print(asked.stop);
-        return Ok(ending_of_plan(&drain.rows));
+        return planned(connection, args).await;
     }
-    drain.follow(&mut asked).await;
-    for text in summary(&args.node, &drain.rows, asked.stop) {
-        drain.say(&text);
+    if args.watch && has_terminal() {
+        let (draining, asked) = shown::run(connection, args).await?;
+        table(&draining.rows).iter().for_each(|text| say::line(text));
+        return Ok(told(args, draining, &asked));
     }
-    drain.print(asked.stop);
-    Ok(ending(&drain.rows, asked.stop))
+    let (recording, events) = if args.record.is_some() {
+        let (recording, events) = shown::Recording::begin(connection, args)?;
+        (Some(recording), Some(events))
+    } else {
+        (None, None)
+    };
+    let ended = lines(connection, args, Teller::new(args.output.is_none(), events)).await;
+    if let Some(recording) = recording {
+        recording.end().await?;
+    }
+    ended
 }
 
-/// What Ctrl-C asks for.
-struct Asked {
-    interrupts: Signal,
-    stop: bool,
+async fn planned(connection: &Connection, args: &Drain) -> Result<Ending, Problem> {
+    let mut asked = Asked::by_interrupts()?;
+    let teller = Teller::new(args.output.is_none(), None);
+    let mut draining = Draining::begin(connection, args, teller).await?;
+    draining.planned(&mut asked).await?;
+    draining.teller.say("nothing was done (--dry-run)");
+    print(args, &draining, asked.stop);
+    Ok(ending_of_plan(&draining.rows))
 }
 
-impl Asked {
-    fn listen() -> Result<Self, Problem> {
-        let interrupts = signal(SignalKind::interrupt())
-            .map_err(|error| Problem::Unknown(format!("cannot listen for Ctrl-C: {error}")))?;
-        Ok(Self {
-            interrupts,
-            stop: false,
-        })
+async fn lines(connection: &Connection, args: &Drain, teller: Teller) -> Result<Ending, Problem> {
+    let mut asked = Asked::by_interrupts()?;
+    let mut draining = Draining::begin(connection, args, teller).await?;
+    if let Err(problem) = draining.whole(&mut asked).await {
+        // A script wants to know what became of each pod nevertheless.
+        print(args, &draining, asked.ends());
+        return Err(problem);
     }
-
-    /// Returns with the next Ctrl-C.
-    async fn heard(&mut self) {
-        self.interrupts.recv().await;
-    }
+    Ok(told(args, draining, &asked))
 }
 
-/// Whether the command goes on.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Wish {
-    GoOn,
-    Leave,
+/// The last lines.
+fn told(args: &Drain, draining: Draining<'_>, asked: &Asked) -> Ending {
+    if args.output.is_none() {
+        let lines = summary(&args.node, &draining.rows, asked.ends());
+        lines.iter().for_each(|text| say::line(text));
+    }
+    print(args, &draining, asked.ends());
+    ending(&draining.rows, asked.ends())
 }
 
-/// A drain that is under way.
-struct Draining<'a> {
-    connection: &'a Connection,
-    args: &'a Drain,
-    rows: Vec<Row>,
-    /// What was said of each row last.
-    said: BTreeMap<String, String>,
-    owners: gather::Owners,
-}
-
-impl<'a> Draining<'a> {
-    async fn begin(connection: &'a Connection, args: &'a Drain) -> Result<Self, Problem> {
-        gather::node(connection, &args.node).await?;
-        if !args.dry_run {
-            gather::cordon(connection, &args.node).await?;
-        }
-        Ok(Self {
-            connection,
-            args,
-            rows: Vec::new(),
-            said: BTreeMap::new(),
-            owners: gather::Owners::default(),
-        })
-    }
-
-    /// Takes in the pods that are on the node now, and the migrations of those that move.
-    async fn look(&mut self) -> Result<(), Problem> {
-        let leave = Leave {
-            empty_dir_data: self.args.delete_emptydir_data,
-            unowned: self.args.force,
-        };
-        let pods = gather::pods(
-            self.connection,
-            &self.args.node,
-            self.args.pod_selector.as_deref(),
-        )
-        .await?;
-        // A pod that moves leaves by its migration.
-        let may_go = |row: &&mut Row| row.what == What::Evict || row.migration.is_none();
-        for row in self.rows.iter_mut().filter(may_go) {
-            if !pods
-                .iter()
-                .any(|pod| pod.metadata.uid.as_deref() == Some(&row.uid))
-            {
-                row.state = State::Gone;
-                row.why.clear();
-            }
-        }
-        for pod in &pods {
-            let is_known = |row: &Row| Some(row.uid.as_str()) == pod.metadata.uid.as_deref();
-            if !self.rows.iter().any(is_known) {
-                let owner = self.owners.of(self.connection, pod).await?;
-                self.rows
-                    .push(Row::of(pod, crate::drain::sorted(pod, owner.as_ref(), leave)));
-            }
-        }
-        moves::look(self.connection, &mut self.rows).await
-    }
-
-    /// Makes the plans that are missing; Ctrl-C stops the drain.
-    async fn plan(&mut self, asked: &mut Asked) {
-        let (tell, told) = watch::channel(false);
-        let connection = self.connection;
-        let stopping = async {
-            asked.heard().await;
-            asked.stop = true;
-            tell.send_replace(true);
-            // What has begun is removed first.
-            std::future::pending::<()>().await;
-        };
-        tokio::select! {
-            () = plans::make(connection, &mut self.rows, &told) => {}
-            () = stopping => {}
-        }
-    }
-
-    /// Until nothing more happens to any pod, or the time is up, or the user leaves.
-    async fn follow(&mut self, asked: &mut Asked) {
-        let deadline = self.args.timeout.map(|timeout| Instant::now() + timeout);
-        let mut sign = Instant::now();
-        loop {
-            if asked.stop {
-                self.stop().await;
-            } else {
-                moves::order(self.connection, &mut self.rows).await;
-                self.evict().await;
-            }
-            self.tell_changes();
-            if self.is_over(asked.stop) {
-                return;
-            }
-            if deadline.is_some_and(|deadline| Instant::now() > deadline) {
-                // What has not ended makes the exit code.
-                say::problem(&format!(
-                    "the time is up (--timeout). The moves go on. To go on with the drain, type: kubectl shadow drain {}",
-                    self.args.node
-                ));
-                return;
-            }
-            self.show_life(&mut sign);
-            if self.wait(asked).await == Wish::Leave {
-                return;
-            }
-            if let Err(problem) = self.look().await {
-                say::remark(&format!("the pods cannot be read, trying again: {problem}"));
-            } else if !asked.stop {
-                self.plan(asked).await;
-            }
-        }
-    }
-
-    /// Until the next look, or until the user asks for something else.
-    async fn wait(&self, asked: &mut Asked) -> Wish {
-        tokio::select! {
-            () = tokio::time::sleep(LOOK) => Wish::GoOn,
-            () = asked.heard() => {
-                if std::mem::replace(&mut asked.stop, true) {
-                    say::remark("the moves go on; this command ends");
-                    return Wish::Leave;
-                }
-                say::remark("stopping: no new move begins, and what can be undone is undone. Ctrl-C again leaves at once");
-                Wish::GoOn
-            }
-        }
-    }
-
-    /// What is not begun stays, and what can be undone is undone.
-    async fn stop(&mut self) {
-        let evicts = self.args.evict_rest;
-        for row in self
-            .rows
-            .iter_mut()
-            .filter(|row| row.what == What::Move || evicts)
-        {
-            if matches!(row.state, State::Planning | State::Ready | State::Blocked) {
-                row.state = State::Stopped;
-                row.why = "the drain was stopped before".to_owned();
-            }
-        }
-        moves::cancel(self.connection, &mut self.rows).await;
-    }
-
-    /// The rest goes when every move has ended.
-    async fn evict(&mut self) {
-        let is_moving = |row: &Row| row.what == What::Move && !row.state.is_settled();
-        if self.args.evict_rest && !self.rows.iter().any(is_moving) {
-            evictions::ask(self.connection, &mut self.rows, self.args.skip_blocked).await;
-        }
-    }
-
-    fn is_over(&self, stopped: bool) -> bool {
-        let waits = |row: &Row| match row.what {
-            What::Move => !row.state.is_settled(),
-            What::Evict if stopped => false,
-            What::Evict if row.state == State::Blocked => !self.args.skip_blocked,
-            What::Evict => self.args.evict_rest && !row.state.is_settled(),
-            What::Stay => false,
-        };
-        !self.rows.iter().any(waits)
-    }
-
-    fn tell_all(&mut self) {
-        for text in table(&self.rows) {
-            self.say(&text);
-        }
-        self.said = self
-            .rows
-            .iter()
-            .map(|row| (row.uid.clone(), row.news()))
-            .collect();
-    }
-
-    /// Each row whose state has changed.
-    fn tell_changes(&mut self) {
-        let width = self
-            .rows
-            .iter()
-            .map(|row| row.id().chars().count())
-            .max()
-            .unwrap_or(0);
-        for row in &self.rows {
-            let now = row.news();
-            if self.said.get(&row.uid) != Some(&now) {
-                self.say(&line(row, width));
-                self.said.insert(row.uid.clone(), now);
-            }
-        }
-    }
-
-    /// On a terminal one line that is repainted, in a pipe one line each 10 s.
-    fn show_life(&self, sign: &mut Instant) {
-        let left: Vec<&Row> = self.rows.iter().filter(|row| !row.state.is_settled()).collect();
-        let Some(first) = left.iter().find(|row| row.migration.is_some()).or(left.first()) else {
-            return;
-        };
-        let text = format!(
-            "{} pods left; {}: {} {}",
-            left.len(),
-            first.id(),
-            first.state.word(),
-            first.why
-        );
-        if self.args.output.is_some() {
-            return;
-        }
-        if say::can_repaint() {
-            say::paint(&text);
-        } else if sign.elapsed() >= SIGN_OF_LIFE {
-            *sign = Instant::now();
-            say::line(&text);
-        }
-    }
-
-    fn say(&self, text: &str) {
-        if self.args.output.is_none() {
-            say::line(text);
-        }
-    }
-
-    fn print(&self, stopped: bool) {
-        if self.args.output == Some(DrainOutput::Json) {
-            say::line(&document(&self.args.node, &self.rows, stopped).to_string());
-        }
+fn print(args: &Drain, draining: &Draining<'_>, stopped: bool) {
+    if args.output == Some(DrainOutput::Json) {
+        say::line(&document(&args.node, &draining.rows, stopped).to_string());
     }
 }

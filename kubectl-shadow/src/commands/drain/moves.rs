@@ -13,6 +13,7 @@ use crate::connection::Connection;
 use crate::drain::{Row, State, What};
 use crate::problem::Problem;
 use crate::say;
+use crate::view::model::state::State as Move;
 
 fn api(connection: &Connection, namespace: &str) -> Api<StatefulMigration> {
     Api::namespaced(connection.client.clone(), namespace)
@@ -76,6 +77,33 @@ fn is_under_way(migration: &StatefulMigration, uid: &str) -> bool {
         Some(plan) => turns::has_begun(migration) && plan.source.uid == uid,
         None => !status.phase.is_terminal(),
     }
+}
+
+/// Calls off the moves that have not begun; gives the UIDs of their pods. What begins at this moment is undone.
+pub(super) async fn put_off(connection: &Connection, rows: &[Row]) -> Vec<String> {
+    let mut called_off = Vec::new();
+    for row in rows.iter().filter(|row| row.state == State::Move(Move::Waiting)) {
+        let Some(name) = &row.migration else { continue };
+        let api = api(connection, &row.namespace);
+        let waits = |one: &StatefulMigration| {
+            let phase = one.status.as_ref().map(|status| status.phase);
+            !turns::has_begun(one) && !phase.is_some_and(|phase| phase.is_terminal())
+        };
+        let done = match api.get_opt(name).await {
+            Ok(Some(migration)) if waits(&migration) => {
+                let wish = Patch::Merge(json!({"spec": {"cancel": true}}));
+                api.patch(name, &PatchParams::default(), &wish)
+                    .await
+                    .map(|_| called_off.push(row.uid.clone()))
+            }
+            Ok(_) => Ok(()),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = done {
+            say::remark(&format!("{name} cannot be put off, trying again: {error}"));
+        }
+    }
+    called_off
 }
 
 /// Calls off what can still be undone; says what goes on.

@@ -15,8 +15,15 @@ const AT_A_TIME: usize = 2;
 /// For one plan.
 const MADE: Duration = Duration::from_secs(60);
 
-/// Makes those that are missing, until it is told to stop. What is not planned in time is not moved, and says why.
-pub(super) async fn make(connection: &Connection, rows: &mut [Row], stop: &watch::Receiver<bool>) {
+/// Makes those that are missing, and tells of each as soon as it is made, until it is to stop. What is not planned in time is not
+/// moved, and says why.
+pub(super) async fn make(
+    connection: &Connection,
+    rows: &mut [Row],
+    stop: &watch::Receiver<bool>,
+    told: impl Fn(&Row),
+) {
+    let told = &told;
     let missing = rows.iter_mut().filter(|row| row.state == State::Planning);
     futures::stream::iter(missing)
         .for_each_concurrent(AT_A_TIME, |row| async move {
@@ -33,6 +40,7 @@ pub(super) async fn make(connection: &Connection, rows: &mut [Row], stop: &watch
                 Err(_) if *stop.borrow() => {}
                 Err(problem) => row.refused(problem.lines().join("; ")),
             }
+            told(row);
         })
         .await;
 }

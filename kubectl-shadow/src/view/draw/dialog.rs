@@ -20,6 +20,8 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Re
             shown.push(line(theme, Tone::Dim, "Any key goes back."));
             window(theme, frame, area, "Not possible", &shown);
         }
+        Some(Over::Stop(typed)) => stop(model, theme, frame, area, typed),
+        Some(Over::Leave) => leave(theme, frame, area),
         Some(Over::Help | Over::Filter | Over::Text(..)) | None => {}
     }
 }
@@ -56,6 +58,40 @@ fn question(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect, id:
         "y  yes, undo it       every other key: No",
     ));
     window(theme, frame, area, &format!("Undo the move of {pod}?"), &shown);
+}
+
+fn stop(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect, typed: &str) {
+    let node = model
+        .newest_standing()
+        .map_or("", |standing| standing.node.as_str());
+    let text = [
+        "No new move begins. What waits is called off. What can still be undone is undone: its pod goes on where it is.".to_owned(),
+        format!("What is committed ends as it began. {node} stays cordoned. To go on later, type: kubectl shadow drain {node}"),
+    ];
+    let mut shown = told(theme, &text, area);
+    shown.push(Line::default());
+    shown.push(line(
+        theme,
+        Tone::Strong,
+        format!("Type the name of the node, and Enter: {typed}_"),
+    ));
+    shown.push(line(theme, Tone::Plain, "Esc: No, the drain goes on."));
+    window(theme, frame, area, &format!("Stop the drain of {node}?"), &shown);
+}
+
+fn leave(theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+    let text = [
+        "Leaving stops ordering: no new move begins, and no pod is evicted.".to_owned(),
+        "Moves that are under way, or wait for their turn, go on.".to_owned(),
+    ];
+    let mut shown = told(theme, &text, area);
+    shown.push(Line::default());
+    shown.push(line(
+        theme,
+        Tone::Strong,
+        "y  yes, leave       every other key: No",
+    ));
+    window(theme, frame, area, "Leave the drain before its end?", &shown);
 }
 
 fn told(theme: &Theme, text: &[String], area: Rect) -> Vec<Line<'static>> {

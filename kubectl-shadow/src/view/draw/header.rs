@@ -167,10 +167,16 @@ pub(super) fn of_migration(
 
 /// All that fits where a picture does not.
 pub(super) fn in_one_line(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+    if model.screen == Screen::Drain {
+        let node = model.standing().map_or("", |standing| standing.node.as_str());
+        let told = super::drain::summary(node, &model.pods());
+        one_line(model, theme, frame, area, line(theme, Tone::Strong, told));
+        return;
+    }
     let entries = model.entries();
     let of_screen = |entry: &&Entry<'_>| matches!(&model.screen, Screen::Migration(id) if *id == entry.id);
     let first = entries.iter().find(of_screen).or(entries.first());
-    let mut text = match first {
+    let text = match first {
         Some(entry) => {
             let mut spans = state(model, theme, entry);
             spans.push(Span::raw(format!("  {}", entry.migration.spec.source_pod)));
@@ -178,6 +184,10 @@ pub(super) fn in_one_line(model: &Model, theme: &Theme, frame: &mut Frame<'_>, a
         }
         None => line(theme, Tone::Plain, "no migrations"),
     };
+    one_line(model, theme, frame, area, text);
+}
+
+fn one_line(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect, mut text: Line<'static>) {
     text.spans.push(Span::raw("  "));
     text.spans.extend(sight(model, theme));
     let buffer = frame.buffer_mut();

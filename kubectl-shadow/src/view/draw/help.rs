@@ -20,7 +20,7 @@ const TIME: [&str; 2] = [
     "Space   freeze, go on       , .   one event back, forward      g   newest",
     "[ ]   previous, next step   < >   slower, faster: 0.1x to 16x  r   record",
 ];
-const ACT: [&str; 1] = ["C   undo this move: says what becomes of it, asks y; No is the default"];
+const ACT: [&str; 1] = ["C   undo this move (asks)   drain: p no new moves, X stop (asks the name)"];
 const LOOK: [&str; 2] = [
     "L   notes of the steps, conditions     Y   YAML     v   verdict",
     "y   copy the command that shows this; i   explain the state",

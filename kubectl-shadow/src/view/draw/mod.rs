@@ -1,6 +1,7 @@
 //! The model as a picture. Pure: the same model gives the same picture, in a terminal, in a test and in a file.
 
 mod dialog;
+mod drain;
 mod flow;
 mod header;
 mod help;
@@ -9,6 +10,7 @@ mod migration;
 mod news;
 mod overview;
 mod pane;
+mod pods;
 mod proof;
 mod rates;
 mod rows;
@@ -35,6 +37,7 @@ pub fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>) {
         match (&model.over, &model.screen) {
             (Some(Over::Help), _) => help::draw(theme, frame, area),
             (Some(Over::Text(kind, id)), _) => texts::draw(model, theme, frame, (*kind, id)),
+            (_, Screen::Drain) => drain::draw(model, theme, frame, area),
             (_, Screen::Overview) => overview::draw(model, theme, frame, area),
             (_, Screen::Migration(id)) => migration::draw(model, theme, frame, id),
         }

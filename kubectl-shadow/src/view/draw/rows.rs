@@ -103,7 +103,7 @@ fn places(entry: &Entry<'_>) -> String {
     }
 }
 
-fn step(entry: &Entry<'_>) -> String {
+pub(super) fn step(entry: &Entry<'_>) -> String {
     let status = entry.migration.status.as_ref();
     match entry.state {
         State::Exact | State::Inexact => "done".to_owned(),
@@ -129,7 +129,7 @@ fn step(entry: &Entry<'_>) -> String {
 }
 
 /// Steps, not per cent: how much of the time is over is not known before it is.
-fn done(entry: &Entry<'_>) -> String {
+pub(super) fn done(entry: &Entry<'_>) -> String {
     let (over, all) = entry.migration.status.as_ref().map_or((0, 0), pipeline::done);
     match entry.state {
         State::Exact | State::Inexact => "all".to_owned(),
@@ -152,7 +152,7 @@ fn pause(entry: &Entry<'_>, now: Timestamp) -> String {
     longest.map_or_else(|| "–".to_owned(), seconds)
 }
 
-fn time(entry: &Entry<'_>, now: Timestamp) -> String {
+pub(super) fn time(entry: &Entry<'_>, now: Timestamp) -> String {
     let status = entry.migration.status.as_ref();
     let start = status
         .and_then(|status| status.start_time.as_ref())

@@ -11,6 +11,9 @@ use crate::view::event::Kind;
 impl Model {
     /// How it ended, as an exit code: the worst of what was watched.
     pub fn ending(&self) -> Ending {
+        if let Some(standing) = self.newest_standing().filter(|_| self.is_drain()) {
+            return crate::drain::ending(&self.newest_rows(), standing.stopped);
+        }
         let endings = self.watched().map(|entry| self.ending_of(&entry));
         endings
             .max_by_key(|ending| severity(*ending))

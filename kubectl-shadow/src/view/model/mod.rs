@@ -1,5 +1,6 @@
 //! What the view knows and shows. Pure: time comes in from outside, and nothing here draws.
 
+pub mod drain;
 mod ending;
 pub mod flow;
 pub mod head;
@@ -43,6 +44,10 @@ pub struct Model {
     pub over: Option<Over>,
     /// The list.
     pub list: List,
+    /// A drain was seen: its screen is where everything begins.
+    pub drained: bool,
+    /// UID of the pod under the cursor of a drain.
+    pub row: Option<String>,
     /// The panel that keys move in.
     pub panel: Panel,
     /// It fills the screen.
@@ -74,6 +79,8 @@ pub struct Setting {
     pub wanted: Vec<String>,
     /// Nothing can be changed from here.
     pub read_only: bool,
+    /// It is a drain that is shown.
+    pub drain: bool,
     /// The view leaves at the end by itself.
     pub exit: bool,
 }
@@ -83,6 +90,8 @@ pub struct Setting {
 pub enum Screen {
     /// All migrations.
     Overview,
+    /// A node that is drained.
+    Drain,
     /// One, by its id.
     Migration(String),
 }
@@ -98,6 +107,10 @@ pub enum Over {
     Refusal(Vec<String>),
     /// The filter is being typed.
     Filter,
+    /// The question whether the drain is to be stopped: so much of the node's name has been typed.
+    Stop(String),
+    /// The question whether the drain is to be left before its end.
+    Leave,
     /// A text: of which kind, and of which migration.
     Text(Text, String),
 }
@@ -161,6 +174,7 @@ impl Panel {
 impl Model {
     /// One that has seen nothing yet.
     pub fn new(setting: Setting, head: Head) -> Self {
+        let is_drain = setting.drain;
         Self {
             setting,
             history: History::default(),
@@ -169,9 +183,11 @@ impl Model {
             answered: None,
             whole: false,
             size: (80, 24),
-            screen: Screen::Overview,
+            screen: if is_drain { Screen::Drain } else { Screen::Overview },
             over: None,
             list: List::default(),
+            drained: is_drain,
+            row: None,
             panel: Panel::Events,
             filled: false,
             scroll: 0,

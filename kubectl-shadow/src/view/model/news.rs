@@ -49,7 +49,7 @@ pub fn newest<'a>(
     let mut all: Vec<News<'a>> = entries.iter().flat_map(|entry| of_status(*entry)).collect();
     let open = match &model.screen {
         Screen::Migration(id) => entries.iter().find(|entry| entry.id == *id),
-        Screen::Overview => None,
+        Screen::Overview | Screen::Drain => None,
     };
     all.extend(open.into_iter().flat_map(|entry| of_events(model, *entry)));
     let now = model.clock();
@@ -134,6 +134,8 @@ fn of_events<'a>(model: &'a Model, entry: Entry<'a>) -> impl Iterator<Item = New
         | Object::Migration(_)
         | Object::Progress(_)
         | Object::Pod(_)
+        | Object::Drain(_)
+        | Object::Standing(_)
         | Object::Link(_)
         | Object::Mark(_)
         | Object::Other

@@ -9,6 +9,7 @@ use serde_json::Value;
 use shadow_core::api::StatefulMigration;
 
 use super::progress::Progress;
+use crate::drain::{Row, Standing};
 use crate::say::printable;
 use crate::view::event::Kind;
 
@@ -23,6 +24,10 @@ pub enum Object {
     Event(Told),
     /// A pod of an open migration.
     Pod(Value),
+    /// A pod of a node that is drained.
+    Drain(Box<Row>),
+    /// How the drain stands.
+    Standing(Standing),
     /// What can be seen.
     Link(Link),
     /// A remark on the recording.
@@ -88,6 +93,10 @@ impl Object {
             }
             Kind::Event => Self::Event(told(&value)),
             Kind::Pod => Self::Pod(value),
+            Kind::Drain if value.get("uid").is_some() => {
+                serde_json::from_value(value).map_or_else(|e| unread(&e), |row| Self::Drain(Box::new(row)))
+            }
+            Kind::Drain => serde_json::from_value(value).map_or_else(|e| unread(&e), Self::Standing),
             Kind::Link => serde_json::from_value(value).map_or_else(|e| unread(&e), Self::Link),
             Kind::Mark => Self::Mark(text(&value, "/text")),
             Kind::Node => Self::Other,

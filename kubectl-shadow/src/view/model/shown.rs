@@ -36,6 +36,8 @@ impl Model {
             Object::Migration(_)
             | Object::Event(_)
             | Object::Pod(_)
+            | Object::Drain(_)
+            | Object::Standing(_)
             | Object::Link(_)
             | Object::Mark(_)
             | Object::Other
@@ -110,6 +112,11 @@ impl Model {
     pub fn chosen(&self) -> Option<String> {
         match &self.screen {
             Screen::Migration(id) => Some(id.clone()),
+            Screen::Drain => {
+                let pods = self.pods();
+                let (_, pod) = self.chosen_pod(&pods)?;
+                pod.entry.map(|entry| entry.id.to_owned())
+            }
             Screen::Overview => {
                 let entries = self.entries();
                 let selected = self.list.selected.as_deref();
@@ -180,6 +187,9 @@ impl Model {
 
     /// Whether everything that was watched has ended, in the picture.
     pub fn is_over(&self) -> bool {
+        if self.is_drain() {
+            return self.drain_is_over();
+        }
         let is_known = self
             .link(MIGRATIONS)
             .is_some_and(|link| link.state == LinkState::Seen);

@@ -2,11 +2,13 @@
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use serde::{Deserialize, Serialize};
 use shadow_core::api::{Leg, MigrationStatus, Phase, StatefulMigration};
 use shadow_core::machine::record::is_committed;
 
 /// The states, the most urgent first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum State {
     /// A person decides.
     Stuck,

@@ -3,11 +3,15 @@
 //! - [`write`]: changes to lines
 //! - [`read`]: lines to changes
 //! - [`clean`]: takes secrets out
+//! - [`rename`]: other names, if that is wanted
+//! - [`sink`]: the file, which may be packed
 //! - [`merge`]: the difference of two objects (RFC 7396)
 
 pub mod clean;
 pub mod merge;
 pub mod read;
+pub mod rename;
+pub mod sink;
 pub mod write;
 
 use serde::{Deserialize, Serialize};

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::clean::cleaned;
 use super::merge::patched;
-use super::{FORMAT, Header, RecordingError};
+use super::{FORMAT, Header, RecordingError, sink};
 use crate::view::event::{Change, Kind, What};
 
 /// A recording, as a whole: it is a few hundred kilobytes.
@@ -39,7 +39,7 @@ struct Line {
 /// Reads a file.
 pub fn file(path: &Path) -> Result<Recording, RecordingError> {
     let name = path.display().to_string();
-    let text = std::fs::read(path).map_err(|error| RecordingError::File {
+    let text = sink::read(path).map_err(|error| RecordingError::File {
         file: name.clone(),
         error,
     })?;

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::Header;
 use super::clean::cleaned;
 use super::merge::difference;
+use super::rename::{RENAMED, Renamer};
 use crate::view::event::{Change, Kind, What};
 
 /// Writes a recording to anything.
@@ -17,6 +18,7 @@ pub struct Recorder<W> {
     out: W,
     begun: Timestamp,
     known: HashMap<(Kind, String), Value>,
+    renamer: Option<Renamer>,
     lines: u64,
     last: f64,
 }
@@ -28,11 +30,32 @@ impl<W: Write> Recorder<W> {
             out,
             begun: header.at,
             known: HashMap::new(),
+            renamer: None,
             lines: 0,
             last: 0.0,
         };
         let header = serde_json::to_value(header).map_err(std::io::Error::other)?;
         recorder.line(&header)?;
+        Ok(recorder)
+    }
+
+    /// The same with other names everywhere. What is there already is given, so that its names are known from the first line on.
+    pub fn renamed<'a>(
+        out: W,
+        header: &Header,
+        there: impl Iterator<Item = &'a Change>,
+    ) -> std::io::Result<Self> {
+        let mut renamer = Renamer::default();
+        let mut header = header.clone();
+        header.namespace = header.namespace.map(|name| renamer.namespace(&name));
+        header.removed.push(RENAMED.to_owned());
+        for change in there {
+            if let What::Set(object) = &change.what {
+                renamer.learn(change.kind, &change.id, object);
+            }
+        }
+        let mut recorder = Self::begin(out, &header)?;
+        recorder.renamer = Some(renamer);
         Ok(recorder)
     }
 
@@ -47,7 +70,7 @@ impl<W: Write> Recorder<W> {
                 ("del", None)
             }
             What::Set(value) => {
-                let value = cleaned(value.clone());
+                let value = self.named(change, cleaned(value.clone()));
                 let written = match self.known.get(&key) {
                     None => ("set", Some(value.clone())),
                     Some(before) => match difference(before, &value) {
@@ -59,11 +82,30 @@ impl<W: Write> Recorder<W> {
                 written
             }
         };
-        let mut line = json!({"t": self.time(change.at), "k": change.kind.word(), "op": op, "id": change.id});
+        let mut line =
+            json!({"t": self.time(change.at), "k": change.kind.word(), "op": op, "id": self.id(change)});
         if let (Some(fields), Some(object)) = (line.as_object_mut(), object) {
             fields.insert("o".to_owned(), object);
         }
         self.line(&line)
+    }
+
+    /// With other names, if they are wanted.
+    fn named(&mut self, change: &Change, value: Value) -> Value {
+        match &mut self.renamer {
+            Some(renamer) => {
+                renamer.learn(change.kind, &change.id, &value);
+                renamer.object(value)
+            }
+            None => value,
+        }
+    }
+
+    fn id(&self, change: &Change) -> String {
+        match &self.renamer {
+            Some(renamer) => renamer.id(change.kind, &change.id),
+            None => change.id.clone(),
+        }
     }
 
     /// Writes the last line.

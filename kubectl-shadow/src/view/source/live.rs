@@ -28,6 +28,8 @@ const PODS: usize = 3;
 pub struct Look {
     /// Namespace; none: all.
     pub namespace: Option<String>,
+    /// Labels of the migrations that are wanted, as a selector; empty: all.
+    pub labels: String,
     /// Name of the only migration that is wanted; none: all.
     pub only: Option<String>,
 }
@@ -115,9 +117,10 @@ impl Live {
             .as_ref()
             .map(|name| format!("metadata.name={name}"))
             .unwrap_or_default();
-        for (kind, link, resource) in [
-            (Kind::Migration, MIGRATIONS, migrations),
-            (Kind::Progress, PROGRESS, progress),
+        // Only migrations have the labels.
+        for (kind, link, resource, labels) in [
+            (Kind::Migration, MIGRATIONS, migrations, self.look.labels.clone()),
+            (Kind::Progress, PROGRESS, progress, String::new()),
         ] {
             let namespace = self.look.namespace.clone();
             self.add(Target {
@@ -126,6 +129,7 @@ impl Live {
                 resource,
                 namespace,
                 fields: fields.clone(),
+                labels,
             });
         }
     }
@@ -214,6 +218,7 @@ impl Live {
                         resource,
                         namespace,
                         fields,
+                        labels: String::new(),
                     });
                 }
             }
@@ -251,6 +256,7 @@ impl Live {
                     resource: ApiResource::erase::<k8s_openapi::api::core::v1::Pod>(&()),
                     namespace: Some(namespace.to_owned()),
                     fields: format!("metadata.name={pod}"),
+                    labels: String::new(),
                 });
             }
         }

@@ -34,6 +34,8 @@ pub struct Target {
     pub namespace: Option<String>,
     /// Field selector; empty: all.
     pub fields: String,
+    /// Label selector; empty: all.
+    pub labels: String,
 }
 
 /// What a watch said.
@@ -52,6 +54,11 @@ impl Target {
             config
         } else {
             config.fields(&self.fields)
+        };
+        let config = if self.labels.is_empty() {
+            config
+        } else {
+            config.labels(&self.labels)
         };
         let gives_up = self.kind != Kind::Migration;
         let said = watcher::watcher(api, config).backoff(Patience(FIRST));

@@ -1,5 +1,5 @@
-//! What reaches outside of the view. Guarantee: nothing changes the cluster by one key alone, and nothing at all while a
-//! recording is played or with `--read-only`.
+//! What reaches outside of the view. Guarantee: nothing changes the cluster by one key alone (but `p` of a drain, which another `p`
+//! takes back), and nothing at all while a recording is played or with `--read-only`.
 
 use shadow_core::machine::record::is_committed;
 
@@ -81,7 +81,10 @@ pub(super) fn copy(model: &mut Model) -> Vec<Effect> {
     let text = match (&model.setting.file, model.chosen()) {
         (Some(file), _) => format!("kubectl shadow watch --play {file}"),
         (None, Some(id)) => command(&id, "status"),
-        (None, None) => return Vec::new(),
+        (None, None) => match model.newest_standing().filter(|_| model.is_drain()) {
+            Some(standing) => format!("kubectl shadow drain {} --dry-run", standing.node),
+            None => return Vec::new(),
+        },
     };
     vec![Effect::Copy(text)]
 }

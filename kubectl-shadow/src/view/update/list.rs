@@ -11,6 +11,10 @@ pub(super) fn step(model: &mut Model, rows: isize) {
         model.scroll = model.scroll.saturating_add_signed(rows).min(10_000);
         return;
     }
+    if model.screen == Screen::Drain {
+        step_rows(model, rows);
+        return;
+    }
     let ids: Vec<String> = model.entries().iter().map(|entry| entry.id.to_owned()).collect();
     let here = ids
         .iter()
@@ -18,6 +22,17 @@ pub(super) fn step(model: &mut Model, rows: isize) {
         .unwrap_or(0);
     let last = ids.len().saturating_sub(1);
     model.list.selected = ids.get(here.saturating_add_signed(rows).min(last)).cloned();
+}
+
+/// The same in the pods of a drain.
+fn step_rows(model: &mut Model, rows: isize) {
+    let pods = model.pods();
+    let Some((here, _)) = model.chosen_pod(&pods) else {
+        return;
+    };
+    let last = pods.len().saturating_sub(1);
+    let next = pods.get(here.saturating_add_signed(rows).min(last));
+    model.row = next.map(|pod| pod.row.uid.clone());
 }
 
 /// The panel behind or before this one.

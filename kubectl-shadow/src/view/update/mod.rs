@@ -1,6 +1,7 @@
 //! What an intent makes of the model, and what is to be done outside. Pure: the same intents give the same model.
 
 mod act;
+mod drain;
 mod list;
 mod time;
 
@@ -38,9 +39,9 @@ fn applied(model: &mut Model, intent: Intent) -> Vec<Effect> {
         Intent::Wide => model.list.wide = !model.list.wide,
         Intent::AllNamespaces => return all_namespaces(model),
         Intent::FilterBegin => model.over = (model.screen == Screen::Overview).then_some(Over::Filter),
-        Intent::FilterType(c) => model.list.filter.push(c),
-        Intent::FilterErase => drop(model.list.filter.pop()),
-        Intent::FilterDone => model.over = None,
+        Intent::Type(c) => drop(typed(model).map(|line| line.push(c))),
+        Intent::Erase => drop(typed(model).and_then(String::pop)),
+        Intent::Typed => return drain::stop(model),
         Intent::Freeze => time::freeze(model),
         Intent::Step(turn) => time::step(model, turn),
         Intent::Jump(turn) => time::jump(model, turn),
@@ -48,7 +49,10 @@ fn applied(model: &mut Model, intent: Intent) -> Vec<Effect> {
         Intent::Speed(turn) => time::speed(model, turn),
         Intent::Record => return act::record(model),
         Intent::AskCancel => act::ask(model),
+        Intent::Confirm if model.over == Some(Over::Leave) => return leave(model),
         Intent::Confirm => return act::confirm(model),
+        Intent::Pause => return drain::pause(model),
+        Intent::AskStop => drain::ask_stop(model),
         Intent::Show(text) => {
             model.over = model.chosen().map(|id| Over::Text(text, id));
             model.scroll = 0;
@@ -57,18 +61,33 @@ fn applied(model: &mut Model, intent: Intent) -> Vec<Effect> {
         Intent::Copy => return act::copy(model),
         Intent::Suspend => return vec![Effect::Suspend],
         Intent::Redraw => return vec![Effect::Redraw],
-        Intent::Quit => {
-            model.left = true;
-            return vec![Effect::Leave];
-        }
+        Intent::Quit if drain::is_asked(model) => model.over = Some(Over::Leave),
+        Intent::Quit | Intent::Leave => return leave(model),
     }
     Vec::new()
+}
+
+/// The line that is being typed.
+fn typed(model: &mut Model) -> Option<&mut String> {
+    match &mut model.over {
+        Some(Over::Stop(name)) => Some(name),
+        Some(Over::Filter) => Some(&mut model.list.filter),
+        Some(Over::Help | Over::Cancel(_) | Over::Refusal(_) | Over::Text(..) | Over::Leave) | None => None,
+    }
+}
+
+fn leave(model: &mut Model) -> Vec<Effect> {
+    model.left = true;
+    vec![Effect::Leave]
 }
 
 /// A migration that is named alone is opened as soon as it is seen.
 fn see(model: &mut Model, change: super::event::Change) {
     let kind = change.kind;
     model.history.take(change);
+    if kind == Kind::Drain && model.setting.wanted.is_empty() {
+        drain::seen(model);
+    }
     if kind == Kind::Mark {
         let newest = model
             .history
@@ -93,10 +112,13 @@ fn say(model: &mut Model, text: String) {
 }
 
 fn open(model: &mut Model) -> Vec<Effect> {
-    if model.screen != Screen::Overview {
+    if matches!(model.screen, Screen::Migration(_)) {
         return Vec::new();
     }
     let Some(id) = model.chosen() else {
+        if model.screen == Screen::Drain {
+            say(model, "it has no move that could be opened".to_owned());
+        }
         return Vec::new();
     };
     show(model, id)
@@ -121,7 +143,9 @@ fn back(model: &mut Model) -> Vec<Effect> {
     if std::mem::take(&mut model.filled) {
         return Vec::new();
     }
-    match std::mem::replace(&mut model.screen, Screen::Overview) {
+    let home = model.home();
+    match std::mem::replace(&mut model.screen, home) {
+        Screen::Drain => Vec::new(),
         Screen::Overview => {
             model.list.filter.clear();
             Vec::new()
@@ -134,7 +158,7 @@ fn back(model: &mut Model) -> Vec<Effect> {
 }
 
 fn all_namespaces(model: &mut Model) -> Vec<Effect> {
-    if model.setting.file.is_some() || !model.setting.wanted.is_empty() {
+    if model.setting.file.is_some() || !model.setting.wanted.is_empty() || model.is_drain() {
         return Vec::new();
     }
     let scope = if model.list_is_of_all() {

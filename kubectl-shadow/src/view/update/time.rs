@@ -125,6 +125,9 @@ fn concerns(model: &Model, number: usize) -> bool {
     };
     match (&model.screen, moment.kind) {
         (_, Kind::Node | Kind::Mark) => false,
+        (Screen::Drain, Kind::Drain | Kind::Migration | Kind::Link) => true,
+        (Screen::Drain, Kind::Progress | Kind::Event | Kind::Pod) => false,
+        (Screen::Overview | Screen::Migration(_), Kind::Drain) => false,
         (Screen::Overview, Kind::Migration | Kind::Link) => true,
         (Screen::Overview, Kind::Progress | Kind::Event | Kind::Pod) => false,
         (Screen::Migration(id), Kind::Migration | Kind::Progress) => moment.id == *id,
