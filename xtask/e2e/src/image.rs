@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use serde_json::{Value, json};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use super::{Bench, exact_messages, nothing_left};
 use xtask_lab::cluster::Cluster;
@@ -25,9 +26,7 @@ pub(super) fn pushed_again(bench: &Bench) -> Result<()> {
     Sample::wait(cluster)?;
     let source = runs(cluster, POD)?;
 
-    let mut second = first;
-    second["annotations"] = json!({"pushed": "again"});
-    tag.push(cluster, &second)?;
+    tag.push(cluster, &tag.another(cluster, first)?)?;
     let oracle = Oracle::start(cluster, &bench.product, POD, LOAD)?;
     oracle.run_for(WARM_UP);
     let target = Sample::other_node(cluster, POD)?;
@@ -91,20 +90,74 @@ impl Tag {
     }
 
     fn original(&self, cluster: &Cluster) -> Result<Value> {
-        let mut curl = cluster.run_on_node(Cluster::node_names()[0], "curl")?;
-        curl.args(["--silent", "--fail", "--header", &format!("Accept: {MANIFEST}")]);
-        curl.arg(self.address(&self.given));
-        serde_json::from_str(&capture(curl)?).context("the registry answers no manifest")
+        let accept = format!("Accept: {MANIFEST}");
+        let manifest = curl(cluster, &["--header", &accept, &self.address(&self.given)])?;
+        serde_json::from_str(&manifest).context("the registry answers no manifest")
+    }
+
+    /// The same layers with another configuration. Of two manifests of one configuration, containerd may name either.
+    fn another(&self, cluster: &Cluster, mut manifest: Value) -> Result<Value> {
+        let blobs = format!("http://{}/v2/{}/blobs", self.host, self.repository);
+        let digest = manifest["config"]["digest"]
+            .as_str()
+            .context("no configuration")?;
+        let config = curl(cluster, &[&format!("{blobs}/{digest}")])?;
+        let mut config: Value = serde_json::from_str(&config).context("read the configuration")?;
+        config["author"] = "again".into();
+        let config = config.to_string();
+        let digest = format!("sha256:{:x}", Sha256::digest(config.as_bytes()));
+        let opened = curl(
+            cluster,
+            &["--request", "POST", "--include", &format!("{blobs}/uploads/")],
+        )?;
+        let place = opened
+            .lines()
+            .find_map(|line| {
+                line.to_lowercase()
+                    .starts_with("location:")
+                    .then(|| line[9..].trim().to_owned())
+            })
+            .context("the registry opens no upload")?;
+        let joint = if place.contains('?') { '&' } else { '?' };
+        let place = format!("{place}{joint}digest={digest}");
+        let octets = "Content-Type: application/octet-stream";
+        curl(
+            cluster,
+            &[
+                "--request",
+                "PUT",
+                "--header",
+                octets,
+                "--data-binary",
+                &config,
+                &place,
+            ],
+        )?;
+        manifest["config"]["digest"] = digest.into();
+        manifest["config"]["size"] = config.len().into();
+        Ok(manifest)
     }
 
     fn push(&self, cluster: &Cluster, manifest: &Value) -> Result<()> {
-        let mut curl = cluster.run_on_node(Cluster::node_names()[0], "curl")?;
-        curl.args(["--silent", "--fail", "--request", "PUT"]);
-        curl.args(["--header", &format!("Content-Type: {MANIFEST}")]);
-        curl.args(["--data-binary", &manifest.to_string()]);
-        curl.arg(self.address(&self.own));
-        capture(curl).map(drop)
+        let (kind, text) = (format!("Content-Type: {MANIFEST}"), manifest.to_string());
+        let put = [
+            "--request",
+            "PUT",
+            "--header",
+            &kind,
+            "--data-binary",
+            &text,
+            &self.address(&self.own),
+        ];
+        curl(cluster, &put).map(drop)
     }
+}
+
+/// Asks the registry from a node.
+fn curl(cluster: &Cluster, arguments: &[&str]) -> Result<String> {
+    let mut curl = cluster.run_on_node(Cluster::node_names()[0], "curl")?;
+    curl.args(["--silent", "--fail"]).args(arguments);
+    capture(curl)
 }
 
 fn use_image(cluster: &Cluster, image: &str) -> Result<()> {
