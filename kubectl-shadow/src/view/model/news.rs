@@ -46,14 +46,15 @@ pub fn newest<'a>(
     most: usize,
     wanted: fn(&News<'_>) -> bool,
 ) -> Vec<News<'a>> {
-    let mut all: Vec<News<'a>> = entries.iter().flat_map(|entry| of_status(*entry)).collect();
+    let now = model.clock();
+    let counts = |one: &News<'a>| one.at <= now && wanted(one);
+    let of_statuses = entries.iter().flat_map(|entry| of_status(*entry));
     let open = match &model.screen {
         Screen::Migration(id) => entries.iter().find(|entry| entry.id == *id),
         Screen::Overview | Screen::Drain => None,
     };
-    all.extend(open.into_iter().flat_map(|entry| of_events(model, *entry)));
-    let now = model.clock();
-    all.retain(|one| one.at <= now && wanted(one));
+    let of_open = open.into_iter().flat_map(|entry| of_events(model, *entry));
+    let mut all: Vec<News<'a>> = of_statuses.chain(of_open).filter(counts).collect();
     // Some of thousands are shown: the others are not put in order.
     if all.len() > most {
         all.select_nth_unstable_by_key(most, order);
@@ -77,12 +78,11 @@ fn order<'a>(news: &News<'a>) -> (Reverse<Timestamp>, u8, &'a str, Reverse<usize
     (Reverse(news.at), rank, news.of.id, Reverse(number))
 }
 
-fn of_status(entry: Entry<'_>) -> Vec<News<'_>> {
-    let Some(status) = entry.migration.status.as_ref() else {
-        return Vec::new();
-    };
-    let steps = status.steps.iter().flat_map(|record| of_step(entry, record));
-    steps.chain(turns(entry, status)).collect()
+fn of_status(entry: Entry<'_>) -> impl Iterator<Item = News<'_>> {
+    entry.migration.status.iter().flat_map(move |status| {
+        let steps = status.steps.iter().flat_map(move |record| of_step(entry, record));
+        steps.chain(turns(entry, status))
+    })
 }
 
 fn of_step<'a>(entry: Entry<'a>, record: &'a StepRecord) -> impl Iterator<Item = News<'a>> {
