@@ -59,7 +59,7 @@ pub(super) async fn run(connection: &Connection, args: &Logs) -> Result<Ending, 
     }
     if lines.is_empty() {
         say::remark(&format!(
-            "no line names {}. A pod that was made anew has lost its earlier lines",
+            "no line names {}. A pod that was re-created has lost its earlier lines",
             about.name
         ));
     }

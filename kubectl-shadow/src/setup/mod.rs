@@ -1,7 +1,7 @@
 //! What a workload says of itself, as annotations: what is to be changed, and how that is taken back. Pure.
 //!
 //! `shadow_core::settings` reads annotations of the pod, then of its owner. They are written to the owner: those of a pod are lost when
-//! it is made anew, and a change of the pod template would restart the pods. A Deployment's own annotations are copied to its
+//! it is re-created, and a change of the pod template would restart the pods. A Deployment's own annotations are copied to its
 //! ReplicaSet by Kubernetes.
 
 use std::collections::BTreeMap;

@@ -13,7 +13,7 @@ use crate::problem::Problem;
 use crate::say;
 use crate::setup::{Kind, Workload};
 
-/// Of a pod that is made anew by an owner, that owner: what is written to the pod would be lost.
+/// Of a pod that is re-created by an owner, that owner: what is written to the pod would be lost.
 pub(super) async fn owner(connection: &Connection, named: Workload) -> Result<Workload, Problem> {
     if named.kind != Kind::Pod {
         return Ok(named);
@@ -48,7 +48,7 @@ pub(super) async fn owner(connection: &Connection, named: Workload) -> Result<Wo
         }
     };
     say::line(&format!(
-        "pod {} belongs to {} {}, which is set up: what is written to the pod would be lost when it is made anew",
+        "pod {} belongs to {} {}, which is set up: what is written to the pod would be lost when it is re-created",
         named.name,
         owner.kind.name(),
         owner.name

@@ -1,8 +1,13 @@
-//! What a frame costs: 200 migrations on a screen of 300x100, with a change before each frame. Run it by itself, optimised, on a
-//! machine with nothing else to do: `cargo test --release -p kubectl-shadow --test cost -- --ignored --nocapture`.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail the test")]
+//! What a frame costs: 200 migrations on a screen of 300x100, with a change before each frame. Run it by itself, on a machine with
+//! nothing else to do: `cargo bench -p kubectl-shadow`. It fails where the 99th percentile is above the limit.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a benchmark that cannot begin ends"
+)]
 
 use std::path::Path;
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -126,9 +131,11 @@ fn cost(name: &str, mut model: Model, next: &[Change]) -> Duration {
     whole[1]
 }
 
-#[test]
-#[ignore = "it measures time: unoptimised, or beside other programs, it says nothing"]
-fn a_frame_with_200_migrations_is_drawn_within_4_ms() {
+fn main() -> ExitCode {
+    // Only `cargo bench` says so. Runners of tests ask each target for its tests: it has none.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return ExitCode::SUCCESS;
+    }
     let all = changes();
     let end = all.last().unwrap().at;
     let fresh = || {
@@ -164,7 +171,9 @@ fn a_frame_with_200_migrations_is_drawn_within_4_ms() {
         cost("one migration", opened, &next),
         cost("drain", drained(fresh(), end), &next),
     ];
-    for cost in costs {
-        assert!(cost < LIMIT, "{cost:?}");
+    if costs.iter().any(|cost| *cost >= LIMIT) {
+        println!("above the limit of {LIMIT:?}");
+        return ExitCode::FAILURE;
     }
+    ExitCode::SUCCESS
 }
