@@ -34,6 +34,8 @@ pub fn write(mut model: Model, theme: &Theme, wanted: &Wanted) -> Result<Vec<Pat
     (model, _) = after(model, Event::Resize(wanted.size.0, wanted.size.1));
     let mut files = Vec::new();
     for (number, at) in (1..).zip(moments(&model, wanted)) {
+        // Nothing has passed since: what had passed would be added to the moment.
+        model.now = Some(at);
         model.head.show(&model.history, at);
         model.head.pace = Pace::Playing(1.0);
         // A tick without time: what is opened once it is seen is opened now.

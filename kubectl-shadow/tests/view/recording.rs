@@ -308,3 +308,22 @@ fn a_packed_recording_is_read_as_any_other_and_a_torn_one_up_to_there() {
     assert!(length > 10 && torn.ended.is_none(), "{length}");
     assert_eq!(torn.changes, plain.changes[..length]);
 }
+
+#[test]
+fn the_recordings_that_come_with_the_sources_hold_a_move_an_undone_one_and_a_drain() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/recordings");
+    for (name, holds, says) in [
+        ("orders-move", Kind::Migration, "\"Completed\""),
+        ("orders-undone", Kind::Migration, "exceeded quota"),
+        ("orders-drain", Kind::Drain, "{\"move\":\"exact\"}"),
+    ] {
+        let recording = file(&folder.join(format!("{name}.ndjson"))).unwrap();
+        assert!(!recording.header.invented, "{name}");
+        assert!(
+            recording.changes.iter().any(|change| change.kind == holds),
+            "{name}"
+        );
+        let text = std::fs::read_to_string(folder.join(format!("{name}.ndjson"))).unwrap();
+        assert!(text.contains(says), "{name} does not hold {says}");
+    }
+}
