@@ -115,10 +115,12 @@ pub(super) async fn made(
     };
     let last = api.get_opt(&name).await;
     // Its finalizer is the controller's, and goes with the plan's end.
-    if let Err(error) = api.delete(&name, &DeleteParams::default()).await {
-        say::remark(&format!(
-            "the plan {name} was not deleted, the controller deletes it: {error}"
-        ));
+    match api.delete(&name, &DeleteParams::default()).await {
+        Ok(_) => {}
+        Err(kube::Error::Api(status)) if status.code == 404 => {}
+        Err(error) => say::remark(&format!(
+            "the plan {name} was not deleted; the controller deletes it 10 minutes after its end: {error}"
+        )),
     }
     match made {
         Some(Ok(Some(planned))) => Ok(planned),

@@ -11,9 +11,7 @@ pub fn ending(rows: &[Row], stopped: bool) -> Ending {
         return Ending::Interrupted;
     }
     let endings = rows.iter().filter_map(of_row);
-    endings
-        .max_by_key(|ending| severity(*ending))
-        .unwrap_or(Ending::Done)
+    endings.fold(Ending::Done, Ending::worse)
 }
 
 /// The exit code of a drain that was only planned.
@@ -38,19 +36,6 @@ fn of_row(row: &Row) -> Option<Ending> {
         },
         State::Move(_) => Some(row.ending.unwrap_or(Ending::Unknown)),
         State::Stays | State::Gone | State::Stopped => None,
-    }
-}
-
-/// What a person has to know first.
-fn severity(ending: Ending) -> u8 {
-    match ending {
-        Ending::Done => 0,
-        Ending::Cancelled => 1,
-        Ending::Refused | Ending::Failed => 2,
-        Ending::Interrupted => 3,
-        Ending::Unknown => 4,
-        Ending::NotExact => 5,
-        Ending::MemoryLost => 6,
     }
 }
 
@@ -139,6 +124,14 @@ mod tests {
             assert_eq!(ending(&rows, false), wanted, "case {number}");
             assert_eq!(ending(&rows, true), Ending::Interrupted, "case {number}");
         }
+    }
+
+    #[test]
+    fn a_pod_whose_migration_is_gone_is_settled_and_not_known() {
+        let mut gone = row(What::Move, State::Move(Move::Moving), None);
+        gone.deleted("orders-0-x");
+        assert!(gone.state.is_settled());
+        assert_eq!(ending(&[gone], false), Ending::Unknown);
     }
 
     #[test]

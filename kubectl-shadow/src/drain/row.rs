@@ -177,6 +177,16 @@ impl Row {
         self.why = why;
     }
 
+    /// Its migration is there no more, and how it ended is not known.
+    pub fn deleted(&mut self, name: &str) {
+        self.state = State::Move(Move::Gone);
+        self.why = format!(
+            "another program deleted its migration {name}, and the controller undoes the move if it can. To see the pod, type: \
+             kubectl get pod {} -n {} -o wide",
+            self.pod, self.namespace
+        );
+    }
+
     /// Takes in the migration as it is now.
     pub fn moves(&mut self, migration: &StatefulMigration) {
         let status = migration.status.as_ref();

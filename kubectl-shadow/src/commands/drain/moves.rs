@@ -62,6 +62,11 @@ pub(super) async fn look(connection: &Connection, rows: &mut [Row]) -> Result<()
             };
             if let Some(migration) = all.iter().find(is_its) {
                 row.moves(migration);
+            } else if let Some(name) = row.migration.clone()
+                && api(connection, &namespace).get_opt(&name).await?.is_none()
+            {
+                // The cache may only be old; this answer is not.
+                row.deleted(&name);
             }
         }
     }

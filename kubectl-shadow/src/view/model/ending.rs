@@ -15,9 +15,7 @@ impl Model {
             return crate::drain::ending(&self.newest_rows(), standing.stopped);
         }
         let endings = self.watched().map(|entry| self.ending_of(&entry));
-        endings
-            .max_by_key(|ending| severity(*ending))
-            .unwrap_or(Ending::Done)
+        endings.fold(Ending::Done, Ending::worse)
     }
 
     /// What was watched, as it is now: what was named, or else what was under way at some time.
@@ -39,18 +37,5 @@ impl Model {
             (None, _) => Ending::Interrupted,
         };
         ending.unwrap_or(goes_on)
-    }
-}
-
-fn severity(ending: Ending) -> u8 {
-    match ending {
-        Ending::Done => 0,
-        Ending::Cancelled => 1,
-        Ending::Refused => 2,
-        Ending::Failed => 3,
-        Ending::NotExact => 4,
-        Ending::MemoryLost => 5,
-        Ending::Unknown => 6,
-        Ending::Interrupted => 7,
     }
 }
