@@ -27,6 +27,7 @@ pub mod drain;
 pub mod ending;
 pub mod explain;
 pub mod images;
+mod latest;
 pub mod named;
 pub mod output;
 pub mod problem;

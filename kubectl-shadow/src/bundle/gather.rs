@@ -163,9 +163,11 @@ impl Asked<'_> {
 
 /// The migration that a person means. Its object is not read as what it should be: a bug report may be about a broken object.
 fn chosen(all: Vec<Value>, name: &str, namespace: Option<&str>) -> Result<Value, Problem> {
+    // The creation counts whole seconds; one that has not begun is later than all of its second that have.
     let made = |one: &Value| {
-        let made = one.pointer("/metadata/creationTimestamp").and_then(Value::as_str);
-        made.unwrap_or_default().to_owned()
+        let text = |at: &str| one.pointer(at).and_then(Value::as_str).map(str::to_owned);
+        let begun = text("/status/startTime").unwrap_or_else(|| "not yet".to_owned());
+        (text("/metadata/creationTimestamp"), begun)
     };
     let source = |one: &Value| one.pointer("/spec/sourcePod").and_then(Value::as_str) == Some(name);
     let own = all.iter().position(|one| name_of(one) == name);

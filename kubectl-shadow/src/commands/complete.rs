@@ -12,6 +12,7 @@ use shadow_core::{names, workload};
 use crate::cli::{Cli, Place};
 use crate::complete::{Names, Wanted, lines, question};
 use crate::connection::{self, Connection};
+use crate::latest::rank;
 use crate::problem::Problem;
 use crate::say;
 use crate::view::model::state::State;
@@ -116,7 +117,7 @@ async fn nodes(connection: &Connection) -> Result<Found, Problem> {
 async fn migrations(connection: &Connection) -> Result<Found, Problem> {
     let api: Api<StatefulMigration> = Api::namespaced(connection.client.clone(), &connection.namespace);
     let mut all = api.list(&some()).await?.items;
-    all.sort_by_key(|migration| std::cmp::Reverse(migration.creation_timestamp()));
+    all.sort_by_key(|migration| std::cmp::Reverse(rank(migration)));
     let mut found: Found = Vec::new();
     for migration in &all {
         let (pod, state) = (&migration.spec.source_pod, State::of(migration).word());

@@ -1,10 +1,11 @@
 //! Finds the migration that a person means: by its own name, or the latest one of a pod.
 
+use kube::Api;
 use kube::api::ListParams;
-use kube::{Api, ResourceExt};
 use shadow_core::api::StatefulMigration;
 
 use crate::connection::Connection;
+use crate::latest::rank;
 use crate::named::{Kind, Named};
 use crate::problem::Problem;
 
@@ -27,7 +28,7 @@ pub(super) async fn migration(connection: &Connection, typed: &str) -> Result<St
             .items
             .into_iter()
             .filter(|migration| migration.spec.source_pod == *name)
-            .max_by_key(ResourceExt::creation_timestamp),
+            .max_by_key(rank),
     };
     of_pod.ok_or_else(|| {
         let namespace = &connection.namespace;

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use jiff::Timestamp;
-use kube::ResourceExt;
 
 use super::story::{Origin, OriginKind};
+use crate::latest::rank;
 use crate::view::after;
 use crate::view::event::{Change, Event, Kind};
 use crate::view::model::list::Entry;
@@ -90,7 +90,7 @@ pub fn chosen(model: &Model, name: Option<&str>, namespace: Option<&str>) -> Res
         .all_entries(model.history.newest())
         .filter(|entry| is_here(entry.id))
         .collect();
-    all.sort_by_key(|entry| (entry.migration.creation_timestamp(), entry.id));
+    all.sort_by_key(|entry| (rank(entry.migration), entry.id));
     let Some(name) = name else {
         return match all.as_slice() {
             [only] => Ok(only.id.to_owned()),
