@@ -14,6 +14,7 @@ mod faults;
 mod first_move;
 mod hostile;
 mod image;
+mod in_terminal;
 mod inexact;
 mod kills;
 mod lanes;

@@ -6,8 +6,8 @@ use anyhow::Result;
 use crate::Bench;
 use crate::{
     as_printed, backends, by_image, bystanders, cancel, commands, concurrency, drains, failures, faults,
-    first_move, hostile, image, inexact, kills, leases, live, plans, plugin, polling, reference, refusals,
-    removal, round_trips, scripts, workloads,
+    first_move, hostile, image, in_terminal, inexact, kills, leases, live, plans, plugin, polling, reference,
+    refusals, removal, round_trips, scripts, workloads,
 };
 
 /// One scenario.
@@ -326,6 +326,27 @@ pub(crate) const ALL: &[Scenario] = &[
         run: drains::of_five_consumers,
         seconds: 90,
         role: Role::Core,
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "a move is watched, wound back and undone in a real terminal",
+        run: in_terminal::a_move,
+        seconds: 30,
+        role: Role::Rest("the view is tested in a pseudo terminal and from recordings"),
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "the view says that the API server is silent, and goes on by itself",
+        run: in_terminal::a_silent_api_server,
+        seconds: 45,
+        role: Role::Rest("what is not seen is in the screens"),
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "a drain is stopped and ended in a real terminal",
+        run: in_terminal::a_drain,
+        seconds: 40,
+        role: Role::Rest("the core drains without a terminal"),
         company: Company::Alone,
     },
     Scenario {

@@ -9,4 +9,5 @@ pub mod criu;
 mod debian;
 pub mod images;
 pub mod stage;
+pub mod terminal;
 pub mod yardstick;

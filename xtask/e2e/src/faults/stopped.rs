@@ -14,6 +14,7 @@ use xtask_lab::stage;
 
 pub(super) const KUBELET: &str = "/opt/kubernetes/kubelet";
 pub(super) const CONTAINERD: &str = "/usr/bin/containerd";
+const API_SERVER: &str = "/opt/kubernetes/kube-apiserver";
 
 /// Goes on when this is dropped, so that a test that fails leaves nothing standing still.
 pub(in super::super) struct Stopped(Vec<i32>);
@@ -47,6 +48,13 @@ impl Stopped {
     /// The kubelet of a node: what is created there meanwhile does not start.
     pub(in super::super) fn kubelet(cluster: &Cluster, node: &str) -> Result<Self> {
         Self::these(vec![cluster.process_on_node(node, KUBELET)?])
+    }
+
+    /// The API server of the cluster.
+    pub(in super::super) fn api_server() -> Result<Self> {
+        let runs = |command: &[String]| command.first().is_some_and(|first| first == API_SERVER);
+        let pid = find(runs)?.context("the API server does not run")?;
+        Self::these(vec![pid])
     }
 
     /// Every replica of the admission webhook.

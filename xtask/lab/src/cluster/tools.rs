@@ -118,13 +118,18 @@ pub fn patient(program: impl AsRef<OsStr>) -> Command {
 
 /// Makes sure that debootstrap is there.
 pub fn install_debootstrap(layout: &Layout) -> anyhow::Result<()> {
-    install_package(layout, "debootstrap", "debootstrap")
+    install_package(layout, "debootstrap", "debootstrap", "--version")
 }
 
-/// Makes sure that a program of the same machine's Debian is there, which answers `--version`.
-pub(crate) fn install_package(layout: &Layout, package: &str, program: &str) -> anyhow::Result<()> {
+/// Makes sure that a program of the same machine's Debian is there, which answers a question for its version.
+pub(crate) fn install_package(
+    layout: &Layout,
+    package: &str,
+    program: &str,
+    question: &str,
+) -> anyhow::Result<()> {
     let _one_at_a_time = lock(&layout.cache.join("apt-get.lock"))?;
-    if answers(program, "--version") {
+    if answers(program, question) {
         return Ok(());
     }
     let mut install = Command::new("apt-get");
