@@ -20,9 +20,10 @@ const STILL: Duration = Duration::from_secs(15);
 /// When the view says that it sees nothing, and when it sees again.
 const SAID: Duration = Duration::from_secs(5);
 const SEEN: Duration = Duration::from_secs(3);
-/// The question of `C`, and the step that is shown as under way.
+/// The question of `C`, and a step under way: one that takes long enough to be seen, whatever the machine does. A Checkpoint may be
+/// over before it is written.
 const ASKED: &str = "Undo the move of orders-0?";
-const AT_CHECKPOINT: &str = "> Checkpoint";
+const AT_STAGE: &str = "> Stage";
 
 /// To its end, and back in time; then one that is asked about and undone.
 pub(super) fn a_move(bench: &Bench) -> Result<()> {
@@ -50,15 +51,15 @@ fn watched_to_its_end(bench: &Bench) -> Result<()> {
     terminal.until("the end of the move", END, |screen| screen.contains("= EXACT"))?;
     terminal.press(&["Space"])?;
     let mut back = 0;
-    while !terminal.screen()?.contains(AT_CHECKPOINT) {
-        ensure!(back < 40, "no step back leads to Checkpoint");
+    while !terminal.screen()?.contains(AT_STAGE) {
+        ensure!(back < 40, "no step back leads to Stage");
         let before = terminal.screen()?;
         terminal.press(&["["])?;
         terminal.until("a step back", SOON, |screen| screen != before)?;
         back += 1;
     }
-    let (then, _) = terminal.until("the time of the Checkpoint", SOON, |screen| {
-        screen.contains(AT_CHECKPOINT) && !screen.contains("= EXACT")
+    let (then, _) = terminal.until("the time of the Stage", SOON, |screen| {
+        screen.contains(AT_STAGE) && !screen.contains("= EXACT")
     })?;
     terminal.press(&["."])?;
     terminal.until("one change forward", SOON, |screen| screen != then)?;
@@ -78,7 +79,7 @@ fn watched_to_its_end(bench: &Bench) -> Result<()> {
 fn undone_by_a_key(bench: &Bench) -> Result<()> {
     let still = Stopped::kubelet(&bench.cluster, Sample::other_node(&bench.cluster, POD)?)?;
     let terminal = watched(bench, 80, 24)?;
-    terminal.until("Stage", SOON, |screen| screen.contains("> Stage"))?;
+    terminal.until("Stage", SOON, |screen| screen.contains(AT_STAGE))?;
     terminal.press(&["C"])?;
     terminal.until("the question", SOON, |screen| screen.contains(ASKED))?;
     terminal.press(&["Enter"])?;
