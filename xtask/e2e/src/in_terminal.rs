@@ -163,9 +163,10 @@ pub(super) fn a_drain(bench: &Bench) -> Result<()> {
     terminal.until("the question", SOON, |screen| screen.contains("Stop the drain"))?;
     terminal.press(&[NODE, "Enter"])?;
     terminal.until("the drain to be stopped", END, |screen| {
-        screen.contains("code ") || !screen.contains("Stop the drain")
+        screen.contains("drain node-a   over")
     })?;
     still.go_on();
+    terminal.press(&["q"])?;
     let (code, left) = terminal.ended(END)?;
     ensure!(code == 130, "a drain that was stopped ends with {code}: {left}");
     drop(terminal);

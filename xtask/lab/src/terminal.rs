@@ -1,6 +1,8 @@
 //! A real terminal with a program in it: tmux, a server of its own for each, so that nothing of the user's is touched.
 
 use std::fmt::Write as _;
+use std::fs;
+use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -15,7 +17,7 @@ static OPENED: AtomicU32 = AtomicU32::new(0);
 
 /// It is closed, and what runs in it is ended, when this is dropped.
 pub struct Terminal {
-    socket: String,
+    folder: PathBuf,
 }
 
 impl Terminal {
@@ -23,9 +25,11 @@ impl Terminal {
     pub fn with(program: &Command, columns: u16, rows: u16) -> Result<Self> {
         install_package(&Layout::from_env()?, "tmux", "tmux", "-V")?;
         let number = OPENED.fetch_add(1, Ordering::Relaxed);
+        let name = format!("shadow-terminal-{}-{number}", std::process::id());
         let terminal = Self {
-            socket: format!("shadow-{}-{number}", std::process::id()),
+            folder: std::env::temp_dir().join(name),
         };
+        fs::create_dir(&terminal.folder).with_context(|| format!("create {}", terminal.folder.display()))?;
         let mut tmux = terminal.tmux();
         tmux.args([
             "start-server",
@@ -52,8 +56,8 @@ impl Terminal {
 
     fn tmux(&self) -> Command {
         let mut tmux = Command::new("tmux");
-        tmux.args(["-L", &self.socket, "-f", "/dev/null"])
-            .env_remove("TMUX");
+        tmux.arg("-S").arg(self.folder.join("socket"));
+        tmux.args(["-f", "/dev/null"]).env_remove("TMUX");
         tmux
     }
 
@@ -70,21 +74,6 @@ impl Terminal {
         let mut tmux = self.tmux();
         tmux.arg("send-keys").args(keys);
         ran(tmux).map(drop)
-    }
-
-    /// Sends a signal to the program in it.
-    pub fn signal(&self, name: &str) -> Result<()> {
-        let mut tmux = self.tmux();
-        tmux.args(["list-panes", "-F", "#{pane_pid}"]);
-        let shell = String::from_utf8_lossy(&ran(tmux)?.stdout).trim().to_owned();
-        let children = std::fs::read_to_string(format!("/proc/{shell}/task/{shell}/children"));
-        let children = children.with_context(|| format!("read the children of process {shell}"))?;
-        for child in children.split_whitespace() {
-            let mut kill = Command::new("kill");
-            kill.args(["-s", name, child]);
-            ran(kill)?;
-        }
-        Ok(())
     }
 
     /// Waits until the screen is as asked, and returns it with the time that this took. On failure the error shows the screen.
@@ -136,6 +125,9 @@ impl Drop for Terminal {
         let mut tmux = self.tmux();
         if let Err(error) = ran_with(tmux.arg("kill-server")) {
             eprintln!("a terminal cannot be closed: {error}");
+        }
+        if let Err(error) = fs::remove_dir_all(&self.folder) {
+            eprintln!("{} stays: {error}", self.folder.display());
         }
     }
 }
