@@ -14,8 +14,8 @@ use xtask_lab::cluster::{Cluster, wait_for};
 use xtask_lab::stage::{self, Load, Oracle, Sample, Single, capture, get};
 
 const LOAD: Load = Load::of(40);
-const NODE: &str = "node-a";
-const OTHER: &str = "node-b";
+pub(super) const NODE: &str = "node-a";
+pub(super) const OTHER: &str = "node-b";
 const SOON: Duration = Duration::from_secs(60);
 const SINGLES: [Single; 3] = [Single::Deployment, Single::Pod, Single::Plain];
 /// Streams whose every message is known.
@@ -263,19 +263,19 @@ fn outcomes(said: &str) -> Result<String> {
     Ok(told.collect::<Vec<_>>().join(", "))
 }
 
-fn migrations(cluster: &Cluster) -> Result<Vec<Value>> {
+pub(super) fn migrations(cluster: &Cluster) -> Result<Vec<Value>> {
     let all = get(cluster, &["statefulmigrations"])?;
     Ok(all["items"].as_array().cloned().unwrap_or_default())
 }
 
 /// A node that takes no new pods until this is dropped.
-fn cordoned<'a>(cluster: &'a Cluster, node: &'static str) -> Result<Uncordoned<'a>> {
+pub(super) fn cordoned<'a>(cluster: &'a Cluster, node: &'static str) -> Result<Uncordoned<'a>> {
     capture(cluster.kubectl(["cordon", node]))?;
     Ok(Uncordoned(cluster, node))
 }
 
 /// A node that takes new pods again when this is dropped.
-struct Uncordoned<'a>(&'a Cluster, &'static str);
+pub(super) struct Uncordoned<'a>(pub(super) &'a Cluster, pub(super) &'static str);
 
 impl Drop for Uncordoned<'_> {
     fn drop(&mut self) {
