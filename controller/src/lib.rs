@@ -8,6 +8,7 @@ pub mod brokers;
 pub mod context;
 pub mod effects;
 pub mod error;
+pub mod evacuations;
 pub mod events;
 pub mod evidence;
 mod fitness;

@@ -12,7 +12,7 @@ use kube::{Api, Client};
 use shadow_controller::context::Context;
 use shadow_controller::error::ControllerError;
 use shadow_controller::leadership::lease::Held;
-use shadow_controller::{afresh, nodes, orphans, progress, reconcile, signer};
+use shadow_controller::{afresh, evacuations, nodes, orphans, progress, reconcile, signer};
 use shadow_core::api::StatefulMigration;
 use shadow_core::turns::Limits;
 use tokio::signal::unix::{SignalKind, signal};
@@ -104,6 +104,7 @@ async fn lead(args: &Args, asked: watch::Receiver<bool>) -> anyhow::Result<()> {
         () = orphans::sweep(&ctx) => {}
         () = ctx.brokers.sweep() => {}
         () = progress::write(&ctx) => {}
+        () = evacuations::answer(&ctx) => {}
         why = ctx.leadership.ended(clients.lease.clone(), &args.identity) => {
             tracing::error!(why, "no longer the leader; beginning again, so that what is held is let go and the next leader finds nothing half-done by us");
             afresh::begin()

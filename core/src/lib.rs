@@ -24,6 +24,7 @@
 //! - [`freeze`]: how long a source may stand still between its dump and the commit
 //! - [`doubt`]: what weakens a verdict, as data
 //! - [`unfenced`]: why new messages cannot be kept away from a queue, as data
+//! - [`eviction`]: what an eviction is answered, and what becomes of the move that it causes
 //! - [`notice`]: what is told of a move while it goes on
 //! - [`reference`]: what scripts of the reference system read in a status
 //! - [`words`]: what the variants of an enum mean, for people
@@ -34,6 +35,7 @@ pub mod api;
 pub mod compat;
 pub mod criu_words;
 pub mod doubt;
+pub mod eviction;
 pub mod forecast;
 pub mod freeze;
 pub mod image_origin;

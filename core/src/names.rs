@@ -35,6 +35,21 @@ pub const CA_SECRET: &str = "shadow-ca-key";
 pub const WEBHOOK_SERVICE: &str = "shadow-webhook";
 /// Path under which the webhook rewrites announced pods.
 pub const WEBHOOK_PODS_PATH: &str = "/mutate/pods";
+/// Path under which the webhook judges evictions.
+pub const WEBHOOK_EVICTIONS_PATH: &str = "/validate/evictions";
+/// Path under which the webhook judges deletions of pods that a move made.
+pub const WEBHOOK_DELETIONS_PATH: &str = "/validate/deletions";
+
+/// Label on a namespace and on a pod: an eviction is answered by a move where the value is [`MOVE`].
+pub const EVICTIONS: &str = "migration.ms2m.io/evictions";
+/// Value of [`EVICTIONS`] that opts in.
+pub const MOVE: &str = "move";
+/// Annotation on a migration that an eviction caused: name of the Evacuation.
+pub const EVACUATION: &str = "migration.ms2m.io/evacuation";
+/// Annotation on a migration that an eviction caused: who evicted.
+pub const EVICTED_BY: &str = "migration.ms2m.io/evicted-by";
+/// Annotation on a pod of a move: it may be deleted all the same (value `yes`).
+pub const MAY_BE_DELETED: &str = "migration.ms2m.io/may-be-deleted";
 
 /// Annotation on a pod: the restore key its container claims from the agent.
 pub const RESTORE_KEY: &str = "migration.ms2m.io/restore";
@@ -191,6 +206,21 @@ pub fn replica(owner: &str, uid: &str) -> String {
 /// Characters of a UID that tell a pod from its siblings.
 const SHORT: usize = 8;
 
+/// Evacuation of a pod that is not moved, with the reason; the name of one that is moved is the pod's UID.
+pub fn let_go(uid: &str) -> String {
+    format!("{uid}.let-go")
+}
+
+/// Migration that an Evacuation with this UID causes. Known before it is created, since the eviction is answered with it.
+pub fn evacuating_migration(pod: &str, evacuation: &str) -> String {
+    const LONGEST: usize = 200;
+    let digits: String = evacuation.chars().filter(char::is_ascii_hexdigit).collect();
+    let short = digits.get(..SHORT).unwrap_or(&digits).to_ascii_lowercase();
+    // A name that is cut ends with a letter or a digit.
+    let pod: String = pod.chars().take(LONGEST).collect();
+    format!("{}-evicted-{short}", pod.trim_end_matches(['-', '.']))
+}
+
 /// Whether a ReplicaSet tells its pods from those of its siblings by this label (`pod-template-hash`, also with a
 /// prefix).
 pub fn is_template_hash(label: &str) -> bool {
@@ -342,6 +372,9 @@ mod tests {
         assert_eq!(successor("-moved"), "-moved-moved");
         assert_eq!(replica("orders-7d9c", "3f0c2A1e-1111"), "orders-7d9c-3f0c2a1e");
         assert_eq!(replica("orders", "ab"), "orders-ab");
+        let evicted = evacuating_migration("orders-0", "3f0c2A1e-1111");
+        assert_eq!(evicted, "orders-0-evicted-3f0c2a1e");
+        assert!(evacuating_migration(&"p.".repeat(126), "3f0c2a1e").len() < 253);
         assert!(is_template_hash("pod-template-hash") && is_template_hash("rollouts-pod-template-hash"));
     }
 }

@@ -48,7 +48,8 @@ pub fn on_inexact(policies: &[MigrationPolicy], pod: &Pod) -> Result<OnInexact, 
     Ok(verdict)
 }
 
-fn selects(policy: &MigrationPolicy, pod: &Pod) -> Result<bool, Unreadable> {
+/// Whether it speaks of `pod`.
+pub(crate) fn selects(policy: &MigrationPolicy, pod: &Pod) -> Result<bool, Unreadable> {
     let Some(selector) = policy.spec.pod_selector.clone() else {
         return Ok(true);
     };

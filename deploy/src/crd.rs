@@ -4,7 +4,7 @@
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
 use kube::core::DynamicObject;
-use shadow_core::api::{MigrationPolicy, MigrationProgress, StatefulMigration};
+use shadow_core::api::{Evacuation, MigrationPolicy, MigrationProgress, StatefulMigration};
 use shadow_core::reference;
 
 /// A custom resource, as the types say and as it is committed.
@@ -42,8 +42,16 @@ pub const PROGRESS: Definition = Definition {
     of_type: MigrationProgress::crd,
 };
 
+/// `Evacuation`.
+pub const EVACUATION: Definition = Definition {
+    path: "deploy/crd/evacuation.yaml",
+    committed: include_str!("../crd/evacuation.yaml"),
+    name: Evacuation::crd_name,
+    of_type: Evacuation::crd,
+};
+
 /// All of them.
-pub const ALL: [Definition; 3] = [MIGRATION, POLICY, PROGRESS];
+pub const ALL: [Definition; 4] = [MIGRATION, POLICY, PROGRESS, EVACUATION];
 
 const HEADER: &str = "# Generated from core/src/api by `cargo xtask check --fix`. Do not edit.\n";
 

@@ -133,9 +133,10 @@ fn a_choice_given_as_nothing_counts_as_left_out() {
     }
     let mut policy = Vec::new();
     choices("", &spec_of(&crd::POLICY), &mut policy);
-    assert_eq!(policy.len(), 1, "{policy:?}");
-    assert_eq!(policy[0].1[0], "");
-    let read: MigrationPolicySpec = serde_json::from_value(json!({"inexactHandoff": ""})).unwrap();
+    assert_eq!(policy.len(), 2, "{policy:?}");
+    assert!(policy.iter().all(|(_, all)| all[0].is_empty()), "{policy:?}");
+    let read: MigrationPolicySpec =
+        serde_json::from_value(json!({"inexactHandoff": "", "evictions": ""})).unwrap();
     assert_eq!(read, MigrationPolicySpec::default());
 }
 

@@ -293,16 +293,79 @@ fn only_the_nodes_helpers_are_privileged() {
 }
 
 #[test]
-fn only_our_own_kind_is_sent_to_the_webhook() {
+fn only_creations_of_our_own_kind_wait_for_the_webhook() {
     for wanted in ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"] {
         let configuration = find(wanted, "shadow-webhook");
-        for webhook in configuration.data["webhooks"].as_array().unwrap() {
+        let webhooks = configuration.data["webhooks"].as_array().unwrap();
+        for webhook in webhooks
+            .iter()
+            .filter(|webhook| webhook["failurePolicy"] == "Fail")
+        {
             for rule in webhook["rules"].as_array().unwrap() {
                 assert_eq!(rule["apiGroups"], serde_json::json!([names::GROUP]));
                 assert_eq!(rule["resources"], serde_json::json!(["statefulmigrations"]));
             }
         }
     }
+}
+
+#[test]
+fn evictions_and_deletions_are_sent_from_namespaces_that_opted_in_and_never_wait() {
+    let configuration = find("ValidatingWebhookConfiguration", "shadow-webhook");
+    let webhooks = configuration.data["webhooks"].as_array().unwrap();
+    let open: Vec<&Value> = webhooks
+        .iter()
+        .filter(|webhook| webhook["failurePolicy"] != "Fail")
+        .collect();
+    let opted_in = serde_json::json!({"matchLabels": {names::EVICTIONS: names::MOVE}});
+    for webhook in &open {
+        assert_eq!(webhook["failurePolicy"], "Ignore", "{webhook}");
+        assert_eq!(webhook["timeoutSeconds"], 1, "{webhook}");
+        assert_eq!(webhook["namespaceSelector"], opted_in, "{webhook}");
+    }
+    let sent = |webhook: &&Value| {
+        let path = webhook["clientConfig"]["service"]["path"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let rule = &webhook["rules"][0];
+        (path, rule["operations"][0].clone(), rule["resources"][0].clone())
+    };
+    let wanted = [
+        (
+            names::WEBHOOK_EVICTIONS_PATH.to_owned(),
+            "CREATE".into(),
+            "pods/eviction".into(),
+        ),
+        (
+            names::WEBHOOK_DELETIONS_PATH.to_owned(),
+            "DELETE".into(),
+            "pods".into(),
+        ),
+    ];
+    assert_eq!(open.iter().map(sent).collect::<Vec<_>>(), wanted);
+}
+
+#[test]
+fn the_webhook_writes_evacuations_and_nothing_else() {
+    let role = find("ClusterRole", names::WEBHOOK_ACCOUNT);
+    let writes: Vec<String> = role.data["rules"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|rule| {
+            let mut verbs = rule["verbs"].as_array().unwrap().iter();
+            verbs.any(|verb| !["get", "list", "watch"].contains(&verb.as_str().unwrap()))
+        })
+        .map(|rule| format!("{} {}", rule["resources"], rule["verbs"]))
+        .collect();
+    let wanted = [
+        r#"["evacuations"] ["create","get","list"]"#,
+        // Questions about rights, and its own certificate.
+        r#"["subjectaccessreviews"] ["create"]"#,
+        r#"["certificatesigningrequests"] ["create","get","list","watch"]"#,
+    ];
+    assert_eq!(writes, wanted);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What the webhook looks up. Reads only; each answer is live, not from a cache, since an admission decision on
+//! What the webhook looks up, and the one thing that it writes. Each answer is live, not from a cache, since an admission decision on
 //! an outdated view would be a guess.
 
 use std::future::Future;
@@ -6,9 +6,10 @@ use std::future::Future;
 use k8s_openapi::api::apps::v1::{ReplicaSet, StatefulSet};
 use k8s_openapi::api::authentication::v1::UserInfo;
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec};
-use k8s_openapi::api::core::v1::{Node, PersistentVolume, PersistentVolumeClaim, Pod};
+use k8s_openapi::api::core::v1::{Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod};
+use kube::ResourceExt;
 use kube::api::{Api, ListParams, PostParams};
-use shadow_core::api::{OwnerKind, StatefulMigration};
+use shadow_core::api::{Evacuation, MigrationPolicy, OwnerKind, StatefulMigration};
 use shadow_core::workload::Workload;
 
 /// A failed look-up.
@@ -47,6 +48,22 @@ pub trait Cluster: Send + Sync + 'static {
     fn nodes(&self) -> impl Future<Output = Looked<Vec<Node>>> + Send;
     /// Migrations of a namespace.
     fn migrations(&self, namespace: &str) -> impl Future<Output = Looked<Vec<StatefulMigration>>> + Send;
+    /// Policies of a namespace.
+    fn policies(&self, namespace: &str) -> impl Future<Output = Looked<Vec<MigrationPolicy>>> + Send;
+    /// Evacuations of a namespace.
+    fn evacuations(&self, namespace: &str) -> impl Future<Output = Looked<Vec<Evacuation>>> + Send;
+    /// The value of a label of a namespace.
+    fn namespace_label(
+        &self,
+        namespace: &str,
+        label: &str,
+    ) -> impl Future<Output = Looked<Option<String>>> + Send;
+    /// Creates this Evacuation; one that is there already is left as it is. Answers the one that is there now.
+    fn mark(
+        &self,
+        namespace: &str,
+        evacuation: Evacuation,
+    ) -> impl Future<Output = Looked<Evacuation>> + Send;
     /// Whether `user` may do `verb` to pods of a namespace.
     fn may(&self, user: &UserInfo, namespace: &str, verb: &str) -> impl Future<Output = Looked<bool>> + Send;
 }
@@ -120,6 +137,41 @@ impl Cluster for KubeCluster {
             .await;
         all.map(|list| list.items)
             .map_err(failed("the StatefulMigrations"))
+    }
+
+    async fn policies(&self, namespace: &str) -> Looked<Vec<MigrationPolicy>> {
+        let all = Api::namespaced(self.client.clone(), namespace)
+            .list(&ListParams::default())
+            .await;
+        all.map(|list| list.items)
+            .map_err(failed("the MigrationPolicies"))
+    }
+
+    async fn evacuations(&self, namespace: &str) -> Looked<Vec<Evacuation>> {
+        let all = Api::namespaced(self.client.clone(), namespace)
+            .list(&ListParams::default())
+            .await;
+        all.map(|list| list.items).map_err(failed("the Evacuations"))
+    }
+
+    async fn namespace_label(&self, namespace: &str, label: &str) -> Looked<Option<String>> {
+        let api: Api<Namespace> = Api::all(self.client.clone());
+        let found = api
+            .get_metadata_opt(namespace)
+            .await
+            .map_err(failed("the namespace"))?;
+        Ok(found.and_then(|found| found.labels().get(label).cloned()))
+    }
+
+    async fn mark(&self, namespace: &str, evacuation: Evacuation) -> Looked<Evacuation> {
+        let api: Api<Evacuation> = Api::namespaced(self.client.clone(), namespace);
+        match api.create(&PostParams::default(), &evacuation).await {
+            Err(kube::Error::Api(status)) if status.code == 409 => api
+                .get(&evacuation.name_any())
+                .await
+                .map_err(failed("the Evacuation")),
+            created => created.map_err(failed("the Evacuation to be created")),
+        }
     }
 
     async fn may(&self, user: &UserInfo, namespace: &str, verb: &str) -> Looked<bool> {

@@ -145,7 +145,8 @@ async fn facts<C: Cluster>(
     })
 }
 
-async fn around_pod<C: Cluster>(cluster: &C, namespace: &str, name: &str) -> Looked<Facts> {
+/// The pod, its owner and its volumes.
+pub(crate) async fn around_pod<C: Cluster>(cluster: &C, namespace: &str, name: &str) -> Looked<Facts> {
     let Some(pod) = cluster.pod(namespace, name).await? else {
         return Ok(Facts::default());
     };

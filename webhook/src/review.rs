@@ -46,6 +46,8 @@ pub(crate) struct Request<T> {
     #[serde(deserialize_with = "caller")]
     pub(crate) user_info: UserInfo,
     pub(crate) object: Option<T>,
+    /// Of a deletion.
+    pub(crate) old_object: Option<T>,
     #[serde(default)]
     pub(crate) dry_run: bool,
 }
@@ -71,7 +73,7 @@ fn caller<'de, D: Deserializer<'de>>(input: D) -> Result<UserInfo, D::Error> {
 }
 
 /// Strings, not more than a caller has groups: an empty one is three bytes of text and eight times as much memory.
-struct Few(Vec<String>);
+pub(crate) struct Few(Vec<String>);
 
 impl<'de> Deserialize<'de> for Few {
     fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {

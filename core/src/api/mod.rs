@@ -2,6 +2,7 @@
 //! ([`plan`], [`outlook`], [`status`]).
 
 mod blank;
+pub mod evacuation;
 pub mod migration;
 pub mod outlook;
 pub mod plan;
@@ -9,6 +10,7 @@ pub mod policy;
 pub mod progress;
 pub mod status;
 
+pub use evacuation::{Evacuation, EvacuationSpec, EvacuationState, EvacuationStatus, EvictedBy};
 pub use migration::{
     Handoff, IdentitySwapMode, MessageQueueConfig, MigrationStrategy, ReplayMode, RestoreBackend,
     StatefulMigration, StatefulMigrationSpec, TransferMode,
@@ -17,7 +19,7 @@ pub use outlook::{Candidate, ExpectedStep, ForecastBasis, Outlook};
 pub use plan::{
     FreezeBound, FreezePlan, HoldKind, ImageOrigin, Owner, OwnerKind, Plan, QueuePlan, SourceImage,
 };
-pub use policy::{InexactHandoff, MigrationPolicy, MigrationPolicySpec};
+pub use policy::{InexactHandoff, MigrationPolicy, MigrationPolicySpec, OnEviction};
 pub use progress::{Depth, MigrationProgress, MigrationProgressSpec, Sample};
 pub use status::{
     Fence, Instance, Intent, Leg, MigrationStatus, Phase, Reading, Rollback, Step, StepRecord, Told, Verdict,

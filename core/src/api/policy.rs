@@ -6,7 +6,7 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::blank::left_out_is_default;
+use super::blank::{left_out, left_out_is_default};
 
 /// What the moves of these pods may cost. Without a policy, whatever is not exact is refused.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -18,6 +18,7 @@ use super::blank::left_out_is_default;
     shortname = "smpol",
     namespaced,
     printcolumn = r#"{"name":"Inexact","type":"string","jsonPath":".spec.inexactHandoff"}"#,
+    printcolumn = r#"{"name":"Evictions","type":"string","jsonPath":".spec.evictions"}"#,
     printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#
 )]
 #[serde(rename_all = "camelCase")]
@@ -29,6 +30,23 @@ pub struct MigrationPolicySpec {
     /// What becomes of a move whose handoff is not known to be exact.
     #[serde(default, deserialize_with = "left_out_is_default")]
     pub inexact_handoff: InexactHandoff,
+    /// What becomes of an eviction of these pods, in a namespace with the label `migration.ms2m.io/evictions: move`. A pod's own
+    /// label of this name counts more.
+    #[serde(
+        default,
+        deserialize_with = "left_out",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub evictions: Option<OnEviction>,
+}
+
+/// What becomes of an eviction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum OnEviction {
+    /// The pod is moved with its memory, where it can be.
+    Move,
+    /// The pod is evicted as ever.
+    Evict,
 }
 
 /// What becomes of a move whose handoff is not known to be exact: messages may be applied out of order, or again.

@@ -100,6 +100,11 @@ impl Report {
         self.refusals.is_empty()
     }
 
+    /// Whether all that speaks against it is that no node can take the pod.
+    pub fn lacks_only_a_node(&self) -> bool {
+        !self.is_ok() && self.refusals.iter().all(|refusal| refusal.field == target::FIELD)
+    }
+
     /// All reasons in one line.
     pub fn reasons(&self) -> String {
         let reasons: Vec<String> = self.refusals.iter().map(Refusal::to_string).collect();

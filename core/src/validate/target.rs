@@ -16,7 +16,7 @@ use super::{Facts, Report, placement};
 use crate::api::{Plan, StatefulMigrationSpec};
 use crate::{compat, restore_choice};
 
-const FIELD: &str = "spec.targetNode";
+pub(super) const FIELD: &str = "spec.targetNode";
 /// Nodes that a message names; a cluster may have thousands.
 const NAMED: usize = 10;
 

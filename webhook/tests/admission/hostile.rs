@@ -57,6 +57,8 @@ async fn eight_large_reviews_at_once_take_little_memory() {
         names::WEBHOOK_PODS_PATH,
         "/mutate/migrations",
         "/validate/migrations",
+        names::WEBHOOK_EVICTIONS_PATH,
+        names::WEBHOOK_DELETIONS_PATH,
     ] {
         for (before, part, after) in KINDS {
             // One for all eight, so that this test takes little itself.

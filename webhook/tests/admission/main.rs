@@ -5,6 +5,7 @@
     reason = "in a test, a failed step is the verdict"
 )]
 
+mod evictions;
 mod hostile;
 mod migrations;
 mod pods;

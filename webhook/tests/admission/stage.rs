@@ -1,5 +1,7 @@
 //! A cluster held in memory, and reviews as the API server sends them.
 
+use std::sync::{Arc, Mutex};
+
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
@@ -8,7 +10,7 @@ use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::authentication::v1::UserInfo;
 use k8s_openapi::api::core::v1::{Node, PersistentVolume, PersistentVolumeClaim, Pod};
 use serde_json::{Value, json};
-use shadow_core::api::{OwnerKind, StatefulMigration};
+use shadow_core::api::{Evacuation, MigrationPolicy, OwnerKind, StatefulMigration};
 use shadow_core::names;
 use shadow_core::workload::Workload;
 use shadow_webhook::cluster::{Cluster, Looked, LookupError};
@@ -33,6 +35,10 @@ pub(crate) struct Fake {
     pub(crate) migrations: Vec<Value>,
     pub(crate) may: Vec<&'static str>,
     pub(crate) trouble: Trouble,
+    pub(crate) policies: Vec<Value>,
+    pub(crate) opted_in: bool,
+    /// Evacuations, those that were created last.
+    pub(crate) evacuations: Arc<Mutex<Vec<Value>>>,
 }
 
 impl Fake {
@@ -82,6 +88,27 @@ impl Cluster for Fake {
 
     async fn migrations(&self, _namespace: &str) -> Looked<Vec<StatefulMigration>> {
         self.look(&self.migrations).await
+    }
+
+    async fn policies(&self, _namespace: &str) -> Looked<Vec<MigrationPolicy>> {
+        self.look(&self.policies).await
+    }
+
+    async fn evacuations(&self, _namespace: &str) -> Looked<Vec<Evacuation>> {
+        let all = self.evacuations.lock().unwrap().clone();
+        self.look(&all).await
+    }
+
+    async fn namespace_label(&self, _namespace: &str, label: &str) -> Looked<Option<String>> {
+        assert_eq!(label, names::EVICTIONS);
+        Ok(self.opted_in.then(|| names::MOVE.to_owned()))
+    }
+
+    async fn mark(&self, _namespace: &str, mut evacuation: Evacuation) -> Looked<Evacuation> {
+        let mut all = self.evacuations.lock().unwrap();
+        evacuation.metadata.uid = Some(format!("e{}", all.len()));
+        all.push(serde_json::to_value(&evacuation).unwrap());
+        Ok(evacuation)
     }
 
     async fn may(&self, user: &UserInfo, namespace: &str, verb: &str) -> Looked<bool> {

@@ -263,7 +263,7 @@ fn outcomes(said: &str) -> Result<String> {
     Ok(told.collect::<Vec<_>>().join(", "))
 }
 
-fn migrations(cluster: &Cluster) -> Result<Vec<Value>> {
+pub(super) fn migrations(cluster: &Cluster) -> Result<Vec<Value>> {
     let all = get(cluster, &["statefulmigrations"])?;
     Ok(all["items"].as_array().cloned().unwrap_or_default())
 }

@@ -9,6 +9,7 @@ mod cancel;
 mod commands;
 mod concurrency;
 mod drains;
+mod evictions;
 mod failures;
 mod faults;
 mod first_move;

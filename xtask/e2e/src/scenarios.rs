@@ -5,9 +5,9 @@ use anyhow::Result;
 
 use crate::Bench;
 use crate::{
-    as_printed, backends, by_image, bystanders, cancel, commands, concurrency, drains, failures, faults,
-    first_move, hostile, image, in_terminal, inexact, kills, leases, live, plans, plugin, polling, reference,
-    refusals, removal, round_trips, scripts, workloads,
+    as_printed, backends, by_image, bystanders, cancel, commands, concurrency, drains, evictions, failures,
+    faults, first_move, hostile, image, in_terminal, inexact, kills, leases, live, plans, plugin, polling,
+    reference, refusals, removal, round_trips, scripts, workloads,
 };
 
 /// One scenario.
@@ -347,6 +347,27 @@ pub(crate) const ALL: &[Scenario] = &[
         run: in_terminal::a_drain,
         seconds: 40,
         role: Role::Rest("the core drains without a terminal"),
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "kubectl drain moves what opted in, once each, and spares the copies",
+        run: evictions::by_kubectl_drain,
+        seconds: 60,
+        role: Role::Core,
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "an eviction that is repeated with and without a UID does no harm",
+        run: evictions::repeated,
+        seconds: 60,
+        role: Role::Rest("the core's drain repeats evictions, too; each answer is in a table"),
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "with the webhook away an eviction goes as ever",
+        run: evictions::without_the_webhook,
+        seconds: 40,
+        role: Role::Rest("the rule's failure policy is unit-tested"),
         company: Company::Alone,
     },
     Scenario {

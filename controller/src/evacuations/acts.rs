@@ -1,0 +1,186 @@
+//! What is done about an Evacuation.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use k8s_openapi::jiff::Timestamp;
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::runtime::controller::Action as Requeue;
+use kube::{Api, ResourceExt};
+use serde_json::json;
+use shadow_core::api::{
+    Evacuation, EvacuationState, EvacuationStatus, StatefulMigration, StatefulMigrationSpec, evacuation,
+};
+use shadow_core::eviction::next::{KEPT, Next};
+use shadow_core::eviction::{migration_of, words};
+use shadow_core::names;
+
+use super::LOOK;
+use crate::context::Context;
+use crate::error::ControllerError;
+
+/// Acts, and says when to look again.
+pub(super) async fn act(
+    ctx: &Context,
+    api: &Api<Evacuation>,
+    seen: &Evacuation,
+    decided: Next,
+) -> Result<Requeue, ControllerError> {
+    let state = |state, migration, reason: Option<String>, ended: Option<Timestamp>| EvacuationStatus {
+        state,
+        migration,
+        reason: reason.map(|reason| reason.chars().take(evacuation::REASON).collect()),
+        ended: ended.map(MicroTime),
+    };
+    let migration = migration_of(seen);
+    let (status, again) = match decided {
+        Next::Keep(left) => return Ok(Requeue::requeue(left)),
+        Next::Forget => {
+            forget(api, seen).await?;
+            return Ok(Requeue::await_change());
+        }
+        Next::CallOff => {
+            call_off(ctx, seen).await?;
+            return Ok(Requeue::requeue(LOOK));
+        }
+        Next::Wait(why) => (state(EvacuationState::Waiting, None, Some(why), None), LOOK),
+        Next::Follow => (state(EvacuationState::Moving, migration, None, None), LOOK),
+        Next::Begin => match begin(ctx, seen).await? {
+            Ok(name) => (state(EvacuationState::Moving, Some(name), None, None), LOOK),
+            Err(refused) => return let_go(ctx, api, seen, None, refused).await,
+        },
+        Next::LetGo(why) => {
+            let tried = seen.status.as_ref().and_then(|status| status.migration.clone());
+            return let_go(ctx, api, seen, tried, why).await;
+        }
+        Next::Arrived(at) => (state(EvacuationState::Moved, migration, None, Some(at)), KEPT),
+    };
+    write(api, seen, status).await?;
+    Ok(Requeue::requeue(again))
+}
+
+async fn let_go(
+    ctx: &Context,
+    api: &Api<Evacuation>,
+    seen: &Evacuation,
+    migration: Option<String>,
+    why: String,
+) -> Result<Requeue, ControllerError> {
+    let why: String = why.chars().take(evacuation::REASON).collect();
+    let (reason, note) = words::not_moved(&why);
+    let status = EvacuationStatus {
+        state: EvacuationState::LetGo,
+        migration,
+        reason: Some(why),
+        ended: Some(MicroTime(Timestamp::now())),
+    };
+    write(api, seen, status).await?;
+    ctx.events.tell(the_pod(seen), false, reason, &note);
+    Ok(Requeue::requeue(KEPT))
+}
+
+/// The pod that was evicted, and no later one of its name.
+fn the_pod(seen: &Evacuation) -> ObjectReference {
+    ObjectReference {
+        api_version: Some("v1".to_owned()),
+        kind: Some("Pod".to_owned()),
+        namespace: seen.namespace(),
+        name: Some(seen.spec.pod.clone()),
+        uid: Some(seen.spec.uid.clone()),
+        ..ObjectReference::default()
+    }
+}
+
+/// Writes the status where it changes, if nobody changed the object since.
+async fn write(
+    api: &Api<Evacuation>,
+    seen: &Evacuation,
+    status: EvacuationStatus,
+) -> Result<(), ControllerError> {
+    if seen.status.as_ref() == Some(&status) {
+        return Ok(());
+    }
+    tracing::info!(pod = seen.spec.pod, state = %status.state, reason = status.reason, "evacuation");
+    let mut changed = seen.clone();
+    changed.metadata.managed_fields = None;
+    changed.status = Some(status);
+    api.replace_status(&seen.name_any(), &PostParams::default(), &changed)
+        .await?;
+    Ok(())
+}
+
+/// Creates the migration; what its admission says against it is for a person.
+async fn begin(ctx: &Context, seen: &Evacuation) -> Result<Result<String, String>, ControllerError> {
+    let name = migration_of(seen).unwrap_or_default();
+    let namespace = seen.namespace().unwrap_or_default();
+    let api: Api<StatefulMigration> = Api::namespaced(ctx.client.clone(), &namespace);
+    match api.create(&PostParams::default(), &wanted(seen, &name)).await {
+        Ok(_) => {
+            let by = &seen.spec.evicted_by.user;
+            tracing::info!(
+                namespace,
+                pod = seen.spec.pod,
+                migration = name,
+                by,
+                "an eviction becomes a move"
+            );
+            Ok(Ok(name))
+        }
+        Err(kube::Error::Api(status)) if status.code == 409 => {
+            let found = api.get(&name).await?;
+            let ours = found.annotations().get(names::EVACUATION) == Some(&seen.name_any());
+            Ok(if ours {
+                Ok(name)
+            } else {
+                Err(format!(
+                    "StatefulMigration {name} is there already, and nobody's eviction caused it"
+                ))
+            })
+        }
+        Err(kube::Error::Api(status)) if matches!(status.code, 400 | 403 | 422) => {
+            Ok(Err(status.message.clone()))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn wanted(seen: &Evacuation, name: &str) -> StatefulMigration {
+    let spec = StatefulMigrationSpec {
+        source_pod: seen.spec.pod.clone(),
+        ..StatefulMigrationSpec::default()
+    };
+    let mut wanted = StatefulMigration::new(name, spec);
+    wanted.metadata.annotations = Some(BTreeMap::from([
+        (names::EVACUATION.to_owned(), seen.name_any()),
+        (names::EVICTED_BY.to_owned(), seen.spec.evicted_by.user.clone()),
+    ]));
+    wanted
+}
+
+/// Asks for the migration to be cancelled, as a user would.
+async fn call_off(ctx: &Context, seen: &Evacuation) -> Result<(), ControllerError> {
+    let name = migration_of(seen).unwrap_or_default();
+    let namespace = seen.namespace().unwrap_or_default();
+    tracing::info!(namespace, migration = name, "its drain was given up; cancelled");
+    let api: Api<StatefulMigration> = Api::namespaced(ctx.client.clone(), &namespace);
+    let cancel = Patch::Merge(json!({"spec": {"cancel": true}}));
+    api.patch(&name, &PatchParams::default(), &cancel).await?;
+    Ok(())
+}
+
+/// Deletes the very object that was looked at.
+async fn forget(api: &Api<Evacuation>, seen: &Evacuation) -> Result<(), ControllerError> {
+    let params = DeleteParams {
+        preconditions: Some(Preconditions {
+            uid: seen.uid(),
+            resource_version: seen.resource_version(),
+        }),
+        ..DeleteParams::default()
+    };
+    match api.delete(&seen.name_any(), &params).await {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,11 @@
+//! What an eviction is answered, case by case, and what becomes of the move that it causes.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "in a test, a failed step is the verdict"
+)]
+
+mod budget;
+mod next;
+mod verdicts;
+mod world;

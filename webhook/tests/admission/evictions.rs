@@ -1,0 +1,188 @@
+//! Evictions and deletions as the API server sends them.
+
+use serde_json::{Value, json};
+use shadow_core::names;
+
+use crate::stage::{Fake, Trouble, UID, cluster, leg, message, pod, post, under_way};
+
+/// A namespace that opted in, with a policy for all its pods.
+fn opted_in() -> Fake {
+    let mut there = pod();
+    there["metadata"]["uid"] = "x".into();
+    let policy = json!({"apiVersion": "migration.ms2m.io/v1alpha1", "kind": "MigrationPolicy",
+        "metadata": {"name": "move"}, "spec": {"evictions": "Move"}});
+    Fake {
+        pods: vec![there],
+        policies: vec![policy],
+        opted_in: true,
+        ..cluster()
+    }
+}
+
+fn eviction(options: Value) -> Value {
+    json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
+        "uid": "r1", "kind": {"group": "policy", "version": "v1", "kind": "Eviction"},
+        "resource": {"group": "", "version": "v1", "resource": "pods"}, "subResource": "eviction",
+        "operation": "CREATE", "dryRun": false, "name": "orders-0", "namespace": "default",
+        "userInfo": {"username": "alice", "groups": ["ops", "b".repeat(300)]},
+        "object": {"apiVersion": "policy/v1", "kind": "Eviction",
+                   "metadata": {"name": "another-pod", "namespace": "another"}, "deleteOptions": options}}})
+}
+
+async fn evict(fake: &Fake, review: &Value) -> Value {
+    post(fake.clone(), names::WEBHOOK_EVICTIONS_PATH, review).await
+}
+
+#[tokio::test]
+async fn an_eviction_leaves_a_mark_with_who_evicted_and_is_denied_until_the_pod_has_left() {
+    let fake = opted_in();
+    let response = evict(&fake, &eviction(Value::Null)).await;
+    let said = message(&response);
+    let status = &response["status"];
+    assert_eq!(
+        (&status["code"], &status["reason"]),
+        (&json!(429), &json!("TooManyRequests"))
+    );
+    assert!(
+        said.contains("Eviction triggered evacuation of pod default/orders-0"),
+        "{said}"
+    );
+    assert!(said.contains("orders-0-evicted-e0"), "{said}");
+    let marks = fake.evacuations.lock().unwrap().clone();
+    assert_eq!(marks.len(), 1);
+    let spec = &marks[0]["spec"];
+    assert_eq!(marks[0]["metadata"]["name"], "x");
+    assert_eq!(
+        (&spec["pod"], &spec["node"], &spec["uid"]),
+        (&json!("orders-0"), &json!("node-a"), &json!("x"))
+    );
+    assert_eq!(
+        spec["evictedBy"],
+        json!({"user": "alice", "groups": ["ops", "b".repeat(256)]})
+    );
+    let again = evict(&fake, &eviction(Value::Null)).await;
+    assert!(message(&again).contains("orders-0-evicted-e0"), "{again}");
+    assert_eq!(fake.evacuations.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_dry_run_is_answered_alike_and_leaves_nothing() {
+    let mut by_query = eviction(Value::Null);
+    by_query["request"]["dryRun"] = true.into();
+    for review in [by_query, eviction(json!({"dryRun": ["All"]}))] {
+        let fake = opted_in();
+        let response = evict(&fake, &review).await;
+        assert!(message(&response).contains("dry run"), "{response}");
+        assert!(fake.evacuations.lock().unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_ours_to_move_goes_through() {
+    let refused = Fake {
+        nodes: Vec::new(),
+        ..opted_in()
+    };
+    let response = evict(&refused, &eviction(Value::Null)).await;
+    assert_eq!(response["allowed"], true, "{response}");
+    assert!(
+        response["warnings"][0]
+            .as_str()
+            .unwrap()
+            .contains("cannot be moved"),
+        "{response}"
+    );
+    let marks = refused.evacuations.lock().unwrap().clone();
+    assert_eq!(marks[0]["metadata"]["name"], "x.let-go");
+    assert!(
+        marks[0]["spec"]["letGo"]
+            .as_str()
+            .unwrap()
+            .contains("spec.targetNode"),
+        "{marks:?}"
+    );
+
+    let silent = Fake {
+        opted_in: false,
+        ..opted_in()
+    };
+    let another = eviction(json!({"preconditions": {"uid": "another"}}));
+    for (fake, review) in [(&silent, eviction(Value::Null)), (&opted_in(), another)] {
+        let response = evict(fake, &review).await;
+        assert_eq!(
+            (&response["allowed"], response.get("warnings")),
+            (&json!(true), None),
+            "{response}"
+        );
+        assert!(fake.evacuations.lock().unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_looked_up_in_time_goes_through() {
+    for trouble in [Trouble::Broken, Trouble::Stuck] {
+        let fake = Fake {
+            trouble,
+            ..opted_in()
+        };
+        let before = tokio::time::Instant::now();
+        let response = evict(&fake, &eviction(Value::Null)).await;
+        assert_eq!(response["allowed"], true, "{response}");
+        assert!(before.elapsed() < std::time::Duration::from_secs(1));
+    }
+}
+
+#[tokio::test]
+async fn names_that_could_leave_their_path_are_looked_up_nowhere() {
+    for (namespace, name) in [
+        ("../x", "orders-0"),
+        ("default", "orders-0/exec"),
+        ("", "orders-0"),
+        ("default", ""),
+    ] {
+        let fake = opted_in();
+        let mut review = eviction(Value::Null);
+        review["request"]["namespace"] = namespace.into();
+        review["request"]["name"] = name.into();
+        assert_eq!(evict(&fake, &review).await["allowed"], true);
+        assert!(fake.evacuations.lock().unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_stand_in_is_deleted_during_its_move_only_when_that_is_confirmed() {
+    let mut first = leg(1, 0, true);
+    first["to"]["pod"] = "orders-0-shadow".into();
+    let fake = Fake {
+        migrations: vec![under_way("move", "Restoring", json!([first]))],
+        ..opted_in()
+    };
+    let deletion = |name: &str, uid: &str, annotations: Value| {
+        json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
+            "uid": "r1", "kind": {"group": "", "version": "v1", "kind": "Pod"},
+            "resource": {"group": "", "version": "v1", "resource": "pods"}, "operation": "DELETE",
+            "name": name, "namespace": "default", "userInfo": {"username": "alice"}, "object": null,
+            "oldObject": {"metadata": {"name": name, "uid": uid, "annotations": annotations}}}})
+    };
+    let refused = post(
+        fake.clone(),
+        names::WEBHOOK_DELETIONS_PATH,
+        &deletion("orders-0-shadow", UID, json!({})),
+    )
+    .await;
+    let said = message(&refused);
+    assert_eq!(refused["status"]["code"], 403);
+    assert!(
+        said.contains("kubectl shadow cancel move") && said.contains(names::MAY_BE_DELETED),
+        "{said}"
+    );
+    for review in [
+        deletion("orders-0-shadow", UID, json!({names::MAY_BE_DELETED: "yes"})),
+        // The source of the move, and a pod that is none of its.
+        deletion("orders-0", "x", json!({})),
+        deletion("orders-1", "y", json!({})),
+    ] {
+        let response = post(fake.clone(), names::WEBHOOK_DELETIONS_PATH, &review).await;
+        assert_eq!(response["allowed"], true, "{response}");
+    }
+}

@@ -1,0 +1,284 @@
+//! Evictions become moves in a namespace that opted in: `kubectl drain` moves its consumers, whoever repeats an eviction does no harm,
+//! and with the webhook away evictions go as ever.
+
+use std::io::Write as _;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::{Value, json};
+
+use super::drains::{NODE, OTHER, Uncordoned, cordoned, migrations};
+use super::faults::stopped::Stopped;
+use super::{Bench, exact_messages, nothing_left};
+use xtask_lab::cluster::{Cluster, wait_for};
+use xtask_lab::stage::{self, Load, Oracle, Sample, capture, get};
+
+const LOAD: Load = Load::of(40);
+const PODS: [&str; 2] = ["orders-0", "orders-1"];
+const SOON: Duration = Duration::from_secs(60);
+const MOVED: Duration = Duration::from_secs(120);
+/// The API server waits one second for the webhook.
+const FAIL_OPEN: Duration = Duration::from_secs(5);
+const EVICTIONS: &str = "migration.ms2m.io/evictions";
+const POLICY: &str = "evictions-become-moves";
+
+/// Both replicas leave node-a by `kubectl drain`, once each, and what has arrived is not evicted.
+pub(super) fn by_kubectl_drain(bench: &Bench) -> Result<()> {
+    let cluster = &bench.cluster;
+    let uncordoned = Uncordoned(cluster, NODE);
+    let opted_in = OptedIn::deployed(cluster)?;
+    let oracles = watched(bench)?;
+    let drained = capture(cluster.kubectl([
+        "drain",
+        NODE,
+        "--ignore-daemonsets",
+        "--delete-emptydir-data",
+        "--pod-selector=app=orders",
+        "--timeout=180s",
+    ]));
+    let copies = PODS.map(|pod| Sample::incarnation(cluster, pod).map(|(uid, _)| uid));
+    println!(
+        "     {}",
+        drained.context("kubectl drain")?.trim().replace('\n', "; ")
+    );
+    for (pod, uid) in PODS.into_iter().zip(copies) {
+        moved_once(cluster, pod, &uid?)?;
+    }
+    drop(uncordoned);
+    finished(oracles)?;
+    opted_in.removed()?;
+    nothing_left(cluster)
+}
+
+/// Evictions without and with a UID, again and again, during the move and after it.
+pub(super) fn repeated(bench: &Bench) -> Result<()> {
+    let cluster = &bench.cluster;
+    let opted_in = OptedIn::deployed(cluster)?;
+    let oracles = watched(bench)?;
+    let [first, second] = PODS;
+    let (source, _) = Sample::incarnation(cluster, second)?;
+    // Without a UID: satisfied once the copy has arrived, and from then on.
+    until_gone(cluster, first, None)?;
+    let (copy, _) = Sample::incarnation(cluster, first)?;
+    moved_once(cluster, first, &copy)?;
+    for _ in 0..5 {
+        let answer = evict(cluster, first, None, false)?;
+        ensure!(
+            answer.is("NotFound"),
+            "the copy of {first} was not spared: {answer:?}"
+        );
+    }
+    moved_once(cluster, first, &copy)?;
+    // With a UID: the API server says that it is another pod.
+    until_gone(cluster, second, Some(&source))?;
+    let (copy, _) = Sample::incarnation(cluster, second)?;
+    moved_once(cluster, second, &copy)?;
+    finished(oracles)?;
+    opted_in.removed()?;
+    nothing_left(cluster)
+}
+
+/// No replica of the webhook answers: the pod goes within the second for which the API server waits, and is made anew.
+pub(super) fn without_the_webhook(bench: &Bench) -> Result<()> {
+    let cluster = &bench.cluster;
+    let opted_in = OptedIn::deployed(cluster)?;
+    let pod = PODS[0];
+    let (before, _) = Sample::incarnation(cluster, pod)?;
+    let webhook = Stopped::webhook(cluster)?;
+    let asked = Instant::now();
+    let answer = evict(cluster, pod, None, false)?;
+    let took = asked.elapsed();
+    webhook.go_on();
+    ensure!(answer == Answer::Evicted, "not evicted: {answer:?}");
+    ensure!(took < FAIL_OPEN, "the eviction took {took:?}");
+    println!("     evicted after {} ms", took.as_millis());
+    wait_for("the pod to be made anew", SOON, || {
+        let Ok((uid, _)) = Sample::incarnation(cluster, pod) else {
+            return Ok(None);
+        };
+        Ok((uid != before).then_some(()))
+    })?;
+    ensure!(
+        migrations(cluster)?.is_empty(),
+        "something was moved: {:?}",
+        migrations(cluster)?
+    );
+    opted_in.removed()?;
+    nothing_left(cluster)
+}
+
+/// The sample on node-a, in a namespace whose evictions become moves.
+struct OptedIn<'a>(&'a Cluster);
+
+impl<'a> OptedIn<'a> {
+    fn deployed(cluster: &'a Cluster) -> Result<Self> {
+        // The migrations of the evictions are counted, and earlier evictions count for ten minutes.
+        for kind in ["statefulmigrations", "evacuations"] {
+            capture(cluster.kubectl(["delete", kind, "--all", "--wait=true"]))?;
+        }
+        let elsewhere = cordoned(cluster, OTHER)?;
+        Sample::deploy(cluster, &[])?;
+        drop(elsewhere);
+        for pod in PODS {
+            ensure!(Sample::node(cluster, pod)? == NODE, "{pod} is not on {NODE}");
+        }
+        capture(cluster.kubectl([
+            "label",
+            "--overwrite",
+            "namespace",
+            cluster.namespace(),
+            &format!("{EVICTIONS}=move"),
+        ]))?;
+        let opted_in = Self(cluster);
+        let policy = json!({"apiVersion": "migration.ms2m.io/v1alpha1", "kind": "MigrationPolicy",
+            "metadata": {"name": POLICY}, "spec": {"evictions": "Move", "podSelector": {"matchLabels": {"app": "orders"}}}});
+        stage::apply(cluster, &policy.to_string())?;
+        // The API server hears of the label a moment later.
+        wait_for("a dry run to be answered by a move", SOON, || {
+            let answer = evict(cluster, PODS[0], None, true)?;
+            Ok((answer.is("TooManyRequests") && answer.says("dry run")).then_some(()))
+        })?;
+        let marks = get(cluster, &["evacuations"])?;
+        ensure!(marks["items"] == json!([]), "a dry run left {}", marks["items"]);
+        Ok(opted_in)
+    }
+
+    fn removed(self) -> Result<()> {
+        stage::delete(self.0, "migrationpolicy", POLICY)?;
+        Sample::remove(self.0)
+    }
+}
+
+impl Drop for OptedIn<'_> {
+    fn drop(&mut self) {
+        let off = self
+            .0
+            .kubectl(["label", "namespace", self.0.namespace(), &format!("{EVICTIONS}-")]);
+        if let Err(error) = capture(off) {
+            eprintln!(
+                "evictions still become moves in {}: {error:#}",
+                self.0.namespace()
+            );
+        }
+    }
+}
+
+fn watched(bench: &Bench) -> Result<Vec<Oracle>> {
+    let oracles = PODS
+        .iter()
+        .map(|pod| Oracle::start(&bench.cluster, &bench.product, pod, LOAD))
+        .collect::<Result<Vec<_>>>()?;
+    for oracle in &oracles {
+        oracle.run_for(Duration::from_secs(2));
+    }
+    Ok(oracles)
+}
+
+fn finished(oracles: Vec<Oracle>) -> Result<()> {
+    for oracle in oracles {
+        let report = oracle.finish()?;
+        println!("     {}", stage::summary(&report));
+        exact_messages(&report)?;
+    }
+    Ok(())
+}
+
+/// One migration of this pod, caused by an eviction, and the pod that it restored is still there under this UID.
+fn moved_once(cluster: &Cluster, pod: &str, uid: &str) -> Result<()> {
+    ensure!(Sample::node(cluster, pod)? == OTHER, "{pod} is not on {OTHER}");
+    let all: Vec<Value> = migrations(cluster)?
+        .into_iter()
+        .filter(|one| one["spec"]["sourcePod"] == *pod)
+        .collect();
+    let [migration] = all.as_slice() else {
+        bail!("{pod} was moved {} times: {all:#?}", all.len());
+    };
+    let status = &migration["status"];
+    ensure!(status["phase"] == "Completed", "{pod}: {status:#}");
+    ensure!(
+        migration["metadata"]["annotations"]["migration.ms2m.io/evacuation"].is_string(),
+        "no eviction caused it: {}",
+        migration["metadata"]
+    );
+    let copy = status["legs"]
+        .as_array()
+        .and_then(|legs| legs.last()?["to"]["uid"].as_str());
+    let now = Sample::incarnation(cluster, pod)?;
+    ensure!(
+        copy == Some(uid) && now == (uid.to_owned(), 0),
+        "{pod} is not the copy: {copy:?} was restored, {uid} was seen, {now:?} is there"
+    );
+    Ok(())
+}
+
+/// What an eviction was answered.
+#[derive(Debug, PartialEq, Eq)]
+enum Answer {
+    Evicted,
+    Denied(String),
+}
+
+impl Answer {
+    /// Denied for this reason.
+    fn is(&self, reason: &str) -> bool {
+        matches!(self, Self::Denied(said) if said.contains(&format!("({reason})")))
+    }
+
+    fn says(&self, words: &str) -> bool {
+        matches!(self, Self::Denied(said) if said.contains(words))
+    }
+}
+
+/// Evicts without a pause until the pod that is meant has left.
+fn until_gone(cluster: &Cluster, pod: &str, uid: Option<&str>) -> Result<()> {
+    let mut asked = 0;
+    let left = wait_for("the evicted pod to have left", MOVED, || {
+        let answer = evict(cluster, pod, uid, false)?;
+        asked += 1;
+        ensure!(answer != Answer::Evicted, "{pod} was evicted and not moved");
+        if answer.is("TooManyRequests") {
+            return Ok(None);
+        }
+        // With a UID, another pod may still be on its way under that name.
+        let ended = migrations(cluster)?
+            .iter()
+            .any(|one| one["spec"]["sourcePod"] == *pod && one["status"]["phase"] == "Completed");
+        Ok(ended.then_some(answer))
+    })?;
+    ensure!(left.is("NotFound") || left.is("Conflict"), "{left:?}");
+    println!("     {pod}: {asked} evictions, the last one was answered: {left:?}");
+    Ok(())
+}
+
+/// One eviction, as a client of the eviction API asks for it.
+fn evict(cluster: &Cluster, pod: &str, uid: Option<&str>, dry_run: bool) -> Result<Answer> {
+    let namespace = cluster.namespace();
+    let mut options = json!({});
+    if let Some(uid) = uid {
+        options["preconditions"] = json!({"uid": uid});
+    }
+    if dry_run {
+        options["dryRun"] = json!(["All"]);
+    }
+    let eviction = json!({"apiVersion": "policy/v1", "kind": "Eviction",
+        "metadata": {"name": pod, "namespace": namespace}, "deleteOptions": options});
+    let path = format!("/api/v1/namespaces/{namespace}/pods/{pod}/eviction");
+    let mut kubectl = cluster.kubectl(["create", "--raw", &path, "--filename", "-"]);
+    kubectl
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut process = kubectl.spawn().context("start kubectl")?;
+    let mut input = process.stdin.take().context("kubectl has no standard input")?;
+    input
+        .write_all(eviction.to_string().as_bytes())
+        .context("give kubectl the eviction")?;
+    drop(input);
+    let output = process.wait_with_output().context("wait for kubectl")?;
+    Ok(if output.status.success() {
+        Answer::Evicted
+    } else {
+        Answer::Denied(String::from_utf8_lossy(&output.stderr).trim().to_owned())
+    })
+}
