@@ -89,10 +89,14 @@ fn undone_by_a_key(bench: &Bench) -> Result<()> {
     terminal.press(&["C"])?;
     terminal.until("the question", SOON, |screen| screen.contains(ASKED))?;
     terminal.press(&["y"])?;
+    terminal.until("the undo to begin", SOON, |screen| {
+        screen.contains("UNDOING") || screen.contains("CANCELLED")
+    })?;
+    // The copy's pod ends by it.
+    still.go_on();
     terminal.until("the move to be undone", END, |screen| {
         screen.contains("CANCELLED")
     })?;
-    still.go_on();
     terminal.press(&["q"])?;
     let (code, left) = terminal.ended(SOON)?;
     ensure!(code == 3, "a cancelled move ends with {code}: {left}");
@@ -162,10 +166,16 @@ pub(super) fn a_drain(bench: &Bench) -> Result<()> {
     terminal.press(&["X"])?;
     terminal.until("the question", SOON, |screen| screen.contains("Stop the drain"))?;
     terminal.press(&[NODE, "Enter"])?;
-    terminal.until("the drain to be stopped", END, |screen| {
-        screen.contains("drain node-a   over")
+    terminal.until("the drain to be stopping", SOON, |screen| {
+        ["stopping", "over"]
+            .iter()
+            .any(|word| screen.contains(&format!("drain {NODE}   {word}")))
     })?;
+    // The copies' pods end by it.
     still.go_on();
+    terminal.until("the drain to be stopped", END, |screen| {
+        screen.contains(&format!("drain {NODE}   over"))
+    })?;
     terminal.press(&["q"])?;
     let (code, left) = terminal.ended(END)?;
     ensure!(code == 130, "a drain that was stopped ends with {code}: {left}");
