@@ -15,7 +15,7 @@ use shadow_core::reason::Reason;
 use shadow_core::wire::{
     Abort, Announcement, CheckpointRequest, Checkpointed, DiscardRequest, Discarded, Ending, FetchRequest,
     FreezeOrder, FreezeRequest, Frozen, KeyReport, KillRequest, NodeFacts, Preflight, PreflightRequest,
-    Problem, PullRequest, PushRequest, Pushed, Transferred,
+    Problem, PullRequest, PushRequest, Pushed, RehearseRequest, Rehearsed, Transferred,
 };
 use shadow_identity::{Identity, capped, peer_url};
 use tokio::time::Instant;
@@ -28,6 +28,9 @@ const QUICK: Duration = Duration::from_secs(4);
 const LOOK: Duration = Duration::from_secs(2);
 /// Dump and transfer; the machine's own limits end earlier.
 const LONG: Duration = Duration::from_secs(130);
+
+/// A dump that is thrown away: the node gives it up sooner, and lets the process go.
+const REHEARSAL: Duration = Duration::from_secs(50);
 
 /// While a call takes long, the agent is asked something small this often.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
@@ -122,6 +125,17 @@ impl Agents {
         body: &CheckpointRequest,
     ) -> Result<Checkpointed, ControllerError> {
         let dumping = self.post(node, format!("/v1/keys/{key}/checkpoint"), body, LONG);
+        self.unless_silent(&[node], key, dumping).await
+    }
+
+    /// Dumps a container once and throws the dump away.
+    pub async fn rehearse(
+        &self,
+        node: &str,
+        key: &Key,
+        body: &RehearseRequest,
+    ) -> Result<Rehearsed, ControllerError> {
+        let dumping = self.post(node, format!("/v1/keys/{key}/rehearse"), body, REHEARSAL);
         self.unless_silent(&[node], key, dumping).await
     }
 

@@ -13,11 +13,13 @@ use shadow_core::wire::{NodeFacts, PodRef, Preflight, PreflightRequest};
 use crate::context::Context;
 use crate::error::ControllerError;
 
-/// What the agent on the pod's node sees of its processes; `None` from one that does not know the question.
+/// What the agent on the pod's node sees of its processes, and of its writable layer if asked for; `None` from one that does not
+/// know the question.
 pub(crate) async fn look(
     ctx: &Context,
     pod: &Pod,
     container: Option<&str>,
+    layer: bool,
 ) -> Result<Option<Preflight>, ControllerError> {
     let node = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref());
     let (Some(node), Some(container)) = (node, container) else {
@@ -30,6 +32,7 @@ pub(crate) async fn look(
             uid: pod.uid().unwrap_or_default(),
         },
         container: container.to_owned(),
+        layer,
     };
     known(ctx.agents.preflight(node, &request).await)
 }
@@ -47,12 +50,17 @@ pub(crate) async fn unfit(
         return Ok(Some(undumpable(plan, &obstacles)));
     }
     for node in [&plan.source_node, &plan.target_node] {
-        let room = known(ctx.agents.room(node).await)?;
+        let room = room(ctx, node).await?;
         if let Some(room) = room.filter(|room| *room < found.memory_bytes) {
             return Ok(Some(no_room(plan, node, room, found.memory_bytes)));
         }
     }
     Ok(None)
+}
+
+/// What an archive may take on a node, bytes; `None` from an agent that does not know the question.
+pub(crate) async fn room(ctx: &Context, node: &str) -> Result<Option<u64>, ControllerError> {
+    known(ctx.agents.room(node).await)
 }
 
 /// Agents of an earlier version do not know the question; the move itself finds out then.

@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::Timestamp;
 use kube::Resource;
-use shadow_core::api::{MigrationStatus, Phase, StatefulMigration};
+use shadow_core::api::{MigrationStatus, Phase, Rehearsal, StatefulMigration};
 use shadow_core::notice::Notice;
 use shadow_core::wire::PodRef;
 
@@ -121,10 +121,17 @@ fn planned(status: &MigrationStatus) -> String {
         return "the plan is made; nothing was moved".to_owned();
     };
     let (pod, node) = (&plan.source.name, &plan.target_node);
-    format!(
-        "{pod} can be moved to {node}, and nothing was moved: {}",
-        plan.because
-    )
+    let failed = status.rehearsal().and_then(Rehearsal::dump_failed);
+    match failed {
+        Some(failed) => format!(
+            "{pod} fits on {node}, but the dump of its process failed in the rehearsal: {}",
+            failed.message
+        ),
+        None => format!(
+            "{pod} can be moved to {node}, and nothing was moved: {}",
+            plan.because
+        ),
+    }
 }
 
 fn moved(status: &MigrationStatus) -> String {

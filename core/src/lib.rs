@@ -22,6 +22,7 @@
 //! - [`readiness`]: how long a moved pod cannot be ready, however soon it runs
 //! - [`premise`]: what an exact verdict rests on, and how each of it is weighed
 //! - [`freeze`]: how long a source may stand still between its dump and the commit
+//! - [`rehearsal`]: whether a plan may dump a process once and throw the dump away
 //! - [`doubt`]: what weakens a verdict, as data
 //! - [`unfenced`]: why new messages cannot be kept away from a queue, as data
 //! - [`eviction`]: what an eviction is answered, and what becomes of the move that it causes
@@ -52,6 +53,7 @@ pub mod reason;
 pub mod recreation;
 pub mod reference;
 pub mod registry_users;
+pub mod rehearsal;
 pub mod repository;
 pub mod restore_choice;
 pub mod restore_pod;

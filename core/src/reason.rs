@@ -29,7 +29,7 @@ pub enum Reason {
     ExclusiveConsumer,
     /// Something that has to be seen before a move cannot be seen.
     NotKnown,
-    /// The source would have to stand still for longer than its probes or its broker allow.
+    /// The source would have to stand still for longer than its probes or its broker allow, or than a rehearsal may.
     FreezeTooLong,
     /// The handoff is not known to be exact, and no policy allows that.
     InexactHandoff,

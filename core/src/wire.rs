@@ -11,6 +11,7 @@
 //! | `PUT /v1/keys/{key}` | [`Announcement`] → [`KeyReport`]; announced again, a failed restore may be tried once more | controller |
 //! | `GET /v1/keys/{key}` | → [`KeyReport`] (404 when unknown) | controller |
 //! | `POST /v1/keys/{key}/checkpoint` | [`CheckpointRequest`] → [`Checkpointed`] | controller |
+//! | `POST /v1/keys/{key}/rehearse` | [`RehearseRequest`] → [`Rehearsed`]; one dump, of which nothing is left | controller |
 //! | `POST /v1/keys/{key}/fetch` | [`FetchRequest`] → [`Transferred`] | controller |
 //! | `POST /v1/keys/{key}/push` | [`PushRequest`] → [`Pushed`] | controller |
 //! | `POST /v1/keys/{key}/pull` | [`PullRequest`] → [`Transferred`] | controller |
@@ -79,6 +80,9 @@ pub struct PreflightRequest {
     pub pod: PodRef,
     /// Container that is to be dumped.
     pub container: String,
+    /// Also say how much its writable layer holds, which takes a look at each of its files.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub layer: bool,
 }
 
 /// What would be in the way of a dump, and what it would take.
@@ -89,6 +93,9 @@ pub struct Preflight {
     pub obstacles: Vec<String>,
     /// Memory of its processes that a dump has to hold.
     pub memory_bytes: u64,
+    /// Bytes of its writable layer, where they were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layer_bytes: Option<u64>,
     /// Its processes that run as another user or group than CRIU, which is root.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_root: Vec<NotRoot>,
@@ -138,6 +145,28 @@ pub struct CheckpointRequest {
     /// The container stays frozen after the dump, at most for so long, milliseconds; absent: it goes on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stay_frozen_millis: Option<u64>,
+}
+
+/// Asks for one dump of a running container that is thrown away at once; the container goes on. Nobody may fetch its archive.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RehearseRequest {
+    /// Pod that runs on the agent's node.
+    pub pod: PodRef,
+    /// Container to dump.
+    pub container: String,
+}
+
+/// What a dump cost that was thrown away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rehearsed {
+    /// Size of all files of the archive, bytes, uncompressed.
+    pub bytes: u64,
+    /// How long the process stood still, microseconds.
+    pub frozen_micros: u64,
+    /// From the request to the moment at which the archive was gone, microseconds.
+    pub total_micros: u64,
 }
 
 /// What is wanted of a container that stays frozen after its dump.

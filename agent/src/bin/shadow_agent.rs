@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use shadow_agent::checkpoint::Checkpointer;
 use shadow_agent::checkpoint::kubelet::Kubelet;
+use shadow_agent::checkpoint::rehearsal;
 use shadow_agent::claim::socket::ClaimServer;
 use shadow_agent::cluster::Cluster;
 use shadow_agent::helper::HelperClient;
@@ -106,7 +107,8 @@ async fn run(args: Args) -> Result<()> {
         images,
     };
     let watching = tokio::spawn(frozen::watch(keys.clone(), cluster.clone(), helper.clone()));
-    let sweeping = tokio::spawn(sweep::run(keys, cluster, helper));
+    let rehearsed = rehearsal::watch(keys.clone());
+    let sweeping = tokio::spawn(async { tokio::join!(rehearsed, sweep::run(keys, cluster, helper)) });
     let address = SocketAddr::new(args.ip, names::AGENT_PORT);
     let listener = TcpListener::bind(address)
         .await

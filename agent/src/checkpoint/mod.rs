@@ -5,15 +5,18 @@
 //! Holds on failure: no archive; the container runs. Asked again, the first answer is given again; asked twice at once,
 //! the second waits for the first.
 
+mod alone;
 pub mod convert;
 pub mod kubelet;
 mod pod_files;
+pub mod rehearsal;
 
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use shadow_core::wire::{CheckpointBackend, CheckpointRequest, Checkpointed, FreezeOrder, Frozen};
+use shadow_core::names::Key;
+use shadow_core::wire::{CheckpointBackend, CheckpointRequest, Checkpointed, FreezeOrder, Frozen, Problem};
 use tracing::{info, warn};
 
 use crate::archive::{ArchiveError, IMAGES, Manifest};
@@ -25,6 +28,7 @@ use crate::keys::{KeyState, KeysError, Origin, Slot};
 use crate::layout::KeyFolder;
 use crate::node::ContainerId;
 use crate::node::dump::Dumped;
+use alone::Alone;
 use kubelet::{Kubelet, KubeletError};
 
 /// A dump is tried so often. Each time the process stands still.
@@ -56,6 +60,22 @@ pub enum CheckpointError {
          Runtime"
     )]
     GoesOn,
+    /// Another dump of it is under way.
+    #[error(
+        "container {0} is being dumped at this moment, for a move or for another plan. Nothing was begun; ask again in a moment"
+    )]
+    AtWork(ContainerId),
+    /// The key is that of a move.
+    #[error("restore key {0} is not that of a rehearsal, so nothing was dumped")]
+    NoRehearsal(Key),
+    /// The agent that made the dump has ended.
+    #[error(
+        "the agent ended during the dump, so it is not known what it cost. The node's helper lets the process go on. To rehearse once more, make another plan"
+    )]
+    Unfinished,
+    /// An earlier attempt under the same key.
+    #[error("{0}")]
+    Before(Problem),
     /// The agent's own state.
     #[error(transparent)]
     Keys(#[from] KeysError),
@@ -70,6 +90,7 @@ pub struct Checkpointer {
     cluster: Cluster,
     helper: HelperClient,
     kubelet: Kubelet,
+    alone: Alone,
 }
 
 impl Checkpointer {
@@ -79,6 +100,7 @@ impl Checkpointer {
             cluster,
             helper,
             kubelet,
+            alone: Alone::default(),
         }
     }
 
@@ -95,6 +117,8 @@ impl Checkpointer {
             return self.still_frozen(slot, &state, request).await.map(|()| done);
         }
         let container = self.cluster.container(&request.pod, &request.container).await?;
+        // A rehearsal of the same container ends first: two dumps of one process fail each other.
+        let _alone = self.alone.wait(&container.id).await;
         slot.update(|state| {
             state.busy = true;
             state.namespace.clone_from(&request.pod.namespace);

@@ -50,14 +50,19 @@ pub struct HelperClient {
 
 impl Default for HelperClient {
     fn default() -> Self {
-        Self {
-            socket: PathBuf::from(layout::HELPER_SOCKET),
-            facts: Arc::default(),
-        }
+        Self::at(PathBuf::from(layout::HELPER_SOCKET))
     }
 }
 
 impl HelperClient {
+    /// Calls the helper behind this socket.
+    pub fn at(socket: PathBuf) -> Self {
+        Self {
+            socket,
+            facts: Arc::default(),
+        }
+    }
+
     /// Dumps a container; it stays frozen for as long as `stay` says.
     pub async fn dump(
         &self,
@@ -65,11 +70,32 @@ impl HelperClient {
         id: &ContainerId,
         stay: Option<Duration>,
     ) -> Result<Dumped, HelperError> {
-        let ask = Ask::Dump {
+        self.dump_as(Ask::Dump {
             key: key.clone(),
             container_id: id.clone(),
-            stay_frozen_millis: stay.map(|stay| u64::try_from(stay.as_millis()).unwrap_or(u64::MAX)),
-        };
+            stay_frozen_millis: stay.map(whole_millis),
+            within_millis: None,
+        })
+        .await
+    }
+
+    /// Dumps a container, which goes on; given up after `within`.
+    pub async fn dump_within(
+        &self,
+        key: &Key,
+        id: &ContainerId,
+        within: Duration,
+    ) -> Result<Dumped, HelperError> {
+        self.dump_as(Ask::Dump {
+            key: key.clone(),
+            container_id: id.clone(),
+            stay_frozen_millis: None,
+            within_millis: Some(whole_millis(within)),
+        })
+        .await
+    }
+
+    async fn dump_as(&self, ask: Ask) -> Result<Dumped, HelperError> {
         match self.ask(&ask).await? {
             Answer::Dumped(dumped) => Ok(dumped),
             answer @ (Answer::Done
@@ -124,10 +150,11 @@ impl HelperClient {
         }
     }
 
-    /// What CRIU cannot dump in a container, and what its memory takes.
-    pub async fn preflight(&self, id: &ContainerId) -> Result<Preflight, HelperError> {
+    /// What CRIU cannot dump in a container, and what its memory takes; its writable layer, too, if asked for.
+    pub async fn preflight(&self, id: &ContainerId, layer: bool) -> Result<Preflight, HelperError> {
         let ask = Ask::Preflight {
             container_id: id.clone(),
+            layer,
         };
         match self.ask(&ask).await? {
             Answer::Looked(found) => Ok(found),
@@ -206,6 +233,10 @@ impl HelperClient {
             .await?;
         Ok(serde_json::from_str(&answer)?)
     }
+}
+
+fn whole_millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn unexpected(answer: Answer) -> HelperError {

@@ -19,6 +19,9 @@ pub enum Ask {
         container_id: ContainerId,
         /// It stays frozen after the dump, at most for so long since it was paused, milliseconds.
         stay_frozen_millis: Option<u64>,
+        /// It is given up after so long, milliseconds, also while it writes; absent: as late as any dump.
+        #[serde(default)]
+        within_millis: Option<u64>,
     },
     /// Keep a container frozen that stays so after its dump, or let it go on.
     Freeze {
@@ -52,6 +55,9 @@ pub enum Ask {
     Preflight {
         /// Container.
         container_id: ContainerId,
+        /// Also measure its writable layer.
+        #[serde(default)]
+        layer: bool,
     },
     /// Read the node's facts.
     Inspect,

@@ -42,9 +42,14 @@ pub const IN_NODE: &str = "in-node";
 pub fn perform(ask: &Ask) -> Answer {
     let begun = Instant::now();
     let patience = match ask {
-        Ask::Dump { key, .. } => Patience::WhileWriting {
+        Ask::Dump {
+            key, within_millis, ..
+        } => Patience::WhileWriting {
             folder: Layout::node().key(key).partial(),
             stillness: WRITES_WITHIN,
+            limit: within_millis.map_or(DUMP_WITHIN, |millis| {
+                DUMP_WITHIN.min(Duration::from_millis(millis))
+            }),
         },
         Ask::Kill { .. }
         | Ask::Thaw { .. }
@@ -148,10 +153,11 @@ fn over() -> Result<Option<bool>, NodeError> {
 /// How long a child is waited for.
 enum Patience {
     Within(Duration),
-    /// As long as it writes into this folder; not much longer than this without a byte.
+    /// As long as it writes into this folder, up to a limit; not much longer than this without a byte.
     WhileWriting {
         folder: PathBuf,
         stillness: Duration,
+        limit: Duration,
     },
 }
 
@@ -174,9 +180,16 @@ impl Patience {
                 (Err(mpsc::RecvTimeoutError::Timeout), Self::Within(limit)) => {
                     return Err(Failure::Other(format!("not done within {limit:?}; stopped")));
                 }
-                (Err(mpsc::RecvTimeoutError::Timeout), Self::WhileWriting { folder, stillness }) => {
+                (
+                    Err(mpsc::RecvTimeoutError::Timeout),
+                    Self::WhileWriting {
+                        folder,
+                        stillness,
+                        limit,
+                    },
+                ) => {
                     let still = growth.still_for(growth::bytes(folder), Instant::now());
-                    if still > *stillness || begun.elapsed() > DUMP_WITHIN {
+                    if still > *stillness || begun.elapsed() > *limit {
                         return Err(Failure::Hung(format!(
                             "it was stopped after {:.0?}, the last {still:.0?} without writing anything",
                             begun.elapsed()
@@ -293,6 +306,7 @@ fn act(ask: &Ask) -> Result<Answer, NodeError> {
             key,
             container_id,
             stay_frozen_millis,
+            within_millis: _,
         } => {
             let stay = stay_frozen_millis.map(Duration::from_millis);
             dump::dump(key, container_id, stay).map(Answer::Dumped)
@@ -310,7 +324,7 @@ fn act(ask: &Ask) -> Result<Answer, NodeError> {
         Ask::Connections { container_id, port } => {
             connections::count(container_id, *port).map(Answer::Connected)
         }
-        Ask::Preflight { container_id } => preflight::look(container_id).map(Answer::Looked),
+        Ask::Preflight { container_id, layer } => preflight::look(container_id, *layer).map(Answer::Looked),
         Ask::Inspect => facts::read().map(Answer::Node),
     }
 }
@@ -325,6 +339,7 @@ mod tests {
         let patience = Patience::WhileWriting {
             folder: folder.path().to_owned(),
             stillness: Duration::from_millis(1),
+            limit: DUMP_WITHIN,
         };
         let (sender, receiver) = mpsc::channel::<()>();
         let given_up = patience.wait(&receiver).unwrap_err();
@@ -337,5 +352,19 @@ mod tests {
         drop(sender);
         let lost = patience.wait(&receiver).unwrap_err();
         assert!(matches!(lost, Failure::Other(_)), "{lost:?}");
+    }
+
+    #[test]
+    fn a_dump_with_a_limit_of_its_own_is_given_up_although_it_writes() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("pages-1.img"), [0; 7]).unwrap();
+        let patience = Patience::WhileWriting {
+            folder: folder.path().to_owned(),
+            stillness: WRITES_WITHIN,
+            limit: Duration::from_millis(1),
+        };
+        let (_sender, receiver) = mpsc::channel::<()>();
+        let given_up = patience.wait(&receiver).unwrap_err();
+        assert!(matches!(given_up, Failure::Hung(_)), "{given_up:?}");
     }
 }

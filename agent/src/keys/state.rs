@@ -1,7 +1,9 @@
 //! State of one key: plain data and what can be told from it.
 
 use serde::{Deserialize, Serialize};
-use shadow_core::wire::{Announcement, Archive, Checkpointed, Claim, KeyReport, Pushed, Transferred};
+use shadow_core::wire::{
+    Announcement, Archive, Checkpointed, Claim, KeyReport, Problem, Pushed, Rehearsed, Transferred,
+};
 
 use crate::cluster::ClusterError;
 use crate::node::ContainerId;
@@ -30,9 +32,21 @@ pub struct KeyState {
     pub fetched: Option<Fetched>,
     /// Set by an abort: every claim is answered with it.
     pub aborted: Option<String>,
+    /// The dump of this key is thrown away at once.
+    pub rehearsal: Option<Rehearsal>,
     /// An archive is being written.
     #[serde(skip)]
     pub busy: bool,
+}
+
+/// A dump that is thrown away.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rehearsal {
+    /// Nothing of it is left from then on: milliseconds since 1970.
+    pub gone_by: u64,
+    /// What came of it; absent: its agent ended meanwhile, or it is under way.
+    pub outcome: Option<Result<Rehearsed, Problem>>,
 }
 
 /// The container that was dumped here.

@@ -13,7 +13,7 @@ use shadow_core::reason::Reason;
 use shadow_core::wire::{
     Abort, Announcement, CheckpointRequest, Checkpointed, DiscardRequest, Discarded, Ending, FetchRequest,
     FreezeRequest, Frozen, KeyReport, KillRequest, NodeFacts, Preflight, PreflightRequest, PullRequest,
-    PushRequest, Pushed, Transferred,
+    PushRequest, Pushed, RehearseRequest, Rehearsed, Transferred,
 };
 use shadow_identity::PeerNames;
 use tracing::{info, warn};
@@ -45,7 +45,7 @@ pub(super) async fn preflight(
     Json(request): Json<PreflightRequest>,
 ) -> Answer<Preflight> {
     let container = agent.cluster.container(&request.pod, &request.container).await?;
-    Ok(Json(agent.helper.preflight(&container.id).await?))
+    Ok(Json(agent.helper.preflight(&container.id, request.layer).await?))
 }
 
 /// `PUT /v1/keys/{key}`. Announced again after its restore failed, the key may be claimed once more.
@@ -104,6 +104,21 @@ pub(super) async fn checkpoint(
 ) -> Answer<Checkpointed> {
     let slot = ordered(&agent.keys, &key, &request)?;
     finished(async move { Ok(Json(agent.checkpointer.checkpoint(&slot, &request).await?)) }).await
+}
+
+/// `POST /v1/keys/{key}/rehearse`.
+pub(super) async fn rehearse(
+    State(agent): State<Agent>,
+    Path(key): Path<Key>,
+    Json(request): Json<RehearseRequest>,
+) -> Answer<Rehearsed> {
+    let slot = agent.keys.slot(&key);
+    finished(async move {
+        Ok(Json(
+            agent.checkpointer.rehearse(&agent.keys, &slot, &request).await?,
+        ))
+    })
+    .await
 }
 
 /// `POST /v1/keys/{key}/fetch`.

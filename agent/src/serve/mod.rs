@@ -64,6 +64,7 @@ pub fn router(agent: Agent) -> Router {
                 .delete(handlers::remove),
         )
         .route("/v1/keys/{key}/checkpoint", post(handlers::checkpoint))
+        .route("/v1/keys/{key}/rehearse", post(handlers::rehearse))
         .route("/v1/keys/{key}/fetch", post(handlers::fetch))
         .route("/v1/keys/{key}/push", post(handlers::push))
         .route("/v1/keys/{key}/pull", post(handlers::pull))

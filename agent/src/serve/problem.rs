@@ -30,6 +30,14 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    /// The same for a caller that comes later.
+    pub fn into_problem(self) -> Problem {
+        Problem {
+            reason: self.reason,
+            message: self.message,
+        }
+    }
+
     fn new(status: StatusCode, reason: Reason, message: impl ToString) -> Self {
         Self {
             status,
@@ -135,6 +143,10 @@ impl From<CheckpointError> for Refusal {
             }) => Self::unfit(Reason::KubeletRefused, error),
             CheckpointError::Thawed(_) => Self::unfit(Reason::Thawed, error),
             CheckpointError::GoesOn => Self::unfit(Reason::DumpFailed, error),
+            CheckpointError::AtWork(_) => Self::unfit(Reason::AlreadyMoving, error),
+            CheckpointError::NoRehearsal(_) => Self::unfit(Reason::Malformed, error),
+            CheckpointError::Unfinished => Self::unfit(Reason::NotKnown, error),
+            CheckpointError::Before(problem) => Self::unfit(problem.reason, problem.message),
             CheckpointError::Keys(error) => error.into(),
             CheckpointError::Stopping => Self::new(StatusCode::SERVICE_UNAVAILABLE, Reason::Stopping, error),
             CheckpointError::Archive(ArchiveError::Io { ref source, .. }) => {

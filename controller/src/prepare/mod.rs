@@ -53,6 +53,8 @@ pub struct Draft {
     pub restarts: i32,
     /// What a plan without a move says beside it.
     pub outlook: Option<Outlook>,
+    /// Bytes of the container's writable layer, where the plan is to be rehearsed.
+    pub layer: Option<u64>,
 }
 
 /// Why a move is refused, and what was weighed before.
@@ -88,14 +90,17 @@ pub async fn prepare(ctx: &Context, migration: &StatefulMigration) -> Result<Pre
         Err(why) => return Ok(refused(Reason::Refused, why)),
     };
     let settings = settings::resolve(&aimed.spec, pod, facts.owner.as_ref());
-    let preflight = match fitness::look(ctx, pod, settings.container.as_deref()).await {
+    let rehearse = migration.spec.rehearse;
+    let preflight = match fitness::look(ctx, pod, settings.container.as_deref(), rehearse).await {
         Ok(preflight) => preflight,
         Err(error) => return answer(migration, error),
     };
     let memory = preflight.as_ref().map(|found| found.memory_bytes);
+    let layer = preflight.as_ref().and_then(|found| found.layer_bytes);
     let mut prepared = detailed(ctx, &aimed, pod, &facts, choice, settings, preflight).await?;
     if let (Prepared::Planned(draft), true) = (&mut prepared, migration.spec.plan_only) {
         let candidates = validate::candidates(&migration.spec, &facts);
+        draft.layer = layer;
         draft.outlook = Some(outlook::of(&draft.plan, candidates, memory, &ctx.line.finished()));
     }
     Ok(prepared)
@@ -312,6 +317,7 @@ fn plan(
         plan,
         restarts: view.restarts,
         outlook: None,
+        layer: None,
     }))
 }
 

@@ -33,5 +33,6 @@ pub(super) fn of(plan: &Plan, candidates: Vec<Candidate>, memory: Option<u64>, p
         basis,
         moves: u32::try_from(moves).unwrap_or(u32::MAX),
         steps: steps.collect(),
+        rehearsal: None,
     }
 }

@@ -25,6 +25,7 @@ mod acting;
 mod led_back;
 mod limits;
 mod planning;
+mod rehearsing;
 mod telling;
 
 use acting::{Acted, act, is_final};

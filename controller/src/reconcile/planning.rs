@@ -12,7 +12,7 @@ use shadow_core::api::{MigrationStatus, StatefulMigration};
 use shadow_core::machine::record;
 use shadow_core::waiting::Obstacle;
 
-use super::{queue_up, refuse};
+use super::{queue_up, refuse, rehearsing};
 use crate::context::Context;
 use crate::error::ControllerError;
 use crate::prepare::{self, Draft, Prepared};
@@ -32,10 +32,18 @@ pub(super) async fn plan(
         return queue_up(ctx, migration, &place).await;
     };
     let prepared = prepare::prepare(ctx, migration).await?;
-    drop(place);
     match prepared {
+        Prepared::Planned(mut draft) if migration.spec.rehearse => {
+            // It keeps its place: few processes stand still for plans at the same time.
+            let written = rehearsing::rehearse(ctx, migration, status, &mut draft).await?;
+            drop(place);
+            let status = written.status.clone().unwrap_or_default();
+            planned(ctx, &written, status, *draft).await
+        }
         Prepared::Planned(draft) => planned(ctx, migration, status, *draft).await,
         Prepared::Refused(refusal) => {
+            // Of a dump that an earlier process of the controller ordered; its node throws it away.
+            status.outlook = None;
             let reason = refusal.cause.reason.to_string();
             let (why, now) = (&refusal.cause.message, Timestamp::now());
             report::set_condition(&mut status, report::PLANNED, Some(false), &reason, why, now);

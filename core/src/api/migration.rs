@@ -94,6 +94,10 @@ pub struct StatefulMigrationSpec {
     /// would do. The controller deletes this object 10 minutes later.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub plan_only: bool,
+    /// Of a plan (`planOnly`): also dump the process once for real and throw the dump away at once; `status.outlook.rehearsal` says
+    /// what it cost. The process stands still meanwhile.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rehearse: bool,
     /// Set to true to undo a move that has not committed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cancel: bool,
@@ -140,7 +144,7 @@ pub struct StatefulMigrationSpec {
 }
 
 /// Fields that cannot be changed: all but `cancel`.
-const FIXED: [&str; 18] = [
+const FIXED: [&str; 19] = [
     "sourcePod",
     "targetNode",
     "containerName",
@@ -159,6 +163,7 @@ const FIXED: [&str; 18] = [
     "replayMode",
     "identitySwapMode",
     "planOnly",
+    "rehearse",
 ];
 
 /// One rule per field: each names what was changed. An API server refuses the same as a single rule over optional

@@ -15,7 +15,9 @@ pub use migration::{
     Handoff, IdentitySwapMode, MessageQueueConfig, MigrationStrategy, ReplayMode, RestoreBackend,
     StatefulMigration, StatefulMigrationSpec, TransferMode,
 };
-pub use outlook::{Candidate, ExpectedStep, ForecastBasis, Outlook};
+pub use outlook::{
+    Candidate, ExpectedStep, ForecastBasis, Outlook, Rehearsal, RehearsalCost, RehearsalFailure,
+};
 pub use plan::{
     FreezeBound, FreezePlan, HoldKind, ImageOrigin, Owner, OwnerKind, Plan, QueuePlan, SourceImage,
 };

@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, MicroTime};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::outlook::Outlook;
+use super::outlook::{Outlook, Rehearsal};
 use super::plan::Plan;
 use crate::names::Key;
 use crate::reason::Reason;
@@ -195,6 +195,11 @@ pub struct MigrationStatus {
 }
 
 impl MigrationStatus {
+    /// What came of the dump of a plan that was to be rehearsed.
+    pub fn rehearsal(&self) -> Option<&Rehearsal> {
+        self.outlook.as_ref()?.rehearsal.as_ref()
+    }
+
     /// Whether nothing safe can be decided without a person.
     pub fn is_stuck(&self) -> bool {
         let mut conditions = self.conditions.iter();

@@ -267,6 +267,12 @@ pub fn finish(status: &mut MigrationStatus, end: End, now: Timestamp) {
     }
 }
 
+/// Writes down that a plan's dump is about to be ordered. The plan itself stays unwritten until it is made: who has one, moves.
+pub fn rehearses(status: &mut MigrationStatus, outlook: Outlook) {
+    status.waiting = None;
+    status.outlook = Some(outlook);
+}
+
 /// Writes the plan of a migration that is not to move anything, and its end.
 pub fn planned(status: &mut MigrationStatus, plan: Plan, outlook: Outlook, now: Timestamp) {
     close_step(status, now);

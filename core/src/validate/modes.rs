@@ -4,9 +4,11 @@
 use super::Report;
 use crate::api::{Handoff, MigrationStrategy, RestoreBackend, StatefulMigrationSpec, TransferMode};
 use crate::repository::Repository;
+use crate::wire::CheckpointBackend;
 
 pub(super) fn check(spec: &StatefulMigrationSpec, report: &mut Report) {
     unsupported(spec, report);
+    rehearsed(spec, report);
     broker_url(spec, report);
 }
 
@@ -22,6 +24,28 @@ fn unsupported(spec: &StatefulMigrationSpec, report: &mut Report) {
         && spec.restore_backend != Some(RestoreBackend::Image)
     {
         through_registry(spec, report);
+    }
+}
+
+/// A dump that is thrown away belongs to a plan, and writes into the agent's folder only.
+fn rehearsed(spec: &StatefulMigrationSpec, report: &mut Report) {
+    const FIELD: &str = "spec.rehearse";
+    if !spec.rehearse {
+        return;
+    }
+    if !spec.plan_only {
+        report.refuse(
+            FIELD,
+            "a rehearsal is a part of a plan, and this is a move, which dumps the process anyway. Set spec.planOnly to true, or leave \
+             spec.rehearse out",
+        );
+    }
+    if spec.checkpoint_backend == Some(CheckpointBackend::Kubelet) {
+        report.refuse(
+            FIELD,
+            "kubelet writes its checkpoints to /var/lib/kubelet/checkpoints, and a rehearsal writes only to the agent's folder. Leave \
+             spec.checkpointBackend or spec.rehearse out",
+        );
     }
 }
 

@@ -1,5 +1,6 @@
 //! `kubectl shadow plan`: what a move would do, or why it would be refused. The controller makes the plan as for a move and touches
-//! nothing; the object that asks for it is deleted here, at the latest by the controller.
+//! nothing; with `--rehearse` it also has the process dumped once, and throws the dump away. The object that asks for it is deleted
+//! here, at the latest by the controller.
 
 use std::time::Duration;
 
@@ -22,6 +23,12 @@ use crate::say;
 /// The controller makes so many at a time.
 const AT_A_TIME: usize = 2;
 
+/// What is left of a plan that is rehearsed and not waited for.
+const REHEARSED: &str = "Nothing is moved. A dump that has begun ends by itself, the process goes on, and the dump is thrown away";
+
+const NOT_ASKED: &str = "it was not rehearsed. The controller or its custom resource is of an earlier version: to install this one, type: kubectl \
+     shadow install";
+
 /// Runs the command.
 pub(super) async fn run(connection: &Connection, args: &Plan) -> Result<Ending, Problem> {
     let pods = pods::named(connection, &args.which)
@@ -32,12 +39,16 @@ pub(super) async fn run(connection: &Connection, args: &Plan) -> Result<Ending, 
         .map(|pod| {
             made(
                 connection,
-                wanted::spec(&args.ways, pod),
+                StatefulMigrationSpec {
+                    rehearse: args.rehearse,
+                    ..wanted::spec(&args.ways, pod)
+                },
                 args.timeout,
                 interrupted(told.clone()),
             )
         })
-        .buffered(AT_A_TIME)
+        // Of the pods that are rehearsed one stands still at a time.
+        .buffered(if args.rehearse { 1 } else { AT_A_TIME })
         .collect::<Vec<_>>();
     let stopping = async {
         // Without a handler Ctrl-C ends the process, and the controller deletes the plans.
@@ -67,6 +78,10 @@ fn shown(
             Ok(plan) => {
                 let ending = plan.status.as_ref().and_then(render::ending);
                 worst = worst.worse(ending.unwrap_or(Ending::Unknown));
+                if args.rehearse && was_not_asked(&plan) {
+                    say::problem(&format!("{pod}: {NOT_ASKED}"));
+                    worst = worst.worse(Ending::Unknown);
+                }
                 plans.push(plan);
             }
             Err(problem) if alone => return Err(problem),
@@ -91,6 +106,12 @@ fn shown(
     Ok(worst)
 }
 
+/// Whether the plan was made by somebody who knows no rehearsal.
+fn was_not_asked(plan: &StatefulMigration) -> bool {
+    let status = plan.status.as_ref();
+    status.is_some_and(|status| status.plan.is_some() && status.rehearsal().is_none())
+}
+
 /// Returns when it is told to stop.
 pub(super) async fn interrupted(mut stop: watch::Receiver<bool>) {
     if stop.wait_for(|stop| *stop).await.is_err() {
@@ -106,6 +127,7 @@ pub(super) async fn made(
     interrupted: impl Future<Output = ()>,
 ) -> Result<StatefulMigration, Problem> {
     let api: Api<StatefulMigration> = Api::namespaced(connection.client.clone(), &connection.namespace);
+    let rehearsed = spec.rehearse;
     let asked = asked(spec);
     let created = api.create(&PostParams::default(), &asked).await?;
     let name = created.name_any();
@@ -131,8 +153,13 @@ pub(super) async fn made(
             "the plan {name} cannot be read: {error}"
         ))),
         None => Err(Problem::Unknown(format!(
-            "there is no plan yet: {}. Nothing was touched",
-            present(last.ok().flatten().as_ref())
+            "there is no plan yet: {}. {}",
+            present(last.ok().flatten().as_ref()),
+            if rehearsed {
+                REHEARSED
+            } else {
+                "Nothing was touched"
+            }
         ))),
     }
 }

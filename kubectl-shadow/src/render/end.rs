@@ -11,6 +11,7 @@ use crate::ending::Ending;
 pub fn ending(status: &MigrationStatus) -> Option<Ending> {
     match status.phase {
         Phase::Completed => Some(moved(status)),
+        Phase::Planned if rehearsal_failed(status) => Some(Ending::Refused),
         Phase::Planned => Some(Ending::Done),
         // Nothing was touched: the move was refused.
         Phase::Failed if status.plan.is_none() => Some(Ending::Refused),
@@ -24,6 +25,13 @@ pub fn ending(status: &MigrationStatus) -> Option<Ending> {
         | Phase::Finalizing
         | Phase::Undoing => stuck(status).map(|_| Ending::Unknown),
     }
+}
+
+/// Whether a dump was asked for, and there was none that could be used.
+fn rehearsal_failed(status: &MigrationStatus) -> bool {
+    status
+        .rehearsal()
+        .is_some_and(|rehearsal| rehearsal.failure.is_some())
 }
 
 /// What a script has to know of a pod that is on its target: whether it is the one that was moved.
@@ -81,10 +89,7 @@ fn told(migration: &StatefulMigration, status: &MigrationStatus) -> Vec<String> 
             lines.push(format!("Why: {}", why(status)));
             lines.extend(verdict(status));
         }
-        Phase::Planned => lines.push(format!(
-            "{pod} can be moved to {}. Nothing was moved, as asked.",
-            target(migration, status)
-        )),
+        Phase::Planned => lines.push(planned(pod, &target(migration, status), status)),
         Phase::Cancelled => {
             lines.push(format!(
                 "{pod} was not moved, as asked{}. {}",
@@ -110,6 +115,22 @@ fn told(migration: &StatefulMigration, status: &MigrationStatus) -> Vec<String> 
         }
     }
     lines
+}
+
+/// A dump that failed in the rehearsal would fail in the move.
+fn planned(pod: &str, node: &str, status: &MigrationStatus) -> String {
+    let dump_failed = status
+        .rehearsal()
+        .is_some_and(|rehearsal| rehearsal.dump_failed().is_some());
+    match (dump_failed, rehearsal_failed(status)) {
+        (true, _) => format!(
+            "{pod} fits on {node}, but the dump of its process failed in the rehearsal. Nothing was moved, as asked."
+        ),
+        (false, true) => {
+            format!("{pod} can be moved to {node}, but it was not rehearsed. Nothing was moved, as asked.")
+        }
+        (false, false) => format!("{pod} can be moved to {node}. Nothing was moved, as asked."),
+    }
 }
 
 fn target(migration: &StatefulMigration, status: &MigrationStatus) -> String {

@@ -2,7 +2,7 @@
 
 use kube::ResourceExt;
 use shadow_core::api::{
-    Candidate, ForecastBasis, HoldKind, MigrationStatus, Outlook, Plan, StatefulMigration,
+    Candidate, ForecastBasis, HoldKind, MigrationStatus, Outlook, Plan, Rehearsal, StatefulMigration,
 };
 
 use super::end::end_lines;
@@ -18,11 +18,14 @@ pub fn plan(migration: &StatefulMigration) -> Vec<String> {
     if let (Some(plan), Some(outlook)) = (&status.plan, &status.outlook) {
         lines.push(String::new());
         lines.extend(told(plan, outlook));
+        let rehearsal = outlook.rehearsal.iter();
+        lines.extend(rehearsal.flat_map(|one| rehearsed(one, &plan.source_node)));
         lines.push(String::new());
         lines.extend(nodes(plan, &outlook.candidates));
     }
     lines.extend(weighed(status));
-    if let Some(plan) = &status.plan {
+    let dump_failed = status.rehearsal().and_then(Rehearsal::dump_failed);
+    if let (Some(plan), None) = (&status.plan, dump_failed) {
         let (pod, node) = (&migration.spec.source_pod, &plan.target_node);
         let namespace = migration.namespace().unwrap_or_default();
         lines.push(String::new());
@@ -71,6 +74,39 @@ fn told(plan: &Plan, outlook: &Outlook) -> Vec<String> {
         ),
         field("", &format!("(from {})", basis(outlook))),
     ]
+}
+
+/// What the dump cost that was thrown away, or why there was none.
+fn rehearsed(rehearsal: &Rehearsal, node: &str) -> Vec<String> {
+    let line = |name: &str, value: &str| format!("{name:<10}  {value}");
+    match (&rehearsal.cost, &rehearsal.failure, &rehearsal.begun) {
+        (Some(cost), _, _) => vec![
+            line(
+                "Rehearsed",
+                &format!(
+                    "the process stood still for {}, and goes on",
+                    amount::millis(cost.frozen_millis)
+                ),
+            ),
+            line(
+                "",
+                &format!(
+                    "(its dump took {} in /run/shadow of {node} and was thrown away; {} in all)",
+                    amount::bytes(cost.archive_bytes),
+                    amount::millis(cost.total_millis)
+                ),
+            ),
+        ],
+        (None, Some(failure), Some(_)) => vec![line(
+            "Rehearsed",
+            &format!("FAILED ({}): {}", failure.reason, failure.message),
+        )],
+        (None, Some(failure), None) => vec![line(
+            "Rehearsed",
+            &format!("NO, nothing was dumped ({}): {}", failure.reason, failure.message),
+        )],
+        (None, None, _) => vec![line("Rehearsed", "not known")],
+    }
 }
 
 fn held(hold: HoldKind) -> &'static str {

@@ -9,6 +9,7 @@ mod install;
 mod list;
 mod logs;
 mod migrate;
+mod plan;
 mod registry;
 mod stub;
 #[path = "../watch/terminal.rs"]

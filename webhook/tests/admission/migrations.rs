@@ -167,6 +167,62 @@ async fn who_may_not_delete_pods_may_not_migrate() {
     );
 }
 
+/// A plan that dumps the process for real.
+fn rehearsed() -> Value {
+    let mut plan = wanted();
+    plan["spec"]["planOnly"] = true.into();
+    plan["spec"]["rehearse"] = true.into();
+    plan
+}
+
+#[tokio::test]
+async fn a_rehearsal_needs_the_rights_of_a_move() {
+    for (may, lacks) in [
+        (&["create"][..], "delete"),
+        (&["delete"], "create"),
+        (&[], "create and delete"),
+    ] {
+        let fake = Fake {
+            may: may.to_vec(),
+            ..cluster()
+        };
+        let response = post(fake, "/validate/migrations", &review("CREATE", &rehearsed())).await;
+        let wanted = format!("user \"alice\" may not {lacks} pods");
+        assert!(message(&response).contains(&wanted), "{response}");
+    }
+    let response = post(cluster(), "/validate/migrations", &review("CREATE", &rehearsed())).await;
+    assert_eq!(response["allowed"], true, "{response}");
+}
+
+#[tokio::test]
+async fn a_rehearsal_belongs_to_a_plan_and_to_the_agents_own_folder() {
+    let mut moves = rehearsed();
+    moves["spec"]["planOnly"] = false.into();
+    let mut by_kubelet = rehearsed();
+    by_kubelet["spec"]["checkpointBackend"] = "Kubelet".into();
+    for (unfit, way_out) in [
+        (moves, "Set spec.planOnly to true, or leave spec.rehearse out"),
+        (by_kubelet, "Leave spec.checkpointBackend or spec.rehearse out"),
+    ] {
+        let response = post(cluster(), "/validate/migrations", &review("CREATE", &unfit)).await;
+        let told = message(&response);
+        assert!(
+            told.starts_with("spec.rehearse: ") && told.contains(way_out),
+            "{response}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_rehearsal_beside_a_move_of_its_pod_is_refused() {
+    let fake = Fake {
+        migrations: vec![under_way("first", "Restoring", json!([]))],
+        ..cluster()
+    };
+    let response = post(fake, "/validate/migrations", &review("CREATE", &rehearsed())).await;
+    assert!(message(&response).contains("\"first\""), "{response}");
+}
+
 #[tokio::test]
 async fn a_second_migration_of_the_pod_is_refused() {
     let fake = Fake {

@@ -27,6 +27,7 @@ mod plugin;
 mod polling;
 mod reference;
 mod refusals;
+mod rehearsals;
 mod removal;
 mod round_trips;
 mod run;

@@ -7,7 +7,7 @@ use crate::Bench;
 use crate::{
     as_printed, backends, by_image, bystanders, cancel, commands, concurrency, drains, evictions, failures,
     faults, first_move, hostile, image, in_terminal, inexact, kills, leases, live, plans, plugin, polling,
-    reference, refusals, removal, round_trips, scripts, workloads,
+    reference, refusals, rehearsals, removal, round_trips, scripts, workloads,
 };
 
 /// One scenario.
@@ -312,6 +312,20 @@ pub(crate) const ALL: &[Scenario] = &[
         run: plans::change_nothing,
         seconds: 30,
         role: Role::Core,
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "a rehearsed plan dumps once and leaves nothing",
+        run: rehearsals::once,
+        seconds: 30,
+        role: Role::Core,
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "a rehearsal outlives its controller and leaves nothing",
+        run: rehearsals::outlive_the_controller,
+        seconds: 40,
+        role: Role::Rest("who removes a rehearsal, and when, is unit-tested; the core rehearses a plan"),
         company: Company::Alone,
     },
     Scenario {

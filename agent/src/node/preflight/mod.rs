@@ -18,6 +18,7 @@ mod process;
 mod shared_memory;
 mod sockets;
 mod users;
+mod written;
 
 use std::fs;
 use std::path::Path;
@@ -25,14 +26,14 @@ use std::path::Path;
 use shadow_core::wire::Preflight;
 
 use super::freezer::Freezer;
-use super::{ContainerId, NodeError, connections, quiet};
+use super::{ContainerId, NodeError, connections, overlay, quiet};
 use crate::layout;
 
 /// Named in one message; who has more has the same kind of trouble again.
 const AT_MOST: usize = 5;
 
-/// Looks at all processes of a container. Runs in the node's namespaces.
-pub fn look(id: &ContainerId) -> Result<Preflight, NodeError> {
+/// Looks at all processes of a container, and at its writable layer if that was asked for. Runs in the node's namespaces.
+pub fn look(id: &ContainerId, layer: bool) -> Result<Preflight, NodeError> {
     let folder = Freezer::of(id)?.processes();
     let mut found = Preflight::default();
     let pids = members(folder.parent().unwrap_or(&folder))?;
@@ -46,6 +47,9 @@ pub fn look(id: &ContainerId) -> Result<Preflight, NodeError> {
     found.obstacles.extend(elsewhere::obstacles(id, &pids)?);
     let init = quiet::first_process(&layout::runc_state(id))?.to_string();
     found.obstacles.extend(namespaces::obstacles(&init, &pids));
+    if layer {
+        found.layer_bytes = Some(written::bytes(&overlay::upper_of(id)?)?);
+    }
     found.obstacles.truncate(AT_MOST);
     found.not_root.truncate(AT_MOST);
     Ok(found)
