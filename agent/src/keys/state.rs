@@ -128,6 +128,7 @@ impl KeyState {
         KeyReport {
             claim: self.claim_report(),
             archive,
+            work: None,
         }
     }
 
