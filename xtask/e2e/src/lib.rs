@@ -35,6 +35,7 @@ mod share;
 mod situation;
 pub mod tally;
 mod watchdog;
+mod watched;
 mod workloads;
 
 use std::time::Duration;
