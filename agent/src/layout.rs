@@ -117,4 +117,9 @@ impl KeyFolder {
     pub fn work(&self) -> PathBuf {
         self.dir.join("work")
     }
+
+    /// When the container stood still for its dump.
+    pub fn paused_at(&self) -> PathBuf {
+        self.work().join("paused-at")
+    }
 }

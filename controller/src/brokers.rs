@@ -51,6 +51,11 @@ impl Brokers {
         }
     }
 
+    /// The same, if it is connected: for who only looks, and may not make another connection.
+    pub fn connected(&self, address: BrokerAddress, origin: Origin) -> Option<Arc<Broker>> {
+        self.known(&(address, origin))
+    }
+
     fn known(&self, named: &Named) -> Option<Arc<Broker>> {
         self.locked(|kept| {
             let kept = kept.get_mut(named)?;

@@ -96,6 +96,17 @@ impl Context {
         Ok(self.brokers.at(address, origin).await?)
     }
 
+    /// The same, unless it is not connected at the moment: for questions that no move waits for.
+    pub async fn connected_broker(
+        &self,
+        migration: &StatefulMigration,
+        secret: Option<&str>,
+    ) -> Result<Option<Arc<Broker>>, ControllerError> {
+        let origin = origin(migration, secret);
+        let address = self.broker_address(migration, &origin).await?;
+        Ok(self.brokers.connected(address, origin))
+    }
+
     async fn broker_address(
         &self,
         migration: &StatefulMigration,

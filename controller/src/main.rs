@@ -105,6 +105,7 @@ async fn lead(args: &Args, asked: watch::Receiver<bool>) -> anyhow::Result<()> {
         () = ctx.brokers.sweep() => {}
         () = progress::write(&ctx) => {}
         () = evacuations::answer(&ctx) => {}
+        () = progress::ask(&ctx) => {}
         why = ctx.leadership.ended(clients.lease.clone(), &args.identity) => {
             tracing::error!(why, "no longer the leader; beginning again, so that what is held is let go and the next leader finds nothing half-done by us");
             afresh::begin()

@@ -279,6 +279,25 @@ pub struct KeyReport {
     pub claim: Claim,
     /// Whether the archive is here.
     pub archive: Archive,
+    /// How far the work is that goes on at this moment, for people who watch; absent when none does, and from agents of an
+    /// earlier version. No decision rests on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub work: Option<Work>,
+}
+
+/// Work on an archive: it is dumped, sent to a registry, or received.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Work {
+    /// Bytes of its files that are done, uncompressed.
+    pub bytes: u64,
+    /// Of so many; absent while nobody knows, as during a dump.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub of: Option<u64>,
+    /// The container has stood still for its dump for so long, milliseconds; absent while it runs, and where the back-end does not
+    /// tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frozen_millis: Option<u64>,
 }
 
 /// State of the one claim a key may have.
@@ -359,4 +378,43 @@ pub struct Problem {
     pub reason: Reason,
     /// What happened and what to do, for a person.
     pub message: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_report_of_an_earlier_agent_tells_of_no_work_and_an_earlier_reader_passes_over_it() {
+        let earlier = json!({"claim": {"state": "none"}, "archive": "incomplete"});
+        let report: KeyReport = serde_json::from_value(earlier.clone()).unwrap();
+        assert_eq!(report.work, None);
+        assert_eq!(serde_json::to_value(&report).unwrap(), earlier);
+
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Earlier {
+            claim: Claim,
+            archive: Archive,
+        }
+        let work = Some(Work {
+            bytes: 7,
+            of: Some(9),
+            frozen_millis: None,
+        });
+        let told = serde_json::to_value(KeyReport { work, ..report }).unwrap();
+        assert_eq!(told["work"], json!({"bytes": 7, "of": 9}));
+        let read: Earlier = serde_json::from_value(told).unwrap();
+        assert_eq!((read.claim, read.archive), (Claim::None, Archive::Incomplete));
+    }
+
+    #[test]
+    fn work_of_a_later_agent_is_read_as_far_as_it_is_known() {
+        let later =
+            json!({"claim": {"state": "none"}, "archive": "absent", "work": {"bytes": 1, "lanes": 3}});
+        let report: KeyReport = serde_json::from_value(later).unwrap();
+        assert_eq!(report.work.unwrap().bytes, 1);
+    }
 }

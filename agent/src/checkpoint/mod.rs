@@ -181,6 +181,7 @@ impl Checkpointer {
         stay: Option<Duration>,
     ) -> Result<Dumped, HelperError> {
         let begun = Instant::now();
+        let _told = slot.under_way.dumps(&slot.folder);
         for attempt in 1..DUMPS {
             match self.helper.dump(&slot.key, &container.id, stay).await {
                 Err(HelperError::Failed(Failure::Other(why))) if begun.elapsed() < TRIES_WITHIN => {

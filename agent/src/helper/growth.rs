@@ -1,7 +1,5 @@
 //! Whether a dump still writes: one that hangs keeps its container paused.
 
-use std::fs;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Since when a folder has as many bytes as now.
@@ -25,18 +23,6 @@ impl Growth {
     }
 }
 
-/// Bytes of all files in a folder and below; what is not there (yet) has none.
-pub(super) fn bytes(folder: &Path) -> u64 {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries
-        .map(|entry| match entry.metadata() {
-            Ok(facts) if facts.is_dir() => bytes(&entry.path()),
-            Ok(facts) => facts.len(),
-            Err(_) => 0,
-        })
-        .sum()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,16 +40,5 @@ mod tests {
             Duration::ZERO,
             "begun anew is not still"
         );
-    }
-
-    #[test]
-    fn files_in_folders_count() {
-        let folder = tempfile::tempdir().unwrap();
-        assert_eq!(bytes(&folder.path().join("not yet")), 0);
-        let images = folder.path().join("images");
-        fs::create_dir(&images).unwrap();
-        fs::write(images.join("pages-1.img"), [0; 7]).unwrap();
-        fs::write(folder.path().join("layer"), [0; 2]).unwrap();
-        assert_eq!(bytes(folder.path()), 9);
     }
 }

@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 
 use tracing::{debug, error, info, warn};
 
-use super::growth::{self, Growth};
+use super::growth::Growth;
 use super::{Answer, Ask, Failure};
+use crate::keys::under_way;
 use crate::layout::Layout;
 use crate::node::quiet::{self, Quiet};
 use crate::node::{
@@ -188,7 +189,7 @@ impl Patience {
                         limit,
                     },
                 ) => {
-                    let still = growth.still_for(growth::bytes(folder), Instant::now());
+                    let still = growth.still_for(under_way::bytes(folder), Instant::now());
                     if still > *stillness || begun.elapsed() > *limit {
                         return Err(Failure::Hung(format!(
                             "it was stopped after {:.0?}, the last {still:.0?} without writing anything",

@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use futures::Stream;
@@ -27,16 +27,38 @@ pub(super) struct Written {
     pub(super) diff_id: Digest,
 }
 
-/// Writes the archive in `dir` as a layer. The same archive gives the same bytes.
-pub(super) fn write(dir: &Path, output: &mut dyn Write) -> Result<Written, ArchiveError> {
+/// Writes the archive in `dir` as a layer; `done` counts what of it is written, uncompressed. The same archive gives the same bytes.
+pub(super) fn write(dir: &Path, output: &mut dyn Write, done: &AtomicU64) -> Result<Written, ArchiveError> {
     let encoder = zstd::Encoder::new(Hashing::new(output), pack::LEVEL).map_err(failed)?;
-    let plain = pack::members(dir, Hashing::new(encoder), Naming::Runtime)?;
-    let (encoder, diff_id, _) = plain.finish();
+    let plain = Counted {
+        inner: Hashing::new(encoder),
+        done,
+    };
+    let plain = pack::members(dir, plain, Naming::Runtime)?;
+    let (encoder, diff_id, _) = plain.inner.finish();
     let (_, digest, size) = encoder.finish().map_err(failed)?.finish();
     Ok(Written {
         descriptor: manifest::layer(digest, size)?,
         diff_id,
     })
+}
+
+/// Counts what passes where others see it.
+struct Counted<'a, W> {
+    inner: W,
+    done: &'a AtomicU64,
+}
+
+impl<W: Write> Write for Counted<'_, W> {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        let count = self.inner.write(buffer)?;
+        self.done.fetch_add(count as u64, Ordering::Relaxed);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
 }
 
 fn failed(source: io::Error) -> ArchiveError {
@@ -121,5 +143,32 @@ impl Incoming {
             )));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::archive::{IMAGES, LAYER, Manifest, SPEC};
+
+    #[test]
+    fn every_byte_of_the_archive_is_counted_while_it_is_written() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join(IMAGES)).unwrap();
+        fs::write(dir.path().join(IMAGES).join("pages-1.img"), vec![7; 500_000]).unwrap();
+        for name in [LAYER, SPEC] {
+            fs::write(dir.path().join(name), b"{}").unwrap();
+        }
+        let manifest = Manifest::of(dir.path()).unwrap();
+        manifest.store(dir.path()).unwrap();
+        let done = AtomicU64::new(0);
+        write(dir.path(), &mut io::sink(), &done).unwrap();
+        let counted = done.into_inner();
+        assert!(
+            counted >= manifest.bytes() && counted < manifest.bytes() + 100_000,
+            "{counted}"
+        );
     }
 }

@@ -78,8 +78,11 @@ impl Images {
     pub async fn push(&self, slot: &Slot, request: &PushRequest) -> Result<Pushed, ImageError> {
         let begun = Instant::now();
         let _one_at_a_time = slot.making.lock().await;
-        let state = slot.now().filter(|state| state.checkpointed.is_some());
-        let state = state.ok_or_else(|| ImageError::Unknown(slot.key.clone()))?;
+        let state = slot.now().unwrap_or_default();
+        let Some(dump) = &state.checkpointed else {
+            return Err(ImageError::Unknown(slot.key.clone()));
+        };
+        let (done, all) = (Arc::<AtomicU64>::default(), dump.bytes);
         let repository = request.repository.to_string();
         if let Some((where_to, pushed)) = state.pushed {
             if where_to == repository {
@@ -93,8 +96,12 @@ impl Images {
         let origin = state.origin.unwrap_or_default();
         let registry = Registry::open(&self.policy, &request.repository, &request.access, Scope::Push)?;
         let about = runtime::About::of(&slot.folder, state.namespace, origin)?;
+        let _told = slot.under_way.sends(Arc::clone(&done), all);
         let (image, bytes) = retry::bounded(
-            || self.push_once(&registry, &slot.folder, &about, &tag),
+            || {
+                done.store(0, Ordering::Relaxed);
+                self.push_once(&registry, &slot.folder, &about, (&tag, &done))
+            },
             ImageError::is_transient,
         )
         .await?;
@@ -115,9 +122,9 @@ impl Images {
         registry: &Registry,
         folder: &KeyFolder,
         about: &runtime::About,
-        tag: &str,
+        (tag, done): (&str, &Arc<AtomicU64>),
     ) -> Result<(Digest, u64), ImageError> {
-        let archive = registry.push_layer(folder.archive()).await?;
+        let archive = registry.push_layer(folder.archive(), Arc::clone(done)).await?;
         let notes = about.layer()?;
         registry.push_blob(&notes.content).await?;
         let config = runtime::config([archive.diff_id, notes.diff_id])?;

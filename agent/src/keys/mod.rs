@@ -5,6 +5,8 @@
 
 pub mod registry;
 pub mod state;
+pub mod under_way;
 
 pub use registry::{Keys, KeysError, Slot};
 pub use state::{KeyState, Origin};
+pub use under_way::UnderWay;

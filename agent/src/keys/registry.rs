@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use shadow_core::names::Key;
 use tokio::sync::watch;
 
-use super::KeyState;
+use super::{KeyState, UnderWay};
 use crate::layout::{KeyFolder, Layout};
 
 /// Why state could not be kept.
@@ -53,6 +53,8 @@ pub struct Slot {
     pub folder: KeyFolder,
     /// Held while the archive is made, so that a second request waits for the first.
     pub making: tokio::sync::Mutex<()>,
+    /// How far that is.
+    pub under_way: UnderWay,
     /// False for a key that a claim asked for before the controller announced it.
     state: watch::Sender<Option<KeyState>>,
 }
@@ -115,6 +117,7 @@ impl Keys {
             key: key.clone(),
             folder: self.layout.key(key),
             making: tokio::sync::Mutex::default(),
+            under_way: UnderWay::default(),
             state: watch::Sender::new(None),
         })
     }

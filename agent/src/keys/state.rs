@@ -142,6 +142,7 @@ impl KeyState {
         KeyReport {
             claim: self.claim_report(),
             archive,
+            work: None,
         }
     }
 

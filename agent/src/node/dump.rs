@@ -56,7 +56,7 @@ fn dump_into(
     let freezer = Freezer::of(id)?;
     note::write(id, key)?;
 
-    let stamp = folder.work().join("paused-at");
+    let stamp = folder.paused_at();
     let dumped = dump_paused(folder, id, &upper, &freezer, &stamp);
     let paused = pausing_criu::paused_at(&stamp);
     match (stay, paused) {

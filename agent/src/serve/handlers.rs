@@ -79,10 +79,15 @@ pub(super) async fn announce(
 
 /// `GET /v1/keys/{key}`.
 pub(super) async fn report(State(agent): State<Agent>, Path(key): Path<Key>) -> Answer<KeyReport> {
-    match agent.keys.look_up(&key).now() {
-        Some(state) => Ok(Json(state.report())),
-        None => Err(Refusal::unknown(key.as_str())),
-    }
+    let slot = agent.keys.look_up(&key);
+    let Some(state) = slot.now() else {
+        return Err(Refusal::unknown(key.as_str()));
+    };
+    let work = slot.under_way.told().await;
+    Ok(Json(KeyReport {
+        work,
+        ..state.report()
+    }))
 }
 
 /// The key of a dump, known from now on. Its namespace is known with it: a key without one died before it was written, and is swept

@@ -166,7 +166,9 @@ async fn arrive(
         0
     } else {
         slot.update(|state| state.busy = true)?;
+        let told = slot.under_way.receives(&slot.folder, coming.bytes);
         let brought = bring.await;
+        drop(told);
         // First: on a full disk it is what takes the room that the state needs.
         if brought.is_err() {
             discard(&slot.folder)?;

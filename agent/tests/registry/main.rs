@@ -17,3 +17,4 @@ mod login;
 mod process;
 mod real;
 mod scene;
+mod under_way;

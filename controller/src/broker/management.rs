@@ -177,6 +177,11 @@ impl Management {
 
     /// How often a queue is looked into.
     pub(super) async fn looked_into(&self, queue: &str) -> Result<Option<Looked>, BrokerError> {
+        self.counted(queue).await
+    }
+
+    /// The counters of a queue.
+    pub(super) async fn counted<T: DeserializeOwned>(&self, queue: &str) -> Result<Option<T>, BrokerError> {
         let (vhost, queue) = (&self.vhost, segment(queue));
         self.get(&format!("/queues/{vhost}/{queue}?columns=message_stats"))
             .await

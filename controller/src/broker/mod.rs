@@ -20,6 +20,7 @@ mod origin;
 mod permissions;
 pub mod port;
 mod process;
+mod rates;
 mod ready;
 mod refusal;
 mod removal;

@@ -1,28 +1,37 @@
 //! What each migration does at this moment, kept for people who watch.
 //!
-//! Guarantee: a move notes what it does and never waits for the note to be written, nor for its lock longer than a copy takes.
+//! Guarantee: a move notes what it does and never waits for the note to be written, for an answer that only people want, nor for the
+//! lock longer than a copy takes.
 
+mod asking;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
-use shadow_core::api::progress::MigrationProgressSpec;
-use shadow_core::api::{MigrationStatus, StatefulMigration};
+use shadow_core::api::progress::{MigrationProgressSpec, Rates};
+use shadow_core::api::{MigrationStatus, StatefulMigration, Step};
 use shadow_core::machine::Observed;
-use shadow_core::progress;
+use shadow_core::progress::{self, Told};
 
+use asking::Subject;
+pub use asking::ask;
 pub use writer::write;
 
 /// A move under way is written as often, whatever is new: it is also the sign that the controller lives.
 const LIVELY: Duration = Duration::from_secs(1);
 /// One that waits for its turn or for a person.
 const CALM: Duration = Duration::from_secs(30);
-/// Nothing was noted for so long: it has ended, or another process leads.
-const FORGOTTEN: Duration = Duration::from_secs(90);
+/// Nothing was noted for so long: it has ended, or another process leads. The longest effect takes less.
+const FORGOTTEN: Duration = Duration::from_secs(180);
+/// A source that stands still for longer is written at once; most do so for less.
+const LONG_FREEZE: SignedDuration = SignedDuration::from_millis(250);
 
 /// See the module.
 #[derive(Default)]
@@ -32,19 +41,30 @@ pub struct Progresses(Mutex<HashMap<String, Entry>>);
 #[derive(Clone, Debug)]
 struct Entry {
     whose: Whose,
+    /// What its status and its looks show.
     spec: MigrationProgressSpec,
+    /// Who is asked beside it, and what they told.
+    subject: Arc<Subject>,
+    told: Told,
+    rates: Option<Rates>,
+    asked_for_rates: Option<Instant>,
     lively: bool,
     noted: Instant,
     written: Option<Instant>,
+    /// The freeze of the present step was written.
+    freeze_written: bool,
 }
 
 /// The migration that an object belongs to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Whose {
     namespace: String,
     name: String,
     uid: String,
 }
+
+/// A step of a handoff.
+type Place = (Option<Step>, u8);
 
 impl Progresses {
     /// What a look showed.
@@ -83,28 +103,21 @@ impl Progresses {
         let Some(uid) = migration.uid() else { return };
         let spec = progress::of(status, now);
         let lively = progress::is_lively(status);
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = all.entry(uid.clone()).or_insert_with(|| Entry {
-            whose: Whose {
-                namespace: migration.namespace().unwrap_or_default(),
-                name: migration.name_any(),
-                uid,
-            },
-            spec: spec.clone(),
-            lively,
-            noted: Instant::now(),
-            written: None,
-        });
-        let same_step = (entry.spec.step, entry.spec.handoff) == (spec.step, spec.handoff);
+        let mut all = self.all();
+        let entry = all
+            .entry(uid)
+            .or_insert_with_key(|uid| Entry::new(uid, migration, status, spec.clone()));
+        if entry.place() != (spec.step, spec.handoff) {
+            entry.subject = Arc::new(Subject::of(migration, status));
+            (entry.told, entry.spec.waits, entry.freeze_written) = (Told::default(), None, false);
+        }
         // A new place in line, or the end of a wait, is written at once and not up to half a minute later.
         if entry.spec.line != spec.line || entry.lively != lively {
             entry.written = None;
         }
-        let waits = entry.spec.waits.take().filter(|_| same_step);
-        let samples = std::mem::take(&mut entry.spec.samples);
         entry.spec = MigrationProgressSpec {
-            waits,
-            samples,
+            waits: entry.spec.waits.take(),
+            samples: std::mem::take(&mut entry.spec.samples),
             ..spec
         };
         (entry.lively, entry.noted) = (lively, Instant::now());
@@ -114,76 +127,76 @@ impl Progresses {
     /// It has ended: its object goes with it, or stays as it was last written.
     pub fn ended(&self, migration: &StatefulMigration) {
         if let Some(uid) = migration.uid() {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&uid);
+            self.all().remove(&uid);
         }
     }
 
-    /// What has to be written now; each counts as written.
-    fn due(&self, now: Instant) -> Vec<(Whose, MigrationProgressSpec)> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    /// What has to be written now; each counts as written. `clock` is the time that people read.
+    fn due(&self, now: Instant, clock: Timestamp) -> Vec<(Whose, MigrationProgressSpec)> {
+        let mut all = self.all();
         all.retain(|_, entry| now.saturating_duration_since(entry.noted) < FORGOTTEN);
-        let due = all.values_mut().filter(|entry| {
-            let every = if entry.lively { LIVELY } else { CALM };
-            entry
-                .written
-                .is_none_or(|written| now.saturating_duration_since(written) >= every)
-        });
-        due.map(|entry| {
-            entry.written = Some(now);
-            (entry.whose.clone(), entry.spec.clone())
-        })
-        .collect()
+        all.values_mut()
+            .filter_map(|entry| entry.due(now, clock))
+            .collect()
+    }
+
+    fn all(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use shadow_core::api::StatefulMigrationSpec;
-    use shadow_core::waiting::{InLine, Obstacle};
-
-    use super::*;
-
-    fn migration() -> StatefulMigration {
-        let mut migration = StatefulMigration::new("move", StatefulMigrationSpec::default());
-        migration.metadata.uid = Some("uid".to_owned());
-        migration.metadata.namespace = Some("shop".to_owned());
-        migration
+impl Entry {
+    fn new(
+        uid: &str,
+        migration: &StatefulMigration,
+        status: &MigrationStatus,
+        spec: MigrationProgressSpec,
+    ) -> Self {
+        Self {
+            whose: Whose {
+                namespace: migration.namespace().unwrap_or_default(),
+                name: migration.name_any(),
+                uid: uid.to_owned(),
+            },
+            spec,
+            subject: Arc::new(Subject::of(migration, status)),
+            told: Told::default(),
+            rates: None,
+            asked_for_rates: None,
+            lively: progress::is_lively(status),
+            noted: Instant::now(),
+            written: None,
+            freeze_written: false,
+        }
     }
 
-    #[test]
-    fn one_in_line_is_written_at_once_when_its_place_changes_and_else_each_half_minute() {
-        let (all, now, begun) = (Progresses::default(), Timestamp::UNIX_EPOCH, Instant::now());
-        let waiting = |before| MigrationStatus {
-            waiting: Some(
-                InLine {
-                    obstacle: Obstacle::Earlier,
-                    before,
-                }
-                .waiting(None, now),
-            ),
-            ..MigrationStatus::default()
-        };
-        let note = |before| all.note(&migration(), &waiting(before), &Observed::default(), now);
-        note(2);
-        assert_eq!(all.due(begun).len(), 1);
-        note(2);
-        assert_eq!(all.due(begun + LIVELY).len(), 0);
-        note(1);
-        assert_eq!(all.due(begun + LIVELY).len(), 1);
-        assert_eq!(all.due(begun + LIVELY + CALM).len(), 1);
-        assert_eq!(all.due(begun + FORGOTTEN + CALM).len(), 0);
+    fn place(&self) -> Place {
+        (self.spec.step, self.spec.handoff)
     }
 
-    #[test]
-    fn one_that_has_ended_is_written_no_more() {
-        let all = Progresses::default();
-        all.note(
-            &migration(),
-            &MigrationStatus::default(),
-            &Observed::default(),
-            Timestamp::UNIX_EPOCH,
-        );
-        all.ended(&migration());
-        assert!(all.due(Instant::now()).is_empty());
+    /// What is to be written, if its time has come.
+    fn due(&mut self, now: Instant, clock: Timestamp) -> Option<(Whose, MigrationProgressSpec)> {
+        let since = self.spec.frozen_since.clone().or(self.told.frozen_since.clone());
+        let frozen = since
+            .as_ref()
+            .is_some_and(|since| clock.duration_since(since.0) >= LONG_FREEZE);
+        let every = if self.lively { LIVELY } else { CALM };
+        let is_old = |written| now.saturating_duration_since(written) >= every;
+        if self.written.is_none_or(is_old) || (frozen && !self.freeze_written) {
+            (self.written, self.freeze_written) = (Some(now), frozen);
+            let spec = self.spec(since, clock);
+            return Some((self.whose.clone(), spec));
+        }
+        None
+    }
+
+    fn spec(&self, frozen_since: Option<MicroTime>, clock: Timestamp) -> MigrationProgressSpec {
+        MigrationProgressSpec {
+            now: MicroTime(clock),
+            frozen_since,
+            archive: self.told.archive.clone(),
+            rates: self.rates.clone(),
+            ..self.spec.clone()
+        }
     }
 }

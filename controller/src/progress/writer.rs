@@ -4,14 +4,15 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use k8s_openapi::jiff::Timestamp;
 use kube::api::{ObjectMeta, Patch, PatchParams, PostParams};
 use kube::{Api, Resource};
-use serde_json::json;
+use serde_json::{Value, json};
 use shadow_core::api::StatefulMigration;
 use shadow_core::api::progress::{MigrationProgress, MigrationProgressSpec};
 use tokio::time::timeout;
 
-use super::Whose;
+use super::{Progresses, Whose};
 use crate::context::Context;
 
 /// How often is looked what has to be written.
@@ -23,15 +24,23 @@ const AT_ONCE: usize = 4;
 
 /// Writes as long as the process leads. Never returns.
 pub async fn write(ctx: &Context) {
+    with(&ctx.progress, async |whose, spec| put(ctx, &whose, &spec).await).await;
+}
+
+/// The same by any means.
+pub(super) async fn with(
+    progresses: &Progresses,
+    put: impl AsyncFn(Whose, MigrationProgressSpec) -> Result<(), kube::Error>,
+) {
     let mut clock = tokio::time::interval(TICK);
     clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         clock.tick().await;
-        let due = ctx.progress.due(Instant::now());
+        let due = progresses.due(Instant::now(), Timestamp::now());
         futures::stream::iter(due)
             .for_each_concurrent(AT_ONCE, async |(whose, spec)| {
-                let migration = &whose.name;
-                match timeout(WITHIN, put(ctx, &whose, &spec)).await {
+                let migration = whose.name.clone();
+                match timeout(WITHIN, put(whose, spec)).await {
                     Ok(Ok(())) => {}
                     // A right or a definition that is missing stays so; all else passes, and the next write has newer values.
                     Ok(Err(error @ kube::Error::Api(_))) => {
@@ -48,14 +57,8 @@ pub async fn write(ctx: &Context) {
 /// Changes the object, or creates it.
 async fn put(ctx: &Context, whose: &Whose, spec: &MigrationProgressSpec) -> Result<(), kube::Error> {
     let api: Api<MigrationProgress> = Api::namespaced(ctx.client.clone(), &whose.namespace);
-    // A merge patch changes what is named; what is absent now has to be named, too.
-    let mut value = json!({"step": null, "since": null, "waits": null, "line": null, "samples": null});
-    merge(
-        &mut value,
-        serde_json::to_value(spec).map_err(kube::Error::SerdeError)?,
-    );
-    let patch = Patch::Merge(json!({"spec": value}));
-    match api.patch(&whose.name, &PatchParams::default(), &patch).await {
+    let change = Patch::Merge(patch(spec).map_err(kube::Error::SerdeError)?);
+    match api.patch(&whose.name, &PatchParams::default(), &change).await {
         Err(kube::Error::Api(status)) if status.code == 404 => {}
         other => return other.map(drop),
     }
@@ -67,8 +70,19 @@ async fn put(ctx: &Context, whose: &Whose, spec: &MigrationProgressSpec) -> Resu
     api.create(&PostParams::default(), &object).await.map(drop)
 }
 
-fn merge(into: &mut serde_json::Value, from: serde_json::Value) {
-    if let (serde_json::Value::Object(into), serde_json::Value::Object(from)) = (into, from) {
+/// A merge patch changes what is named; what is absent now has to be named, too.
+pub(super) fn patch(spec: &MigrationProgressSpec) -> serde_json::Result<Value> {
+    let mut value = json!({"step": null, "since": null, "waits": null, "line": null, "frozenSince": null, "archive": null,
+        "rates": null, "samples": null});
+    merge(&mut value, serde_json::to_value(spec)?);
+    if let Some(Value::Object(line)) = value.get_mut("line") {
+        line.entry("node").or_insert(Value::Null);
+    }
+    Ok(json!({"spec": value}))
+}
+
+fn merge(into: &mut Value, from: Value) {
+    if let (Value::Object(into), Value::Object(from)) = (into, from) {
         into.extend(from);
     }
 }

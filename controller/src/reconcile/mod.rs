@@ -56,6 +56,7 @@ pub async fn reconcile(
 ) -> Result<Requeue, ControllerError> {
     let namespace = migration.namespace().unwrap_or_default();
     let Some(mut live) = store::read(&ctx, &namespace, &migration.name_any()).await? else {
+        ctx.progress.ended(&migration);
         return Ok(Requeue::await_change());
     };
     let status = live.status.clone().unwrap_or_default();
@@ -66,6 +67,7 @@ pub async fn reconcile(
         if status.phase.is_terminal() {
             live = acknowledge(&ctx, live, status).await?;
         }
+        ctx.progress.ended(&live);
         store::release(&ctx, &live).await?;
         return planning::expire(&ctx, &live).await;
     }

@@ -32,6 +32,14 @@ pub(crate) struct Server {
 impl Server {
     /// One that answers so.
     pub(crate) fn that_shows(show: impl Fn(Duration) -> Answer + Send + Sync + 'static) -> Self {
+        Self::that_denies(&[], show)
+    }
+
+    /// The same, but these resources may not be looked at.
+    pub(crate) fn that_denies(
+        denied: &'static [&'static str],
+        show: impl Fn(Duration) -> Answer + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (show, begun) = (Arc::new(show), Instant::now());
@@ -40,7 +48,7 @@ impl Server {
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (show, counted) = (Arc::clone(&show), Arc::clone(&counted));
-                std::thread::spawn(move || serve(stream, &*show, begun, &counted));
+                std::thread::spawn(move || serve(stream, (&*show, denied), begun, &counted));
             }
         });
         let folder = std::env::temp_dir().join(format!(
@@ -77,14 +85,25 @@ impl Drop for Server {
 }
 
 /// One request for each connection. A watch is answered by silence, as one in which nothing changes.
-fn serve(mut stream: TcpStream, show: &dyn Fn(Duration) -> Answer, begun: Instant, patches: &AtomicUsize) {
+fn serve(
+    mut stream: TcpStream,
+    (show, denied): (&dyn Fn(Duration) -> Answer, &[&str]),
+    begun: Instant,
+    patches: &AtomicUsize,
+) {
     let Some((method, path)) = request(&stream) else {
         return;
     };
     if path.contains("/statefulmigrations") && matches!(show(begun.elapsed()), Answer::Nothing) {
         return;
     }
-    if path.contains("watch=true") && matches!(show(begun.elapsed()), Answer::Shown(_) | Answer::Late(..)) {
+    let is_denied = denied
+        .iter()
+        .any(|one| path.split('?').next().is_some_and(|path| path.ends_with(one)));
+    if !is_denied
+        && path.contains("watch=true")
+        && matches!(show(begun.elapsed()), Answer::Shown(_) | Answer::Late(..))
+    {
         let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
         if stream.write_all(head.as_bytes()).is_ok() {
             // Until the client goes.
@@ -93,6 +112,7 @@ fn serve(mut stream: TcpStream, show: &dyn Fn(Duration) -> Answer, begun: Instan
         return;
     }
     let (code, body) = match (method.as_str(), path.contains("/statefulmigrations")) {
+        _ if is_denied => (403, failure(403, "you may not")),
         ("PATCH", true) => {
             patches.fetch_add(1, Ordering::SeqCst);
             (200, migration(Value::Null, begun))

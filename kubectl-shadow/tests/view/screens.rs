@@ -61,6 +61,9 @@ fn states() -> Vec<(&'static str, Shown)> {
         ),
         ("held-by-us", Shown::live("single-active", 1.7).open("ledger-0")),
         ("fenced", Shown::live("live", 1.9).open("orders-0")),
+        ("dumped", Shown::live("large", 2.2).open("carts-2")),
+        ("received", Shown::live("large", 5.0).open("carts-2")),
+        ("standing", Shown::live("standing", 5.0).open("carts-3")),
         ("played", Shown::played("move", 1.75).typed(" ")),
         ("frozen", Shown::live("move", 1.75).open("orders-0").typed(" ,,")),
     ]
@@ -81,6 +84,7 @@ fn others() -> Vec<(&'static str, Shown)> {
         ),
         ("overview-empty", Shown::live("move", -1.0)),
         ("overview-no-right", Shown::live("no-right", 1.0)),
+        ("overview-received", Shown::live("large", 5.0)),
         ("overview-played", Shown::played("all-states", 6.0)),
         ("help", Shown::live("move", 1.0).typed("?")),
         ("cancel", held().typed("C")),
@@ -222,7 +226,16 @@ fn every_state_at_140x45() {
 
 #[test]
 fn the_main_screens_at_300x100() {
-    let main = ["held", "exact", "stuck", "overview", "drain", "drain-stuck"];
+    let main = [
+        "held",
+        "received",
+        "standing",
+        "exact",
+        "stuck",
+        "overview",
+        "drain",
+        "drain-stuck",
+    ];
     let screens = all();
     check(
         "300x100",
@@ -255,7 +268,7 @@ fn the_main_screens_in_ascii() {
     settings.set_snapshot_path("../screens/ascii");
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
-    let main = ["held", "overview", "fenced", "help", "drain"];
+    let main = ["held", "received", "overview", "fenced", "help", "drain"];
     settings.bind(|| {
         for (name, mut shown) in all().filter(|(name, _)| main.contains(name)) {
             sized(&mut shown, SMALL);

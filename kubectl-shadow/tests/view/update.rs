@@ -1,6 +1,7 @@
 //! What intents make of the model.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use jiff::SignedDuration;
 use kubectl_shadow::ending::Ending;
 use kubectl_shadow::view::effect::{Effect, Scope};
 use kubectl_shadow::view::event::{Change, Event, Kind, What};
@@ -155,6 +156,41 @@ fn one_change_back_and_forward_again_is_the_same_moment() {
         shown.model.history.oldest(),
         "it stops at the oldest"
     );
+}
+
+#[test]
+fn a_change_back_shows_the_bytes_of_that_time() {
+    let told = |shown: &Shown| {
+        let entry = shown.model.entry("shop/carts-2-x7k2p").unwrap();
+        let (archive, speed) = shown.model.archive(&entry).unwrap();
+        (archive.bytes, speed)
+    };
+    let newest = (322_000_000, Some(210e6));
+    let mut shown = Shown::live("large", 5.0).open("carts-2");
+    assert_eq!(told(&shown), newest);
+    shown = shown.typed(" ,");
+    assert_eq!(told(&shown), (112_000_000, None));
+    shown = shown.typed(".");
+    assert_eq!(told(&shown), newest);
+    shown = shown.typed(",g");
+    assert_eq!(told(&shown), newest);
+}
+
+#[test]
+fn a_source_stands_still_as_long_as_the_controller_or_the_status_says() {
+    let since = |name: &str, pod: &str, seconds: f64| {
+        let shown = Shown::live(name, seconds);
+        let entry = shown.model.entry(&format!("shop/{pod}-x7k2p")).unwrap();
+        shown
+            .model
+            .frozen_since(&entry)
+            .map(|since| since.duration_since(shown.time(0.0)))
+    };
+    let begun = Some(SignedDuration::from_millis(1_550));
+    assert_eq!(since("large", "carts-2", 1.4), None);
+    assert_eq!(since("large", "carts-2", 2.2), begun);
+    assert_eq!(since("large", "carts-2", 3.0), None, "it goes on after its dump");
+    assert_eq!(since("standing", "carts-3", 5.0), begun, "its status says so");
 }
 
 #[test]
@@ -328,6 +364,10 @@ fn the_exit_code_is_that_of_the_move() {
     assert_eq!(live("move", 1.75), Ending::Interrupted);
     assert_eq!(live("undone", 9.0), Ending::Failed);
     assert_eq!(live("all-states", 9.0), Ending::Interrupted);
+    let mut cancelled = Shown::live("all-states", 9.0);
+    cancelled.model.setting.wanted = vec!["docs-1".to_owned()];
+    assert_eq!(cancelled.model.ending(), Ending::Cancelled);
+    assert_eq!(Ending::Cancelled.code(), 3);
     assert_eq!(Shown::played("move", 0.0).model.ending(), Ending::Done);
     assert_eq!(Shown::played("not-seen", 0.0).model.ending(), Ending::Unknown);
 }

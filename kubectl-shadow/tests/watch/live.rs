@@ -86,6 +86,28 @@ fn a_missing_right_is_told_at_once() {
 }
 
 #[test]
+fn what_may_not_be_seen_is_named_and_the_rest_is_shown() {
+    for (denied, named) in [
+        (&["/migrationprogresses"][..], "NO RIGHT: get migrationprogresses"),
+        (&["/pods"][..], "NO RIGHT: list and watch pods"),
+    ] {
+        let server = Server::that_denies(denied, |_| {
+            let mut shown = status("Restoring", "Restore");
+            shown["legs"] = json!([{"number": 1, "attempt": 0, "key": "11111111-1111-1111-1111-111111111111-1-0",
+                "from": {"pod": "orders-0", "node": "node-a"}, "to": {"pod": "orders-0-shadow", "node": "node-b"}}]);
+            Answer::Shown(shown)
+        });
+        let mut program = server.asked_by(PLUGIN);
+        program.args(["watch", "orders-0"]).env("TERM", "xterm");
+        let mut terminal = Terminal::with(program);
+        terminal.wait_for("Restore", 1);
+        terminal.wait_for(named, 1);
+        terminal.press("q");
+        assert_eq!(terminal.ended().0, Some(130), "{denied:?}");
+    }
+}
+
+#[test]
 fn a_move_is_recorded_and_its_recording_is_played_with_the_same_end() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("r.ndjson");

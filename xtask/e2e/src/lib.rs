@@ -38,6 +38,7 @@ mod share;
 mod situation;
 pub mod tally;
 mod watchdog;
+mod watched;
 mod workloads;
 
 use std::time::Duration;

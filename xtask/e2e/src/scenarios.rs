@@ -7,7 +7,7 @@ use crate::Bench;
 use crate::{
     as_printed, backends, by_image, bystanders, cancel, commands, concurrency, drains, evictions, failures,
     faults, first_move, hostile, image, in_terminal, inexact, kills, leases, live, plans, plugin, polling,
-    reference, refusals, rehearsals, removal, round_trips, scripts, workloads,
+    reference, refusals, rehearsals, removal, round_trips, scripts, watched, workloads,
 };
 
 /// One scenario.
@@ -333,6 +333,15 @@ pub(crate) const ALL: &[Scenario] = &[
         run: commands::tell_the_truth,
         seconds: 40,
         role: Role::Core,
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "a move that takes long shows its bytes, its freeze and its rates",
+        run: watched::while_it_goes_on,
+        seconds: 75,
+        role: Role::Rest(
+            "what is asked and what is written of it is unit-tested, and so is what an agent tells",
+        ),
         company: Company::Alone,
     },
     Scenario {

@@ -1,6 +1,8 @@
 //! Into the registry: blobs first, the manifest last, so that a tag never names what is not there.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use bytes::Bytes;
 use oci_spec::image::MediaType;
@@ -24,10 +26,10 @@ const CLOSE: &str = "finish an upload";
 const TAG: &str = "take the image's manifest";
 
 impl Registry {
-    /// Sends the archive in `dir` as it is read. Its digest is known at the end, so it goes as one streamed upload.
-    pub(crate) async fn push_layer(&self, dir: PathBuf) -> Result<Written, ImageError> {
+    /// Sends the archive in `dir` as it is read, and counts it. Its digest is known at the end, so it goes as one streamed upload.
+    pub(crate) async fn push_layer(&self, dir: PathBuf, done: Arc<AtomicU64>) -> Result<Written, ImageError> {
         let place = self.open_upload().await?;
-        let (stream, writing) = written_stream(move |output| layer::write(&dir, output));
+        let (stream, writing) = written_stream(move |output| layer::write(&dir, output, &done));
         let request = self
             .http
             .patch(place)

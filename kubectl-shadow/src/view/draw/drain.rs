@@ -8,7 +8,7 @@ use super::pane::{line, lines, paint_row, pane, span, stacked};
 use super::pods::Columns;
 use super::text::{seconds, wrapped};
 use super::theme::{Theme, Tone};
-use super::{flow, footer, header, is_wide, rates, steps};
+use super::{archive, flow, footer, header, is_wide, rates, steps};
 use crate::drain::{self, Row, Stage, Standing, State, What};
 use crate::view::model::Model;
 use crate::view::model::drain::Pod;
@@ -170,12 +170,13 @@ fn draw_detail(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect, 
         lines(frame, inner, &without_move(theme, pod.row, width));
         return;
     };
-    let mut shown = vec![
-        steps::strip(model, theme, &entry, width),
-        flow::sentence(model, theme, &entry),
-    ];
+    let bar = archive::lines(model, theme, &entry, width);
+    let steps = steps::strip(model, theme, &entry, width);
+    // Where there are two lines, the archive is what takes long.
+    let first = bar.clone().filter(|_| inner.height <= 6).unwrap_or(steps);
+    let mut shown = vec![first, flow::sentence(model, theme, &entry)];
     if inner.height > 6 {
-        shown.push(Line::default());
+        shown.push(bar.unwrap_or_default());
         shown.extend(flow::picture(model, theme, &entry, inner));
         shown.extend(rates::lines(model, theme, &entry, inner));
     }

@@ -110,6 +110,10 @@ pub(super) fn state(model: &Model, theme: &Theme, entry: &Entry<'_>) -> Vec<Span
         let held = model.clock().duration_since(since).as_secs_f64().max(0.0);
         spans.push(span(theme, Tone::Strong, format!(" {}", seconds(held))));
     }
+    if let Some(since) = model.frozen_since(entry) {
+        let frozen = model.clock().duration_since(since).as_secs_f64().max(0.0);
+        spans.push(span(theme, Tone::Held, format!("  frozen {}", seconds(frozen))));
+    }
     spans
 }
 

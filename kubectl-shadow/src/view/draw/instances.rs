@@ -5,14 +5,15 @@ use ratatui::text::Line;
 use serde_json::Value;
 use shadow_core::api::{Instance, Leg, MigrationStatus};
 
+use super::archive;
 use super::pane::line;
-use super::text::fit;
+use super::text::{fit, seconds};
 use super::theme::{Theme, Tone};
 use crate::amount;
 use crate::view::event::Kind;
-use crate::view::model::Model;
 use crate::view::model::list::Entry;
 use crate::view::model::object::Object;
+use crate::view::model::{Missing, Model, PODS};
 
 /// The instance that holds the stream, or held it.
 pub(super) fn source(model: &Model, theme: &Theme, entry: &Entry<'_>, area: Rect) -> Vec<Line<'static>> {
@@ -36,7 +37,7 @@ pub(super) fn source(model: &Model, theme: &Theme, entry: &Entry<'_>, area: Rect
     };
     let mut facts = vec![instance(&leg.from)];
     facts.extend(pod(model, entry, &leg.from));
-    facts.push(doing(status, leg));
+    facts.push(doing(model, entry, status, leg));
     facts.push(match &leg.witness {
         Some(witness) => format!(
             "connection {}",
@@ -90,7 +91,10 @@ fn instance(instance: &Instance) -> String {
 fn pod(model: &Model, entry: &Entry<'_>, instance: &Instance) -> Option<String> {
     let namespace = entry.id.split('/').next().unwrap_or_default();
     let id = format!("{namespace}/{}", instance.pod);
-    let (object, gone) = model.history.object(Kind::Pod, &id, model.head.count)?;
+    let Some((object, gone)) = model.history.object(Kind::Pod, &id, model.head.count) else {
+        let denied = matches!(model.missing(PODS), Missing::Right(_));
+        return denied.then(|| "pod: NO RIGHT: list and watch pods".to_owned());
+    };
     let Object::Pod(pod) = object else {
         return None;
     };
@@ -122,7 +126,13 @@ fn pod(model: &Model, entry: &Entry<'_>, instance: &Instance) -> Option<String> 
     Some(format!("pod: {phase}, {ready}{leaving}"))
 }
 
-fn doing(status: &MigrationStatus, leg: &Leg) -> String {
+fn doing(model: &Model, entry: &Entry<'_>, status: &MigrationStatus, leg: &Leg) -> String {
+    if let Some(frozen) = frozen(model, entry) {
+        return match &leg.checkpoint {
+            Some(_) => format!("stands still since its dump, {frozen}"),
+            None => format!("stands still for its dump, {frozen}"),
+        };
+    }
     let text = if leg.ended.is_some() {
         "ended: no process of it is left"
     } else if leg.resumed.is_some() {
@@ -131,8 +141,6 @@ fn doing(status: &MigrationStatus, leg: &Leg) -> String {
         "no longer the truth: it goes"
     } else if leg.followed.is_some() {
         "goes on with the mirror; that work counts for nothing"
-    } else if leg.frozen.is_some() && leg.thawed.is_none() {
-        "stands still since its dump"
     } else if leg.parked.is_some() {
         "held: everything that was delivered is applied"
     } else if leg.park_sent.is_some() {
@@ -143,6 +151,14 @@ fn doing(status: &MigrationStatus, leg: &Leg) -> String {
         "runs and consumes"
     };
     text.to_owned()
+}
+
+/// For how long it has stood still.
+fn frozen(model: &Model, entry: &Entry<'_>) -> Option<String> {
+    let since = model.frozen_since(entry)?;
+    Some(seconds(
+        model.clock().duration_since(since).as_secs_f64().max(0.0),
+    ))
 }
 
 fn becoming(leg: &Leg) -> &'static str {
@@ -168,10 +184,7 @@ fn memory(model: &Model, entry: &Entry<'_>, leg: &Leg) -> String {
         return String::new();
     };
     let all = amount::bytes(dump.bytes);
-    let running = model
-        .progress(entry.id)
-        .and_then(|progress| progress.transfer.as_ref());
-    match (&leg.transfer, running) {
+    match (&leg.transfer, model.archive(entry)) {
         (Some(done), _) if done.wire_bytes == 0 => format!("memory {all}, on the same node"),
         (Some(done), _) => {
             let seconds = done.total_micros as f64 / 1e6;
@@ -180,17 +193,7 @@ fn memory(model: &Model, entry: &Entry<'_>, leg: &Leg) -> String {
                 amount::bytes(done.wire_bytes)
             )
         }
-        (None, Some(running)) => {
-            let speed = running
-                .per_second
-                .map(|speed| format!(", {}/s", amount::bytes(speed as u64)));
-            let of = running.of.map_or(all, amount::bytes);
-            format!(
-                "memory {} of {of}{}",
-                amount::bytes(running.bytes),
-                speed.unwrap_or_default()
-            )
-        }
+        (None, Some((running, speed))) => format!("memory {}", archive::short(&running, speed)),
         (None, None) => format!("memory {all}"),
     }
 }

@@ -146,7 +146,8 @@ impl View<'_> {
 
     fn rates(&self, frame: &mut Frame<'_>, area: Rect) {
         let name = line(self.theme, Tone::Plain, "Rates, a column for each look");
-        let inner = pane(frame, self.theme, area, (name, Line::default()));
+        let basis = line(self.theme, Tone::Dim, rates::basis(self.model, &self.entry));
+        let inner = pane(frame, self.theme, area, (name, basis));
         let mut text = rates::lines(self.model, self.theme, &self.entry, inner);
         text.extend(rates::pauses(self.model, self.theme, &self.entry));
         lines(frame, inner, &text);

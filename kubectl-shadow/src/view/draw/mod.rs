@@ -1,5 +1,6 @@
 //! The model as a picture. Pure: the same model gives the same picture, in a terminal, in a test and in a file.
 
+mod archive;
 mod dialog;
 mod drain;
 mod flow;

@@ -8,7 +8,7 @@ use super::pane::{line, lines, paint_row, pane, stacked};
 use super::rows::Columns;
 use super::text::wrapped;
 use super::theme::{Theme, Tone};
-use super::{flow, footer, header, is_wide, news, rates, steps};
+use super::{archive, flow, footer, header, is_wide, news, rates, steps};
 use crate::view::model::list::Entry;
 use crate::view::model::object::LinkState;
 use crate::view::model::state::State;
@@ -176,12 +176,14 @@ fn draw_detail(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect, 
         area,
         (line(theme, Tone::Strong, title), Line::default()),
     );
+    let width = usize::from(inner.width) - 2;
+    let bar = archive::lines(model, theme, entry, width);
     let mut shown = vec![
-        steps::strip(model, theme, entry, usize::from(inner.width) - 2),
+        steps::strip(model, theme, entry, width),
         flow::sentence(model, theme, entry),
     ];
     if inner.height > 6 {
-        shown.push(Line::default());
+        shown.push(bar.unwrap_or_default());
         shown.extend(flow::picture(model, theme, entry, inner));
         shown.extend(rates::lines(model, theme, entry, inner));
     }

@@ -2,12 +2,13 @@
 
 use ratatui::layout::Rect;
 use ratatui::text::Line;
+use shadow_core::api::{Leg, MigrationStatus};
 
 use super::pane::line;
 use super::text::{fit, seconds, spark};
 use super::theme::{Theme, Tone};
 use crate::view::model::list::Entry;
-use crate::view::model::progress::{Progress, Sample};
+use crate::view::model::progress::{Basis, Progress, Sample};
 use crate::view::model::state::{self, State};
 use crate::view::model::{Missing, Model, PROGRESS};
 
@@ -18,6 +19,16 @@ pub(super) fn lines(model: &Model, theme: &Theme, entry: &Entry<'_>, area: Rect)
         Some(progress) => bars(theme, progress, &model.samples(entry.id), width),
         None if entry.state.is_over() || entry.state == State::Waiting => Vec::new(),
         None => unknown(model, theme),
+    }
+}
+
+/// From where the newest rates are known.
+pub(super) fn basis(model: &Model, entry: &Entry<'_>) -> &'static str {
+    let rates = model.progress(entry.id).and_then(|progress| progress.rates);
+    match rates.unwrap_or_default().basis {
+        Basis::None => "",
+        Basis::Growth => "in: growth of the queue",
+        Basis::Mean => "rates of the broker: mean of 5 s",
     }
 }
 
@@ -37,15 +48,23 @@ pub(super) fn pauses(model: &Model, theme: &Theme, entry: &Entry<'_>) -> Vec<Lin
                 format!("pause of handoff {leg}: {}{on}", seconds(pause)),
             )
         });
-    let frozen = status.legs.iter().filter_map(|leg| {
+    pauses.chain(freezes(model, theme, entry, status)).collect()
+}
+
+fn freezes(model: &Model, theme: &Theme, entry: &Entry<'_>, status: &MigrationStatus) -> Vec<Line<'static>> {
+    let since = model.frozen_since(entry);
+    let here = status.legs.last().map(|leg| leg.number);
+    let of_leg = |leg: &Leg| {
+        let name = format!("freeze of handoff {}", leg.number);
+        if let Some(since) = since.filter(|_| here == Some(leg.number)) {
+            let frozen = model.clock().duration_since(since).as_secs_f64().max(0.0);
+            let told = format!("{name}: {}, and goes on", seconds(frozen));
+            return Some(line(theme, Tone::Held, told));
+        }
         let millis = leg.checkpoint.as_ref()?.frozen_micros / 1000;
-        Some(line(
-            theme,
-            Tone::Plain,
-            format!("freeze of handoff {}: {millis} ms", leg.number),
-        ))
-    });
-    pauses.chain(frozen).collect()
+        Some(line(theme, Tone::Plain, format!("{name}: {millis} ms")))
+    };
+    status.legs.iter().filter_map(of_leg).collect()
 }
 
 /// Which numbers are missing, and why.
@@ -78,9 +97,12 @@ fn bars(theme: &Theme, progress: &Progress, samples: &[&Sample], width: usize) -
         ),
         ("in", values(|s| s.r#in), last(rates.r#in)),
         ("out", values(|s| s.out), last(rates.out)),
+        ("ack", values(|s| s.ack), last(rates.ack)),
     ];
+    // Nobody but the broker tells what is confirmed.
+    let is_told = |(name, values, _): &(&str, Vec<f64>, String)| *name != "ack" || !values.is_empty();
     let columns = width.saturating_sub(16);
-    let shown = rows.into_iter().map(|(name, values, now)| {
+    let shown = rows.into_iter().filter(is_told).map(|(name, values, now)| {
         line(
             theme,
             Tone::Plain,
@@ -88,15 +110,20 @@ fn bars(theme: &Theme, progress: &Progress, samples: &[&Sample], width: usize) -
         )
     });
     let extra = [
-        ("backlog", &progress.queues.backlog),
-        ("mirror", &progress.queues.mirror),
+        ("backlog", &progress.queues.backlog, rates.backlog),
+        ("mirror", &progress.queues.mirror, None),
     ];
-    let extra = extra.into_iter().filter_map(|(name, queue)| {
+    let extra = extra.into_iter().filter_map(|(name, queue, rate)| {
         let queue = queue.as_ref()?;
+        let rate = rate.map(|rate| format!(", +{rate:.0}/s")).unwrap_or_default();
         Some(line(
             theme,
             Tone::Plain,
-            format!("{name}: {} wait, {} unacked", queue.ready, count(queue.unacked)),
+            format!(
+                "{name}: {} wait{rate}, {} unacked",
+                queue.ready,
+                count(queue.unacked)
+            ),
         ))
     });
     extra.chain(shown).collect()

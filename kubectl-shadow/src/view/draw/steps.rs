@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
-use shadow_core::api::MigrationStatus;
+use shadow_core::api::{MigrationStatus, Step};
 
+use super::archive;
 use super::pane::{line, span};
 use super::text::{fit, right, seconds, wrapped};
 use super::theme::{Theme, Tone};
@@ -12,6 +13,7 @@ use crate::render::life::present;
 use crate::view::model::Model;
 use crate::view::model::list::Entry;
 use crate::view::model::pipeline::{Row, Stage, rows};
+use crate::view::model::progress::Bytes;
 
 /// Columns of name, time, expectation and freeze.
 const NAMED: usize = 13;
@@ -27,7 +29,11 @@ pub(super) fn strip(model: &Model, theme: &Theme, entry: &Entry<'_>, width: usiz
     // The handoff that is under way; what is before and after it is counted in the list.
     let leg = status.legs.last().map_or(0, |leg| leg.number);
     rows.retain(|row| row.leg == leg || row.leg == 0);
-    let words: Vec<(Stage, String)> = rows.iter().map(|row| (row.stage, word(row, now))).collect();
+    let share = model.archive(entry).and_then(|(archive, _)| archive.share());
+    let words: Vec<(Stage, String)> = rows
+        .iter()
+        .map(|row| (row.stage, word(row, now, share)))
+        .collect();
     let length = |words: &[(Stage, String)]| {
         words
             .iter()
@@ -53,10 +59,13 @@ pub(super) fn strip(model: &Model, theme: &Theme, entry: &Entry<'_>, width: usiz
     Line::from(shown.collect::<Vec<_>>())
 }
 
-fn word(row: &Row, now: Timestamp) -> String {
+fn word(row: &Row, now: Timestamp, share: Option<f64>) -> String {
+    let share = share
+        .map(|share| format!(" {:.0}%", share * 100.0))
+        .unwrap_or_default();
     match (row.stage, row.took(now)) {
         (Stage::Over, _) => format!("={}", row.step),
-        (Stage::Now, Some(took)) => format!("[{} {}]", row.step, seconds(took)),
+        (Stage::Now, Some(took)) => format!("[{} {}{share}]", row.step, seconds(took)),
         (Stage::Now, None) => format!("[{}]", row.step),
         (Stage::Coming, _) => row.step.to_string(),
     }
@@ -80,7 +89,11 @@ pub(super) fn list(model: &Model, theme: &Theme, entry: &Entry<'_>, area: Rect) 
             .map(|text| line(theme, Tone::Plain, text))
             .collect();
     }
-    let view = View::of(status, &rows, model.clock(), area);
+    let mut view = View::of(status, &rows, model.clock(), area);
+    view.archive = model.archive(entry);
+    view.frozen = model
+        .frozen_since(entry)
+        .zip(status.legs.last().map(|leg| leg.number));
     let mut lines = vec![view.head(theme)];
     let whole = rows.len() + usize::from(rows.last().map_or(0, |row| row.leg)) + 3;
     let here = status.legs.last().map_or(1, |leg| leg.number.max(1));
@@ -112,6 +125,10 @@ struct View {
     bars: usize,
     /// Columns of the notes.
     notes: usize,
+    /// Of the step that goes on, with its bytes a second.
+    archive: Option<(Bytes, Option<f64>)>,
+    /// Since when the source of a handoff stands still.
+    frozen: Option<(Timestamp, u8)>,
 }
 
 impl View {
@@ -133,6 +150,8 @@ impl View {
             span: end.duration_since(start).as_secs_f64().max(0.5),
             bars,
             notes: width.saturating_sub(bars),
+            archive: None,
+            frozen: None,
         }
     }
 
@@ -190,10 +209,7 @@ impl View {
             Stage::Now => (">", Tone::Strong),
             Stage::Coming => ("·", Tone::Dim),
         };
-        let frozen = row
-            .frozen
-            .map(|millis| format!("{millis:.0} ms"))
-            .unwrap_or_default();
+        let frozen = self.frozen(row);
         let text = format!(
             "{}{}{}{}",
             fit(&format!("{mark} {}", row.step), NAMED),
@@ -204,10 +220,35 @@ impl View {
         let mut spans = vec![span(theme, tone, text)];
         if self.bars > 0 {
             spans.push(Span::raw(format!("  {}  ", self.bar(row))));
-            let note = row.note.clone().unwrap_or_default();
+            let note = row.note.clone().or(self.so_far(row)).unwrap_or_default();
             spans.push(span(theme, tone, fit(&note, self.notes.saturating_sub(3))));
         }
         Line::from(spans)
+    }
+
+    /// For how long its dump froze the process; of one that receives an archive, how much of it is there.
+    fn frozen(&self, row: &Row) -> String {
+        let stands = self
+            .frozen
+            .filter(|(_, leg)| row.step == Step::Checkpoint && row.leg == *leg);
+        if let Some((since, _)) = stands {
+            return seconds(self.now.duration_since(since).as_secs_f64().max(0.0));
+        }
+        let share = self
+            .archive
+            .filter(|_| row.stage == Stage::Now)
+            .and_then(|(archive, _)| archive.share());
+        match (row.frozen, share) {
+            (Some(millis), _) => format!("{millis:.0} ms"),
+            (None, Some(share)) => archive::bar(share, NUMBER - 1),
+            (None, None) => String::new(),
+        }
+    }
+
+    /// In the place of a note, which comes with the end of a step.
+    fn so_far(&self, row: &Row) -> Option<String> {
+        let (archive, speed) = self.archive.filter(|_| row.stage == Stage::Now)?;
+        Some(archive::short(&archive, speed))
     }
 
     /// From its recorded times, never from the moment at which it was seen.

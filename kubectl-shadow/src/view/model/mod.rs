@@ -19,7 +19,7 @@ use jiff::Timestamp;
 pub use head::{Head, Pace};
 pub use history::History;
 use list::Sort;
-pub use sight::{API, EVENTS, MIGRATIONS, Missing, PROGRESS, Sight, Unseen};
+pub use sight::{API, EVENTS, MIGRATIONS, Missing, PODS, PROGRESS, Sight, Unseen};
 
 /// Everything.
 #[derive(Debug)]

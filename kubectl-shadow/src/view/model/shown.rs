@@ -2,13 +2,14 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use shadow_core::api::MigrationStatus;
+use shadow_core::api::{MigrationStatus, Step};
 use shadow_core::forecast::{self, Finished, Forecast, Way};
+use shadow_core::progress;
 
 use super::list::{self, Entry};
 use super::object::LinkState;
 use super::object::Object;
-use super::progress::{Progress, Sample};
+use super::progress::{Bytes, Progress, Sample};
 use super::state::State;
 use super::{MIGRATIONS, Model, Pace, Screen, history};
 use crate::view::event::Kind;
@@ -137,6 +138,45 @@ impl Model {
         }
     }
 
+    /// The archive that is written or on its way, and its bytes a second. What the controller saw last may be of a step that the status
+    /// knows to be over.
+    pub fn archive(&self, entry: &Entry<'_>) -> Option<(Bytes, Option<f64>)> {
+        let status = entry
+            .migration
+            .status
+            .as_ref()
+            .filter(|_| !entry.state.is_over())?;
+        let progress = self.progress(entry.id)?;
+        let archive = progress.archive.filter(|_| is_of_now(progress, status))?;
+        let mut before = None;
+        for (_, object) in self.history.versions(Kind::Progress, entry.id, self.head.count) {
+            if let Object::Progress(earlier) = object {
+                let same = (earlier.step, earlier.leg) == (progress.step, progress.leg);
+                before = earlier
+                    .archive
+                    .filter(|earlier| same && earlier.at < archive.at)
+                    .or(before);
+            }
+        }
+        let speed = before.and_then(|before: Bytes| archive.speed(&before));
+        Some((archive, speed))
+    }
+
+    /// Since when the source stands still. Once its dump is on record, the status knows.
+    pub fn frozen_since(&self, entry: &Entry<'_>) -> Option<Timestamp> {
+        let status = entry
+            .migration
+            .status
+            .as_ref()
+            .filter(|_| !entry.state.is_over())?;
+        if let Some(since) = progress::stands_since(status) {
+            return Some(since.0);
+        }
+        let progress = self.progress(entry.id)?;
+        let dumps = progress.step == Some(Step::Checkpoint) && is_of_now(progress, status);
+        progress.frozen_since.filter(|_| dumps)
+    }
+
     /// How long its steps will take, from the moves that are seen here. A small memory is taken until the first dump tells its size.
     pub fn forecast(&self, status: &MigrationStatus) -> Option<Forecast> {
         let plan = status.plan.as_ref()?;
@@ -196,4 +236,14 @@ impl Model {
         let mut entries = self.all_entries(self.head.count).peekable();
         (is_known || entries.peek().is_some()) && entries.all(|entry| entry.state.is_over())
     }
+}
+
+/// Whether what the controller saw is not of a step that the status knows to be over.
+fn is_of_now(progress: &Progress, status: &MigrationStatus) -> bool {
+    let (Some(step), Some(leg)) = (progress.step, progress.leg) else {
+        return false;
+    };
+    let mut records = status.steps.iter().rev();
+    let record = records.find(|record| record.step == step && record.leg == leg);
+    record.is_none_or(|record| record.finished.is_none())
 }

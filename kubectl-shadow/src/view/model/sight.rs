@@ -16,6 +16,8 @@ pub const MIGRATIONS: &str = "migrations";
 pub const PROGRESS: &str = "progress";
 /// See [`MIGRATIONS`].
 pub const EVENTS: &str = "events";
+/// See [`MIGRATIONS`].
+pub const PODS: &str = "pods";
 /// The controller writes once a second while a move is under way. Silence for longer says something.
 const BEATS: SignedDuration = SignedDuration::from_secs(3);
 

@@ -18,7 +18,7 @@ const SHORTEST: usize = 3;
 /// Fields that hold what people write as they like.
 const DROPPED: [&str; 2] = ["labels", "annotations"];
 /// Fields with words of ours, which a pod may have for a name as well, and UIDs. Sentences in such a field are looked through.
-const KEPT: [&str; 24] = [
+const KEPT: [&str; 25] = [
     "apiVersion",
     "kind",
     "uid",
@@ -27,6 +27,7 @@ const KEPT: [&str; 24] = [
     "move",
     "stage",
     "what",
+    "doing",
     "ending",
     "phase",
     "step",

@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use super::link::{Heard, Turn, listen};
 use super::watch::{Said, Target, Watched};
 use crate::view::event::{Change, Event, Kind, What};
-use crate::view::model::{EVENTS, MIGRATIONS, PROGRESS};
+use crate::view::model::{self, EVENTS, MIGRATIONS, PROGRESS};
 
 /// Pods that are looked at beside an open migration.
 const PODS: usize = 3;
@@ -252,7 +252,7 @@ impl Live {
             if self.pods.len() < PODS && self.pods.insert(pod.clone()) {
                 self.add(Target {
                     kind: Kind::Pod,
-                    link: "pods",
+                    link: model::PODS,
                     resource: ApiResource::erase::<k8s_openapi::api::core::v1::Pod>(&()),
                     namespace: Some(namespace.to_owned()),
                     fields: format!("metadata.name={pod}"),

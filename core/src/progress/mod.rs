@@ -3,9 +3,13 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use k8s_openapi::jiff::Timestamp;
 
-use crate::api::MigrationStatus;
 use crate::api::progress::{Depth, MigrationProgressSpec, SAMPLES, Sample};
+use crate::api::{MigrationStatus, Step};
 use crate::machine::{Observed, QueueSeen};
+
+mod asked;
+
+pub use asked::{Holder, Queues, Told, flow, holders, is_long, queues, told};
 
 /// Looks come every few milliseconds; a sample is taken this often, ms.
 const APART: i64 = 250;
@@ -21,8 +25,33 @@ pub fn of(status: &MigrationStatus, now: Timestamp) -> MigrationProgressSpec {
         since: status.intent.as_ref().map(|intent| intent.since.clone()),
         waits: None,
         line: status.waiting.clone().filter(|_| status.plan.is_none()),
+        frozen_since: stands_since(status),
+        archive: None,
+        rates: None,
         samples: Vec::new(),
     }
+}
+
+/// Since when the source stands still, on a route on which it does so until its end. Elsewhere it does for its dump only, and its
+/// agent tells.
+pub fn stands_since(status: &MigrationStatus) -> Option<MicroTime> {
+    let leg = status.legs.last()?;
+    let stands = match status.intent.as_ref()?.step {
+        Step::Checkpoint | Step::Transfer | Step::Commit | Step::Exclude | Step::Retire | Step::Abandon => {
+            leg.thawed.is_none() && leg.ended.is_none()
+        }
+        // There it has not been dumped yet, or is gone.
+        Step::Prepare
+        | Step::Stage
+        | Step::Fence
+        | Step::Hold
+        | Step::Follow
+        | Step::Restore
+        | Step::Release
+        | Step::Switch
+        | Step::Clean => false,
+    };
+    leg.frozen.clone().filter(|_| stands)
 }
 
 /// The sentence, cut to what is worth writing each second.
@@ -76,7 +105,11 @@ pub fn is_lively(status: &MigrationStatus) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::api::progress::{Doing, Passage, Rates};
+    use crate::names::Key;
 
     fn seen(ready: u64) -> Observed {
         Observed {
@@ -98,7 +131,7 @@ mod tests {
         }
         assert_eq!(samples.len(), SAMPLES);
         let ready: Vec<u64> = samples.iter().map(|one| one.primary.unwrap().ready).collect();
-        assert_eq!((ready.first(), ready.last()), (Some(&16), Some(&38)));
+        assert_eq!((ready.first(), ready.last()), (Some(&20), Some(&38)));
     }
 
     #[test]
@@ -110,6 +143,31 @@ mod tests {
         };
         sample(&mut samples, &absent, Timestamp::UNIX_EPOCH);
         assert!(samples.is_empty());
+    }
+
+    #[test]
+    fn a_source_that_goes_first_stands_still_from_its_dump_to_its_end() {
+        let time = "2026-01-02T03:04:05.000000Z";
+        let key = Key::of("11111111-1111-1111-1111-111111111111", 1, 0).unwrap();
+        let frozen = |step: &str, more: serde_json::Value| {
+            let instance = json!({"pod": "p", "node": "a"});
+            let mut leg = json!({"number": 1, "attempt": 0, "key": key, "from": instance, "to": instance, "frozen": time});
+            for (field, value) in more.as_object().into_iter().flatten() {
+                leg[field] = value.clone();
+            }
+            let status = json!({"intent": {"step": step, "leg": 1, "since": time}, "legs": [leg]});
+            of(&serde_json::from_value(status).unwrap(), Timestamp::UNIX_EPOCH).frozen_since
+        };
+        let since = Some(MicroTime(time.parse().unwrap()));
+        for step in ["Checkpoint", "Transfer", "Commit", "Exclude", "Retire", "Abandon"] {
+            assert_eq!(frozen(step, json!({})), since, "{step}");
+            assert_eq!(frozen(step, json!({"thawed": time})), None, "{step}");
+            assert_eq!(frozen(step, json!({"ended": time})), None, "{step}");
+            assert_eq!(frozen(step, json!({"frozen": null})), None, "{step}");
+        }
+        for step in ["Restore", "Release", "Clean"] {
+            assert_eq!(frozen(step, json!({})), None, "{step}");
+        }
     }
 
     #[test]
@@ -133,7 +191,22 @@ mod tests {
             }),
             mirror: None,
         };
+        let at = || MicroTime(Timestamp::from_microsecond(1_764_446_400_123_456).unwrap());
+        let rate = flow([Some(123_456.7); 3]);
         let spec = MigrationProgressSpec {
+            frozen_since: Some(at()),
+            archive: Some(Passage {
+                at: at(),
+                doing: Doing::Receive,
+                bytes: u64::MAX / 2,
+                of: Some(u64::MAX / 2),
+            }),
+            rates: Some(Rates {
+                at: at(),
+                primary: rate,
+                backlog: rate,
+                mirror: rate,
+            }),
             waits: Some(waits(&"ä".repeat(1_000))),
             samples: (0..).take(SAMPLES).map(most).collect(),
             ..of(&MigrationStatus::default(), Timestamp::UNIX_EPOCH)
