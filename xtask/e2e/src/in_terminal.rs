@@ -181,7 +181,9 @@ pub(super) fn a_drain(bench: &Bench) -> Result<()> {
     ensure!(code == 130, "a drain that was stopped ends with {code}: {left}");
     drop(terminal);
     let terminal = Terminal::with(&command, 80, 24)?;
-    terminal.until("both moves", END, |screen| screen.matches("EXACT").count() >= 2)?;
+    terminal.until("the end of both moves", END, |screen| {
+        screen.matches("EXACT").count() >= 2 && screen.contains("   over")
+    })?;
     terminal.press(&["q"])?;
     let (code, left) = terminal.ended(END)?;
     ensure!(
