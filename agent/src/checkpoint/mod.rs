@@ -11,9 +11,11 @@ mod pod_files;
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use shadow_core::wire::{CheckpointBackend, CheckpointRequest, Checkpointed, FreezeOrder, Frozen};
+use shadow_telemetry::agent::Metrics;
 use tracing::{info, warn};
 
 use crate::archive::{ArchiveError, IMAGES, Manifest};
@@ -70,6 +72,7 @@ pub struct Checkpointer {
     cluster: Cluster,
     helper: HelperClient,
     kubelet: Kubelet,
+    metrics: Arc<Metrics>,
 }
 
 impl Checkpointer {
@@ -79,7 +82,14 @@ impl Checkpointer {
             cluster,
             helper,
             kubelet,
+            metrics: Arc::default(),
         }
+    }
+
+    /// Dumps are counted here.
+    #[must_use]
+    pub fn counted(self, metrics: Arc<Metrics>) -> Self {
+        Self { metrics, ..self }
     }
 
     /// Makes the checkpoint of a key, or tells of the one that is there.
@@ -108,7 +118,10 @@ impl Checkpointer {
                 image_ref: container.image_ref.clone(),
             });
         })?;
+        let begun = Instant::now();
         let made = self.make(slot, request, &container).await;
+        let bytes = made.as_ref().ok().map(|made| made.bytes);
+        self.metrics.dumped(bytes, begun.elapsed());
         slot.update(|state| {
             state.busy = false;
             state.checkpointed = made.as_ref().ok().cloned();

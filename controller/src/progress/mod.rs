@@ -13,7 +13,7 @@ use kube::ResourceExt;
 use shadow_core::api::progress::MigrationProgressSpec;
 use shadow_core::api::{MigrationStatus, StatefulMigration};
 use shadow_core::machine::Observed;
-use shadow_core::progress;
+use shadow_core::{progress, tally};
 
 pub use writer::write;
 
@@ -34,6 +34,8 @@ struct Entry {
     whose: Whose,
     spec: MigrationProgressSpec,
     lively: bool,
+    /// The most messages that were seen to wait while they were held.
+    most: Option<u64>,
     noted: Instant,
     written: Option<Instant>,
 }
@@ -55,8 +57,10 @@ impl Progresses {
         seen: &Observed,
         now: Timestamp,
     ) {
+        let held = tally::is_held(status).then(|| progress::waiting(seen)).flatten();
         self.change(migration, status, now, |entry| {
             progress::sample(&mut entry.spec.samples, seen, now);
+            entry.most = entry.most.max(held);
         });
     }
 
@@ -92,6 +96,7 @@ impl Progresses {
             },
             spec: spec.clone(),
             lively,
+            most: None,
             noted: Instant::now(),
             written: None,
         });
@@ -111,11 +116,21 @@ impl Progresses {
         work(entry);
     }
 
-    /// It has ended: its object goes with it, or stays as it was last written.
-    pub fn ended(&self, migration: &StatefulMigration) {
-        if let Some(uid) = migration.uid() {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&uid);
-        }
+    /// It has ended: its object goes with it, or stays as it was last written. Returns the most messages that were seen to wait
+    /// while they were held.
+    pub fn ended(&self, migration: &StatefulMigration) -> Option<u64> {
+        let uid = migration.uid()?;
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.remove(&uid)?.most
+    }
+
+    /// Messages that waited at the last look, by UID.
+    pub fn waiting(&self) -> HashMap<String, u64> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = |entry: &Entry| entry.spec.samples.last().and_then(progress::ready);
+        all.iter()
+            .filter_map(|(uid, entry)| Some((uid.clone(), last(entry)?)))
+            .collect()
     }
 
     /// What has to be written now; each counts as written.

@@ -18,6 +18,8 @@ use crate::context::Context;
 const TICK: Duration = Duration::from_millis(200);
 /// One write; the next one has newer values.
 const WITHIN: Duration = Duration::from_secs(2);
+/// Hundreds of writes, each of which takes its whole time.
+const SILENT: Duration = Duration::from_mins(10);
 /// Writes at the same time.
 const AT_ONCE: usize = 4;
 
@@ -27,6 +29,7 @@ pub async fn write(ctx: &Context) {
     clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         clock.tick().await;
+        ctx.part.pulse.beat("the writer of progress", SILENT);
         let due = ctx.progress.due(Instant::now());
         futures::stream::iter(due)
             .for_each_concurrent(AT_ONCE, async |(whose, spec)| {
