@@ -11,7 +11,7 @@ use shadow_core::api::{HoldKind, Step};
 use shadow_core::doubt::DoubtReason;
 use shadow_core::reason::Reason;
 use shadow_core::tally::{Count, Ended, Held, Outcome, Present};
-use shadow_core::words;
+use shadow_core::{names, words};
 
 use crate::common::Common;
 use crate::shelf::{Counters, Described, Gauges, Histograms, Shelf, labels, long_seconds, messages, seconds};
@@ -30,9 +30,6 @@ labels!(Queue {
     vhost,
     queue
 });
-
-/// Name of the series by which alerts and scalers are silenced.
-pub const HOLD_ACTIVE: &str = "shadow_hold_active";
 
 /// See the module.
 #[derive(Debug)]
@@ -192,7 +189,7 @@ impl Metrics {
                 "How long the move that came first waits for its turn; 0 when none waits",
             ),
             hold_active: shelf.gauges(
-                HOLD_ACTIVE,
+                names::HOLD_METRIC,
                 "1 while messages of this queue are held for a move, 0 otherwise; the series is there from the plan of a move until 2 \
                  minutes after its end",
             ),
@@ -214,14 +211,14 @@ impl Metrics {
     /// A series that begins with its first event hides that event from `increase()`: all that can come are there from the
     /// start.
     fn begin(&self) {
-        let reasons = names::<Reason>();
+        let reasons = variants::<Reason>();
         for outcome in [Outcome::Undone, Outcome::Refused] {
             for reason in &reasons {
                 drop(self.moves.get_or_create(&end(outcome, reason)));
             }
         }
         for outcome in [Outcome::Inexact, Outcome::MemoryLost] {
-            for reason in names::<DoubtReason>() {
+            for reason in variants::<DoubtReason>() {
                 drop(self.moves.get_or_create(&end(outcome, &reason)));
             }
         }
@@ -233,10 +230,10 @@ impl Metrics {
             drop(self.stuck.get_or_create(&because(&reason)));
             drop(self.failed_effects.get_or_create(&because(&reason)));
         }
-        for step in names::<Step>() {
+        for step in variants::<Step>() {
             drop(self.step_seconds.get_or_create(&OfStep { step }));
         }
-        for hold in names::<HoldKind>() {
+        for hold in variants::<HoldKind>() {
             let of = OfHold { hold };
             drop(self.pause_seconds.get_or_create(&of));
             drop(self.handoffs.get_or_create(&of));
@@ -361,7 +358,7 @@ impl Metrics {
     }
 }
 
-fn names<T: schemars::JsonSchema>() -> Vec<String> {
+fn variants<T: schemars::JsonSchema>() -> Vec<String> {
     words::of::<T>().into_iter().map(|(name, _)| name).collect()
 }
 
