@@ -6,8 +6,8 @@ use anyhow::Result;
 use crate::Bench;
 use crate::{
     as_printed, backends, by_image, bystanders, cancel, commands, concurrency, drains, failures, faults,
-    first_move, hostile, image, inexact, kills, leases, live, plans, plugin, polling, reference, refusals,
-    removal, round_trips, scripts, workloads,
+    first_move, hostile, image, inexact, kills, leases, live, monitoring, plans, plugin, polling, reference,
+    refusals, removal, round_trips, scripts, workloads,
 };
 
 /// One scenario.
@@ -319,6 +319,15 @@ pub(crate) const ALL: &[Scenario] = &[
         run: commands::tell_the_truth,
         seconds: 40,
         role: Role::Core,
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "a real Prometheus sees a drain, and every query gives a series",
+        run: monitoring::of_a_drain,
+        seconds: 60,
+        role: Role::Rest(
+            "what is counted is unit-tested; names of series are compared with the queries in deploy/tests",
+        ),
         company: Company::Alone,
     },
     Scenario {

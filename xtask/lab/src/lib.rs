@@ -8,5 +8,6 @@ pub mod cluster;
 pub mod criu;
 mod debian;
 pub mod images;
+pub mod prometheus;
 pub mod stage;
 pub mod yardstick;
