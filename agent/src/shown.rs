@@ -120,9 +120,9 @@ impl Part {
 impl Shown for Part {
     fn metrics(&self) -> String {
         if let Some(identity) = self.inner.identity.get() {
-            self.metrics
-                .common
-                .expires(Certificate::Own, identity.expires_at());
+            let common = &self.metrics.common;
+            common.expires(Certificate::Own, identity.expires_at());
+            common.expires(Certificate::Authority, identity.trust_ends_at());
         }
         let room = room::for_archives(self.keys.layout());
         let room = room.inspect_err(|error| warn!(%error, "not known how much room archives have"));
@@ -163,7 +163,7 @@ mod tests {
         assert_eq!(part.is_ready(now, time), Ok(()));
         assert!(why(now + FRESH, time).contains("helper"));
         assert!(why(now, time + hour * 2).contains("expired"));
-        let text = part.metrics();
+        let text = Shown::metrics(&part);
         assert!(text.contains("shadow_agent_archive_room_bytes ") && text.contains("shadow_agent_keys 0"));
     }
 }

@@ -80,9 +80,9 @@ impl Part {
 impl Shown for Part {
     fn metrics(&self) -> String {
         if let Stage::Leading(ctx, identity) = self.stage() {
-            self.metrics
-                .common
-                .expires(Certificate::Own, identity.expires_at());
+            let common = &self.metrics.common;
+            common.expires(Certificate::Own, identity.expires_at());
+            common.expires(Certificate::Authority, identity.trust_ends_at());
             let all = ctx.line.all();
             let present = tally::present(all.iter().map(|one| &**one), Timestamp::now());
             self.metrics.show(&present, &ctx.progress.waiting());

@@ -18,7 +18,7 @@ pub struct Common {
 pub enum Certificate {
     /// What it presents.
     Own,
-    /// What it signs others with: the controller's.
+    /// The authority that it trusts; of several the one that expires first.
     Authority,
 }
 

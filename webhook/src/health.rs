@@ -109,8 +109,9 @@ impl Part {
 impl Shown for Part {
     fn metrics(&self) -> String {
         if let Some(identity) = self.0.identity.get() {
-            let expires = identity.expires_at();
-            self.0.metrics.common.expires(Certificate::Own, expires);
+            let common = &self.0.metrics.common;
+            common.expires(Certificate::Own, identity.expires_at());
+            common.expires(Certificate::Authority, identity.trust_ends_at());
         }
         self.0.metrics.text()
     }
@@ -147,6 +148,11 @@ mod tests {
         assert_eq!(part.is_ready(now, time), Ok(()));
         assert!(why(now + FRESH, time).contains("API server"));
         assert!(why(now, time + hour * 2).contains("expired"));
-        assert!(part.metrics().text().contains("shadow_admission_reviews_total"));
+        let text = Shown::metrics(&part);
+        for certificate in ["own", "authority"] {
+            let series =
+                format!("shadow_certificate_expiry_timestamp_seconds{{certificate=\"{certificate}\"}}");
+            assert!(text.contains(&series), "{text}");
+        }
     }
 }
