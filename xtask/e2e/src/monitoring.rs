@@ -1,6 +1,7 @@
 //! What operators see: a real Prometheus scrapes all parts during a drain, and each query of the dashboard and each alert rule finds its
 //! series.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -22,6 +23,16 @@ const DASHBOARD: &str = include_str!("../../../deploy/monitoring/dashboard.json"
 const PORT: u16 = 8081;
 /// Prometheus looks once a second.
 const SOON: Duration = Duration::from_secs(60);
+
+/// Where the series of the drawing are kept.
+const KEPT: &str = "target/monitoring";
+/// Lines of the drawing.
+const DRAWN: [(&str, &str); 4] = [
+    ("moves under way", "max(shadow_moves_under_way)"),
+    ("moves in line", "sum(shadow_moves_waiting)"),
+    ("queues held", "sum(shadow_hold_active)"),
+    ("messages that wait", "sum(shadow_hold_messages)"),
+];
 
 /// Two consumers are drained from a node.
 pub(super) fn of_a_drain(bench: &Bench) -> Result<()> {
@@ -49,6 +60,7 @@ pub(super) fn of_a_drain(bench: &Bench) -> Result<()> {
         gives_a_series(&prometheus, &query, begun)?;
     }
     rules_are_healthy(&prometheus)?;
+    kept(&prometheus, begun)?;
     checked_by_promtool(cluster, &prometheus, &targets)?;
     let report = oracle.finish()?;
     println!("     {}", stage::summary(&report));
@@ -165,6 +177,27 @@ fn gives_a_series(prometheus: &Prometheus, query: &str, begun: Timestamp) -> Res
         let series = data["result"].as_array().map_or(0, Vec::len);
         Ok((series > 0).then_some(()))
     })
+}
+
+/// What the drawing in docs is made of: `cargo xtask bench --drain-picture FILE`.
+fn kept(prometheus: &Prometheus, begun: Timestamp) -> Result<()> {
+    let (start, end) = (
+        begun.as_second().to_string(),
+        Timestamp::now().as_second().to_string(),
+    );
+    let mut shown = Vec::new();
+    for (name, query) in DRAWN {
+        let asked = [("query", query), ("start", &start), ("end", &end), ("step", "1s")];
+        let data = prometheus.api("query_range", &asked)?;
+        shown.push(serde_json::json!({"name": name, "values": data["result"][0]["values"]}));
+    }
+    let folder = Path::new(KEPT);
+    std::fs::create_dir_all(folder).with_context(|| format!("make {KEPT}"))?;
+    let path = folder.join("drain.json");
+    std::fs::write(&path, Value::from(shown).to_string())
+        .with_context(|| format!("write {}", path.display()))?;
+    println!("     its series: {}", path.display());
+    Ok(())
 }
 
 fn rules_are_healthy(prometheus: &Prometheus) -> Result<()> {
