@@ -36,5 +36,6 @@ pub mod layout;
 pub mod node;
 pub mod restore;
 pub mod serve;
+pub mod shown;
 pub mod sweep;
 pub mod transfer;

@@ -18,8 +18,10 @@ use crate::events::Events;
 use crate::holds::Holds;
 use crate::leadership::Leadership;
 use crate::line::Line;
+use crate::meter::Meter;
 use crate::observe::{Looks, Stopping};
 use crate::progress::Progresses;
+use crate::shown::Part;
 use crate::under_way::UnderWay;
 
 /// A Secret is read again after this time: a look at the broker every few milliseconds must not read it each time.
@@ -55,6 +57,10 @@ pub struct Context {
     pub progress: Progresses,
     /// Migrations that have begun, as they were last written.
     pub under_way: UnderWay,
+    /// What is shown of this process.
+    pub part: Part,
+    /// What was counted.
+    pub meter: Meter,
     /// What the verdicts of moves that are held rest on.
     pub evidence: Arc<Looks>,
     addresses: Mutex<HashMap<(String, String), (Instant, BrokerAddress)>>,
@@ -63,7 +69,14 @@ pub struct Context {
 
 impl Context {
     /// A context for one process.
-    pub fn new(client: Client, watching: Client, identity: Identity, ca_pem: String, limits: Limits) -> Self {
+    pub fn new(
+        client: Client,
+        watching: Client,
+        identity: Identity,
+        ca_pem: String,
+        limits: Limits,
+        part: Part,
+    ) -> Self {
         Self {
             events: Events::written_by(client.clone()),
             agents: Agents::new(client.clone(), identity),
@@ -79,6 +92,8 @@ impl Context {
             brokers: Brokers::default(),
             progress: Progresses::default(),
             under_way: UnderWay::default(),
+            part,
+            meter: Meter::default(),
             evidence: Arc::default(),
             addresses: Mutex::default(),
             proven_rules: Mutex::default(),

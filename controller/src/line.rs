@@ -2,7 +2,8 @@
 //! already; only when its turn may have come is a broker or an agent asked for it, and for few at a time.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use kube::ResourceExt;
 use kube::runtime::reflector::Store;
@@ -27,6 +28,7 @@ const PLANS: usize = 2;
 /// See the module.
 pub struct Line {
     known: OnceLock<Store<StatefulMigration>>,
+    complete: AtomicBool,
     prepared: Mutex<HashMap<String, Prepared>>,
     plans: Semaphore,
 }
@@ -35,6 +37,7 @@ impl Default for Line {
     fn default() -> Self {
         Self {
             known: OnceLock::new(),
+            complete: AtomicBool::new(false),
             prepared: Mutex::default(),
             plans: Semaphore::new(PLANS),
         }
@@ -64,6 +67,27 @@ impl Line {
         }
     }
 
+    /// Returns when they were all read once. Never, if nothing reads them.
+    pub async fn completed(&self) {
+        let Some(store) = self.known.get() else {
+            return std::future::pending().await;
+        };
+        if store.wait_until_ready().await.is_err() {
+            return std::future::pending().await;
+        }
+        self.complete.store(true, Ordering::Release);
+    }
+
+    /// Whether all migrations are known.
+    pub fn is_complete(&self) -> bool {
+        self.complete.load(Ordering::Acquire)
+    }
+
+    /// All that are known.
+    pub fn all(&self) -> Vec<Arc<StatefulMigration>> {
+        self.known.get().map(Store::state).unwrap_or_default()
+    }
+
     /// What this one waits for; `None`: it may be prepared.
     pub fn wait(&self, limits: Limits, migration: &StatefulMigration) -> Option<InLine> {
         let all = self.known.get()?.state();
@@ -72,14 +96,14 @@ impl Line {
 
     /// Its place in line where something else than its turn keeps it from beginning.
     pub fn behind(&self, migration: &StatefulMigration, obstacle: Obstacle) -> InLine {
-        let all = self.known.get().map(Store::state).unwrap_or_default();
+        let all = self.all();
         let before = turns::before(migration, all.iter().map(|one| &**one));
         InLine { obstacle, before }
     }
 
     /// The moves of this cluster that have finished: what a forecast rests on.
     pub fn finished(&self) -> Vec<Finished> {
-        let all = self.known.get().map(Store::state).unwrap_or_default();
+        let all = self.all();
         all.iter().filter_map(|one| Finished::of(one)).collect()
     }
 

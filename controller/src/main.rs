@@ -1,5 +1,6 @@
 //! Starts the controller: certificates, leadership, and the loop over all migrations.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,12 +13,14 @@ use kube::{Api, Client};
 use shadow_controller::context::Context;
 use shadow_controller::error::ControllerError;
 use shadow_controller::leadership::lease::Held;
+use shadow_controller::shown::Part;
 use shadow_controller::{afresh, evacuations, nodes, orphans, progress, reconcile, signer};
 use shadow_core::api::StatefulMigration;
 use shadow_core::turns::Limits;
+use shadow_telemetry::{log, serve};
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use tracing_subscriber::EnvFilter;
 
 /// For what was begun when it is asked to end. A visit drives its migration as long as something can be done, so a move that is
 /// under way takes all of it, and no pod stands still meanwhile; the next leader begins after it.
@@ -38,6 +41,9 @@ struct Args {
     /// Name of this process in the leadership lease.
     #[arg(long, env = "POD_NAME", default_value = "shadow-controller")]
     identity: String,
+    /// Where metrics and probes are served (plain).
+    #[arg(long, env = "SHADOW_HEALTH", default_value = "0.0.0.0:8081")]
+    health: SocketAddr,
     /// Migrations that are worked on at the same time.
     #[arg(long, default_value_t = 20)]
     concurrency: u16,
@@ -52,31 +58,32 @@ struct Args {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     // The broker library reports as errors what it also returns to us: a queue that is not there, for one.
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,lapin=off"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .json()
-        .with_current_span(false)
-        .with_span_list(false)
-        .init();
+    log::begin("info,lapin=off");
     install_crypto()?;
     let args = Args::parse();
     // At once: the first process of a container does not hear a signal for which it has no handler.
     let asked = asked_to_end()?;
-    if let Err(error) = lead(&args, asked.clone()).await {
+    let listener = TcpListener::bind(args.health)
+        .await
+        .with_context(|| format!("listening on {}", args.health))?;
+    let part = Part::default();
+    let shown = tokio::spawn(serve::serve(listener, part.clone()));
+    if let Err(error) = lead(&args, &part, asked.clone()).await {
         tracing::error!(error = format!("{error:#}"), "cannot lead; trying again");
         tokio::select! {
             () = tokio::time::sleep(TRIES_APART) => afresh::try_again(),
             () = heard(asked) => {}
         }
     }
+    shown.abort();
     Ok(())
 }
 
 /// Waits for its turn to lead, and leads until it is asked to end.
-async fn lead(args: &Args, asked: watch::Receiver<bool>) -> anyhow::Result<()> {
+async fn lead(args: &Args, part: &Part, asked: watch::Receiver<bool>) -> anyhow::Result<()> {
     let clients = Clients::connect().await?;
     let client = clients.calls.clone();
+    part.waits();
     let lease = tokio::select! {
         taken = Held::take(&clients.lease, &args.identity) => taken.context("leadership lease")?,
         () = heard(asked.clone()) => return Ok(()),
@@ -93,10 +100,12 @@ async fn lead(args: &Args, asked: watch::Receiver<bool>) -> anyhow::Result<()> {
     let ctx = Arc::new(Context::new(
         client,
         clients.watches.clone(),
-        identity,
+        identity.clone(),
         ca_pem,
         limits,
+        part.clone(),
     ));
+    part.leads(&ctx, identity);
     tokio::select! {
         () = signer::serve(clients.watches.clone(), authority.clone()) => {}
         () = signer::inject_ca_bundle(clients.watches.clone(), authority) => {}
@@ -106,13 +115,14 @@ async fn lead(args: &Args, asked: watch::Receiver<bool>) -> anyhow::Result<()> {
         () = progress::write(&ctx) => {}
         () = evacuations::answer(&ctx) => {}
         () = progress::ask(&ctx) => {}
-        why = ctx.leadership.ended(clients.lease.clone(), &args.identity) => {
+        why = ctx.leadership.ended(clients.lease.clone(), &args.identity, &part.pulse) => {
             tracing::error!(why, "no longer the leader; beginning again, so that what is held is let go and the next leader finds nothing half-done by us");
             afresh::begin()
         }
         () = migrations(clients.watches, Arc::clone(&ctx), args.concurrency, asked.clone()) => {}
         () = in_time(asked) => tracing::warn!("what was begun is not done; the next leader goes on with it"),
     }
+    part.ends();
     ctx.leadership.give_up();
     lease.hand_back().await;
     // Without waiting for look-ups of names that are under way.
@@ -194,6 +204,8 @@ async fn migrations(client: Client, ctx: Arc<Context>, concurrency: u16, asked: 
     let api: Api<StatefulMigration> = Api::all(client);
     let controller = Controller::new(api, watcher::Config::default());
     ctx.line.knows(controller.store());
+    let line = Arc::clone(&ctx);
+    let complete = tokio::spawn(async move { line.line.completed().await });
     controller
         .with_config(Config::default().concurrency(concurrency))
         .graceful_shutdown_on(heard(asked))
@@ -204,6 +216,7 @@ async fn migrations(client: Client, ctx: Arc<Context>, concurrency: u16, asked: 
             }
         })
         .await;
+    complete.abort();
 }
 
 fn on_error(migration: Arc<StatefulMigration>, error: &ControllerError, _: Arc<Context>) -> Action {

@@ -16,9 +16,13 @@ use crate::error::ControllerError;
 /// How long a change of an agent may go unnoticed.
 const ROUND: Duration = Duration::from_secs(2);
 
+/// One node is asked and written within this.
+const SILENT: Duration = Duration::from_secs(60);
+
 /// Goes round all nodes until the future is dropped.
 pub async fn publish(ctx: &Context) {
     loop {
+        ctx.part.pulse.beat("the round of the nodes", SILENT);
         if let Err(error) = round(ctx).await {
             tracing::warn!(%error, "nodes not published");
         }
@@ -28,8 +32,11 @@ pub async fn publish(ctx: &Context) {
 
 async fn round(ctx: &Context) -> Result<(), ControllerError> {
     let nodes: Api<Node> = Api::all(ctx.client.clone());
+    let mut ready = 0;
     for node in nodes.list(&ListParams::default()).await?.items {
+        ctx.part.pulse.beat("the round of the nodes", SILENT);
         let wanted = wanted(ctx, &node.name_any()).await;
+        ready += usize::from(wanted.is_some());
         if let Some(patch) = difference(&node, wanted.as_deref()) {
             tracing::info!(
                 node = node.name_any(),
@@ -41,6 +48,7 @@ async fn round(ctx: &Context) -> Result<(), ControllerError> {
                 .await?;
         }
     }
+    ctx.part.metrics.nodes_ready(ready);
     Ok(())
 }
 

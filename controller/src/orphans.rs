@@ -20,12 +20,15 @@ use crate::error::ControllerError;
 use crate::{occupancy, reconcile};
 
 const EVERY: Duration = Duration::from_secs(10);
+/// Moves that are led back take two minutes each at most, some at a time.
+const SILENT: Duration = Duration::from_mins(20);
 /// Moves that are led back at the same time.
 const AT_ONCE: usize = 4;
 
 /// Looks for orphans as long as the process leads. Never returns.
 pub async fn sweep(ctx: &Context) {
     loop {
+        ctx.part.pulse.beat("the sweep of orphans", SILENT);
         tokio::time::sleep(EVERY).await;
         if let Err(error) = once(ctx).await {
             tracing::warn!(%error, "not known whether everything still belongs to a migration");

@@ -45,6 +45,8 @@ pub async fn write(
         .replace_status(&migration.name_any(), &PostParams::default(), &changed)
         .await?;
     ctx.under_way.note(&written);
+    let counts = ctx.meter.wrote(&written);
+    ctx.part.metrics.count(&counts, written.spec.plan_only);
     Ok(written)
 }
 

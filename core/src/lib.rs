@@ -12,6 +12,7 @@
 //! - [`settings`]: what a migration is told about its stream, from the spec or from annotations
 //! - [`validate`]: what is refused, what is defaulted and what is warned of, before anything is touched
 //! - [`turns`]: which migrations may be under way at the same time
+//! - [`tally`]: what a status adds to the counters, and what is to be said of all of them at one moment
 //! - [`waiting`]: for what a migration waits for its turn, as data
 //! - [`compat`]: whether a process dumped on one node can be restored on another
 //! - [`restore_pod`]: pods that restore a container
@@ -59,6 +60,7 @@ pub mod restore_choice;
 pub mod restore_pod;
 pub mod settings;
 pub mod strategy;
+pub mod tally;
 pub mod turns;
 pub mod unfenced;
 pub mod users;

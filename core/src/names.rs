@@ -81,6 +81,9 @@ pub const ARCHIVE_DIGEST: &str = "migration.ms2m.io/archive-digest";
 pub const NODE_READY: &str = "migration.ms2m.io/ready";
 /// Annotation on a node: [`crate::wire::NodeFacts`] as JSON.
 pub const NODE_FACTS: &str = "migration.ms2m.io/node-facts";
+/// Metric by which alerts on a queue's depth, and scalers, are silenced while its consumer is moved; labels `namespace`, `vhost` and
+/// `queue`.
+pub const HOLD_METRIC: &str = "shadow_hold_active";
 /// Finalizer on a StatefulMigration that still holds something.
 pub const FINALIZER: &str = "migration.ms2m.io/handoff";
 

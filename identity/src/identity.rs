@@ -78,6 +78,11 @@ impl Identity {
         self.present.now().not_after
     }
 
+    /// When the first of the trusted authorities expires.
+    pub fn trust_ends_at(&self) -> SystemTime {
+        self.present.now().trust_ends
+    }
+
     /// For servers that our own parts call: a client certificate of our authority is required.
     pub fn server_config(&self) -> Result<Arc<ServerConfig>, IdentityError> {
         let builder = ServerConfig::builder_with_provider(provider())

@@ -44,6 +44,8 @@ pub(crate) struct Material {
     pub(crate) servers: Arc<WebPkiServerVerifier>,
     pub(crate) not_before: SystemTime,
     pub(crate) not_after: SystemTime,
+    /// Of the trusted authority that expires first.
+    pub(crate) trust_ends: SystemTime,
 }
 
 impl Material {
@@ -56,7 +58,10 @@ impl Material {
         // Refuses a key that does not belong to the certificate.
         let key = CertifiedKey::from_der(chain, key, &provider)?;
         let mut roots = RootCertStore::empty();
+        let mut trust_ends = None;
         for root in certificates("certificate authority", &parts.ca_pem)? {
+            let (_, ends) = validity(std::slice::from_ref(&root))?;
+            trust_ends = Some(trust_ends.map_or(ends, |first: SystemTime| first.min(ends)));
             roots.add(root)?;
         }
         let roots = Arc::new(roots);
@@ -73,6 +78,7 @@ impl Material {
             servers,
             not_before,
             not_after,
+            trust_ends: trust_ends.unwrap_or(not_after),
         })
     }
 

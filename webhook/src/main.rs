@@ -7,13 +7,14 @@ use anyhow::Context;
 use clap::Parser;
 use shadow_core::names;
 use shadow_identity::{Identity, Role, serve_tls};
+use shadow_telemetry::{log, serve};
 use shadow_webhook::cluster::KubeCluster;
-use shadow_webhook::{health, router};
+use shadow_webhook::health::Part;
+use shadow_webhook::router;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
-use tracing_subscriber::EnvFilter;
 
 /// Admission webhook of kubectl-shadow.
 #[derive(Parser)]
@@ -22,14 +23,13 @@ struct Args {
     /// Where the API server calls (TLS).
     #[arg(long, env = "SHADOW_LISTEN", default_value = "0.0.0.0:8443")]
     listen: SocketAddr,
-    /// Where kubelet probes (plain).
+    /// Where metrics and probes are served (plain).
     #[arg(long, env = "SHADOW_HEALTH", default_value = "0.0.0.0:8081")]
     health: SocketAddr,
 }
 
 fn main() -> ExitCode {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().json().with_env_filter(filter).init();
+    log::begin("info");
     let args = Args::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     match runtime
@@ -49,22 +49,15 @@ async fn run(args: Args) -> anyhow::Result<()> {
     let health = TcpListener::bind(args.health)
         .await
         .with_context(|| format!("listening on {}", args.health))?;
-    let ready = health::Ready::default();
-    let probes = axum::serve(health, health::app(ready.clone()))
-        .with_graceful_shutdown(stop.clone().cancelled_owned());
-    let probes = tokio::spawn(probes.into_future());
-
-    let work = admit(&args, &ready, &stop).await;
-    stop.cancel();
-    probes
-        .await
-        .context("the health server panicked")?
-        .context("serving health")?;
+    let part = Part::default();
+    let shown = tokio::spawn(serve::serve(health, part.clone()));
+    let work = admit(&args, &part, &stop).await;
+    shown.abort();
     work
 }
 
 /// Serves until SIGTERM; a signal that comes before there is a certificate ends the wait for it.
-async fn admit(args: &Args, ready: &health::Ready, stop: &CancellationToken) -> anyhow::Result<()> {
+async fn admit(args: &Args, part: &Part, stop: &CancellationToken) -> anyhow::Result<()> {
     let client = kube::Client::try_default()
         .await
         .context("finding the API server")?;
@@ -73,18 +66,24 @@ async fn admit(args: &Args, ready: &health::Ready, stop: &CancellationToken) -> 
         identity = Identity::request(client.clone(), &name, Role::Webhook) => identity.context("getting a certificate")?,
         asked = asked_to_end() => return asked,
     };
+    part.has(identity.clone());
+    let watching = tokio::spawn({
+        let (part, client) = (part.clone(), client.clone());
+        async move { part.watch(client).await }
+    });
     let listener = TcpListener::bind(args.listen)
         .await
         .with_context(|| format!("listening on {}", args.listen))?;
-    let app = router::app(KubeCluster::new(client));
+    let app = router::app(KubeCluster::new(client), part.clone());
     let serving = tokio::spawn({
         let stop = stop.clone();
         async move { serve_tls(listener, &identity, app, stop).await }
     });
-    ready.set(true);
+    part.serves(true);
     info!(listen = %args.listen, "ready");
     asked_to_end().await?;
-    ready.set(false);
+    part.serves(false);
+    watching.abort();
     stop.cancel();
     serving
         .await

@@ -29,7 +29,7 @@ pub(crate) struct Written {
 }
 
 /// Defaults of a new migration. Nothing depends on the look-up succeeding: what it would add is optional.
-pub async fn mutate<C: Cluster>(State(cluster): State<Arc<C>>, review: Bytes) -> Answer {
+pub(crate) async fn mutate<C: Cluster>(State(cluster): State<Arc<C>>, review: Bytes) -> Answer {
     let request: Request = match read(&review) {
         Ok(request) => request,
         // The schema is checked after this and has better words for it.
@@ -72,7 +72,7 @@ fn defaulted(
 }
 
 /// Refuses what cannot work.
-pub async fn validate<C: Cluster>(State(cluster): State<Arc<C>>, review: Bytes) -> Answer {
+pub(crate) async fn validate<C: Cluster>(State(cluster): State<Arc<C>>, review: Bytes) -> Answer {
     let request: Request = match read(&review) {
         Ok(request) => request,
         Err(unreadable) => return answer(unreadable.response.deny(unreadable.reason)),

@@ -68,7 +68,7 @@ impl From<Glance> for Pod {
 }
 
 /// Rewrites an announced pod, lets any other pass; refuses when it cannot tell.
-pub async fn mutate<C: Cluster>(State(cluster): State<Arc<C>>, review: Bytes) -> Answer {
+pub(crate) async fn mutate<C: Cluster>(State(cluster): State<Arc<C>>, review: Bytes) -> Answer {
     let mut request: Request<Glance> = match read(&review) {
         Ok(request) => request,
         Err(unreadable) => return unknown(unreadable.response, "", "", &unreadable.reason),

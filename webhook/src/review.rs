@@ -8,16 +8,24 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use axum::Json;
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use k8s_openapi::api::authentication::v1::UserInfo;
 use kube::core::admission::{AdmissionResponse, AdmissionReview, Operation};
 use kube::core::{DynamicObject, Status, TypeMeta};
 use serde::de::{self, DeserializeOwned, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use shadow_telemetry::webhook::Outcome;
 use tokio::sync::Semaphore;
 
-/// What a route answers.
-pub(crate) type Answer = Json<AdmissionReview<DynamicObject>>;
+/// What a route answers; it says what became of the review, for whoever counts.
+pub(crate) struct Answer(Outcome, Json<AdmissionReview<DynamicObject>>);
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        (Extension(self.0), self.1).into_response()
+    }
+}
 
 /// Objects, lists and their elements of a review that is read as a whole; each may become some kilobytes of a pod's types.
 const MOST_VALUES: usize = 10_000;
@@ -174,7 +182,12 @@ fn values(json: &[u8]) -> usize {
 }
 
 pub(crate) fn answer(response: AdmissionResponse) -> Answer {
-    Json(response.into_review())
+    let outcome = match (response.allowed, &response.patch) {
+        (true, None) => Outcome::Allowed,
+        (true, Some(_)) => Outcome::Changed,
+        (false, _) => Outcome::Refused,
+    };
+    Answer(outcome, Json(response.into_review()))
 }
 
 #[cfg(test)]

@@ -1,15 +1,18 @@
 //! Paths and time limits.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn_with_state;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
 use axum::routing::post;
 use shadow_core::names;
+use shadow_telemetry::webhook::Outcome;
 
 use crate::cluster::Cluster;
+use crate::health::Part;
 use crate::room::{Room, bounded};
 use crate::{deletions, evictions, migrations, pods};
 
@@ -17,8 +20,8 @@ use crate::{deletions, evictions, migrations, pods};
 /// a refusal still comes in our words, and a slow API server refuses nothing that it could still answer.
 pub(crate) const LOOKUPS: Duration = Duration::from_millis(2_500);
 
-/// All admission routes over `cluster`.
-pub fn app<C: Cluster>(cluster: C) -> Router {
+/// All admission routes over `cluster`; what becomes of each review is counted.
+pub fn app<C: Cluster>(cluster: C, part: Part) -> Router {
     Router::new()
         .route("/mutate/migrations", post(migrations::mutate::<C>))
         .route("/validate/migrations", post(migrations::validate::<C>))
@@ -27,5 +30,15 @@ pub fn app<C: Cluster>(cluster: C) -> Router {
         .route(names::WEBHOOK_DELETIONS_PATH, post(deletions::validate::<C>))
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(Room::default(), bounded))
+        .layer(from_fn_with_state(part, counted))
         .with_state(Arc::new(cluster))
+}
+
+async fn counted(State(part): State<Part>, request: Request, next: Next) -> Response {
+    let (path, begun) = (request.uri().path().to_owned(), Instant::now());
+    let response = next.run(request).await;
+    // What is no review in the end was not taken in.
+    let outcome = response.extensions().get().copied().unwrap_or(Outcome::Dropped);
+    part.metrics().reviewed(&path, outcome, begun.elapsed());
+    response
 }

@@ -18,15 +18,16 @@ use shadow_agent::image::registry::{HostList, Policy};
 use shadow_agent::keys::Keys;
 use shadow_agent::layout::{self, Layout};
 use shadow_agent::serve::{self, Agent};
+use shadow_agent::shown::Part;
 use shadow_agent::transfer::Fetcher;
 use shadow_agent::{frozen, sweep};
 use shadow_core::names;
 use shadow_identity::{Identity, Role, serve_mutual_tls};
+use shadow_telemetry::log;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
-use tracing_subscriber::EnvFilter;
 
 #[derive(Debug, Parser)]
 #[command(
@@ -53,8 +54,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().json().with_env_filter(filter).init();
+    log::begin("info");
     let args = Args::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     match runtime
@@ -80,17 +80,26 @@ async fn run(args: Args) -> Result<()> {
         .await
         .context("reading the pod's service account")?;
     let keys = Keys::load(Layout::node()).context("loading the keys of this node")?;
+    let part = Part::new(keys.clone());
+    let metrics = &part.metrics;
+    let shown = listen(SocketAddr::new(args.ip, shadow_telemetry::PORT)).await?;
+    let shown = tokio::spawn(shadow_telemetry::serve::serve(shown, part.clone()));
     let cluster = Cluster::new(client.clone(), args.node.clone());
     // Claims are answered before there is a certificate: a container that waits needs no controller to be refused.
     let claims = tokio::spawn({
-        let server = ClaimServer::new(keys.clone(), cluster.clone());
+        let server = ClaimServer::new(keys.clone(), cluster.clone()).counted(metrics.clone());
         async move { server.serve(&layout::claim_socket()).await }
     });
     let name = names::agent_identity(&args.node);
     let identity = Identity::request(client, &name, Role::Agent)
         .await
         .context("asking for a certificate")?;
+    part.has(identity.clone());
     let helper = HelperClient::default();
+    let looking = tokio::spawn({
+        let (part, helper) = (part.clone(), helper.clone());
+        async move { part.watch(helper).await }
+    });
     let kubelet = Kubelet {
         authority: args.kubelet_ca,
     };
@@ -102,17 +111,17 @@ async fn run(args: Args) -> Result<()> {
         keys: keys.clone(),
         cluster: cluster.clone(),
         helper: helper.clone(),
-        checkpointer: Checkpointer::new(cluster.clone(), helper.clone(), kubelet),
-        fetcher: Fetcher::new(args.node.clone(), identity.clone(), images.clone()),
+        checkpointer: Checkpointer::new(cluster.clone(), helper.clone(), kubelet).counted(metrics.clone()),
+        fetcher: Fetcher::new(args.node.clone(), identity.clone(), images.clone()).counted(metrics.clone()),
         images,
+        metrics: metrics.clone(),
     };
     let watching = tokio::spawn(frozen::watch(keys.clone(), cluster.clone(), helper.clone()));
     let rehearsed = rehearsal::watch(keys.clone());
     let sweeping = tokio::spawn(async { tokio::join!(rehearsed, sweep::run(keys, cluster, helper)) });
     let address = SocketAddr::new(args.ip, names::AGENT_PORT);
-    let listener = TcpListener::bind(address)
-        .await
-        .with_context(|| format!("listening on {address}"))?;
+    let listener = listen(address).await?;
+    part.serves(true);
     info!(%address, node = args.node, "agent serves");
     let shutdown = CancellationToken::new();
     let serving = serve_mutual_tls(listener, &identity, serve::router(agent), shutdown.clone());
@@ -126,7 +135,16 @@ async fn run(args: Args) -> Result<()> {
             serving.await.context("finishing requests")
         }
     };
+    part.serves(false);
+    shown.abort();
+    looking.abort();
     watching.abort();
     sweeping.abort();
     ended
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("listening on {address}"))
 }

@@ -13,10 +13,12 @@ pub mod rehearsal;
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use shadow_core::names::Key;
 use shadow_core::wire::{CheckpointBackend, CheckpointRequest, Checkpointed, FreezeOrder, Frozen, Problem};
+use shadow_telemetry::agent::Metrics;
 use tracing::{info, warn};
 
 use crate::archive::{ArchiveError, IMAGES, Manifest};
@@ -91,6 +93,7 @@ pub struct Checkpointer {
     helper: HelperClient,
     kubelet: Kubelet,
     alone: Alone,
+    metrics: Arc<Metrics>,
 }
 
 impl Checkpointer {
@@ -101,7 +104,14 @@ impl Checkpointer {
             helper,
             kubelet,
             alone: Alone::default(),
+            metrics: Arc::default(),
         }
+    }
+
+    /// Dumps are counted here.
+    #[must_use]
+    pub fn counted(self, metrics: Arc<Metrics>) -> Self {
+        Self { metrics, ..self }
     }
 
     /// Makes the checkpoint of a key, or tells of the one that is there.
@@ -132,7 +142,10 @@ impl Checkpointer {
                 image_ref: container.image_ref.clone(),
             });
         })?;
+        let begun = Instant::now();
         let made = self.make(slot, request, &container).await;
+        let bytes = made.as_ref().ok().map(|made| made.bytes);
+        self.metrics.dumped(bytes, begun.elapsed());
         slot.update(|state| {
             state.busy = false;
             state.checkpointed = made.as_ref().ok().cloned();

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use shadow_telemetry::agent::Metrics;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream, unix::OwnedReadHalf};
 use tracing::{info, warn};
@@ -30,6 +31,7 @@ pub struct ClaimServer {
     keys: Keys,
     cluster: Cluster,
     connections: Arc<AtomicU64>,
+    metrics: Arc<Metrics>,
 }
 
 type Lines = BufReader<tokio::io::Take<OwnedReadHalf>>;
@@ -41,7 +43,14 @@ impl ClaimServer {
             keys,
             cluster,
             connections: Arc::default(),
+            metrics: Arc::default(),
         }
+    }
+
+    /// Restores are counted here.
+    #[must_use]
+    pub fn counted(self, metrics: Arc<Metrics>) -> Self {
+        Self { metrics, ..self }
     }
 
     /// Binds the socket and serves until the task is dropped.
@@ -223,7 +232,11 @@ impl ClaimServer {
             return refused(format!("restore key {} is not known here", outcome.key));
         }
         match slot.update(|state| admission::conclude(state, outcome)) {
-            Ok(Ok(())) => Answer::Recorded,
+            Ok(Ok(())) => {
+                self.metrics
+                    .restored(outcome.ok.then(|| Duration::from_micros(outcome.micros)));
+                Answer::Recorded
+            }
             Ok(Err(why)) => refused(why),
             Err(error) => refused(format!(
                 "the agent cannot write its state to the node's disk: {error}"

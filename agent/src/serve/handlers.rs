@@ -1,6 +1,7 @@
 //! One function per route.
 
 use std::future::Future;
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,7 +20,7 @@ use shadow_identity::PeerNames;
 use tracing::{info, warn};
 
 use super::problem::Refusal;
-use super::{Agent, room};
+use super::{Agent, Archives, room};
 use crate::archive::{ArchiveError, pack};
 use crate::keys::state::ClaimRecord;
 use crate::keys::{Keys, KeysError, Slot};
@@ -275,7 +276,7 @@ pub(super) async fn remove(State(agent): State<Agent>, Path(key): Path<Key>) -> 
 
 /// `GET /v1/keys/{key}/archive`: for the agent of the node that the controller named, since an archive holds memory.
 pub(super) async fn archive(
-    State(keys): State<Keys>,
+    State(Archives { keys, metrics }): State<Archives>,
     Extension(peer): Extension<PeerNames>,
     Path(key): Path<Key>,
 ) -> Result<Body, Refusal> {
@@ -294,10 +295,31 @@ pub(super) async fn archive(
     let dir = slot.folder.archive();
     Ok(written_body(move |output| -> Result<(), ArchiveError> {
         let begun = Instant::now();
-        pack::pack(&dir, output).map(drop)?;
+        let mut output = Counting { output, bytes: 0 };
+        let packed = pack::pack(&dir, &mut output).map(drop);
+        metrics.sent(output.bytes);
+        packed?;
         info!(%key, micros = begun.elapsed().as_micros(), "archive streamed");
         Ok(())
     }))
+}
+
+/// Counts what is written.
+struct Counting<W> {
+    output: W,
+    bytes: u64,
+}
+
+impl<W: Write> Write for Counting<W> {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        let written = self.output.write(buffer)?;
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.output.flush()
+    }
 }
 
 /// Goes on when the caller hangs up.

@@ -6,7 +6,9 @@
 
 pub mod handlers;
 pub mod problem;
-mod room;
+pub(crate) mod room;
+
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
@@ -15,6 +17,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use shadow_core::names;
 use shadow_identity::PeerNames;
+use shadow_telemetry::agent::Metrics;
 
 use crate::checkpoint::Checkpointer;
 use crate::cluster::Cluster;
@@ -41,6 +44,15 @@ pub struct Agent {
     pub fetcher: Fetcher,
     /// Images in registries.
     pub images: Images,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+}
+
+/// What agents ask of one another for.
+#[derive(Clone)]
+pub(crate) struct Archives {
+    keys: Keys,
+    metrics: Arc<Metrics>,
 }
 
 /// Who may ask.
@@ -52,7 +64,10 @@ enum Caller {
 
 /// All routes, each behind its caller check.
 pub fn router(agent: Agent) -> Router {
-    let archive = archive(agent.keys.clone());
+    let archive = archive(Archives {
+        keys: agent.keys.clone(),
+        metrics: Arc::clone(&agent.metrics),
+    });
     Router::new()
         .route("/v1/node", get(handlers::node))
         .route("/v1/room", get(handlers::room))
@@ -80,11 +95,11 @@ pub fn router(agent: Agent) -> Router {
 }
 
 /// What agents ask of one another.
-fn archive(keys: Keys) -> Router {
+fn archive(archives: Archives) -> Router {
     Router::new()
         .route("/v1/keys/{key}/archive", get(handlers::archive))
         .layer(from_fn_with_state(Caller::Agents, admit))
-        .with_state(keys)
+        .with_state(archives)
 }
 
 async fn admit(State(caller): State<Caller>, request: Request, next: Next) -> Response {
@@ -143,7 +158,11 @@ mod tests {
             .extension(peer(asks))
             .body(Body::empty())
             .unwrap();
-        archive(keys.clone()).oneshot(request).await.unwrap().status()
+        let archives = Archives {
+            keys: keys.clone(),
+            metrics: Arc::default(),
+        };
+        archive(archives).oneshot(request).await.unwrap().status()
     }
 
     #[tokio::test]

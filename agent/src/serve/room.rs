@@ -10,7 +10,7 @@ use crate::layout::Layout;
 const MEMORY: &str = "/proc/meminfo";
 
 /// Bytes.
-pub(super) fn for_archives(layout: &Layout) -> io::Result<u64> {
+pub(crate) fn for_archives(layout: &Layout) -> io::Result<u64> {
     let disk = statvfs(&layout.keys())?;
     let left = disk.blocks_available() * disk.fragment_size();
     let memory = available(&fs::read_to_string(MEMORY)?);

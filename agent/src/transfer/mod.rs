@@ -16,6 +16,7 @@ use std::time::Instant;
 use shadow_core::names;
 use shadow_core::wire::{FetchRequest, Problem, PullRequest, Transferred};
 use shadow_identity::{Identity, capped, peer_url};
+use shadow_telemetry::agent::Metrics;
 use tokio::time::timeout;
 use tracing::info;
 
@@ -38,6 +39,7 @@ pub struct Fetcher {
     node: String,
     identity: Identity,
     images: Images,
+    metrics: Arc<Metrics>,
     /// Open connections, by node and address.
     clients: Arc<Mutex<HashMap<(String, SocketAddr), reqwest::Client>>>,
 }
@@ -49,8 +51,15 @@ impl Fetcher {
             node,
             identity,
             images,
+            metrics: Arc::default(),
             clients: Arc::default(),
         }
+    }
+
+    /// What comes is counted here.
+    #[must_use]
+    pub fn counted(self, metrics: Arc<Metrics>) -> Self {
+        Self { metrics, ..self }
     }
 
     /// Brings the archive of a key here, or tells of the one that is here.
@@ -62,7 +71,7 @@ impl Fetcher {
         };
         // Source and target are this node: the archive made here is the one to restore from, nothing is copied.
         let here = request.node == self.node;
-        arrive(slot, coming, here, self.stream(slot, request)).await
+        arrive(slot, coming, here, self.stream(slot, request), &self.metrics).await
     }
 
     /// The same out of a registry.
@@ -76,7 +85,7 @@ impl Fetcher {
         let dumped = slot.now().and_then(|state| state.checkpointed);
         let here = dumped.is_some_and(|dump| dump.digest == request.digest);
         let pulling = async { Ok(self.images.pull(&slot.folder, request).await?) };
-        arrive(slot, coming, here, pulling).await
+        arrive(slot, coming, here, pulling, &self.metrics).await
     }
 
     async fn stream(&self, slot: &Slot, request: &FetchRequest) -> Result<u64, TransferError> {
@@ -149,6 +158,7 @@ async fn arrive(
     coming: Coming<'_>,
     here: bool,
     bring: impl Future<Output = Result<u64, TransferError>>,
+    metrics: &Metrics,
 ) -> Result<Transferred, TransferError> {
     let begun = Instant::now();
     let _one_at_a_time = slot.making.lock().await;
@@ -169,6 +179,7 @@ async fn arrive(
         let told = slot.under_way.receives(&slot.folder, coming.bytes);
         let brought = bring.await;
         drop(told);
+        metrics.received(brought.as_ref().ok().copied(), begun.elapsed());
         // First: on a full disk it is what takes the room that the state needs.
         if brought.is_err() {
             discard(&slot.folder)?;

@@ -73,6 +73,7 @@ impl Node {
             checkpointer: Checkpointer::new(cluster, helper, Kubelet { authority: None }),
             fetcher: Fetcher::new(name.to_owned(), identity, images.clone()),
             images,
+            metrics: std::sync::Arc::default(),
         };
         Self {
             router: serve::router(agent),

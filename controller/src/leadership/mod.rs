@@ -13,6 +13,7 @@ use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::jiff::Timestamp;
 use kube::{Api, Client};
 use shadow_core::names;
+use shadow_telemetry::pulse::Pulse;
 
 use crate::error::ControllerError;
 
@@ -22,6 +23,8 @@ pub const LEASE: &str = "shadow-controller";
 pub const SECONDS: u64 = 8;
 
 const LOOK: Duration = Duration::from_millis(500);
+/// It ends by itself before.
+const SILENT: Duration = Duration::from_secs(30);
 const ANSWER: Duration = Duration::from_secs(2);
 
 /// Until when this process leads, shared by all who act.
@@ -60,10 +63,11 @@ impl Leadership {
     }
 
     /// Returns when another one leads, or may have led for a while, with the reason.
-    pub async fn ended(&self, client: Client, identity: &str) -> String {
+    pub async fn ended(&self, client: Client, identity: &str, pulse: &Pulse) -> String {
         let api: Api<Lease> = Api::namespaced(client, names::SYSTEM_NAMESPACE);
         let mut heard = Instant::now();
         while heard.elapsed() < Duration::from_secs(SECONDS) {
+            pulse.beat("the look at the lease", SILENT);
             tokio::time::sleep(LOOK).await;
             // Before the question: the answer may take its time.
             let (asked, now) = (Instant::now(), Timestamp::now());

@@ -19,6 +19,7 @@ use shadow_core::api::progress::{MigrationProgressSpec, Rates};
 use shadow_core::api::{MigrationStatus, StatefulMigration, Step};
 use shadow_core::machine::Observed;
 use shadow_core::progress::{self, Told};
+use shadow_core::tally;
 
 use asking::Subject;
 pub use asking::ask;
@@ -49,6 +50,8 @@ struct Entry {
     rates: Option<Rates>,
     asked_for_rates: Option<Instant>,
     lively: bool,
+    /// The most messages that were seen to wait while they were held.
+    most: Option<u64>,
     noted: Instant,
     written: Option<Instant>,
     /// The freeze of the present step was written.
@@ -75,8 +78,10 @@ impl Progresses {
         seen: &Observed,
         now: Timestamp,
     ) {
+        let held = tally::is_held(status).then(|| progress::waiting(seen)).flatten();
         self.change(migration, status, now, |entry| {
             progress::sample(&mut entry.spec.samples, seen, now);
+            entry.most = entry.most.max(held);
         });
     }
 
@@ -124,11 +129,21 @@ impl Progresses {
         work(entry);
     }
 
-    /// It has ended: its object goes with it, or stays as it was last written.
-    pub fn ended(&self, migration: &StatefulMigration) {
-        if let Some(uid) = migration.uid() {
-            self.all().remove(&uid);
-        }
+    /// It has ended: its object goes with it, or stays as it was last written. Returns the most messages that were seen to wait
+    /// while they were held.
+    pub fn ended(&self, migration: &StatefulMigration) -> Option<u64> {
+        let uid = migration.uid()?;
+        let mut all = self.all();
+        all.remove(&uid)?.most
+    }
+
+    /// Messages that waited at the last look, by UID.
+    pub fn waiting(&self) -> HashMap<String, u64> {
+        let all = self.all();
+        let last = |entry: &Entry| entry.spec.samples.last().and_then(progress::ready);
+        all.iter()
+            .filter_map(|(uid, entry)| Some((uid.clone(), last(entry)?)))
+            .collect()
     }
 
     /// What has to be written now; each counts as written. `clock` is the time that people read.
@@ -164,6 +179,7 @@ impl Entry {
             rates: None,
             asked_for_rates: None,
             lively: progress::is_lively(status),
+            most: None,
             noted: Instant::now(),
             written: None,
             freeze_written: false,

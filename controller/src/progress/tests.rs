@@ -319,10 +319,14 @@ fn no_move_waits_for_a_write_that_never_ends() {
     let (tell, begun) = mpsc::channel();
     let written = Arc::clone(&all);
     beside(move || async move {
-        writer::with(&written, async |_, _| {
-            tell.send(()).unwrap_or_default();
-            std::future::pending().await
-        })
+        writer::with(
+            &written,
+            || {},
+            async |_, _| {
+                tell.send(()).unwrap_or_default();
+                std::future::pending().await
+            },
+        )
         .await;
     });
     begun.recv_timeout(PATIENCE).unwrap();
@@ -355,10 +359,14 @@ fn a_write_that_does_not_end_does_not_keep_others_from_being_written() {
     let (tell, begun) = mpsc::channel();
     let written = Arc::clone(&all);
     beside(move || async move {
-        writer::with(&written, async |whose, _| {
-            tell.send(whose.name).unwrap_or_default();
-            std::future::pending().await
-        })
+        writer::with(
+            &written,
+            || {},
+            async |whose, _| {
+                tell.send(whose.name).unwrap_or_default();
+                std::future::pending().await
+            },
+        )
         .await;
     });
     begun.recv_timeout(PATIENCE).unwrap();

@@ -19,23 +19,31 @@ use crate::context::Context;
 const TICK: Duration = Duration::from_millis(200);
 /// One write; the next one has newer values.
 const WITHIN: Duration = Duration::from_secs(2);
+/// Hundreds of writes, each of which takes its whole time.
+const SILENT: Duration = Duration::from_mins(10);
 /// Writes at the same time.
 const AT_ONCE: usize = 4;
 
 /// Writes as long as the process leads. Never returns.
 pub async fn write(ctx: &Context) {
-    with(&ctx.progress, async |whose, spec| put(ctx, &whose, &spec).await).await;
+    let beat = || ctx.part.pulse.beat("the writer of progress", SILENT);
+    with(&ctx.progress, beat, async |whose, spec| {
+        put(ctx, &whose, &spec).await
+    })
+    .await;
 }
 
 /// The same by any means.
 pub(super) async fn with(
     progresses: &Progresses,
+    beat: impl Fn(),
     put: impl AsyncFn(Whose, MigrationProgressSpec) -> Result<(), kube::Error>,
 ) {
     let mut clock = tokio::time::interval(TICK);
     clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         clock.tick().await;
+        beat();
         let due = progresses.due(Instant::now(), Timestamp::now());
         futures::stream::iter(due)
             .for_each_concurrent(AT_ONCE, async |(whose, spec)| {

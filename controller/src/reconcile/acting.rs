@@ -42,7 +42,9 @@ pub(super) async fn act(
     let limit = limits::of(&action);
     let performed = async {
         let performed = timeout(limit, perform(ctx, migration, action)).await;
-        performed.unwrap_or(Err(ControllerError::TooLong(limit.as_secs())))
+        performed
+            .unwrap_or(Err(ControllerError::TooLong(limit.as_secs())))
+            .inspect_err(|error| ctx.part.metrics.effect_failed(error.reason()))
     };
     if !may_take_long || !can_be_called_off(migration) {
         return performed.await.map(Acted::Done);

@@ -2,7 +2,7 @@
 //! `shadow_core::machine`'s; this file only carries them out in order.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
@@ -14,7 +14,9 @@ use shadow_core::notice;
 use shadow_core::reason::Reason;
 use shadow_core::turns::Turn;
 use shadow_core::waiting::{InLine, Obstacle};
+use shadow_telemetry::controller::Visit;
 use tokio::time::timeout;
+use tracing::Instrument;
 
 use crate::context::Context;
 use crate::error::ControllerError;
@@ -46,6 +48,9 @@ const AFTER_ERROR: Duration = Duration::from_millis(200);
 const DOUBT_TRIES: u32 = 25;
 /// For one look at everything; each question has a limit of its own.
 const LOOKS_WITHIN: Duration = Duration::from_secs(15);
+/// The longest effect takes 150 s, and a preparation some questions of several seconds each; a visit that is not heard of for so
+/// long stands still.
+const VISIT_SILENT: Duration = Duration::from_mins(10);
 /// After this many looks without a change the object itself is read again: the user may have cancelled.
 const LOOKS_BEFORE_REREAD: u32 = 20;
 
@@ -54,33 +59,63 @@ pub async fn reconcile(
     migration: Arc<StatefulMigration>,
     ctx: Arc<Context>,
 ) -> Result<Requeue, ControllerError> {
+    let begun = Instant::now();
+    let status = migration.status.as_ref();
+    let step = status.and_then(|status| Some(status.intent.as_ref()?.step.to_string()));
+    let span = tracing::info_span!(
+        "visit",
+        migration = migration.name_any(),
+        namespace = migration.namespace(),
+        uid = migration.uid(),
+        step
+    );
+    let working = ctx.part.pulse.working(visit_of(&migration), VISIT_SILENT);
+    let visited = visit(&migration, &ctx).instrument(span).await;
+    drop(working);
+    let how = match &visited {
+        Ok(_) => Visit::Done,
+        Err(error) if error.is_conflict() => Visit::Conflict,
+        Err(_) => Visit::Failed,
+    };
+    ctx.part.metrics.visited(how, begun.elapsed());
+    visited
+}
+
+/// As what this visit is heard of.
+fn visit_of(migration: &StatefulMigration) -> String {
+    format!("the visit of {}", migration.uid().unwrap_or_default())
+}
+
+async fn visit(migration: &StatefulMigration, ctx: &Context) -> Result<Requeue, ControllerError> {
     let namespace = migration.namespace().unwrap_or_default();
-    let Some(mut live) = store::read(&ctx, &namespace, &migration.name_any()).await? else {
-        ctx.progress.ended(&migration);
+    let Some(mut live) = store::read(ctx, &namespace, &migration.name_any()).await? else {
+        ctx.progress.ended(migration);
+        ctx.meter.forget(&migration.uid().unwrap_or_default());
         return Ok(Requeue::await_change());
     };
+    ctx.meter.sees(&live);
     let status = live.status.clone().unwrap_or_default();
     let unreadable = machine::unreadable(&status);
     // Of an unreadable one, a person has looked after the pods; what else is left of it goes as an orphan.
     let may_go = status.plan.is_none() || unreadable.is_some();
     if status.phase.is_terminal() || (live.metadata.deletion_timestamp.is_some() && may_go) {
         if status.phase.is_terminal() {
-            live = acknowledge(&ctx, live, status).await?;
+            live = acknowledge(ctx, live, status).await?;
         }
         ctx.progress.ended(&live);
-        store::release(&ctx, &live).await?;
-        return planning::expire(&ctx, &live).await;
+        store::release(ctx, &live).await?;
+        return planning::expire(ctx, &live).await;
     }
     if live.metadata.deletion_timestamp.is_none() {
-        live = store::hold(&ctx, live).await?;
+        live = store::hold(ctx, live).await?;
     }
     if let Some(cause) = unreadable {
-        return stuck(&ctx, &live, status, &cause).await;
+        return stuck(ctx, &live, status, &cause).await;
     }
     if status.plan.is_none() {
-        return begin(&ctx, &live).await;
+        return begin(ctx, &live).await;
     }
-    drive(&ctx, live).await
+    drive(ctx, live).await
 }
 
 /// Says of one that has ended that a spec which was changed since changes nothing: `kubectl wait` believes no condition that is older
@@ -229,6 +264,7 @@ async fn drive(ctx: &Context, mut migration: StatefulMigration) -> Result<Requeu
     let mut unsaved = false;
     let mut last_action = None;
     loop {
+        ctx.part.pulse.beat(&visit_of(&migration), VISIT_SILENT);
         let mut status = migration.status.clone().unwrap_or_default();
         let seen = look(ctx, &migration, &status).await;
         let now = Timestamp::now();

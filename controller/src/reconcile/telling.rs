@@ -35,7 +35,9 @@ pub(super) async fn end(
     }
     occupancy::vacate(ctx, migration).await?;
     let written = store::write(ctx, migration, status).await?;
-    ctx.progress.ended(migration);
+    if let Some(most) = ctx.progress.ended(migration) {
+        ctx.part.metrics.held_messages(most);
+    }
     tracing::info!(migration = migration.name_any(), ?phase, message, "ended");
     if let Some(status) = &written.status {
         report::tell(ctx, migration, &notice::ended(status, how, &message));

@@ -83,6 +83,27 @@ pub fn sample(samples: &mut Vec<Sample>, seen: &Observed, now: Timestamp) {
     samples.drain(..old);
 }
 
+/// Messages that wait for whoever takes up the stream, by a look: in the application's own queue and in the backlog.
+pub fn waiting(seen: &Observed) -> Option<u64> {
+    sum(seen.primary.ready(), seen.backlog.ready())
+}
+
+/// The same by a sample.
+pub fn ready(sample: &Sample) -> Option<u64> {
+    let ready = |depth: Option<Depth>| depth.map(|depth| depth.ready);
+    sum(ready(sample.primary), ready(sample.backlog))
+}
+
+/// `None`: neither was seen.
+fn sum(primary: Option<u64>, backlog: Option<u64>) -> Option<u64> {
+    let seen = primary.is_some() || backlog.is_some();
+    seen.then(|| {
+        primary
+            .unwrap_or_default()
+            .saturating_add(backlog.unwrap_or_default())
+    })
+}
+
 fn depth(seen: QueueSeen) -> Option<Depth> {
     match seen {
         QueueSeen::Unseen | QueueSeen::Absent => None,

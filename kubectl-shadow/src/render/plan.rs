@@ -4,6 +4,7 @@ use kube::ResourceExt;
 use shadow_core::api::{
     Candidate, ForecastBasis, HoldKind, MigrationStatus, Outlook, Plan, Rehearsal, StatefulMigration,
 };
+use shadow_core::names;
 
 use super::end::end_lines;
 use super::premises::premises;
@@ -63,6 +64,7 @@ fn told(plan: &Plan, outlook: &Outlook) -> Vec<String> {
             &format!("{} ({kind}); {}", plan.queue.queue, held(plan.queue.hold)),
         ),
         field("Messages", &exact),
+        field("Silence", &silence(plan)),
         field(
             "Expected",
             &format!(
@@ -107,6 +109,16 @@ fn rehearsed(rehearsal: &Rehearsal, node: &str) -> Vec<String> {
         )],
         (None, None, _) => vec![line("Rehearsed", "not known")],
     }
+}
+
+/// What alerts on the depth of the queue, and scalers, look at while it is held.
+fn silence(plan: &Plan) -> String {
+    format!(
+        "alerts and scalers on its depth by {}{{namespace={:?},queue={:?}}} (docs/monitoring.md)",
+        names::HOLD_METRIC,
+        plan.source.namespace,
+        plan.queue.queue
+    )
 }
 
 fn held(hold: HoldKind) -> &'static str {
@@ -167,4 +179,22 @@ fn weighed(status: &MigrationStatus) -> Vec<String> {
     }
     let head = [String::new(), "This rests on:".to_owned()];
     head.into_iter().chain(premises).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_plan_names_the_series_that_silences_alerts_on_its_queue() {
+        let plan: Plan = serde_json::from_value(json!({
+            "strategy": "ShadowPod", "because": "", "container": "c", "sourceNode": "node-a", "targetNode": "node-b",
+            "checkpointBackend": "Runtime", "source": {"namespace": "shop", "name": "orders-0", "uid": "u"},
+            "queue": {"queue": "orders.0", "quorum": false}}))
+        .unwrap();
+        let selector = r#"shadow_hold_active{namespace="shop",queue="orders.0"}"#;
+        assert!(silence(&plan).contains(selector), "{}", silence(&plan));
+    }
 }

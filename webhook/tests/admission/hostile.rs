@@ -5,6 +5,7 @@ use std::fs;
 use axum::body::{Body, Bytes};
 use axum::http::{Request, StatusCode};
 use shadow_core::names;
+use shadow_webhook::health::Part;
 use shadow_webhook::router;
 use tower::ServiceExt;
 
@@ -52,7 +53,7 @@ const ENVELOPE: &str = r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionR
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn eight_large_reviews_at_once_take_little_memory() {
-    let app = router::app(cluster());
+    let app = router::app(cluster(), Part::default());
     for path in [
         names::WEBHOOK_PODS_PATH,
         "/mutate/migrations",
@@ -80,7 +81,11 @@ async fn eight_large_reviews_at_once_take_little_memory() {
 async fn a_body_that_is_too_long_or_never_comes_is_refused() {
     let send = async |body: Body| {
         let request = Request::post(names::WEBHOOK_PODS_PATH).body(body).unwrap();
-        router::app(cluster()).oneshot(request).await.unwrap().status()
+        router::app(cluster(), Part::default())
+            .oneshot(request)
+            .await
+            .unwrap()
+            .status()
     };
     let long = Body::from(vec![b' '; 4 << 20]);
     assert_eq!(send(long).await, StatusCode::PAYLOAD_TOO_LARGE);

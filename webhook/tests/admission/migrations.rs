@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use shadow_webhook::health::Part;
 use shadow_webhook::router;
 
 use crate::stage::{Fake, Trouble, cluster, message, node, patched, post, review, send, under_way, wanted};
@@ -277,7 +278,7 @@ async fn what_does_not_parse_is_left_to_the_schema_then_refused_with_a_reason() 
 
 #[tokio::test]
 async fn many_reviews_at_once_are_answered() {
-    let app = router::app(cluster());
+    let app = router::app(cluster(), Part::default());
     let review = Arc::new(review("CREATE", &wanted()));
     let mut calls = tokio::task::JoinSet::new();
     for _ in 0..100 {

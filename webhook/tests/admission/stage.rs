@@ -14,6 +14,7 @@ use shadow_core::api::{Evacuation, MigrationPolicy, OwnerKind, StatefulMigration
 use shadow_core::names;
 use shadow_core::workload::Workload;
 use shadow_webhook::cluster::{Cluster, Looked, LookupError};
+use shadow_webhook::health::Part;
 use shadow_webhook::router;
 use tower::ServiceExt;
 
@@ -199,7 +200,7 @@ pub(crate) fn review(operation: &str, object: &Value) -> Value {
 }
 
 pub(crate) async fn post(fake: Fake, path: &str, review: &Value) -> Value {
-    send(router::app(fake), path, review).await
+    send(router::app(fake, Part::default()), path, review).await
 }
 
 pub(crate) async fn send(app: Router, path: &str, review: &Value) -> Value {

@@ -50,6 +50,9 @@ pub struct Args {
     /// Run nothing: write docs/results.md and its drawings from the rows in this folder.
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["out", "list", "keep"])]
     page: Option<PathBuf>,
+    /// Run nothing: draw docs/pictures/drain-metrics.svg from the series that the scenario with Prometheus has kept in this file.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["out", "list", "keep", "page"])]
+    drain_picture: Option<PathBuf>,
     /// Measure nothing but what sixty moves in line cost the one under way, in so many pairs; rows that are in the folder count.
     #[arg(long, value_name = "PAIRS", conflicts_with_all = ["list", "page"])]
     queued: Option<u32>,
@@ -71,6 +74,9 @@ const TABLE: &str = "table.md";
 pub fn run(args: Args) -> Result<()> {
     if let Some(rows) = &args.page {
         return page::write(rows, &docs());
+    }
+    if let Some(series) = &args.drain_picture {
+        return page::drain::write(series, &docs());
     }
     ensure!(
         !args.portion.wanted().is_empty(),

@@ -233,19 +233,19 @@ fn drain(bench: &Bench, arguments: &[&str]) -> Result<Command> {
 }
 
 /// How it ended, and what it said.
-fn drained(bench: &Bench, arguments: &[&str]) -> Result<(Output, String)> {
+pub(super) fn drained(bench: &Bench, arguments: &[&str]) -> Result<(Output, String)> {
     let output = drain(bench, arguments)?.output().context("run kubectl-shadow")?;
     let said = text(&output);
     Ok((output, said))
 }
 
-fn text(output: &Output) -> String {
+pub(super) fn text(output: &Output) -> String {
     let parts = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
     parts.concat()
 }
 
 /// The pods of the document that was printed.
-fn rows(said: &str) -> Result<Vec<Value>> {
+pub(super) fn rows(said: &str) -> Result<Vec<Value>> {
     let document = said.lines().find(|line| line.starts_with('{'));
     let document: Value = serde_json::from_str(document.with_context(|| format!("no document: {said}"))?)?;
     let pods = document["pods"].as_array().cloned();

@@ -22,6 +22,7 @@ mod lanes;
 mod leases;
 mod live;
 mod moments;
+mod monitoring;
 mod plans;
 mod plugin;
 mod polling;

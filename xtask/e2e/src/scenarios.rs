@@ -6,8 +6,8 @@ use anyhow::Result;
 use crate::Bench;
 use crate::{
     as_printed, backends, by_image, bystanders, cancel, commands, concurrency, drains, evictions, failures,
-    faults, first_move, hostile, image, in_terminal, inexact, kills, leases, live, plans, plugin, polling,
-    reference, refusals, rehearsals, removal, round_trips, scripts, watched, workloads,
+    faults, first_move, hostile, image, in_terminal, inexact, kills, leases, live, monitoring, plans, plugin,
+    polling, reference, refusals, rehearsals, removal, round_trips, scripts, watched, workloads,
 };
 
 /// One scenario.
@@ -341,6 +341,15 @@ pub(crate) const ALL: &[Scenario] = &[
         seconds: 75,
         role: Role::Rest(
             "what is asked and what is written of it is unit-tested, and so is what an agent tells",
+        ),
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "a real Prometheus sees a drain, and every query gives a series",
+        run: monitoring::of_a_drain,
+        seconds: 60,
+        role: Role::Rest(
+            "what is counted is unit-tested; names of series are compared with the queries in deploy/tests",
         ),
         company: Company::Alone,
     },

@@ -8,6 +8,7 @@ pub mod cluster;
 pub mod criu;
 mod debian;
 pub mod images;
+pub mod prometheus;
 pub mod stage;
 pub mod terminal;
 pub mod yardstick;

@@ -1,6 +1,7 @@
 //! The page of results, made of rows alone: equal rows give equal bytes, and nothing is run for it.
 
 mod charts;
+pub(crate) mod drain;
 mod forecast;
 mod plot;
 mod short;

@@ -2,6 +2,7 @@
 
 mod faults;
 mod messages;
+mod metrics;
 
 use std::path::Path;
 
@@ -27,6 +28,13 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     }
     let scenarios = "xtask/e2e/src/scenarios.rs";
     compared(root, "docs/scenarios.md", scenarios, &xtask_e2e::page(), args.fix)?;
+    compared(
+        root,
+        "docs/metrics.md",
+        "telemetry/src",
+        &metrics::page(),
+        args.fix,
+    )?;
     let said = messages::page(root)?;
     compared(root, "docs/messages.md", "the product", &said, args.fix)?;
     faults::check(root)?;
