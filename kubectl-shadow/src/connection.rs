@@ -23,6 +23,9 @@ const CONNECTS: Duration = Duration::from_secs(20);
 /// For an answer. A watch says something once a minute, even if nothing changes.
 const ANSWERS: Duration = Duration::from_secs(90);
 
+const NO_PAIR: &str = "the private key does not belong to the certificate that you log in with. Name both with --client-certificate \
+                       FILE and --client-key FILE, or in the kubeconfig";
+
 /// A client and the namespace to work in.
 pub struct Connection {
     /// Client.
@@ -71,6 +74,7 @@ pub async fn open(place: &Place) -> Result<Connection, Problem> {
     };
     let warnings = Warnings::default();
     let client = warnings::client(limited(config), reach, &warnings).map_err(|error| match plugin {
+        _ if are_no_pair(&error) => Problem::Kubeconfig(NO_PAIR.to_owned()),
         Some(plugin) => Problem::Kubeconfig(no_credentials(&plugin, &error)),
         None => Problem::from(error),
     })?;
@@ -103,7 +107,7 @@ fn config(place: &Place) -> Result<(Config, Option<String>), String> {
         None => {
             // In a pod there is no kubeconfig, and the pod's account is used.
             let mut config = Config::incluster().map_err(|_| kubeconfig::none_found())?;
-            config.auth_info = kubeconfig::typed_user(config.auth_info, place);
+            config.auth_info = kubeconfig::typed_user(config.auth_info, place)?;
             return Ok((config, None));
         }
     };
@@ -172,6 +176,16 @@ fn obey(exec: &mut ExecConfig, place: &kuberc::Place) -> Result<(), String> {
         exec.command = Some(program.to_string_lossy().into_owned());
     }
     Ok(())
+}
+
+/// Whether certificate and key were read, and are not of one another.
+fn are_no_pair(error: &kube::Error) -> bool {
+    let first = error as &(dyn std::error::Error + 'static);
+    let mut causes = std::iter::successors(Some(first), |cause| cause.source());
+    let is_such = |cause: &(dyn std::error::Error + 'static)| {
+        matches!(cause.downcast_ref(), Some(rustls::Error::InconsistentKeys(_)))
+    };
+    causes.any(is_such)
 }
 
 fn no_credentials(plugin: &str, error: &kube::Error) -> String {

@@ -304,12 +304,17 @@ fn another_user_is_acted_as() {
         "ops",
         "--as-uid",
         "42",
+        "--as-user-extra",
+        "scopes=view",
+        "--as-user-extra",
+        "scopes=edit",
     ]);
     assert_eq!(output.status.code(), Some(0), "{}", err(&output));
     let asked = &stub.asked()[0];
     assert_eq!(asked.header("impersonate-user"), ["anna"]);
     assert_eq!(asked.header("impersonate-group"), ["dev", "ops"]);
     assert_eq!(asked.header("impersonate-uid"), ["42"]);
+    assert_eq!(asked.header("impersonate-extra-scopes"), ["view", "edit"]);
 }
 
 #[test]
