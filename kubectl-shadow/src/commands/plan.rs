@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use futures::StreamExt;
+use jiff::Timestamp;
 use kube::api::{DeleteParams, PostParams};
 use kube::runtime::wait::{Condition, await_condition};
 use kube::{Api, ResourceExt};
@@ -132,7 +133,7 @@ pub(super) async fn made(
         ))),
         None => Err(Problem::Unknown(format!(
             "there is no plan yet: {}. Nothing was touched",
-            present(last.ok().flatten().as_ref())
+            present(last.ok().flatten().as_ref(), Timestamp::now())
         ))),
     }
 }

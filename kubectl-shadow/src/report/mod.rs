@@ -63,7 +63,7 @@ pub fn of(seen: &Seen, id: &str) -> Option<Story> {
         from: known(from),
         to: known(to),
         plan: status.plan.as_ref().map(planned),
-        outcome: outcome(&entry, status),
+        outcome: outcome(&entry, status, now),
         begun,
         ended,
         total_seconds: begun.zip(ended).map(|(begun, ended)| seconds(begun, ended)),
@@ -100,10 +100,10 @@ fn planned(plan: &Plan) -> Planned {
     }
 }
 
-fn outcome(entry: &Entry<'_>, status: &MigrationStatus) -> Outcome {
+fn outcome(entry: &Entry<'_>, status: &MigrationStatus, now: Timestamp) -> Outcome {
     let mut sentences = render::end_lines(entry.migration);
     if sentences.is_empty() {
-        sentences.push(render::life::present(Some(entry.migration)));
+        sentences.push(render::life::present(Some(entry.migration), now));
     }
     let completed = status
         .conditions
