@@ -1,12 +1,14 @@
-//! The report of one move: what was planned, what happened and when, what is proven, what is left.
+//! The report of one move: what was planned, what happened and when, what is proven, what is left. And that of a drain.
 //!
 //! - [`seen`]: what was seen, in a recording or in the cluster ([`cluster`] asks it)
 //! - [`story`]: the report as data; [`of`] makes it
 //! - [`text`], [`html`], [`pictures`]: the report for people
+//! - [`drain`]: the report of a drain
 //!
 //! Guarantee: all but [`cluster`] is pure. The same recording gives the same bytes.
 
 pub mod cluster;
+pub mod drain;
 mod handoffs;
 pub mod html;
 mod left;
