@@ -13,7 +13,7 @@ use kube::{Client, Config};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use crate::cli::{Colour, Place};
+use crate::cli::{Looks, Place};
 use crate::problem::Problem;
 use crate::warnings::{self, Warnings};
 pub(crate) use reach::Reach;
@@ -34,8 +34,8 @@ pub struct Connection {
     pub namespace: String,
     /// The context, as a person knows it: its name, or the address of the API server.
     pub context: String,
-    /// When colours are used.
-    pub colour: Colour,
+    /// How the terminal is written to.
+    pub looks: Looks,
     /// What the API server has warned of so far.
     pub warnings: Warnings,
 }
@@ -48,7 +48,7 @@ impl Connection {
             client: self.client.clone(),
             namespace: namespace.to_owned(),
             context: self.context.clone(),
-            colour: self.colour,
+            looks: self.looks,
             warnings: self.warnings.clone(),
         }
     }
@@ -82,7 +82,7 @@ pub async fn open(place: &Place) -> Result<Connection, Problem> {
         client,
         namespace,
         context: context.unwrap_or(server),
-        colour: place.color,
+        looks: place.looks(),
         warnings,
     })
 }

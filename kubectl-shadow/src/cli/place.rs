@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::time::{Limit, limit};
-use super::watch::Colour;
+use super::watch::{Background, Colour, Looks};
 
 /// Where they stand in a help.
 const CONNECTION: &str = "Connection";
@@ -90,6 +90,25 @@ pub struct Place {
         hide_short_help = true
     )]
     pub color: Colour,
+    /// Choose colours for a light or a dark background [auto: as the terminal says, else COLORFGBG]
+    #[arg(
+        long,
+        global = true,
+        default_value = "auto",
+        value_name = "WHICH",
+        hide_short_help = true
+    )]
+    pub background: Background,
+}
+
+impl Place {
+    /// How the terminal is written to.
+    pub fn looks(&self) -> Looks {
+        Looks {
+            colour: self.color,
+            background: self.background,
+        }
+    }
 }
 
 /// `KEY=VALUE`. What is said of a wrong one stands behind the option and the text, which clap names.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Output;
 
+use kubectl_shadow::view::background::Ask;
 use kubectl_shadow::view::draw::theme::Theme;
 use kubectl_shadow::view::term::Screen;
 use rustix::process::Signal;
@@ -191,13 +192,65 @@ fn no_colour_is_sent_when_none_is_wanted() {
     }
 }
 
+const QUESTION: &str = "\u{1b}]11;?\u{7}";
+/// How a message that is held looks on a dark background, and on a light one.
+const YELLOW: &str = "\u{1b}[38;5;3";
+const MAGENTA: &str = "\u{1b}[38;5;5";
+
+#[test]
+fn colours_follow_the_background_that_the_terminal_tells_early_or_late() {
+    for is_late in [false, true] {
+        let mut terminal = on_a_terminal("move", &["--speed", "0.1x", "--at", "1.5s"]);
+        terminal.wait_for(QUESTION, 1);
+        if is_late {
+            terminal.wait_for(YELLOW, 1);
+        }
+        terminal.press("\u{1b}]11;rgb:ffff/eeee/dddd\u{1b}\\");
+        terminal.wait_for(MAGENTA, 1);
+        // No key of it was obeyed: the filter is closed, and so the help opens.
+        terminal.press("?");
+        terminal.wait_for("any key closes", 1);
+        terminal.press("qq");
+        assert_eq!(terminal.ended().0, Some(0));
+        assert!(terminal.is_as_before());
+    }
+}
+
+#[test]
+fn an_answer_after_a_view_was_left_at_once_is_not_typed_into_the_shell() {
+    let mut terminal = on_a_terminal("move", &["--at", "9s", "--exit"]);
+    terminal.wait_for(QUESTION, 1);
+    terminal.press("\u{1b}]11;rgb:0000/0000/0000\u{7}");
+    assert_eq!(terminal.ended().0, Some(0));
+    assert_eq!(terminal.unread(), 0, "bytes wait for the next program");
+}
+
+#[test]
+fn a_background_that_is_said_is_not_asked_for() {
+    for (flag, env, colour) in [
+        (&["--background", "light"][..], "", MAGENTA),
+        (&["--background", "dark"], "0;15", YELLOW),
+    ] {
+        let mut program = without_a_cluster();
+        program
+            .args(["watch", "--speed", "0.1x", "--at", "1.5s", "--play"])
+            .arg(recording("move"));
+        program.args(flag).env("COLORFGBG", env);
+        let mut terminal = Terminal::with(program);
+        terminal.wait_for(colour, 1);
+        assert!(!terminal.text().contains(QUESTION));
+        terminal.press("q");
+        assert_eq!(terminal.ended().0, Some(0));
+    }
+}
+
 const PANIC: &str = "KUBECTL_SHADOW_TEST_PANICS";
 
 /// The child of the test below; by itself it does nothing.
 #[test]
 fn child_that_panics() {
     if std::env::var_os(PANIC).is_some() {
-        let screen = Screen::take(Theme::default()).unwrap();
+        let screen = Screen::take(Theme::default(), Ask::No).unwrap();
         std::mem::forget(screen);
         panic!("as the test wants it");
     }

@@ -120,6 +120,11 @@ impl Terminal {
         modes(&self._slave) == self.before
     }
 
+    /// Bytes that were sent to the program and that it has not read.
+    pub(crate) fn unread(&self) -> u64 {
+        rustix::io::ioctl_fionread(&self._slave).unwrap()
+    }
+
     /// Waits for the end: the exit code, and what was written after the screen was left.
     pub(crate) fn ended(&mut self) -> (Option<i32>, String) {
         let begun = Instant::now();
