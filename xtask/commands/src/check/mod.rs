@@ -2,6 +2,7 @@
 
 mod faults;
 mod messages;
+mod refusals;
 
 use std::path::Path;
 
@@ -30,6 +31,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     let said = messages::page(root)?;
     compared(root, "docs/messages.md", "the product", &said, args.fix)?;
     faults::check(root)?;
+    refusals::check(root)?;
     if args.fix {
         return Ok(());
     }
