@@ -1,8 +1,7 @@
 //! `drain` against an API server of ours: in a pipe, in the live view, and into a recording.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail the test")]
 
-#[path = "../commands/stub.rs"]
-#[allow(dead_code, reason = "not all of it is needed here")]
+#[path = "../stub/mod.rs"]
 mod stub;
 #[path = "../watch/terminal.rs"]
 #[allow(dead_code, reason = "not all of it is needed here")]

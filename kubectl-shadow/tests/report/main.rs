@@ -6,5 +6,4 @@ mod cluster;
 mod drain;
 mod recording;
 #[path = "../stub/mod.rs"]
-#[allow(dead_code, reason = "not all of it is needed here")]
 mod stub;

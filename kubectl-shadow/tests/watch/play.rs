@@ -165,13 +165,56 @@ fn another_size_is_another_picture() {
 }
 
 #[test]
-fn no_colour_is_sent_when_none_is_wanted() {
-    let coloured = |terminal: &str| {
-        let codes = ["[31", "[33", "[34", "[90", "[38;5"];
-        codes
-            .iter()
-            .any(|code| terminal.contains(&format!("\u{1b}{code}")))
+fn the_recorded_move_is_drawn_at_every_size_and_ends_with_its_code() {
+    let real = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/recordings/orders-move.ndjson");
+    for (columns, rows) in [(80, 24), (140, 45), (300, 100)] {
+        let mut program = without_a_cluster();
+        program
+            .args(["watch", "--speed", "16x", "--exit", "--play"])
+            .arg(&real);
+        let mut terminal = Terminal::sized(program, columns, rows);
+        let (code, after) = terminal.ended();
+        assert_eq!(code, Some(0), "{columns}x{rows}: {after}");
+        let drawn = terminal.rows();
+        assert!(drawn.len() >= 15, "{columns}x{rows}: {drawn:?}");
+        assert!(drawn.last() <= Some(&rows), "{columns}x{rows}: {drawn:?}");
+        assert!(terminal.is_as_before(), "{columns}x{rows}");
+    }
+}
+
+/// Whether a foreground or a background of any kind was set: 30 to 38, 40 to 48, 90 to 98, 100 to 108.
+fn coloured(terminal: &str) -> bool {
+    let is_colour = |number: &str| {
+        number
+            .parse()
+            .is_ok_and(|number: u16| matches!(number, 30..=38 | 40..=48 | 90..=98 | 100..=108))
     };
+    let codes = terminal.split("\u{1b}[").filter_map(|part| {
+        let end = part.find(|c: char| !c.is_ascii_digit() && c != ';')?;
+        part.get(end..)?
+            .starts_with('m')
+            .then(|| part.get(..end))
+            .flatten()
+    });
+    codes.into_iter().any(|code| code.split(';').any(is_colour))
+}
+
+#[test]
+fn a_recording_that_is_played_to_its_end_without_colour_has_none() {
+    for (name, expected) in [("NO_COLOR", false), ("OTHER", true)] {
+        let mut program = without_a_cluster();
+        program
+            .env(name, "1")
+            .args(["watch", "--speed", "16x", "--exit", "--play"])
+            .arg(recording("move"));
+        let mut terminal = Terminal::with(program);
+        assert_eq!(terminal.ended().0, Some(0));
+        assert_eq!(coloured(&terminal.text()), expected, "{name}");
+    }
+}
+
+#[test]
+fn no_colour_is_sent_when_none_is_wanted() {
     for (no_color, flags, expected) in [
         ("", &[][..], true),
         ("1", &[][..], false),
