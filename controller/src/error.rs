@@ -62,7 +62,7 @@ pub enum ControllerError {
     },
     /// The broker Secret lacks a key.
     #[error(
-        "{by}: Secret {namespace}/{name} has no key {key:?}. It needs the keys uri \
+        "{by}: Secret {namespace}/{name} has no key {key:?}. Add it: the Secret needs the keys uri \
          (amqp://user:password@host:5672/vhost) and managementUri (http://user:password@host:15672)"
     )]
     SecretKey {
@@ -96,12 +96,12 @@ pub enum ControllerError {
     NoBroker,
     /// The API server does not yet send the re-created pod to the webhook.
     #[error(
-        "the webhook did not rewrite a dry-run copy of the pod. The API server may not know the rule yet"
+        "the webhook did not rewrite a dry-run copy of the pod. The API server may not know the rule yet. It is tried again"
     )]
     RuleNotInForce,
     /// Another controller may have taken over.
     #[error(
-        "this controller could not renew its lease in time, so another controller may lead. Nothing was done"
+        "this controller could not renew its lease in time, so another controller may lead. Nothing was done; it goes on by itself"
     )]
     NotLeading,
     /// An effect was left before it was done.

@@ -47,7 +47,7 @@ pub use status::Status;
 pub(crate) use time::FOREVER;
 pub use time::Limit;
 pub use version::{Version, VersionFormat};
-pub use watch::{Colour, Watch};
+pub use watch::{Background, Colour, Looks, Watch};
 pub use ways::{Strategy, Ways, Which};
 
 /// Times are told in whole seconds.

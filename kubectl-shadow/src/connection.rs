@@ -13,7 +13,7 @@ use kube::{Client, Config};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use crate::cli::{Colour, Place};
+use crate::cli::{Looks, Place};
 use crate::problem::Problem;
 use crate::warnings::{self, Warnings};
 pub(crate) use reach::Reach;
@@ -23,6 +23,9 @@ const CONNECTS: Duration = Duration::from_secs(20);
 /// For an answer. A watch says something once a minute, even if nothing changes.
 const ANSWERS: Duration = Duration::from_secs(90);
 
+const NO_PAIR: &str = "the private key does not belong to the certificate that you log in with. Name both with --client-certificate \
+                       FILE and --client-key FILE, or in the kubeconfig";
+
 /// A client and the namespace to work in.
 pub struct Connection {
     /// Client.
@@ -31,8 +34,8 @@ pub struct Connection {
     pub namespace: String,
     /// The context, as a person knows it: its name, or the address of the API server.
     pub context: String,
-    /// When colours are used.
-    pub colour: Colour,
+    /// How the terminal is written to.
+    pub looks: Looks,
     /// What the API server has warned of so far.
     pub warnings: Warnings,
 }
@@ -45,7 +48,7 @@ impl Connection {
             client: self.client.clone(),
             namespace: namespace.to_owned(),
             context: self.context.clone(),
-            colour: self.colour,
+            looks: self.looks,
             warnings: self.warnings.clone(),
         }
     }
@@ -71,6 +74,7 @@ pub async fn open(place: &Place) -> Result<Connection, Problem> {
     };
     let warnings = Warnings::default();
     let client = warnings::client(limited(config), reach, &warnings).map_err(|error| match plugin {
+        _ if are_no_pair(&error) => Problem::Kubeconfig(NO_PAIR.to_owned()),
         Some(plugin) => Problem::Kubeconfig(no_credentials(&plugin, &error)),
         None => Problem::from(error),
     })?;
@@ -78,7 +82,7 @@ pub async fn open(place: &Place) -> Result<Connection, Problem> {
         client,
         namespace,
         context: context.unwrap_or(server),
-        colour: place.color,
+        looks: place.looks(),
         warnings,
     })
 }
@@ -103,7 +107,7 @@ fn config(place: &Place) -> Result<(Config, Option<String>), String> {
         None => {
             // In a pod there is no kubeconfig, and the pod's account is used.
             let mut config = Config::incluster().map_err(|_| kubeconfig::none_found())?;
-            config.auth_info = kubeconfig::typed_user(config.auth_info, place);
+            config.auth_info = kubeconfig::typed_user(config.auth_info, place)?;
             return Ok((config, None));
         }
     };
@@ -172,6 +176,16 @@ fn obey(exec: &mut ExecConfig, place: &kuberc::Place) -> Result<(), String> {
         exec.command = Some(program.to_string_lossy().into_owned());
     }
     Ok(())
+}
+
+/// Whether certificate and key were read, and are not of one another.
+fn are_no_pair(error: &kube::Error) -> bool {
+    let first = error as &(dyn std::error::Error + 'static);
+    let mut causes = std::iter::successors(Some(first), |cause| cause.source());
+    let is_such = |cause: &(dyn std::error::Error + 'static)| {
+        matches!(cause.downcast_ref(), Some(rustls::Error::InconsistentKeys(_)))
+    };
+    causes.any(is_such)
 }
 
 fn no_credentials(plugin: &str, error: &kube::Error) -> String {

@@ -33,6 +33,7 @@ pub mod output;
 pub mod problem;
 pub mod render;
 pub mod report;
+mod rewrite;
 pub mod say;
 pub mod setup;
 mod silence;

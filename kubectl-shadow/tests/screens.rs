@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use clap::CommandFactory;
+use jiff::Timestamp;
 use kubectl_shadow::cli::Cli;
 use kubectl_shadow::ending::Ending;
 use kubectl_shadow::render::{Progress, end_lines, ending, overview};
@@ -197,7 +198,10 @@ fn status_of_every_kind_of_end() {
         ("stuck", stuck()),
     ];
     for (name, migration) in all {
-        check(&format!("status-{name}.txt"), &screen(&overview(&migration)));
+        check(
+            &format!("status-{name}.txt"),
+            &screen(&overview(&migration, Timestamp::UNIX_EPOCH)),
+        );
     }
 }
 
@@ -238,7 +242,7 @@ fn the_ending_is_that_of_the_phase() {
 
 #[test]
 fn nothing_from_the_cluster_reaches_the_terminal_raw() {
-    let text = screen(&overview(&failed()));
+    let text = screen(&overview(&failed(), Timestamp::UNIX_EPOCH));
     assert!(text.contains("\\u{1b}[2Jevil"));
     assert!(!text.contains('\u{1b}'));
 }

@@ -95,7 +95,9 @@ pub enum BrokerError {
         resource: String,
     },
     /// A queue of that name exists with other properties.
-    #[error("queue {queue:?} on broker {host} exists with other properties: {reason}")]
+    #[error(
+        "queue {queue:?} on broker {host} exists with other properties: {reason}. If no program uses it, delete it"
+    )]
     Mismatch {
         /// `host:port`.
         host: String,
@@ -105,7 +107,9 @@ pub enum BrokerError {
         reason: String,
     },
     /// A queue that was needed is not there.
-    #[error("queue {queue:?} does not exist in virtual host {vhost:?} on broker {host}")]
+    #[error(
+        "queue {queue:?} does not exist in virtual host {vhost:?} on broker {host}. Declare it, or name the queue that the pod consumes"
+    )]
     NoSuchQueue {
         /// `host:port`.
         host: String,

@@ -147,7 +147,7 @@ fn unknown(queue: &str, settings: &Settings) -> Cause {
 fn deleted(queue: &str) -> Cause {
     Cause::new(
         Reason::QueueUnknown,
-        format!("queue {queue:?} was deleted meanwhile"),
+        format!("queue {queue:?} was deleted meanwhile. Declare it, or name the queue that the pod consumes"),
     )
 }
 

@@ -141,7 +141,7 @@ fn replicas(name: &str, facts: &Facts, report: &mut Report) {
     let Some(owner) = &facts.owner else {
         return report.refuse(
             FIELD,
-            format!("the ReplicaSet of pod {name:?} is gone, so the pod is going to be deleted"),
+            format!("the ReplicaSet of pod {name:?} is gone, so the pod is going to be deleted. Name a pod of another ReplicaSet"),
         );
     };
     let set = owner.metadata.name.as_deref().unwrap_or_default();
@@ -183,7 +183,7 @@ fn running(name: &str, pod: &Pod, report: &mut Report) {
     if phase != "Running" {
         report.refuse(
             FIELD,
-            format!("pod {name:?} is {phase}, not Running; only a running process can be moved"),
+            format!("pod {name:?} is {phase}, not Running; only a running process can be moved. Wait until it runs, or name another pod"),
         );
     }
 }

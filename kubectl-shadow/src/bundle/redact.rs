@@ -3,9 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use shadow_core::names;
 
+use crate::rewrite::{Field, Rewrite, rewritten};
 use crate::view::recording::clean::without_password;
 
 /// What stands in the place of what was taken out.
@@ -126,29 +127,27 @@ impl Known {
 
     /// An object without them, and without what its place says is a secret.
     pub fn object(&self, value: Value) -> Value {
-        match value {
-            Value::Object(fields) => Value::Object(self.fields(fields)),
-            Value::Array(items) => Value::Array(items.into_iter().map(|item| self.object(item)).collect()),
-            Value::String(text) => Value::String(self.text(&text)),
-            Value::Null | Value::Bool(_) | Value::Number(_) => value,
-        }
+        rewritten(value, self)
+    }
+}
+
+impl Rewrite for Known {
+    fn text(&self, text: &str) -> String {
+        Self::text(self, text)
     }
 
-    fn fields(&self, fields: Map<String, Value>) -> Map<String, Value> {
-        fields
-            .into_iter()
-            .filter(|(name, _)| !FIELDS.contains(&name.as_str()))
-            .map(|(name, value)| {
-                let value = match (name.as_str(), value) {
-                    ("env", Value::Array(variables)) => variables.into_iter().map(variable).collect(),
-                    ("annotations", Value::Object(annotations)) => {
-                        Value::Object(annotations.into_iter().map(annotation).collect())
-                    }
-                    (_, value) => value,
-                };
-                (self.text(&name), self.object(value))
-            })
-            .collect()
+    fn field(&self, name: String, value: Value) -> Option<(String, Field)> {
+        if FIELDS.contains(&name.as_str()) {
+            return None;
+        }
+        let value = match (name.as_str(), value) {
+            ("env", Value::Array(variables)) => variables.into_iter().map(variable).collect(),
+            ("annotations", Value::Object(annotations)) => {
+                Value::Object(annotations.into_iter().map(annotation).collect())
+            }
+            (_, value) => value,
+        };
+        Some((self.text(&name), Field::Walked(value)))
     }
 }
 

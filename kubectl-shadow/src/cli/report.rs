@@ -10,11 +10,11 @@ use clap::{Args, ValueEnum};
   kubectl shadow report orders-0                                       the latest move of a pod
   kubectl shadow report orders-0-x7k2p -o html --file move.html        one file with pictures, for a ticket
   kubectl shadow report --from orders.ndjson                           of a recording; no cluster is asked
-  kubectl shadow report orders-0 --from orders.ndjson -o json          for a program (docs/report.md)
+  kubectl shadow report --from drain.ndjson -o json                    of a recorded drain: all its pods (docs/report.md)
 
 It exits with 0 when the report could be made. How the move ended is in the report.")]
 pub struct Report {
-    /// Name of the migration, or of a pod (its latest migration); may be left out for a recording of one move
+    /// Name of the migration, or of a pod (its latest migration); may be left out for a recording of one move or of a drain
     #[arg(required_unless_present = "from")]
     pub name: Option<String>,
     /// Take the move from a recording; no cluster is asked

@@ -95,6 +95,27 @@ pub enum Colour {
     Never,
 }
 
+/// Whether the background of the terminal is light.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Background {
+    /// As the terminal says
+    #[default]
+    Auto,
+    /// It is
+    Light,
+    /// It is not
+    Dark,
+}
+
+/// How the terminal is written to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Looks {
+    /// When colours are used.
+    pub colour: Colour,
+    /// Behind what.
+    pub background: Background,
+}
+
 /// `0.5x`, `4`.
 fn speed(text: &str) -> Result<f64, String> {
     match text.strip_suffix('x').unwrap_or(text).parse() {

@@ -1,5 +1,6 @@
 //! `kubectl shadow cancel`: asks for a move to be undone, and says what became of it. Past its commit it goes on regardless.
 
+use jiff::Timestamp;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, ResourceExt};
 use serde_json::json;
@@ -58,7 +59,7 @@ fn may_begin(connection: &Connection, args: &Cancel, migration: &StatefulMigrati
         return Err(Problem::Refused(format!(
             "{name} is committed, so it cannot be undone any more: the copy is the truth. The move goes on: {}. To follow it, \
              type: kubectl shadow status {name} -n {} -w",
-            present(Some(migration)),
+            present(Some(migration), Timestamp::now()),
             connection.namespace
         )));
     }
@@ -67,7 +68,7 @@ fn may_begin(connection: &Connection, args: &Cancel, migration: &StatefulMigrati
 
 /// Which of the two holds: it can still be undone, or it is committed.
 fn what_holds(args: &Cancel, migration: &StatefulMigration) -> String {
-    let (name, doing) = (migration.name_any(), present(Some(migration)));
+    let (name, doing) = (migration.name_any(), present(Some(migration), Timestamp::now()));
     let committed = migration.status.as_ref().is_some_and(is_committed);
     match (committed, args.give_memory_up) {
         (false, false) => format!(

@@ -7,6 +7,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt, TryStreamExt};
+use jiff::Timestamp;
 use kube::Api;
 use kube::core::Status;
 use kube::runtime::{WatchStreamExt, watcher};
@@ -188,7 +189,7 @@ fn out_of_time(
     limit: Limit,
     last: Option<&StatefulMigration>,
 ) -> Ending {
-    let (doing, namespace) = (present(last), &connection.namespace);
+    let (doing, namespace) = (present(last, Timestamp::now()), &connection.namespace);
     say::problem(&format!(
         "stopped waiting for {name} after {limit} (--timeout): {doing}. The migration goes on. To go on waiting, type: kubectl \
          shadow status {name} -n {namespace} -w. To undo it, type: kubectl shadow cancel {name} -n {namespace}"

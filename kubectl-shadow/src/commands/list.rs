@@ -57,7 +57,7 @@ pub(super) fn print_table(
     columns: Columns,
     no_headers: bool,
 ) {
-    let (now, theme) = (Timestamp::now(), colour::of_lines(connection.colour));
+    let (now, theme) = (Timestamp::now(), colour::of_lines(connection.looks));
     let rows = migrations.iter().map(|one| row(one, columns, now, theme));
     let heading = heading(columns);
     let heading = (!no_headers).then_some(heading.as_slice());

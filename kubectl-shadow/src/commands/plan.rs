@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use futures::StreamExt;
+use jiff::Timestamp;
 use kube::api::{DeleteParams, PostParams};
 use kube::runtime::wait::{Condition, await_condition};
 use kube::{Api, ResourceExt};
@@ -154,7 +155,7 @@ pub(super) async fn made(
         ))),
         None => Err(Problem::Unknown(format!(
             "there is no plan yet: {}. {}",
-            present(last.ok().flatten().as_ref()),
+            present(last.ok().flatten().as_ref(), Timestamp::now()),
             if rehearsed {
                 REHEARSED
             } else {

@@ -1,5 +1,6 @@
 //! `kubectl shadow status`: what became of a migration.
 
+use jiff::Timestamp;
 use kube::ResourceExt;
 
 use crate::cli::{List, Status};
@@ -34,7 +35,7 @@ pub(super) async fn run(connection: &Connection, args: &Status) -> Result<Ending
         None => None,
     };
     lines
-        .unwrap_or_else(|| render::overview(&migration))
+        .unwrap_or_else(|| render::overview(&migration, Timestamp::now()))
         .iter()
         .for_each(|line| say::line(line));
     Ok(Ending::Done)

@@ -97,7 +97,7 @@ async fn live(
         begun: patience.is_some(),
         events: (events, receiver),
     };
-    run::run(model, colour::theme(connection.colour, args.ascii), outside).await
+    run::run(model, colour::of_view(connection.looks, args.ascii), outside).await
 }
 
 /// Plays a recording. No kubeconfig is read, and no cluster is asked.
@@ -135,7 +135,7 @@ pub(super) async fn play(place: &Place, args: &Watch, file: &Path) -> Result<End
         begun: false,
         events: unbounded_channel(),
     };
-    run::run(model, colour::theme(place.color, args.ascii), outside).await
+    run::run(model, colour::of_view(place.looks(), args.ascii), outside).await
 }
 
 fn of_recording(place: &Place, args: &Watch, file: &Path, recording: &Recording) -> Model {

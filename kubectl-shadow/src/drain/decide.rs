@@ -29,7 +29,7 @@ fn of_row(standing: &Standing, row: &Row) -> Option<(u8, String)> {
         State::Blocked => Some((
             1,
             format!(
-                "{id}: its eviction is asked for each second: {}. To leave it, type: {again}",
+                "{id}: its eviction is asked for every 5 s: {}. To leave it, type: {again}",
                 row.why
             ),
         )),

@@ -1,5 +1,6 @@
 //! One pod of a node that is drained, and what happens to it.
 
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use serde::{Deserialize, Serialize};
@@ -188,7 +189,7 @@ impl Row {
     }
 
     /// Takes in the migration as it is now.
-    pub fn moves(&mut self, migration: &StatefulMigration) {
+    pub fn moves(&mut self, migration: &StatefulMigration, now: Timestamp) {
         let status = migration.status.as_ref();
         self.migration = Some(migration.name_any());
         self.to = status
@@ -197,7 +198,7 @@ impl Row {
         self.state = State::Move(Move::of(migration));
         self.ending = status.and_then(render::ending);
         self.why = match self.ending {
-            None => present(Some(migration)),
+            None => present(Some(migration), now),
             Some(_) => render::end_lines(migration).join(" "),
         };
     }

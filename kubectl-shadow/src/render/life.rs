@@ -1,11 +1,15 @@
 //! What goes on now and for how long: one line, for a person who waits. Guarantee: the time is counted by the clock of the
 //! machine on which a person reads it, from the moment at which it was first seen.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use kube::ResourceExt;
 use shadow_core::api::{MigrationStatus, StatefulMigration, Step};
 use shadow_core::names;
+
+/// So long after its order a migration may be unseen without anything being wrong.
+const JUST_NOW: Duration = Duration::from_secs(10);
 
 /// What was going on at the last look.
 #[derive(Debug, Default)]
@@ -24,15 +28,26 @@ enum Doing {
 
 impl Life {
     /// The line, and for how long the same goes on, in seconds.
-    pub fn line(&mut self, migration: Option<&StatefulMigration>, at: Instant) -> (String, u64) {
+    pub fn line(
+        &mut self,
+        migration: Option<&StatefulMigration>,
+        at: Instant,
+        now: Timestamp,
+    ) -> (String, u64) {
         let doing = doing(migration);
         let since = match self.now {
             Some((before, since)) if before == doing => since,
             Some(_) | None => at,
         };
         self.now = Some((doing, since));
-        let seconds = at.duration_since(since).as_secs();
-        (format!("{seconds:>8}s  {}", present(migration)), seconds)
+        let seen = at.duration_since(since);
+        // A clock that is behind that of the API server does not make it young for ever.
+        let ordered = ordered(migration, now).unwrap_or_default().max(seen);
+        let seconds = seen.as_secs();
+        (
+            format!("{seconds:>8}s  {}", said(migration, Some(ordered))),
+            seconds,
+        )
     }
 }
 
@@ -49,7 +64,17 @@ fn doing(migration: Option<&StatefulMigration>) -> Doing {
 }
 
 /// What goes on now, as half a sentence.
-pub fn present(migration: Option<&StatefulMigration>) -> String {
+pub fn present(migration: Option<&StatefulMigration>, now: Timestamp) -> String {
+    said(migration, ordered(migration, now))
+}
+
+/// How long ago it was ordered, if that is known.
+fn ordered(migration: Option<&StatefulMigration>, now: Timestamp) -> Option<Duration> {
+    let created = migration?.creation_timestamp()?.0;
+    Some(Duration::try_from(now.duration_since(created)).unwrap_or_default())
+}
+
+fn said(migration: Option<&StatefulMigration>, ordered: Option<Duration>) -> String {
     let status = migration.and_then(|migration| migration.status.as_ref());
     match (doing(migration), status) {
         (Doing::Step(..), Some(status)) => step(status),
@@ -57,9 +82,17 @@ pub fn present(migration: Option<&StatefulMigration>) -> String {
         (Doing::Prepared, _) => {
             "being prepared: pod, nodes and broker are asked, and nothing is touched yet".to_owned()
         }
-        (Doing::Unseen | Doing::Step(..) | Doing::InLine, _) => {
-            "not begun: the controller has not seen it yet (is it running?)".to_owned()
-        }
+        (Doing::Unseen | Doing::Step(..) | Doing::InLine, _) => unseen(ordered),
+    }
+}
+
+fn unseen(ordered: Option<Duration>) -> String {
+    match ordered {
+        Some(ago) if ago < JUST_NOW => "ordered just now: the controller takes it up next".to_owned(),
+        Some(_) | None => format!(
+            "not begun: the controller has not seen it yet (is it running? kubectl -n {} get pods)",
+            names::SYSTEM_NAMESPACE
+        ),
     }
 }
 
@@ -103,11 +136,14 @@ fn reason(status: &MigrationStatus) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
     use serde_json::{Value, json};
 
     use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_767_323_045 + seconds).unwrap()
+    }
 
     fn migration(finalizers: &[&str], status: Value) -> StatefulMigration {
         serde_json::from_value(json!({
@@ -131,7 +167,7 @@ mod tests {
 
     #[test]
     fn one_that_waits_says_so_and_since_when() {
-        let said = present(Some(&waiting(3)));
+        let said = present(Some(&waiting(3)), Timestamp::UNIX_EPOCH);
         assert!(
             said.starts_with("waits for its turn since 03:04:05 UTC: 2 moves are under way"),
             "{said}"
@@ -142,28 +178,54 @@ mod tests {
     #[test]
     fn only_one_that_nobody_has_taken_up_is_not_begun() {
         let unseen = migration(&[], Value::Null);
-        assert!(present(Some(&unseen)).contains("is it running?"));
+        assert!(present(Some(&unseen), at(0)).contains("is it running?"));
         let taken_up = migration(&[names::FINALIZER], Value::Null);
-        assert!(present(Some(&taken_up)).contains("being prepared"));
+        assert!(present(Some(&taken_up), at(0)).contains("being prepared"));
+    }
+
+    #[test]
+    fn whether_the_controller_runs_is_asked_only_when_it_had_its_time() {
+        let mut ordered = migration(&[], Value::Null);
+        ordered.metadata.creation_timestamp = Some(Time(at(0)));
+        for (now, is_asked) in [(-60, false), (0, false), (9, false), (10, true), (3600, true)] {
+            let said = present(Some(&ordered), at(now));
+            assert_eq!(said.contains("is it running?"), is_asked, "{now}: {said}");
+            assert_eq!(said.contains("ordered just now"), !is_asked, "{now}: {said}");
+        }
+        let (mut life, begin) = (Life::default(), Instant::now());
+        let behind = at(-3600);
+        assert!(
+            life.line(Some(&ordered), begin, behind)
+                .0
+                .contains("ordered just now")
+        );
+        let later = begin + Duration::from_secs(10);
+        assert!(
+            life.line(Some(&ordered), later, behind)
+                .0
+                .contains("is it running?")
+        );
     }
 
     #[test]
     fn the_time_is_counted_from_the_first_sight_of_the_same() {
         let mut life = Life::default();
         let begin = Instant::now();
-        let at = |seconds| begin + Duration::from_secs(seconds);
-        assert_eq!(life.line(Some(&waiting(3)), at(0)).1, 0);
-        let (line, seconds) = life.line(Some(&waiting(2)), at(12));
+        let mut line = |migration: &StatefulMigration, seconds| {
+            life.line(Some(migration), begin + Duration::from_secs(seconds), at(0))
+        };
+        assert_eq!(line(&waiting(3), 0).1, 0);
+        let (said, seconds) = line(&waiting(2), 12);
         assert_eq!(seconds, 12, "another place in line is the same wait");
         assert!(
-            line.contains("12s  waits") && line.contains("2 moves of its namespace"),
-            "{line}"
+            said.contains("12s  waits") && said.contains("2 moves of its namespace"),
+            "{said}"
         );
         let step = json!([{"step": "Hold", "leg": 2, "started": "2026-01-02T03:04:05.000000Z"}]);
         let held = migration(&[names::FINALIZER], json!({"handoff": "2/2", "steps": step}));
-        let (line, seconds) = life.line(Some(&held), at(13));
+        let (said, seconds) = line(&held, 13);
         assert_eq!(
-            (seconds, line.as_str()),
+            (seconds, said.as_str()),
             (0, "       0s  in step Hold, handoff 2 of 2")
         );
     }

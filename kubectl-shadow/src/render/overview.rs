@@ -1,5 +1,6 @@
 //! Everything that is known of a migration, for `kubectl shadow status`.
 
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt;
 use shadow_core::api::{MigrationStatus, Plan, StatefulMigration, StepRecord};
@@ -9,8 +10,8 @@ use super::life::present;
 use super::premises::premises;
 use super::time::between;
 
-/// The lines.
-pub fn overview(migration: &StatefulMigration) -> Vec<String> {
+/// The lines, as they are now.
+pub fn overview(migration: &StatefulMigration, now: Timestamp) -> Vec<String> {
     let spec = &migration.spec;
     let namespace = migration.namespace().unwrap_or_default();
     let mut lines = vec![
@@ -19,7 +20,10 @@ pub fn overview(migration: &StatefulMigration) -> Vec<String> {
     ];
     let Some(status) = migration.status.as_ref() else {
         lines.push(field("To", to(migration)));
-        lines.push(field("Phase", &format!("Pending, {}", present(Some(migration)))));
+        lines.push(field(
+            "Phase",
+            &format!("Pending, {}", present(Some(migration), now)),
+        ));
         return lines;
     };
     lines.push(field(
@@ -28,7 +32,7 @@ pub fn overview(migration: &StatefulMigration) -> Vec<String> {
     ));
     lines.push(field("To", to(migration)));
     lines.extend(status.plan.iter().flat_map(plan));
-    lines.push(field("Phase", &phase(migration, status)));
+    lines.push(field("Phase", &phase(migration, status, now)));
     lines.extend(pause(status).map(|pause| field("Pause", &pause)));
     if !status.steps.is_empty() {
         lines.push(String::new());
@@ -86,11 +90,11 @@ fn says_something(condition: &Condition) -> bool {
     condition.type_ != "Failed" && is_stuck
 }
 
-fn phase(migration: &StatefulMigration, status: &MigrationStatus) -> String {
+fn phase(migration: &StatefulMigration, status: &MigrationStatus, now: Timestamp) -> String {
     if status.phase.is_terminal() {
         format!("{:?}", status.phase)
     } else {
-        format!("{:?}, {}", status.phase, present(Some(migration)))
+        format!("{:?}, {}", status.phase, present(Some(migration), now))
     }
 }
 

@@ -3,12 +3,12 @@
 
 mod head;
 mod messages;
-mod parts;
+pub(in crate::report) mod parts;
 mod proof;
 mod steps;
 
 use super::pictures::Picture;
-use super::story::{OriginKind, Story};
+use super::story::{Origin, OriginKind, Story};
 use parts::{escaped, list};
 
 const STYLE: &str = "\
@@ -27,20 +27,8 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
 /// The file.
 pub fn page(story: &Story, pictures: &[Picture]) -> String {
-    let title = escaped(&format!("Move of {}: {}", story.pod, story.outcome.state));
-    let mut out = format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n\
-         <meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n"
-    );
-    out.push_str(&head::head(story));
-    for picture in pictures {
-        out.push_str(&format!(
-            "<figure>\n{}<figcaption>{}</figcaption>\n</figure>\n",
-            picture.svg,
-            escaped(&picture.title)
-        ));
-    }
+    let mut out = head::head(story);
+    pictures.iter().for_each(|picture| out.push_str(&figure(picture)));
     out.push_str(&steps::steps(story));
     story
         .handoffs
@@ -51,24 +39,42 @@ pub fn page(story: &Story, pictures: &[Picture]) -> String {
     out.push_str(&proof::told(story));
     out.push_str(&list("What is left", &story.left));
     out.push_str(&list("Not seen", &story.unseen));
-    out.push_str(&origin(story));
-    out.push_str("</body>\n</html>\n");
-    out
+    out.push_str(&origin(&story.plugin, &story.seen));
+    document(&format!("Move of {}: {}", story.pod, story.outcome.state), &out)
 }
 
-fn origin(story: &Story) -> String {
-    let place = match story.seen.kind {
-        OriginKind::Cluster => format!("the cluster of context {}", story.seen.name),
-        OriginKind::Recording => format!("recording {}", story.seen.name),
+/// A whole file around what its body holds.
+pub(super) fn document(title: &str, body: &str) -> String {
+    let title = escaped(title);
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n\
+         {body}</body>\n</html>\n"
+    )
+}
+
+pub(super) fn figure(picture: &Picture) -> String {
+    format!(
+        "<figure>\n{}<figcaption>{}</figcaption>\n</figure>\n",
+        picture.svg,
+        escaped(&picture.title)
+    )
+}
+
+pub(super) fn origin(plugin: &str, seen: &Origin) -> String {
+    let place = match seen.kind {
+        OriginKind::Cluster => format!("the cluster of context {}", seen.name),
+        OriginKind::Recording => format!("recording {}", seen.name),
     };
-    let invented = if story.seen.invented {
+    let invented = if seen.invented {
         ", which was made up for a test"
     } else {
         ""
     };
     format!(
         "<p class=\"dim\">Made by kubectl shadow {} from {}{invented}. User names, passwords and environments were taken out.</p>\n",
-        escaped(&story.plugin),
+        escaped(plugin),
         escaped(&place)
     )
 }

@@ -1,12 +1,14 @@
-//! The report of one move: what was planned, what happened and when, what is proven, what is left.
+//! The report of one move: what was planned, what happened and when, what is proven, what is left. And that of a drain.
 //!
 //! - [`seen`]: what was seen, in a recording or in the cluster ([`cluster`] asks it)
 //! - [`story`]: the report as data; [`of`] makes it
 //! - [`text`], [`html`], [`pictures`]: the report for people
+//! - [`drain`]: the report of a drain
 //!
 //! Guarantee: all but [`cluster`] is pure. The same recording gives the same bytes.
 
 pub mod cluster;
+pub mod drain;
 mod handoffs;
 pub mod html;
 mod left;
@@ -63,7 +65,7 @@ pub fn of(seen: &Seen, id: &str) -> Option<Story> {
         from: known(from),
         to: known(to),
         plan: status.plan.as_ref().map(planned),
-        outcome: outcome(&entry, status),
+        outcome: outcome(&entry, status, now),
         begun,
         ended,
         total_seconds: begun.zip(ended).map(|(begun, ended)| seconds(begun, ended)),
@@ -100,10 +102,10 @@ fn planned(plan: &Plan) -> Planned {
     }
 }
 
-fn outcome(entry: &Entry<'_>, status: &MigrationStatus) -> Outcome {
+fn outcome(entry: &Entry<'_>, status: &MigrationStatus, now: Timestamp) -> Outcome {
     let mut sentences = render::end_lines(entry.migration);
     if sentences.is_empty() {
-        sentences.push(render::life::present(Some(entry.migration)));
+        sentences.push(render::life::present(Some(entry.migration), now));
     }
     let completed = status
         .conditions

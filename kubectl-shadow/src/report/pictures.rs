@@ -1,4 +1,4 @@
-//! Pictures of a move, as the live view shows it: at each commit, as far as that was seen, and at the end.
+//! Pictures of a move, as the live view shows it: at each commit, as far as that was seen, and at the end. Of a drain: its end.
 
 use jiff::Timestamp;
 use ratatui::buffer::Buffer;
@@ -40,15 +40,28 @@ pub fn of(seen: &Seen, id: &str) -> Vec<Picture> {
         seen.last()
             .map(|at| ("The last that was seen".to_owned(), at, Pace::Ended)),
     );
-    let mut pictures = Vec::new();
-    for (title, at, pace) in moments {
-        model.head.show(&model.history, at);
-        // No tick: a tick would let the time go on from here.
-        model.head.pace = pace;
-        let svg = svg::picture(&screen(&model));
-        pictures.push(Picture { title, svg });
-    }
-    pictures
+    let taken = moments
+        .into_iter()
+        .map(|(title, at, pace)| taken(&mut model, title, at, pace));
+    taken.collect()
+}
+
+/// The pods of a drained node, as they were last.
+pub fn of_drain(seen: &Seen) -> Vec<Picture> {
+    let mut model = after(seen.model(), Event::Resize(SIZE.0, SIZE.1)).0;
+    model.screen = Screen::Drain;
+    let last = seen
+        .last()
+        .map(|at| taken(&mut model, "The last that was seen".to_owned(), at, Pace::Ended));
+    last.into_iter().collect()
+}
+
+fn taken(model: &mut Model, title: String, at: Timestamp, pace: Pace) -> Picture {
+    model.head.show(&model.history, at);
+    // No tick: a tick would let the time go on from here.
+    model.head.pace = pace;
+    let svg = svg::picture(&screen(model));
+    Picture { title, svg }
 }
 
 fn screen(model: &Model) -> Buffer {

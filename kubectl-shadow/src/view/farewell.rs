@@ -5,7 +5,7 @@ use shadow_core::names::GROUP;
 use super::model::list::Entry;
 use super::model::object::LinkState;
 use super::model::state::State;
-use super::model::{MIGRATIONS, Model, Setting};
+use super::model::{MIGRATIONS, Model};
 use crate::drain;
 use crate::problem::Problem;
 use crate::render;
@@ -19,7 +19,7 @@ pub(super) fn lines(model: &Model) -> Vec<String> {
     let several = watched.len() > 1;
     watched
         .iter()
-        .flat_map(|entry| of_one(&model.setting, entry, several))
+        .flat_map(|entry| of_one(model, entry, several))
         .collect()
 }
 
@@ -34,7 +34,7 @@ fn of_drain(model: &Model) -> Vec<String> {
     lines
 }
 
-fn of_one(setting: &Setting, entry: &Entry<'_>, several: bool) -> Vec<String> {
+fn of_one(model: &Model, entry: &Entry<'_>, several: bool) -> Vec<String> {
     let end = render::end_lines(entry.migration);
     let goes_on = !entry.state.is_over();
     let mut lines = if several && !end.is_empty() {
@@ -52,10 +52,10 @@ fn of_one(setting: &Setting, entry: &Entry<'_>, several: bool) -> Vec<String> {
             lines.push(format!(
                 "{}: {}",
                 entry.id,
-                render::life::present(Some(entry.migration))
+                render::life::present(Some(entry.migration), model.clock())
             ));
         }
-        if setting.file.is_none() {
+        if model.setting.file.is_none() {
             let (namespace, name) = entry.id.split_once('/').unwrap_or(("default", entry.id));
             lines.push(format!(
                 "the migration goes on. To see it, type: kubectl shadow status {name} -n {namespace}. To undo it, type: kubectl \

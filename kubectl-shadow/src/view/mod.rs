@@ -5,8 +5,10 @@
 //! - [`source`]: changes from the cluster or from a recording
 //! - [`recording`]: changes as lines, without secrets
 //! - [`term`]: the only one that touches the terminal
+//! - [`background`]: whether it is light, as the terminal answers
 //! - [`run`]: puts them together, [`outside`] does what they want; [`plain`] does it without a terminal, [`frames`] into pictures
 
+pub mod background;
 pub mod draw;
 pub mod effect;
 pub mod event;

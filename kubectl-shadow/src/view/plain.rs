@@ -213,7 +213,9 @@ impl Said {
     }
 
     fn life(&mut self, entry: &Entry<'_>, name: &str) {
-        let (line, seconds) = self.life.line(Some(entry.migration), Instant::now());
+        let (line, seconds) = self
+            .life
+            .line(Some(entry.migration), Instant::now(), Timestamp::now());
         if seconds / SIGN_OF_LIFE > self.signs && !self.over {
             say::line(&format!("{name}{line}"));
         }

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use crossterm::event::{Event as Input, EventStream};
+use crossterm::event::{self, Event as Input, EventStream, KeyEvent};
 use futures::StreamExt;
 use jiff::Timestamp;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::after;
+use super::background::{Ask, Ear};
 use super::draw::theme::Theme;
 use super::effect::{Effect, Scope};
 use super::event::Event;
@@ -28,15 +29,16 @@ const FRAME: Duration = Duration::from_millis(100);
 const IDLE: Duration = Duration::from_secs(1);
 
 /// Shows the model until a person leaves, and says how what was watched has ended.
-pub async fn run(model: Model, theme: Theme, outside: Outside) -> Result<Ending, Problem> {
+pub async fn run(model: Model, (theme, ask): (Theme, Ask), outside: Outside) -> Result<Ending, Problem> {
     let mut view = View {
-        screen: Screen::take(theme).map_err(|error| terminal(&error))?,
+        screen: Screen::take(theme, ask).map_err(|error| terminal(&error))?,
+        ear: Ear::new(ask, Instant::now()),
         model: Some(model),
         outside,
         dirty: true,
         drawn: None,
     };
-    let shown = view.show().await;
+    let shown = view.show().await.and_then(|()| view.hear_out());
     let now = Timestamp::now();
     let ended = view.outside.tee.end(now);
     let hopeless = view.hopeless();
@@ -65,6 +67,7 @@ fn terminal(error: &std::io::Error) -> Problem {
 
 struct View {
     screen: Screen,
+    ear: Ear,
     /// Taken out only while it is updated.
     model: Option<Model>,
     outside: Outside,
@@ -85,7 +88,7 @@ impl View {
                 biased;
                 wish = wishes.next() => self.obey(wish)?,
                 input = keys.next() => match input {
-                    Some(Ok(Input::Key(key))) => self.take(Event::Key(key))?,
+                    Some(Ok(Input::Key(key))) => self.hear(key)?,
                     Some(Ok(Input::Resize(width, height))) => self.take(Event::Resize(width, height))?,
                     Some(Ok(Input::FocusGained | Input::FocusLost | Input::Mouse(_) | Input::Paste(_))) => {}
                     // The terminal is gone, or its last words were.
@@ -95,6 +98,33 @@ impl View {
                 _ = ticks.tick() => self.tick()?,
             }
             self.draw()?;
+        }
+        Ok(())
+    }
+
+    /// A key of a person, or a part of what the terminal answers.
+    fn hear(&mut self, key: KeyEvent) -> std::io::Result<()> {
+        let heard = self.ear.hear(key, Instant::now());
+        if let Some(light) = heard.light {
+            self.screen.is_light(light);
+            self.dirty = true;
+        }
+        heard
+            .keys
+            .into_iter()
+            .try_for_each(|key| self.take(Event::Key(key)))
+    }
+
+    /// An answer that is still on its way would be typed into the shell.
+    fn hear_out(&mut self) -> std::io::Result<()> {
+        while let Some(until) = self.ear.waits_until() {
+            let left = until.saturating_duration_since(Instant::now());
+            if !event::poll(left)? {
+                break;
+            }
+            if let Input::Key(key) = event::read()? {
+                self.ear.hear(key, Instant::now());
+            }
         }
         Ok(())
     }
@@ -138,6 +168,9 @@ impl View {
     }
 
     fn tick(&mut self) -> std::io::Result<()> {
+        for key in self.ear.late(Instant::now()) {
+            self.take(Event::Key(key))?;
+        }
         self.take(Event::Tick(Timestamp::now()))?;
         // A terminal that changes its size while nobody listens yet tells nothing of it.
         let size = self.screen.size()?;

@@ -15,6 +15,7 @@ use ratatui::backend::CrosstermBackend;
 use rustix::process::{Signal, getpid, kill_process};
 use tokio::signal::unix::{Signal as Signals, SignalKind, signal};
 
+use super::background::{Ask, QUESTION};
 use super::draw::draw;
 use super::draw::theme::Theme;
 use super::model::Model;
@@ -33,13 +34,23 @@ pub struct Screen {
 
 impl Screen {
     /// Takes the terminal. Until it is given back, remarks of other parts of the program are kept.
-    pub fn take(theme: Theme) -> std::io::Result<Self> {
+    pub fn take(theme: Theme, ask: Ask) -> std::io::Result<Self> {
         HOOK.call_once(restore_at_panic);
         let terminal = Terminal::new(CrosstermBackend::new(stdout()))?;
         say::hold();
         let mut screen = Self { terminal, theme };
         screen.enter()?;
+        if ask == Ask::Yes {
+            let mut out = stdout().lock();
+            out.write_all(QUESTION.as_bytes())?;
+            out.flush()?;
+        }
         Ok(screen)
+    }
+
+    /// The background is light, or dark, from the next picture on.
+    pub fn is_light(&mut self, light: bool) {
+        self.theme.light = light;
     }
 
     fn enter(&mut self) -> std::io::Result<()> {

@@ -5,7 +5,6 @@
 #[allow(dead_code, reason = "not all of it is needed here")]
 mod stage;
 #[path = "../stub/mod.rs"]
-#[allow(dead_code, reason = "not all of it is needed here")]
 mod stub;
 
 use std::collections::BTreeMap;
@@ -75,12 +74,12 @@ fn unpacked(path: &Path) -> BTreeMap<String, String> {
 }
 
 fn bundled(stub: &Stub, args: &[&str]) -> BTreeMap<String, String> {
-    let path = stub.folder().join("bundle.tar.gz");
+    let path = stub.folder.join("bundle.tar.gz");
     let mut all = vec!["bundle", "-o", path.to_str().unwrap()];
     all.extend(args);
-    let output = stub.run(&all);
+    let output = stub.runs(&all);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    assert!(stub.changes().is_empty(), "a bundle changes nothing");
+    assert!(stub.lasting_changes().is_empty(), "a bundle changes nothing");
     unpacked(&path)
 }
 
@@ -119,7 +118,7 @@ fn a_planted_password_is_in_no_file_and_everything_around_it_is() {
         );
     }
     let asked = stub.asked();
-    let mut paths = asked.iter().map(|one| one.path.as_str());
+    let mut paths = asked.iter().map(|one| one.place());
     let secret = paths.find(|path| path.contains("/secrets") || path.contains("/configmaps"));
     assert_eq!(secret, None, "no Secret is read");
 }
@@ -183,13 +182,13 @@ fn objects_can_be_read_again() {
 fn a_file_that_is_there_is_not_written_over_and_others_may_not_read_a_new_one() {
     use std::os::unix::fs::PermissionsExt;
     let stub = Stub::of(cluster());
-    let path = stub.folder().join("mine.tar.gz");
+    let path = stub.folder.join("mine.tar.gz");
     let args = ["bundle", "-o", path.to_str().unwrap()];
-    assert_eq!(stub.run(&args).status.code(), Some(0));
+    assert_eq!(stub.runs(&args).status.code(), Some(0));
     let mode = std::fs::metadata(&path).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let before = std::fs::read(&path).unwrap();
-    let output = stub.run(&args);
+    let output = stub.runs(&args);
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stdout));
     assert!(text(&output.stderr).contains("is there already"));
     assert_eq!(std::fs::read(&path).unwrap(), before);
@@ -198,8 +197,8 @@ fn a_file_that_is_there_is_not_written_over_and_others_may_not_read_a_new_one() 
 #[test]
 fn a_migration_that_is_not_there_is_refused() {
     let stub = Stub::of(cluster());
-    let path = stub.folder().join("none.tar.gz");
-    let output = stub.run(&["bundle", "carts-9", "-o", path.to_str().unwrap()]);
+    let path = stub.folder.join("none.tar.gz");
+    let output = stub.runs(&["bundle", "carts-9", "-o", path.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stdout));
     assert!(text(&output.stderr).contains("no migration carts-9"));
     assert!(!path.exists());

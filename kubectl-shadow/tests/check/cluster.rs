@@ -239,7 +239,7 @@ fn the_lines_say_what_to_type_and_where_to_read_more() {
     let mut broken = cluster();
     take_away(&mut broken, "RuntimeClass", "shadow");
     let stub = Stub::of(broken);
-    let full = text(&stub.run(&["check", "cluster"]).stdout);
+    let full = text(&stub.runs(&["check", "cluster"]).stdout);
     assert!(
         full.contains("  FAIL  SH011  RuntimeClass shadow is not there\n"),
         "{full}"
@@ -252,7 +252,7 @@ fn the_lines_say_what_to_type_and_where_to_read_more() {
         full.contains("1 fail. To read what SH011 means, type: kubectl shadow explain SH011"),
         "{full}"
     );
-    let short = text(&stub.run(&["check", "cluster", "-o", "short"]).stdout);
+    let short = text(&stub.runs(&["check", "cluster", "-o", "short"]).stdout);
     assert_eq!(short.lines().count(), 2, "{short}");
 }
 
@@ -272,9 +272,9 @@ fn an_api_server_that_does_not_answer_ends_the_check() {
         .next()
         .unwrap()
         .to_owned();
-    let file = stub.folder().join("elsewhere");
+    let file = stub.folder.join("elsewhere");
     std::fs::write(&file, config.replace(&address, &free.to_string())).unwrap();
-    let output = stub.run(&["--kubeconfig", file.to_str().unwrap(), "check"]);
+    let output = stub.runs(&["--kubeconfig", file.to_str().unwrap(), "check"]);
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stdout));
     assert!(
         text(&output.stderr).contains("connection refused"),

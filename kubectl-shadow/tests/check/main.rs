@@ -8,5 +8,4 @@ mod pod;
 mod screens;
 mod stage;
 #[path = "../stub/mod.rs"]
-#[allow(dead_code, reason = "not all of it is needed here")]
 mod stub;

@@ -30,7 +30,7 @@ fn a_pod_that_can_be_moved_is_told_with_all_that_makes_it_so() {
     ] {
         assert!(found.contains(&wanted), "{wanted:?}: {found:#?}");
     }
-    let said = text(&Stub::of(cluster()).run(&["check", "orders-0"]).stdout);
+    let said = text(&Stub::of(cluster()).runs(&["check", "orders-0"]).stdout);
     assert!(said.contains("kubectl shadow plan orders-0 -n shop"), "{said}");
 }
 

@@ -7,7 +7,7 @@ use crate::stub::{Stub, snapshot, text};
 
 #[test]
 fn a_cluster_in_which_all_is_well() {
-    let output = Stub::of(cluster()).run(&["check"]);
+    let output = Stub::of(cluster()).runs(&["check"]);
     snapshot("check-well.txt", &text(&output.stdout));
 }
 
@@ -21,10 +21,10 @@ fn a_cluster_with_three_troubles() {
         "lastState": {"terminated": {"exitCode": 1, "message": "criu: not found in PATH"}}});
     edit(&mut broken, "Pod", "shadow-agent-node-a")["status"] = json!({"initContainerStatuses": [waits]});
     let stub = Stub::of(broken);
-    snapshot("check-troubles.txt", &text(&stub.run(&["check"]).stdout));
+    snapshot("check-troubles.txt", &text(&stub.runs(&["check"]).stdout));
     snapshot(
         "check-troubles-short.txt",
-        &text(&stub.run(&["check", "-o", "short"]).stdout),
+        &text(&stub.runs(&["check", "-o", "short"]).stdout),
     );
 }
 
@@ -32,8 +32,8 @@ fn a_cluster_with_three_troubles() {
 fn a_pod_that_can_be_moved_and_one_without_a_queue() {
     let mut bare = cluster();
     edit(&mut bare, "StatefulSet", "orders")["metadata"]["annotations"] = json!({});
-    let well = Stub::of(cluster()).run(&["check", "orders-0"]);
-    let bare = Stub::of(bare).run(&["check", "orders-0"]);
+    let well = Stub::of(cluster()).runs(&["check", "orders-0"]);
+    let bare = Stub::of(bare).runs(&["check", "orders-0"]);
     snapshot(
         "check-pod.txt",
         &(text(&well.stdout) + "\n" + &text(&bare.stdout)),
@@ -42,6 +42,6 @@ fn a_pod_that_can_be_moved_and_one_without_a_queue() {
 
 #[test]
 fn json_for_a_program() {
-    let output = Stub::of(cluster()).run(&["check", "orders-0", "-o", "json"]);
+    let output = Stub::of(cluster()).runs(&["check", "orders-0", "-o", "json"]);
     snapshot("check-pod.json", &text(&output.stdout));
 }

@@ -165,7 +165,7 @@ pub(crate) fn checked(cluster: Cluster, what: &[&str]) -> (Vec<Line>, i32) {
     let stub = Stub::of(cluster);
     let mut args = vec!["check", "-o", "json"];
     args.extend(what);
-    let output = stub.run(&args);
+    let output = stub.runs(&args);
     let told: Value = serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|error| panic!("{error}: {}{}", text(&output.stdout), text(&output.stderr)));
     let line = |check: &Value| Line {
@@ -175,7 +175,7 @@ pub(crate) fn checked(cluster: Cluster, what: &[&str]) -> (Vec<Line>, i32) {
         found: check["found"].as_str().unwrap().to_owned(),
         command: check["command"].as_str().unwrap_or_default().to_owned(),
     };
-    assert!(stub.changes().is_empty(), "a check changes nothing");
+    assert!(stub.lasting_changes().is_empty(), "a check changes nothing");
     let lines = told["checks"].as_array().unwrap().iter().map(line).collect();
     (lines, output.status.code().unwrap())
 }

@@ -7,10 +7,13 @@ mod help;
 mod images;
 mod install;
 mod list;
+mod logins;
 mod logs;
 mod migrate;
 mod plan;
+mod proxies;
 mod registry;
+#[path = "../stub/mod.rs"]
 mod stub;
 #[path = "../watch/terminal.rs"]
 #[allow(dead_code, reason = "not all of its keys are needed here")]

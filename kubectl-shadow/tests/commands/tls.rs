@@ -9,34 +9,63 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::PrivateKeyDer;
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
 use crate::stub::{Stub, err, list};
 
+/// An authority, its certificate in PEM.
+struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    certificate: rcgen::Certificate,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let certificate = params.self_signed(&key).unwrap();
+        Self {
+            issuer: Issuer::new(params, key),
+            certificate,
+        }
+    }
+
+    fn signs(&self, name: &str) -> (rcgen::Certificate, KeyPair) {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        (params.signed_by(&key, &self.issuer).unwrap(), key)
+    }
+}
+
 /// A server whose certificate has this name, and the authority of it in PEM. Each connection gets an empty list.
 fn server(name: &str) -> (u16, String) {
-    let authority_key = KeyPair::generate().unwrap();
-    let mut authority = CertificateParams::new(Vec::new()).unwrap();
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let pem = authority.self_signed(&authority_key).unwrap().pem();
-    let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new(vec![name.to_owned()])
-        .unwrap()
-        .signed_by(&key, &Issuer::new(authority, authority_key))
-        .unwrap();
+    serving(name, None)
+}
+
+/// The same. `clients`: whoever has no certificate of that authority is sent away.
+fn serving(name: &str, clients: Option<&Authority>) -> (u16, String) {
+    let authority = Authority::new();
+    let (certificate, key) = authority.signs(name);
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
+    let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(
-            vec![certificate.der().clone()],
-            PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
-        )
         .unwrap();
+    let config = match clients {
+        None => config.with_no_client_auth(),
+        Some(clients) => {
+            let mut roots = RootCertStore::empty();
+            roots.add(clients.certificate.der().clone()).unwrap();
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+            config.with_client_cert_verifier(verifier.build().unwrap())
+        }
+    };
+    let chain = vec![certificate.der().clone()];
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let config = Arc::new(config.with_single_cert(chain, key).unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    let config = Arc::new(config);
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
@@ -44,7 +73,7 @@ fn server(name: &str) -> (u16, String) {
             drop(answer(StreamOwned::new(connection, stream)));
         }
     });
-    (port, pem)
+    (port, authority.certificate.pem())
 }
 
 fn answer(mut stream: impl std::io::Read + Write) -> std::io::Result<()> {
@@ -138,4 +167,68 @@ fn an_authority_that_cannot_be_read_is_told_with_its_file() {
             err(&output)
         );
     }
+}
+
+/// Certificate, key, and another key, as files.
+fn login(folder: &std::path::Path, clients: &Authority) -> [String; 3] {
+    let (certificate, key) = clients.signs("anna");
+    let files = [
+        ("a.crt", certificate.pem()),
+        ("a.key", key.serialize_pem()),
+        ("b.key", KeyPair::generate().unwrap().serialize_pem()),
+    ];
+    files.map(|(name, pem)| {
+        let file = folder.join(name);
+        std::fs::write(&file, pem).unwrap();
+        file.display().to_string()
+    })
+}
+
+#[test]
+fn a_certificate_that_is_typed_logs_in() {
+    let clients = Authority::new();
+    let (port, pem) = serving("127.0.0.1", Some(&clients));
+    let folder = tempfile::tempdir().unwrap();
+    let [certificate, key, other_key] = login(folder.path(), &clients);
+    let address = format!("https://127.0.0.1:{port}");
+    let trusted = format!(", certificate-authority-data: {}", STANDARD.encode(pem));
+    let cases: [(&[&str], i32, &str); 6] = [
+        (&[], 1, "cannot reach https://127.0.0.1"),
+        (
+            &["--client-certificate", &certificate, "--client-key", &key],
+            0,
+            "",
+        ),
+        (
+            &["--client-certificate", &certificate],
+            1,
+            "--client-certificate needs its private key. Add --client-key FILE",
+        ),
+        (
+            &["--client-key", &key],
+            1,
+            "--client-key needs its certificate. Add --client-certificate FILE",
+        ),
+        (
+            &["--client-certificate", &key, "--client-key", &key],
+            1,
+            "a.key: the file holds no certificate in PEM",
+        ),
+        (
+            &["--client-certificate", &certificate, "--client-key", &other_key],
+            1,
+            "does not belong to the certificate",
+        ),
+    ];
+    for (flags, code, told) in cases {
+        let output = asks(&address, &trusted, flags);
+        assert_eq!(output.status.code(), Some(code), "{flags:?}: {}", err(&output));
+        assert!(err(&output).contains(told), "{flags:?}: {}", err(&output));
+    }
+    let gone = asks(&address, &trusted, &["--client-key", "/nonexistent/key"]);
+    assert!(
+        err(&gone).contains("--client-key /nonexistent/key: the file cannot be read: "),
+        "{}",
+        err(&gone)
+    );
 }

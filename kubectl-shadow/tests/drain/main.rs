@@ -1,8 +1,7 @@
 //! `drain` against an API server of ours: in a pipe, in the live view, and into a recording.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail the test")]
 
-#[path = "../commands/stub.rs"]
-#[allow(dead_code, reason = "not all of it is needed here")]
+#[path = "../stub/mod.rs"]
 mod stub;
 #[path = "../watch/terminal.rs"]
 #[allow(dead_code, reason = "not all of it is needed here")]
@@ -15,7 +14,7 @@ use rustix::process::Signal;
 
 use stub::{err, out};
 use terminal::{LEAVE, Terminal};
-use world::{Moves, World};
+use world::{Moves, Web, World};
 
 /// The live view of a drain.
 fn watched(world: &World, more: &[&str]) -> Terminal {
@@ -136,9 +135,18 @@ fn a_recorded_drain_is_played_with_the_same_rows_and_the_same_code() {
         out(&output)
     );
     let recorded = std::fs::read_to_string(file).unwrap();
-    for part in ["\"k\":\"drain\"", "\"id\":\"uid-orders-0\"", "\"k\":\"end\""] {
+    for part in [
+        "\"k\":\"drain\"",
+        "\"id\":\"uid-orders-0\"",
+        "ordered just now",
+        "\"k\":\"end\"",
+    ] {
         assert!(recorded.contains(part), "{part}: {recorded}");
     }
+    assert!(
+        !recorded.contains("is it running?"),
+        "nobody had time to take it up: {recorded}"
+    );
     let played = world.stub.runs(&["watch", "--play", file]);
     assert_eq!(played.status.code(), Some(0), "{}", err(&played));
     assert!(
@@ -168,6 +176,28 @@ fn the_time_that_is_up_is_told_in_the_view_and_after_it() {
     let (code, after) = terminal.ended();
     assert_eq!(code, Some(4), "{after}");
     assert!(after.contains("the time is up"), "{after}");
+}
+
+#[test]
+fn a_blocked_eviction_is_asked_for_every_five_seconds_and_the_screen_goes_on() {
+    let world = World::with(Moves::End);
+    world.has(Web::Blocked);
+    let mut terminal = watched(&world, &["--evict-rest"]);
+    terminal.wait_for("BLOCKED", 1);
+    let refused = Instant::now();
+    until("the second question", || world.evictions() == 2);
+    let waited = refused.elapsed();
+    assert!(
+        (Duration::from_secs(3)..Duration::from_secs(9)).contains(&waited),
+        "{waited:?}"
+    );
+    world.has(Web::Left);
+    terminal.wait_for("GONE", 1);
+    assert_eq!(world.evictions(), 2, "its end is seen without a third question");
+    terminal.wait_for("over", 1);
+    terminal.press("q");
+    let (code, after) = terminal.ended();
+    assert_eq!(code, Some(0), "{after}");
 }
 
 #[test]

@@ -18,19 +18,49 @@ pub(crate) enum Moves {
     End,
 }
 
+/// What becomes of a pod that is no consumer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Web {
+    /// There is none.
+    Absent,
+    /// It may not be evicted: its budget is spent.
+    Blocked,
+    /// It has left by itself.
+    Left,
+}
+
 pub(crate) struct World {
     pub(crate) stub: Stub,
     moves: Arc<Mutex<Moves>>,
+    web: Arc<Mutex<Web>>,
 }
 
 impl World {
     pub(crate) fn with(moves: Moves) -> Self {
         let moves = Arc::new(Mutex::new(moves));
-        let (known, of_all) = (Mutex::new(Vec::new()), Arc::clone(&moves));
+        let web = Arc::new(Mutex::new(Web::Absent));
+        let (known, of_all, of_web) = (Mutex::new(Vec::new()), Arc::clone(&moves), Arc::clone(&web));
         let stub = Stub::that_answers(move |asked| {
-            answer(asked, &mut known.lock().unwrap(), *of_all.lock().unwrap())
+            let mut known = known.lock().unwrap();
+            answer(
+                asked,
+                &mut known,
+                *of_all.lock().unwrap(),
+                *of_web.lock().unwrap(),
+            )
         });
-        Self { stub, moves }
+        Self { stub, moves, web }
+    }
+
+    /// The pod that is no consumer, from now on.
+    pub(crate) fn has(&self, web: Web) {
+        *self.web.lock().unwrap() = web;
+    }
+
+    /// How often an eviction was asked for.
+    pub(crate) fn evictions(&self) -> usize {
+        let is_one = |asked: &&Asked| asked.place().ends_with("/eviction");
+        self.stub.changes().iter().filter(is_one).count()
     }
 
     /// From now on.
@@ -51,13 +81,14 @@ impl World {
     }
 }
 
-fn answer(asked: &Asked, known: &mut Vec<Value>, moves: Moves) -> Answer {
+fn answer(asked: &Asked, known: &mut Vec<Value>, moves: Moves, web: Web) -> Answer {
     let place = asked.place();
     let name = place.rsplit('/').next().unwrap();
     let is_migration = place.contains("/statefulmigrations");
     match (asked.method.as_str(), place) {
         (_, "/api/v1/nodes/node-a") => Answer::Json(200, node()),
-        ("GET", "/api/v1/pods") => list("PodList", pods(known, moves)),
+        ("GET", "/api/v1/pods") => list("PodList", pods(known, moves, web)),
+        ("POST", _) if name == "eviction" => failure(429, "TooManyRequests", "the budget web allows 0", ""),
         ("GET", "/version") => Answer::Json(
             200,
             json!({"major": "1", "minor": "36", "gitVersion": "v1.36.3", "buildDate": "", "compiler": "", "gitCommit": "",
@@ -79,8 +110,9 @@ fn answer(asked: &Asked, known: &mut Vec<Value>, moves: Moves) -> Answer {
                 made["metadata"]["generateName"].as_str().unwrap(),
                 known.len()
             );
+            let created = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
             made["metadata"] = json!({"name": name, "namespace": "shop", "uid": name, "resourceVersion": "1",
-                "creationTimestamp": "2026-01-02T03:04:05Z"});
+                "creationTimestamp": created});
             known.push(made.clone());
             Answer::Json(201, made)
         }
@@ -105,8 +137,8 @@ fn node() -> Value {
     json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node-a"}})
 }
 
-/// Two consumers, until they are moved, and a pod of a DaemonSet.
-fn pods(known: &[Value], moves: Moves) -> Vec<Value> {
+/// Two consumers, until they are moved, a pod of a DaemonSet, and one that is no consumer.
+fn pods(known: &[Value], moves: Moves, web: Web) -> Vec<Value> {
     let pod = |name: &str, metadata: Value| {
         let mut pod = json!({"apiVersion": "v1", "kind": "Pod", "status": {"phase": "Running"},
             "metadata": {"name": name, "namespace": "shop", "uid": format!("uid-{name}")}});
@@ -124,12 +156,14 @@ fn pods(known: &[Value], moves: Moves) -> Vec<Value> {
     let consumers = ["orders-0", "orders-1"]
         .into_iter()
         .filter(|name| !has_left(name));
-    let agent = pod(
-        "agent",
-        json!({"ownerReferences": [{"apiVersion": "apps/v1", "kind": "DaemonSet", "name": "agent", "uid": "d",
-            "controller": true}]}),
-    );
-    consumers.map(consumer).chain([agent]).collect()
+    let owned = |name: &str, kind: &str| {
+        let owner =
+            json!({"apiVersion": "apps/v1", "kind": kind, "name": name, "uid": "d", "controller": true});
+        pod(name, json!({"ownerReferences": [owner]}))
+    };
+    let rest = (web == Web::Blocked).then(|| owned("web", "ReplicaSet"));
+    let agent = owned("agent", "DaemonSet");
+    consumers.map(consumer).chain([agent]).chain(rest).collect()
 }
 
 /// As the controller would have it by now.

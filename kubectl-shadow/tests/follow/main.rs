@@ -1,14 +1,14 @@
 //! The real program in a real pipe, against an API server of ours: exit codes, signs of life, silence, missing rights.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail the test")]
 
-#[allow(dead_code, reason = "not all of it is needed here")]
-mod server;
+#[path = "../stub/mod.rs"]
+mod stub;
 
 use std::process::Output;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use server::{Answer, NAME, Server};
+use stub::one::{Answer, NAME, Server};
 
 const PLUGIN: &str = env!("CARGO_BIN_EXE_kubectl-shadow");
 const MIGRATE: [&str; 4] = ["migrate", "orders-0", "--to", "node-b"];

@@ -47,7 +47,7 @@ fn cluster() -> Cluster {
 }
 
 fn said(stub: &Stub, args: &[&str]) -> String {
-    let output = stub.run(args);
+    let output = stub.runs(args);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     text(&output.stdout)
 }
@@ -99,7 +99,7 @@ fn what_may_not_be_read_is_named_and_the_rest_is_told() {
 
 #[test]
 fn a_move_that_is_not_there_is_refused_and_named() {
-    let output = Stub::of(cluster()).run(&["report", "carts-0"]);
+    let output = Stub::of(cluster()).runs(&["report", "carts-0"]);
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(

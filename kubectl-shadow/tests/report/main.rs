@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail the test")]
 
 mod cluster;
+mod drain;
 mod recording;
 #[path = "../stub/mod.rs"]
-#[allow(dead_code, reason = "not all of it is needed here")]
 mod stub;

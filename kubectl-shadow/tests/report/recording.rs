@@ -10,16 +10,16 @@ use kubectl_shadow::view::recording::read;
 
 use crate::stub::{snapshot, text as of_bytes};
 
-fn real() -> PathBuf {
+pub(crate) fn real() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/recordings/orders-move.ndjson")
 }
 
-fn invented(name: &str) -> PathBuf {
+pub(crate) fn invented(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings");
     folder.join(format!("invented-{name}.ndjson"))
 }
 
-fn run(args: &[&str], file: &Path) -> Output {
+pub(crate) fn run(args: &[&str], file: &Path) -> Output {
     Command::new(env!("CARGO_BIN_EXE_kubectl-shadow"))
         .args(args)
         .arg("--from")

@@ -5,7 +5,6 @@
 #[allow(dead_code, reason = "not all of it is needed here")]
 mod stage;
 #[path = "../stub/mod.rs"]
-#[allow(dead_code, reason = "not all of it is needed here")]
 mod stub;
 
 use std::process::Output;
@@ -44,7 +43,7 @@ fn object(stub: &Stub, kind: &str, name: &str) -> Value {
 fn a_workload_is_annotated_its_secret_allowed_and_its_pods_checked() {
     let stub = Stub::of(bare());
     let before = object(&stub, "StatefulSet", "orders");
-    let output = stub.run(&FULL);
+    let output = stub.runs(&FULL);
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     let mut after = object(&stub, "StatefulSet", "orders");
     assert_eq!(
@@ -54,9 +53,9 @@ fn a_workload_is_annotated_its_secret_allowed_and_its_pods_checked() {
     after["metadata"]["annotations"] = before["metadata"]["annotations"].clone();
     assert_eq!(after, before, "nothing but annotations: no pod is restarted");
     let changed: Vec<String> = stub
-        .changes()
+        .lasting_changes()
         .iter()
-        .map(|one| format!("{} {}", one.method, one.path))
+        .map(|one| format!("{} {}", one.method, one.place()))
         .collect();
     assert_eq!(
         changed,
@@ -82,11 +81,15 @@ fn a_workload_is_annotated_its_secret_allowed_and_its_pods_checked() {
 #[test]
 fn done_twice_it_is_done_once() {
     let stub = Stub::of(bare());
-    stub.run(&FULL);
-    let first = stub.changes().len();
-    let output = stub.run(&FULL);
+    stub.runs(&FULL);
+    let first = stub.lasting_changes().len();
+    let output = stub.runs(&FULL);
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
-    assert_eq!(stub.changes().len(), first, "the second time changes nothing");
+    assert_eq!(
+        stub.lasting_changes().len(),
+        first,
+        "the second time changes nothing"
+    );
     let told = said(&output);
     assert!(told.contains("is orders.{pod} already"), "{told}");
     assert!(
@@ -99,7 +102,7 @@ fn done_twice_it_is_done_once() {
 #[test]
 fn a_value_that_was_there_is_named_with_the_way_back() {
     let stub = Stub::of(cluster());
-    let output = stub.run(&["setup", "sts/orders", "--queue", "carts"]);
+    let output = stub.runs(&["setup", "sts/orders", "--queue", "carts"]);
     let told = said(&output);
     assert!(
         told.contains("is now carts, before it was orders.{pod}"),
@@ -118,15 +121,19 @@ fn a_dry_run_changes_nothing_and_the_one_here_sends_nothing() {
         let before = stub.holds(|cluster| cluster.objects.clone());
         let mut args = FULL.to_vec();
         args.extend(["--dry-run", place]);
-        let output = stub.run(&args);
+        let output = stub.runs(&args);
         let told = said(&output);
         assert_eq!(output.status.code(), Some(0), "{told}");
         assert_eq!(stub.holds(|cluster| cluster.objects.clone()), before, "{place}");
-        assert!(stub.changes().is_empty(), "{place}: {:?}", stub.changes());
+        assert!(
+            stub.lasting_changes().is_empty(),
+            "{place}: {:?}",
+            stub.lasting_changes()
+        );
         let tried = stub
             .asked()
             .iter()
-            .filter(|one| one.query.contains("dryRun=All"))
+            .filter(|one| one.query().contains("dryRun=All"))
             .count();
         assert_eq!(tried, if sends { 3 } else { 0 }, "{place}");
         for word in [
@@ -145,7 +152,7 @@ fn of_a_pod_with_an_owner_the_owner_is_set_up() {
     let stub = Stub::of(bare());
     let mut args = FULL.to_vec();
     args[1] = "pod/orders-0";
-    let output = stub.run(&args);
+    let output = stub.runs(&args);
     let told = said(&output);
     assert_eq!(output.status.code(), Some(0), "{told}");
     assert!(
@@ -185,7 +192,7 @@ fn a_deployment_is_checked_when_its_replica_set_has_the_annotations() {
     let stub = Stub::of(with_deployment());
     let args = ["--queue", "carts", "--broker-secret", "orders-broker"];
     let typed = [&["setup", "deploy/carts"], args.as_slice()].concat();
-    let output = stub.run(&typed);
+    let output = stub.runs(&typed);
     let told = said(&output);
     assert_eq!(output.status.code(), Some(0), "{told}");
     assert!(told.contains("pass  SH205  carts-7d9c-x: queue carts"), "{told}");
@@ -195,7 +202,7 @@ fn a_deployment_is_checked_when_its_replica_set_has_the_annotations() {
         "no rollout"
     );
     // By its pod, the same Deployment is found.
-    let output = stub.run(&["setup", "pod/carts-7d9c-x", "--container", "carts"]);
+    let output = stub.runs(&["setup", "pod/carts-7d9c-x", "--container", "carts"]);
     assert!(
         said(&output).contains("belongs to Deployment carts"),
         "{}",
@@ -207,7 +214,7 @@ fn a_deployment_is_checked_when_its_replica_set_has_the_annotations() {
 fn a_pod_that_says_something_else_itself_is_told_since_it_comes_first() {
     let mut cluster = bare();
     edit(&mut cluster, "Pod", "orders-0")["metadata"]["annotations"] = json!({(names::QUEUE): "elsewhere"});
-    let output = Stub::of(cluster).run(&FULL);
+    let output = Stub::of(cluster).runs(&FULL);
     let told = said(&output);
     assert_eq!(output.status.code(), Some(1), "{told}");
     assert!(
@@ -221,7 +228,7 @@ fn a_pod_that_says_something_else_itself_is_told_since_it_comes_first() {
 fn the_exit_code_is_that_of_the_check() {
     let mut cluster = bare();
     stage::take_away(&mut cluster, "Secret", "orders-broker");
-    let output = Stub::of(cluster).run(&FULL);
+    let output = Stub::of(cluster).runs(&FULL);
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));
     assert!(said(&output).contains("FAIL  SH206  shop/orders-broker: does not exist"));
 }
@@ -235,9 +242,9 @@ fn what_cannot_be_set_up_is_refused_before_anything_is_changed() {
         ("pod/carts", "there is no Pod carts"),
     ] {
         let stub = Stub::of(bare());
-        let output = stub.run(&["setup", workload, "--queue", "q"]);
+        let output = stub.runs(&["setup", workload, "--queue", "q"]);
         assert_eq!(output.status.code(), Some(1), "{}", said(&output));
         assert!(said(&output).contains(word), "{workload}: {}", said(&output));
-        assert!(stub.changes().is_empty());
+        assert!(stub.lasting_changes().is_empty());
     }
 }

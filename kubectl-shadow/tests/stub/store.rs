@@ -75,7 +75,7 @@ impl<'a> Named<'a> {
 
 impl Cluster {
     pub(crate) fn answer(&mut self, asked: &Asked) -> Answer {
-        if asked.path == "/version" {
+        if asked.place() == "/version" {
             let (major, minor) = ("1", self.version.split('.').nth(1).unwrap_or_default());
             return Answer::Json(
                 200,
@@ -83,29 +83,29 @@ impl Cluster {
                     "gitCommit": "", "gitTreeState": "", "goVersion": "", "platform": "linux/amd64"}),
             );
         }
-        if let Some(kinds) = self.listed(&asked.path) {
+        if let Some(kinds) = self.listed(asked.place()) {
             return kinds;
         }
-        let Some(named) = Named::of(&asked.path) else {
-            return failure(404, "NotFound", "", "no such path");
+        let Some(named) = Named::of(asked.place()) else {
+            return failure(404, "NotFound", "no such path", "");
         };
         if named.plural.ends_with("reviews") {
             return self.review(&named, asked);
         }
         if self.hidden.contains(named.plural) {
             let what = format!("{} is forbidden: User \"alice\" cannot read {0}", named.plural);
-            return failure(403, "Forbidden", named.name.unwrap_or_default(), &what);
+            return failure(403, "Forbidden", &what, named.name.unwrap_or_default());
         }
         match (asked.method.as_str(), named.name) {
             ("GET", Some(name)) if named.part == Some("log") => self.log(name, asked),
             ("GET", Some(_)) => self.one(&named),
             ("GET", None) => self.list(&named, asked),
-            ("POST", None) if named.plural == "statefulmigrations" && asked.query.contains("dryRun") => {
+            ("POST", None) if named.plural == "statefulmigrations" && asked.query().contains("dryRun") => {
                 let (code, said) = self.admission.clone();
-                failure(code, "BadRequest", "x", &said)
+                failure(code, "BadRequest", &said, "x")
             }
             ("PATCH", Some(_)) => self.patch(&named, asked),
-            _ => failure(405, "MethodNotAllowed", "", "not here"),
+            _ => failure(405, "MethodNotAllowed", "not here", ""),
         }
     }
 
@@ -140,7 +140,7 @@ impl Cluster {
             }
             "localsubjectaccessreviews" => match self.controller_reads {
                 Some(allowed) => allowed,
-                None => return failure(403, "Forbidden", "", "you may not ask for the rights of others"),
+                None => return failure(403, "Forbidden", "you may not ask for the rights of others", ""),
             },
             _ => !self
                 .forbidden
@@ -153,11 +153,11 @@ impl Cluster {
 
     fn log(&self, pod: &str, asked: &Asked) -> Answer {
         let of = |(of, container, _): &&(String, String, String)| {
-            of == pod && asked.query.contains(&format!("container={container}"))
+            of == pod && asked.query().contains(&format!("container={container}"))
         };
         match self.logs.iter().find(of) {
             Some((_, _, text)) => Answer::Text(text.clone()),
-            None => failure(404, "NotFound", pod, "no such container"),
+            None => failure(404, "NotFound", "no such container", pod),
         }
     }
 
@@ -174,8 +174,8 @@ impl Cluster {
             None => failure(
                 404,
                 "NotFound",
-                name,
                 &format!("{} \"{name}\" not found", named.plural),
+                name,
             ),
         }
     }
@@ -184,7 +184,7 @@ impl Cluster {
         let items: Vec<&Value> = self
             .objects
             .iter()
-            .filter(|object| is_of(object, named) && passes(object, &asked.query))
+            .filter(|object| is_of(object, named) && passes(object, asked.query()))
             .collect();
         Answer::Json(
             200,
@@ -194,7 +194,7 @@ impl Cluster {
 
     /// Merge patches and applied objects alike: for what is tested, both put fields in.
     fn patch(&mut self, named: &Named<'_>, asked: &Asked) -> Answer {
-        let applies = asked.query.contains("fieldManager");
+        let applies = asked.query().contains("fieldManager");
         let (index, found) = match self.position(named) {
             Some(index) => (Some(index), self.objects[index].clone()),
             None if applies => (None, asked.body.clone()),
@@ -202,7 +202,7 @@ impl Cluster {
         };
         let mut object = found;
         json_patch::merge(&mut object, &asked.body);
-        if asked.query.contains("dryRun") {
+        if asked.query().contains("dryRun") {
             return Answer::Json(200, object);
         }
         match index {

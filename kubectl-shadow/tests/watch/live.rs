@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::server::{Answer, NAME, Server};
+use crate::stub::one::{Answer, NAME, Server};
 use crate::terminal::Terminal;
 use crate::{PLUGIN, recording};
 

@@ -1,9 +1,8 @@
 //! The real program in pipes and in a real terminal, with recordings and against an API server of ours.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail the test")]
 
-#[path = "../follow/server.rs"]
-#[allow(dead_code, reason = "not all of its answers are needed here")]
-mod server;
+#[path = "../stub/mod.rs"]
+mod stub;
 mod terminal;
 
 mod live;

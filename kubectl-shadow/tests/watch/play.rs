@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Output;
 
+use kubectl_shadow::view::background::Ask;
 use kubectl_shadow::view::draw::theme::Theme;
 use kubectl_shadow::view::term::Screen;
 use rustix::process::Signal;
@@ -164,13 +165,56 @@ fn another_size_is_another_picture() {
 }
 
 #[test]
-fn no_colour_is_sent_when_none_is_wanted() {
-    let coloured = |terminal: &str| {
-        let codes = ["[31", "[33", "[34", "[90", "[38;5"];
-        codes
-            .iter()
-            .any(|code| terminal.contains(&format!("\u{1b}{code}")))
+fn the_recorded_move_is_drawn_at_every_size_and_ends_with_its_code() {
+    let real = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/recordings/orders-move.ndjson");
+    for (columns, rows) in [(80, 24), (140, 45), (300, 100)] {
+        let mut program = without_a_cluster();
+        program
+            .args(["watch", "--speed", "16x", "--exit", "--play"])
+            .arg(&real);
+        let mut terminal = Terminal::sized(program, columns, rows);
+        let (code, after) = terminal.ended();
+        assert_eq!(code, Some(0), "{columns}x{rows}: {after}");
+        let drawn = terminal.rows();
+        assert!(drawn.len() >= 15, "{columns}x{rows}: {drawn:?}");
+        assert!(drawn.last() <= Some(&rows), "{columns}x{rows}: {drawn:?}");
+        assert!(terminal.is_as_before(), "{columns}x{rows}");
+    }
+}
+
+/// Whether a foreground or a background of any kind was set: 30 to 38, 40 to 48, 90 to 98, 100 to 108.
+fn coloured(terminal: &str) -> bool {
+    let is_colour = |number: &str| {
+        number
+            .parse()
+            .is_ok_and(|number: u16| matches!(number, 30..=38 | 40..=48 | 90..=98 | 100..=108))
     };
+    let codes = terminal.split("\u{1b}[").filter_map(|part| {
+        let end = part.find(|c: char| !c.is_ascii_digit() && c != ';')?;
+        part.get(end..)?
+            .starts_with('m')
+            .then(|| part.get(..end))
+            .flatten()
+    });
+    codes.into_iter().any(|code| code.split(';').any(is_colour))
+}
+
+#[test]
+fn a_recording_that_is_played_to_its_end_without_colour_has_none() {
+    for (name, expected) in [("NO_COLOR", false), ("OTHER", true)] {
+        let mut program = without_a_cluster();
+        program
+            .env(name, "1")
+            .args(["watch", "--speed", "16x", "--exit", "--play"])
+            .arg(recording("move"));
+        let mut terminal = Terminal::with(program);
+        assert_eq!(terminal.ended().0, Some(0));
+        assert_eq!(coloured(&terminal.text()), expected, "{name}");
+    }
+}
+
+#[test]
+fn no_colour_is_sent_when_none_is_wanted() {
     for (no_color, flags, expected) in [
         ("", &[][..], true),
         ("1", &[][..], false),
@@ -191,13 +235,65 @@ fn no_colour_is_sent_when_none_is_wanted() {
     }
 }
 
+const QUESTION: &str = "\u{1b}]11;?\u{7}";
+/// How a message that is held looks on a dark background, and on a light one.
+const YELLOW: &str = "\u{1b}[38;5;3";
+const MAGENTA: &str = "\u{1b}[38;5;5";
+
+#[test]
+fn colours_follow_the_background_that_the_terminal_tells_early_or_late() {
+    for is_late in [false, true] {
+        let mut terminal = on_a_terminal("move", &["--speed", "0.1x", "--at", "1.5s"]);
+        terminal.wait_for(QUESTION, 1);
+        if is_late {
+            terminal.wait_for(YELLOW, 1);
+        }
+        terminal.press("\u{1b}]11;rgb:ffff/eeee/dddd\u{1b}\\");
+        terminal.wait_for(MAGENTA, 1);
+        // No key of it was obeyed: the filter is closed, and so the help opens.
+        terminal.press("?");
+        terminal.wait_for("any key closes", 1);
+        terminal.press("qq");
+        assert_eq!(terminal.ended().0, Some(0));
+        assert!(terminal.is_as_before());
+    }
+}
+
+#[test]
+fn an_answer_after_a_view_was_left_at_once_is_not_typed_into_the_shell() {
+    let mut terminal = on_a_terminal("move", &["--at", "9s", "--exit"]);
+    terminal.wait_for(QUESTION, 1);
+    terminal.press("\u{1b}]11;rgb:0000/0000/0000\u{7}");
+    assert_eq!(terminal.ended().0, Some(0));
+    assert_eq!(terminal.unread(), 0, "bytes wait for the next program");
+}
+
+#[test]
+fn a_background_that_is_said_is_not_asked_for() {
+    for (flag, env, colour) in [
+        (&["--background", "light"][..], "", MAGENTA),
+        (&["--background", "dark"], "0;15", YELLOW),
+    ] {
+        let mut program = without_a_cluster();
+        program
+            .args(["watch", "--speed", "0.1x", "--at", "1.5s", "--play"])
+            .arg(recording("move"));
+        program.args(flag).env("COLORFGBG", env);
+        let mut terminal = Terminal::with(program);
+        terminal.wait_for(colour, 1);
+        assert!(!terminal.text().contains(QUESTION));
+        terminal.press("q");
+        assert_eq!(terminal.ended().0, Some(0));
+    }
+}
+
 const PANIC: &str = "KUBECTL_SHADOW_TEST_PANICS";
 
 /// The child of the test below; by itself it does nothing.
 #[test]
 fn child_that_panics() {
     if std::env::var_os(PANIC).is_some() {
-        let screen = Screen::take(Theme::default()).unwrap();
+        let screen = Screen::take(Theme::default(), Ask::No).unwrap();
         std::mem::forget(screen);
         panic!("as the test wants it");
     }

@@ -1,5 +1,6 @@
 //! A pseudo terminal with a program in it.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
@@ -26,7 +27,11 @@ pub(crate) struct Terminal {
 }
 
 impl Terminal {
-    pub(crate) fn with(mut program: Command) -> Self {
+    pub(crate) fn with(program: Command) -> Self {
+        Self::sized(program, 80, 24)
+    }
+
+    pub(crate) fn sized(mut program: Command, columns: u16, rows: u16) -> Self {
         let master: OwnedFd = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
@@ -37,8 +42,8 @@ impl Terminal {
             .open(name.to_str().unwrap())
             .unwrap();
         let size = Winsize {
-            ws_row: 24,
-            ws_col: 80,
+            ws_row: rows,
+            ws_col: columns,
             ws_xpixel: 0,
             ws_ypixel: 0,
         };
@@ -67,6 +72,18 @@ impl Terminal {
     /// All that was written so far.
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.seen.lock().unwrap()).into_owned()
+    }
+
+    /// The rows that the cursor was put to.
+    pub(crate) fn rows(&self) -> BTreeSet<u16> {
+        let text = self.text();
+        let places = text.split("\u{1b}[").filter_map(|part| part.split_once('H'));
+        let row = |(place, _): (&str, &str)| {
+            let (row, column) = place.split_once(';')?;
+            column.parse::<u16>().ok()?;
+            row.parse().ok()
+        };
+        places.filter_map(row).collect()
     }
 
     /// Waits until this was written so often.
@@ -118,6 +135,11 @@ impl Terminal {
 
     pub(crate) fn is_as_before(&self) -> bool {
         modes(&self._slave) == self.before
+    }
+
+    /// Bytes that were sent to the program and that it has not read.
+    pub(crate) fn unread(&self) -> u64 {
+        rustix::io::ioctl_fionread(&self._slave).unwrap()
     }
 
     /// Waits for the end: the exit code, and what was written after the screen was left.

@@ -55,7 +55,8 @@ pub fn restore(scene: &Scene<'_>) -> Option<Decision> {
             Reason::RestoreTimeout,
             format!(
                 "after {} s it is not known whether the checkpoint image is deleted, and the pod must not be restored from \
-                 it a second time. The controller's log has the answer of the registry or of the source's agent",
+                 it a second time. The controller's log has the answer of the registry or of the source's agent. Look \
+                 there, then start the migration again",
                 limits::RESTORE.as_secs()
             ),
         )),

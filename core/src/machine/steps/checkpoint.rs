@@ -21,7 +21,7 @@ pub fn next(scene: &Scene<'_>) -> Decision {
     if overdue(scene, limits::CHECKPOINT) {
         return Decision::RollBack(Cause::new(
             Reason::CheckpointTimeout,
-            "the dump did not end within 120 s",
+            "the dump did not end within 120 s. Look at the load and the disk of its node, then start the migration again",
         ));
     }
     let Some(uid) = scene.leg.from.uid.clone() else {

@@ -49,7 +49,10 @@ fn parked(scene: &Scene<'_>) -> Decision {
         }
         QueueSeen::Absent => Decision::RollBack(Cause::new(
             Reason::QueueGone,
-            format!("queue {} was deleted while it was held", scene.plan.queue.queue),
+            format!(
+                "queue {} was deleted while it was held. Declare it, then start the migration again",
+                scene.plan.queue.queue
+            ),
         )),
         QueueSeen::Present { .. } if overdue(scene, limits::RESTORE) => {
             let pod = &scene.leg.to.pod;
@@ -64,7 +67,10 @@ fn parked(scene: &Scene<'_>) -> Decision {
         }
         QueueSeen::Unseen if overdue(scene, limits::RESTORE) => Decision::RollBack(Cause::new(
             Reason::CommitTimeout,
-            format!("the broker could not be read before the commit{}", blind(scene)),
+            format!(
+                "the broker could not be read before the commit{}. Look whether it runs, then start the migration again",
+                blind(scene)
+            ),
         )),
         QueueSeen::Present { .. } | QueueSeen::Unseen => wait(
             scene,

@@ -26,7 +26,8 @@ pub fn next(scene: &Scene<'_>) -> Decision {
         return Decision::RollBack(Cause::new(
             Reason::NotFollowed,
             format!(
-                "pod {} did not go on with a copy of the stream within {} s{}",
+                "pod {} did not go on with a copy of the stream within {} s{}. Read in its log what it does with its control messages, \
+                 then start the migration again",
                 scene.leg.from.pod,
                 limits::RESTORE.as_secs(),
                 blind(scene)

@@ -75,7 +75,8 @@ fn source_guard(scene: &Scene<'_>) -> Option<Cause> {
         Cause::new(
             Reason::DeadlineExceeded,
             format!(
-                "not committed within spec.deadlineSeconds ({} s). The last step in status.steps took too long",
+                "not committed within spec.deadlineSeconds ({} s). The last step in status.steps took too long. Raise \
+                 spec.deadlineSeconds, or look why that step takes so long, then start the migration again",
                 allowed(scene.spec).as_secs()
             ),
         )

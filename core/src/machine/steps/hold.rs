@@ -97,7 +97,8 @@ fn gave_up(scene: &Scene<'_>) -> Option<Decision> {
     overdue(scene, fence::until_parked(scene)).then(|| {
         let waited = scene.now.duration_since(scene.since);
         let message = format!(
-            "the application did not go to the hold queue within {} s: {}",
+            "the application did not go to the hold queue within {} s: {}. Read in its log what it does with START_REPLAY, then start \
+             the migration again",
             waited.as_secs(),
             progress(scene)
         );

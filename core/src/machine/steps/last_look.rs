@@ -33,7 +33,7 @@ pub(super) fn missing(scene: &Scene<'_>) -> Option<Decision> {
     if overdue(scene, limits::RESTORE) {
         return Some(Decision::RollBack(Cause::new(
             Reason::CommitTimeout,
-            format!("{what}{}", blind(scene)),
+            format!("{what}{}. Start the migration again", blind(scene)),
         )));
     }
     Some(wait(

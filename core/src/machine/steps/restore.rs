@@ -159,7 +159,8 @@ pub fn copy_is_lost(scene: &Scene<'_>) -> Option<Cause> {
     Some(Cause::new(
         Reason::TargetRejected,
         format!(
-            "pod {} on {} ended before it could take over: {why}",
+            "pod {} on {} ended before it could take over: {why}. To see why, type: kubectl get events --field-selector \
+             involvedObject.name={0}",
             scene.leg.to.pod, scene.leg.to.node
         ),
     ))

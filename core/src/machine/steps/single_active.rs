@@ -39,14 +39,18 @@ pub fn hold(scene: &Scene<'_>) -> Decision {
             Reason::NotSettled,
             format!(
                 "the application did not acknowledge all its messages within {} s: {why}. If it acknowledges only full \
-                 batches, it waits for messages that it does not get during the hold",
+                 batches, it waits for messages that it does not get during the hold. Let it acknowledge each message that it has \
+                 applied, then start the migration again",
                 limits::PARK.as_secs()
             ),
         )),
         LinkSeen::Waiting(why) => wait(scene, format!("{why}{}", blind(scene))),
         LinkSeen::Unseen if overdue(scene, limits::PARK) => Decision::RollBack(Cause::new(
             Reason::NotSettled,
-            format!("the broker does not answer{}", blind(scene)),
+            format!(
+                "the broker does not answer{}. Look whether it runs, then start the migration again",
+                blind(scene)
+            ),
         )),
         LinkSeen::Unseen => wait(scene, format!("the broker does not answer{}", blind(scene))),
     }
@@ -110,7 +114,7 @@ fn unready(scene: &Scene<'_>) -> Decision {
         return Decision::RollBack(Cause::new(
             Reason::CommitTimeout,
             format!(
-                "the hold could not be proven once more before the commit{}",
+                "the hold could not be proven once more before the commit{}. Start the migration again",
                 blind(scene)
             ),
         ));

@@ -152,7 +152,9 @@ fn rejected(view: &PodView) -> Option<Cause> {
             .unwrap_or("it was deleted, or the node rejected it");
         Cause::new(
             Reason::TargetRejected,
-            format!("the copy's pod ended before it got its memory: {why}"),
+            format!(
+                "the copy's pod ended before it got its memory: {why}. Look at the Events of its node, then start the migration again"
+            ),
         )
     })
 }
@@ -198,7 +200,7 @@ fn no_image(scene: &Scene<'_>, view: &PodView) -> Option<Cause> {
 fn too_late_or_wait(scene: &Scene<'_>, what: &str) -> Decision {
     if scene.leg.number == 1 && overdue(scene, limits::STAGE) {
         let message = format!(
-            "not ready within {} s: {what}{}",
+            "not ready within {} s: {what}{}. See to that, then start the migration again",
             limits::STAGE.as_secs(),
             blind(scene)
         );

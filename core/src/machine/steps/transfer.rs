@@ -22,7 +22,7 @@ pub fn next(scene: &Scene<'_>) -> Decision {
     if overdue(scene, limits::TRANSFER) {
         return Decision::RollBack(Cause::new(
             Reason::TransferTimeout,
-            "the transfer did not end within 120 s",
+            "the transfer did not end within 120 s. Look at the network between the nodes, then start the migration again",
         ));
     }
     match &scene.leg.checkpoint {
@@ -31,7 +31,7 @@ pub fn next(scene: &Scene<'_>) -> Decision {
         }),
         None => Decision::RollBack(Cause::new(
             Reason::CheckpointMissing,
-            "the record of the dump is gone from the status",
+            "the record of the dump is gone from the status. Start the migration again",
         )),
     }
 }

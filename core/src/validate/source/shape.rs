@@ -29,7 +29,7 @@ pub(super) fn check(spec: &StatefulMigrationSpec, pod: &Pod, facts: &Facts, repo
         None | Some(names::RUNTIME_CLASS) => {}
         Some(other) => report.refuse(
             FIELD,
-            format!("the pod runs under RuntimeClass {other:?}, whose containers cannot be dumped; only runc's can"),
+            format!("the pod runs under RuntimeClass {other:?}, whose containers cannot be dumped; only runc's can. Run it without runtimeClassName"),
         ),
     }
     network(shape, side_by_side, report);
@@ -118,7 +118,7 @@ fn devices(spec: &PodSpec, report: &mut Report) {
         for (resource, _) in asked.filter(|(resource, _)| is_device(resource)) {
             report.refuse(
                 FIELD,
-                format!("container {name:?} uses the device {resource}, whose state cannot be dumped; only processes without devices can be moved"),
+                format!("container {name:?} uses the device {resource}, whose state cannot be dumped. Run it without the device, or leave the pod on its node"),
             );
         }
     }
@@ -129,7 +129,7 @@ fn devices(spec: &PodSpec, report: &mut Report) {
     {
         report.refuse(
             FIELD,
-            "the pod claims devices (resourceClaims), whose state cannot be dumped; only processes without devices can be moved",
+            "the pod claims devices (resourceClaims), whose state cannot be dumped. Run it without the devices, or leave the pod on its node",
         );
     }
 }
@@ -181,7 +181,7 @@ fn namespaces(spec: &PodSpec, report: &mut Report) {
         report.refuse(
             FIELD,
             format!(
-                "the pod uses {what} ({field}); only processes with namespaces of their own can be moved"
+                "the pod uses {what} ({field}); only processes with namespaces of their own can be moved. Leave {field} out"
             ),
         );
     }

@@ -36,7 +36,7 @@ fn check_one(volume: &Volume, facts: &Facts, target: Option<&str>, report: &mut 
     let Some(found) = find(facts, claim) else {
         return report.refuse(
             FIELD,
-            format!("volume {name:?} refers to claim {claim:?}, which cannot be found"),
+            format!("volume {name:?} refers to claim {claim:?}, which cannot be found. Create the claim, or correct its name in the pod's template"),
         );
     };
     if let Some(why) = persistent(facts, found).and_then(|volume| confined(volume, facts, target)) {

@@ -7,8 +7,9 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::asked::Asked;
+use super::evictions::Evictions;
 use super::tell::Teller;
-use super::{evictions, gather, moves, plans};
+use super::{gather, moves, plans};
 use crate::cli::Drain;
 use crate::connection::Connection;
 use crate::drain::{Leave, Row, Stage, Standing, State, What};
@@ -27,6 +28,7 @@ pub(super) struct Draining<'a> {
     /// Told of what happens.
     pub(super) teller: Teller,
     owners: gather::Owners,
+    evictions: Evictions,
     /// UIDs of pods whose move was called off before it began, because no new moves were to begin.
     put_off: BTreeSet<String>,
 }
@@ -48,6 +50,7 @@ impl<'a> Draining<'a> {
             rows: Vec::new(),
             teller,
             owners: gather::Owners::default(),
+            evictions: Evictions::default(),
             put_off: BTreeSet::new(),
         })
     }
@@ -215,7 +218,10 @@ impl<'a> Draining<'a> {
     async fn evict(&mut self) {
         let is_moving = |row: &Row| row.what == What::Move && !row.state.is_settled();
         if self.args.evict_rest && !self.rows.iter().any(is_moving) {
-            evictions::ask(self.connection, &mut self.rows, self.args.skip_blocked).await;
+            let skip_blocked = self.args.skip_blocked;
+            self.evictions
+                .ask(self.connection, &mut self.rows, skip_blocked)
+                .await;
         }
     }
 

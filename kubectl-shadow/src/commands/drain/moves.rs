@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
 use serde_json::json;
@@ -34,7 +35,7 @@ pub(super) async fn order(connection: &Connection, rows: &mut [Row]) {
             .create(&PostParams::default(), &wanted)
             .await
         {
-            Ok(created) => row.moves(&created),
+            Ok(created) => row.moves(&created, Timestamp::now()),
             Err(error) => row.refused(Problem::from(error).lines().join("; ")),
         }
     }
@@ -61,7 +62,7 @@ pub(super) async fn look(connection: &Connection, rows: &mut [Row]) -> Result<()
                 None => !one.spec.plan_only && one.spec.source_pod == row.pod && is_under_way(one, &row.uid),
             };
             if let Some(migration) = all.iter().find(is_its) {
-                row.moves(migration);
+                row.moves(migration, Timestamp::now());
             } else if let Some(name) = row.migration.clone()
                 && api(connection, &namespace).get_opt(&name).await?.is_none()
             {

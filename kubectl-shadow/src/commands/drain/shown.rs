@@ -44,8 +44,8 @@ pub(super) async fn run<'a>(
         ..Setting::default()
     };
     let model = Model::new(setting, Head::newest());
-    let theme = colour::theme(connection.colour, args.ascii);
-    let (shown, drained) = futures::join!(run::run(model, theme, outside), draining.whole(&mut asked));
+    let looks = colour::of_view(connection.looks, args.ascii);
+    let (shown, drained) = futures::join!(run::run(model, looks, outside), draining.whole(&mut asked));
     shown?;
     drained?;
     Ok((draining, asked))

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use jiff::Timestamp;
 use kube::ResourceExt;
 use shadow_core::api::StatefulMigration;
 
@@ -111,7 +112,9 @@ impl Followed {
         let Told::Lines { prefix, .. } = &self.told else {
             return;
         };
-        let (line, seconds) = self.life.line(self.last.as_ref(), Instant::now());
+        let (line, seconds) = self
+            .life
+            .line(self.last.as_ref(), Instant::now(), Timestamp::now());
         if prefix.is_empty() && say::can_repaint() {
             if seconds > 0 {
                 say::paint(&line);

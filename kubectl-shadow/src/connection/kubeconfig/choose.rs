@@ -97,7 +97,7 @@ fn user(
     let user = found
         .and_then(|named| named.auth_info.clone())
         .unwrap_or_default();
-    Ok((name, typed::user(user, place)))
+    Ok((name, typed::user(user, place)?))
 }
 
 fn unknown<'a>(what: &str, name: &str, files: &str, names: impl Iterator<Item = &'a str>) -> String {
@@ -219,6 +219,39 @@ users:
         assert_eq!(authority.certificate_authority.as_deref(), Some("/ca.crt"));
         assert!(authority.certificate_authority_data.is_none());
         assert_eq!(authority.tls_server_name.as_deref(), Some("k"));
+    }
+
+    #[test]
+    fn groups_and_more_need_a_user_to_act_as() {
+        for (flag, value) in [
+            ("--as-uid", "7"),
+            ("--as-group", "ops"),
+            ("--as-user-extra", "a=b"),
+        ] {
+            let error = chosen(&[flag, value]).err().unwrap();
+            assert_eq!(error, format!("{flag} needs a user to act as. Add --as USER"));
+        }
+        let typed = [
+            "--as",
+            "carl",
+            "--as-user-extra",
+            "a=1",
+            "--as-user-extra",
+            "a=2",
+            "--as-user-extra",
+            "b=3",
+        ];
+        let extra = chosen(&typed)
+            .ok()
+            .unwrap()
+            .user
+            .1
+            .impersonate_user_extra
+            .unwrap();
+        assert_eq!(
+            (&extra["a"][..], &extra["b"][..]),
+            (&["1", "2"].map(str::to_owned)[..], &["3".to_owned()][..])
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::say::printable;
 
 /// As text, wherever it stands.
-pub(super) fn escaped(text: &str) -> String {
+pub(in crate::report) fn escaped(text: &str) -> String {
     printable(text)
         .replace('&', "&amp;")
         .replace('<', "&lt;")
@@ -12,7 +12,7 @@ pub(super) fn escaped(text: &str) -> String {
 }
 
 /// A table; nothing if it has no rows. Columns whose name begins with `#` hold numbers.
-pub(super) fn table(title: &str, columns: &[&str], rows: Vec<Vec<String>>) -> String {
+pub(in crate::report) fn table(title: &str, columns: &[&str], rows: Vec<Vec<String>>) -> String {
     if rows.is_empty() {
         return String::new();
     }
@@ -39,7 +39,7 @@ pub(super) fn table(title: &str, columns: &[&str], rows: Vec<Vec<String>>) -> St
     out + "</table>\n"
 }
 
-pub(super) fn heading(title: &str) -> String {
+pub(in crate::report) fn heading(title: &str) -> String {
     if title.is_empty() {
         String::new()
     } else {
@@ -47,7 +47,7 @@ pub(super) fn heading(title: &str) -> String {
     }
 }
 
-pub(super) fn list(title: &str, items: &[String]) -> String {
+pub(in crate::report) fn list(title: &str, items: &[String]) -> String {
     if items.is_empty() {
         return String::new();
     }
@@ -58,6 +58,6 @@ pub(super) fn list(title: &str, items: &[String]) -> String {
     format!("{}<ul>\n{}</ul>\n", heading(title), items.concat())
 }
 
-pub(super) fn number(seconds: Option<f64>) -> String {
+pub(in crate::report) fn number(seconds: Option<f64>) -> String {
     seconds.map(|seconds| format!("{seconds:.3}")).unwrap_or_default()
 }

@@ -82,7 +82,7 @@ pub(super) fn list(model: &Model, theme: &Theme, entry: &Entry<'_>, area: Rect) 
     let forecast = model.forecast(status);
     let rows = rows(status, model.progress(entry.id), forecast.as_ref());
     if rows.is_empty() {
-        let present = present(Some(entry.migration));
+        let present = present(Some(entry.migration), model.clock());
         let lines = wrapped(&present, usize::from(area.width).saturating_sub(1));
         return lines
             .into_iter()

@@ -1,5 +1,6 @@
 //! Texts that fill the screen: the object, the verdict, what a state means, the notes of the steps.
 
+use jiff::Timestamp;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
@@ -39,13 +40,13 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, what: (T
     );
     let width = usize::from(inner.width).saturating_sub(1);
     let text = match model.entry(what.1) {
-        Some(entry) => text(theme, &entry, what.0, width),
+        Some(entry) => text(theme, &entry, what.0, width, model.clock()),
         None => vec![line(theme, Tone::Plain, "It is not there at this moment.")],
     };
     lines(frame, inner, scrolled(&text, inner.height, model.scroll));
 }
 
-fn text(theme: &Theme, entry: &Entry<'_>, what: Text, width: usize) -> Vec<Line<'static>> {
+fn text(theme: &Theme, entry: &Entry<'_>, what: Text, width: usize, now: Timestamp) -> Vec<Line<'static>> {
     let plain = |text: String| line(theme, Tone::Plain, text);
     match what {
         Text::Yaml => match serde_yaml_ng::to_string(entry.migration) {
@@ -54,7 +55,7 @@ fn text(theme: &Theme, entry: &Entry<'_>, what: Text, width: usize) -> Vec<Line<
         },
         Text::Verdict => verdict(theme, entry, width),
         Text::Explanation => {
-            let present = render::life::present(Some(entry.migration));
+            let present = render::life::present(Some(entry.migration), now);
             let texts = [
                 format!("{}: {}", entry.state.word(), entry.state.meaning()),
                 format!("Now: {present}"),
@@ -65,7 +66,7 @@ fn text(theme: &Theme, entry: &Entry<'_>, what: Text, width: usize) -> Vec<Line<
                 .map(plain)
                 .collect()
         }
-        Text::Notes => render::overview(entry.migration)
+        Text::Notes => render::overview(entry.migration, now)
             .iter()
             .flat_map(|text| broken(text, width))
             .map(plain)

@@ -50,6 +50,8 @@ impl Theme {
             (Tone::Held, true) if self.light => plain.fg(Color::Magenta),
             (Tone::Held, true) => plain.fg(Color::Yellow),
             (Tone::Bad, true) => plain.fg(Color::Red).add_modifier(Modifier::BOLD),
+            // Bright black on white has too little contrast to be read.
+            (Tone::Dim, true) if self.light => plain,
             (Tone::Dim, true) => plain.fg(Color::DarkGray),
         }
     }
@@ -125,18 +127,62 @@ mod tests {
         assert_eq!((marks.len(), words.len()), (State::ALL.len(), State::ALL.len()));
     }
 
+    const TONES: [Tone; 7] = [
+        Tone::Plain,
+        Tone::Strong,
+        Tone::Good,
+        Tone::Held,
+        Tone::Bad,
+        Tone::Dim,
+        Tone::Chosen,
+    ];
+
+    /// xterm's own table, as far as a tone uses it.
+    #[allow(
+        clippy::wildcard_enum_match_arm,
+        reason = "a colour that no tone uses is no case"
+    )]
+    fn of_xterm(colour: Option<Color>) -> [u8; 3] {
+        match colour {
+            None => [0, 0, 0],
+            Some(Color::Red) => [0xcd, 0, 0],
+            Some(Color::Yellow) => [0xcd, 0xcd, 0],
+            Some(Color::Blue) => [0, 0, 0xee],
+            Some(Color::Magenta) => [0xcd, 0, 0xcd],
+            Some(Color::DarkGray) => [0x7f, 0x7f, 0x7f],
+            Some(other) => panic!("{other:?} is not in the table"),
+        }
+    }
+
+    /// Relative luminance (WCAG 2).
+    fn luminance(colour: [u8; 3]) -> f64 {
+        let [red, green, blue] = colour.map(|part| {
+            let part = f64::from(part) / 255.0;
+            if part <= 0.04045 {
+                part / 12.92
+            } else {
+                ((part + 0.055) / 1.055).powf(2.4)
+            }
+        });
+        0.2126 * red + 0.7152 * green + 0.0722 * blue
+    }
+
+    #[test]
+    fn every_tone_can_be_read_on_white() {
+        let theme = Theme {
+            colour: true,
+            light: true,
+            ascii: false,
+        };
+        for tone in TONES {
+            let contrast = 1.05 / (luminance(of_xterm(theme.style(tone).fg)) + 0.05);
+            assert!(contrast >= 4.5, "{tone:?}: {contrast:.2}");
+        }
+    }
+
     #[test]
     fn no_tone_sets_a_background_or_green() {
-        let tones = [
-            Tone::Plain,
-            Tone::Strong,
-            Tone::Good,
-            Tone::Held,
-            Tone::Bad,
-            Tone::Dim,
-            Tone::Chosen,
-        ];
-        for tone in tones {
+        for tone in TONES {
             for (colour, light) in [(true, true), (true, false), (false, false)] {
                 let theme = Theme {
                     colour,

@@ -10,6 +10,7 @@ use shadow_core::api::StatefulMigration;
 
 use super::progress::Progress;
 use crate::drain::{Row, Standing};
+use crate::rewrite::{Field, Rewrite, rewritten};
 use crate::say::printable;
 use crate::view::event::Kind;
 
@@ -138,15 +139,17 @@ fn text(value: &Value, path: &str) -> String {
 
 /// The same with control characters written out, in every text.
 fn sanitised(value: Value) -> Value {
-    match value {
-        Value::Object(fields) => Value::Object(
-            fields
-                .into_iter()
-                .map(|(name, value)| (printable(&name), sanitised(value)))
-                .collect(),
-        ),
-        Value::Array(items) => Value::Array(items.into_iter().map(sanitised).collect()),
-        Value::String(text) => Value::String(printable(&text)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => value,
+    rewritten(value, &Printable)
+}
+
+struct Printable;
+
+impl Rewrite for Printable {
+    fn text(&self, text: &str) -> String {
+        printable(text)
+    }
+
+    fn field(&self, name: String, value: Value) -> Option<(String, Field)> {
+        Some((printable(&name), Field::Walked(value)))
     }
 }

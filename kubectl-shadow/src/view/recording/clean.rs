@@ -3,6 +3,8 @@
 
 use serde_json::Value;
 
+use crate::rewrite::{Field, Rewrite, rewritten};
+
 /// What is taken out by its name, as the header says it.
 pub const REMOVED: [&str; 3] = ["brokerUrl", "managedFields", "env"];
 /// Holds the whole object once more, as text.
@@ -12,19 +14,19 @@ const HIDDEN: &str = "REMOVED";
 
 /// The object without secrets, and without fields that are null: a merge patch cannot tell them from absent ones.
 pub fn cleaned(value: Value) -> Value {
-    match value {
-        Value::Object(fields) => {
-            let kept = fields
-                .into_iter()
-                .filter(|(name, value)| !value.is_null() && !is_secret(name, value));
-            Value::Object(
-                kept.map(|(name, value)| (without_password(&name), cleaned(value)))
-                    .collect(),
-            )
-        }
-        Value::Array(items) => Value::Array(items.into_iter().map(cleaned).collect()),
-        Value::String(text) => Value::String(without_password(&text)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => value,
+    rewritten(value, &WithoutSecrets)
+}
+
+struct WithoutSecrets;
+
+impl Rewrite for WithoutSecrets {
+    fn text(&self, text: &str) -> String {
+        without_password(text)
+    }
+
+    fn field(&self, name: String, value: Value) -> Option<(String, Field)> {
+        let stays = !value.is_null() && !is_secret(&name, &value);
+        stays.then(|| (without_password(&name), Field::Walked(value)))
     }
 }
 

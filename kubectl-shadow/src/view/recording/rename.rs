@@ -6,9 +6,10 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use shadow_core::names;
 
+use crate::rewrite::{Field, Rewrite, rewritten};
 use crate::view::event::Kind;
 
 /// As the header says it.
@@ -197,29 +198,7 @@ impl Renamer {
 
     /// An object with the other names.
     pub fn object(&self, value: Value) -> Value {
-        match value {
-            Value::Object(fields) => Value::Object(self.fields(fields)),
-            Value::Array(items) => Value::Array(items.into_iter().map(|item| self.object(item)).collect()),
-            Value::String(text) => Value::String(self.text(&text)),
-            Value::Null | Value::Bool(_) | Value::Number(_) => value,
-        }
-    }
-
-    fn fields(&self, fields: Map<String, Value>) -> Map<String, Value> {
-        let is_word = |value: &Value| value.as_str().is_some_and(|text| !text.contains(' '));
-        let stays = |field: &str, value: &Value| KEPT.contains(&field) && is_word(value);
-        fields
-            .into_iter()
-            .filter(|(field, _)| !DROPPED.contains(&field.as_str()))
-            .map(|(field, value)| {
-                let value = if stays(&field, &value) {
-                    value
-                } else {
-                    self.object(value)
-                };
-                (field, value)
-            })
-            .collect()
+        rewritten(value, self)
     }
 
     /// A text with the other names, wherever a name is not a part of a longer word.
@@ -247,6 +226,25 @@ impl Renamer {
         };
         let name = self.in_texts.iter().find(|name| ends(name))?;
         Some((self.others.get(name)?.clone(), name.len()))
+    }
+}
+
+impl Rewrite for Renamer {
+    fn text(&self, text: &str) -> String {
+        Self::text(self, text)
+    }
+
+    fn field(&self, name: String, value: Value) -> Option<(String, Field)> {
+        if DROPPED.contains(&name.as_str()) {
+            return None;
+        }
+        let is_word = value.as_str().is_some_and(|text| !text.contains(' '));
+        let field = if is_word && KEPT.contains(&name.as_str()) {
+            Field::Kept(value)
+        } else {
+            Field::Walked(value)
+        };
+        Some((name, field))
     }
 }
 

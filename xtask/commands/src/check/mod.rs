@@ -3,6 +3,7 @@
 mod faults;
 mod messages;
 mod metrics;
+mod refusals;
 
 use std::path::Path;
 
@@ -38,6 +39,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     let said = messages::page(root)?;
     compared(root, "docs/messages.md", "the product", &said, args.fix)?;
     faults::check(root)?;
+    refusals::check(root)?;
     if args.fix {
         return Ok(());
     }

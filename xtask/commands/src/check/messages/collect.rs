@@ -52,9 +52,10 @@ pub(super) fn test_modules(file: &syn::File) -> impl Iterator<Item = String> {
     })
 }
 
+/// Gathers texts.
 #[derive(Default)]
-struct Texts {
-    found: Vec<String>,
+pub(in crate::check) struct Texts {
+    pub(in crate::check) found: Vec<String>,
 }
 
 impl Texts {
@@ -137,7 +138,7 @@ impl<'ast> Visit<'ast> for Texts {
 }
 
 /// `#[cfg(test)]`, also as one of several conditions.
-fn is_test(attributes: &[syn::Attribute]) -> bool {
+pub(in crate::check) fn is_test(attributes: &[syn::Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         let syn::Meta::List(list) = &attribute.meta else {
             return false;

@@ -3,7 +3,7 @@
 //! Guarantee: nothing is chosen by hand. All sources of the product are read, what is left out is left out by a rule, and the
 //! page names each rule.
 
-mod collect;
+pub(super) mod collect;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -107,7 +107,7 @@ fn messages_in(value: &Value, found: &mut Vec<String>) {
 }
 
 /// Sources that are compiled into the product, in the order of their names.
-fn product_files(src: &Path) -> anyhow::Result<Vec<PathBuf>> {
+pub(super) fn product_files(src: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let all = files(src, "rs")?;
     let mut tests = Vec::new();
     for file in &all {
