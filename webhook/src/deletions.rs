@@ -37,7 +37,7 @@ struct Metadata {
 }
 
 /// Refuses what would take the memory with it.
-pub async fn validate<C: Cluster>(State(cluster): State<Arc<C>>, review: Bytes) -> Answer {
+pub(crate) async fn validate<C: Cluster>(State(cluster): State<Arc<C>>, review: Bytes) -> Answer {
     let request: Request<Pod> = match read(&review) {
         Ok(request) => request,
         Err(unreadable) => {

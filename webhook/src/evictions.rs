@@ -52,7 +52,7 @@ struct Preconditions {
 }
 
 /// Judges an eviction.
-pub async fn validate<C: Cluster>(State(cluster): State<Arc<C>>, review: Bytes) -> Answer {
+pub(crate) async fn validate<C: Cluster>(State(cluster): State<Arc<C>>, review: Bytes) -> Answer {
     let request: Request = match read(&review) {
         Ok(request) => request,
         Err(unreadable) => {

@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::Parser;
@@ -23,9 +24,11 @@ use shadow_agent::transfer::Fetcher;
 use shadow_agent::{frozen, sweep};
 use shadow_core::names;
 use shadow_identity::{Identity, Role, serve_mutual_tls};
+use shadow_telemetry::agent::Metrics;
 use shadow_telemetry::log;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
@@ -82,8 +85,10 @@ async fn run(args: Args) -> Result<()> {
     let keys = Keys::load(Layout::node()).context("loading the keys of this node")?;
     let part = Part::new(keys.clone());
     let metrics = &part.metrics;
+    // Each ends with this function.
+    let mut beside = JoinSet::new();
     let shown = listen(SocketAddr::new(args.ip, shadow_telemetry::PORT)).await?;
-    let shown = tokio::spawn(shadow_telemetry::serve::serve(shown, part.clone()));
+    beside.spawn(shadow_telemetry::serve::serve(shown, part.clone()));
     let cluster = Cluster::new(client.clone(), args.node.clone());
     // Claims are answered before there is a certificate: a container that waits needs no controller to be refused.
     let claims = tokio::spawn({
@@ -96,38 +101,23 @@ async fn run(args: Args) -> Result<()> {
         .context("asking for a certificate")?;
     part.has(identity.clone());
     let helper = HelperClient::default();
-    let looking = tokio::spawn({
-        let (part, helper) = (part.clone(), helper.clone());
-        async move { part.watch(helper).await }
-    });
-    let kubelet = Kubelet {
-        authority: args.kubelet_ca,
-    };
-    let images = Images::new(Policy {
-        plain_http: args.plain_http.0,
-        only: args.registries.0,
-    });
-    let agent = Agent {
-        keys: keys.clone(),
-        cluster: cluster.clone(),
-        helper: helper.clone(),
-        checkpointer: Checkpointer::new(cluster.clone(), helper.clone(), kubelet).counted(metrics.clone()),
-        fetcher: Fetcher::new(args.node.clone(), identity.clone(), images.clone()).counted(metrics.clone()),
-        images,
-        metrics: metrics.clone(),
-    };
-    let watching = tokio::spawn(frozen::watch(keys.clone(), cluster.clone(), helper.clone()));
-    let rehearsed = rehearsal::watch(keys.clone());
-    let sweeping = tokio::spawn(async { tokio::join!(rehearsed, sweep::run(keys, cluster, helper)) });
+    let watched = part.clone();
+    let helped = helper.clone();
+    beside.spawn(async move { watched.watch(helped).await });
+    beside.spawn(frozen::watch(keys.clone(), cluster.clone(), helper.clone()));
+    beside.spawn(rehearsal::watch(keys.clone()));
+    beside.spawn(sweep::run(keys.clone(), cluster.clone(), helper.clone()));
     let address = SocketAddr::new(args.ip, names::AGENT_PORT);
     let listener = listen(address).await?;
+    let node = args.node.clone();
+    let agent = agent(args, keys, (cluster, helper), &identity, metrics);
     part.serves(true);
-    info!(%address, node = args.node, "agent serves");
+    info!(%address, node, "agent serves");
     let shutdown = CancellationToken::new();
     let serving = serve_mutual_tls(listener, &identity, serve::router(agent), shutdown.clone());
     let mut term = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
     tokio::pin!(serving);
-    let ended = tokio::select! {
+    let why = tokio::select! {
         served = &mut serving => served.context("serving"),
         claims = claims => claims.context("answering claims").and_then(|served| served.context("answering claims")),
         _ = term.recv() => {
@@ -136,11 +126,33 @@ async fn run(args: Args) -> Result<()> {
         }
     };
     part.serves(false);
-    shown.abort();
-    looking.abort();
-    watching.abort();
-    sweeping.abort();
-    ended
+    why
+}
+
+/// What answers the controllers and the other agents.
+fn agent(
+    args: Args,
+    keys: Keys,
+    (cluster, helper): (Cluster, HelperClient),
+    identity: &Identity,
+    metrics: &Arc<Metrics>,
+) -> Agent {
+    let kubelet = Kubelet {
+        authority: args.kubelet_ca,
+    };
+    let images = Images::new(Policy {
+        plain_http: args.plain_http.0,
+        only: args.registries.0,
+    });
+    Agent {
+        checkpointer: Checkpointer::new(cluster.clone(), helper.clone(), kubelet).counted(metrics.clone()),
+        fetcher: Fetcher::new(args.node, identity.clone(), images.clone()).counted(metrics.clone()),
+        keys,
+        cluster,
+        helper,
+        images,
+        metrics: metrics.clone(),
+    }
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener> {

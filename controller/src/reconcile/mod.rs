@@ -264,7 +264,6 @@ async fn drive(ctx: &Context, mut migration: StatefulMigration) -> Result<Requeu
     let mut unsaved = false;
     let mut last_action = None;
     loop {
-        ctx.part.pulse.beat(&visit_of(&migration), VISIT_SILENT);
         let mut status = migration.status.clone().unwrap_or_default();
         let seen = look(ctx, &migration, &status).await;
         let now = Timestamp::now();
@@ -382,6 +381,7 @@ async fn save_doubt(
 }
 
 async fn look(ctx: &Context, migration: &StatefulMigration, status: &MigrationStatus) -> machine::Observed {
+    ctx.part.pulse.beat(&visit_of(migration), VISIT_SILENT);
     let seen = match (&status.plan, status.legs.last(), &status.intent) {
         (Some(plan), Some(leg), Some(intent)) => {
             let looking = observe::observe(ctx, migration, plan, leg, intent.step);
