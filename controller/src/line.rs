@@ -1,12 +1,15 @@
 //! Those that wait in line: they cost those under way nothing. What a migration waits for is decided from objects that are held
 //! already; only when its turn may have come is a broker or an agent asked for it, and for few at a time.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
-use kube::ResourceExt;
+use kube::api::ListParams;
+use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::Store;
+use kube::{Api, ResourceExt};
 use shadow_core::api::StatefulMigration;
 use shadow_core::forecast::Finished;
 use shadow_core::turns::{self, Limits};
@@ -24,6 +27,11 @@ const AGAIN_OF_ALL: usize = 4;
 
 /// Plans without a move that are made at the same time: in places of their own, so that no move waits for them, nor they for moves.
 const PLANS: usize = 2;
+
+/// How often is looked whether all migrations are known, until they are.
+const COMPLETE_LOOK: Duration = Duration::from_millis(500);
+/// Migrations that are asked for at a time.
+const PAGE: u32 = 500;
 
 /// See the module.
 pub struct Line {
@@ -67,15 +75,36 @@ impl Line {
         }
     }
 
-    /// Returns when they were all read once. Never, if nothing reads them.
-    pub async fn completed(&self) {
-        let Some(store) = self.known.get() else {
-            return std::future::pending().await;
-        };
-        if store.wait_until_ready().await.is_err() {
-            return std::future::pending().await;
+    /// Returns when all that there are were read once. The store's own `wait_until_ready` wakes one waiter only, and the loop over all
+    /// migrations is that one: beside a second waiter it would wait for ever.
+    pub async fn completed(&self, api: &Api<StatefulMigration>) {
+        let mut clock = tokio::time::interval(COMPLETE_LOOK);
+        loop {
+            clock.tick().await;
+            match self.lacks(api).await {
+                Ok(0) => break,
+                Ok(lacks) => tracing::debug!(lacks, "not all migrations are known yet"),
+                Err(error) => tracing::warn!(%error, "not known whether all migrations are known"),
+            }
         }
         self.complete.store(true, Ordering::Release);
+    }
+
+    /// How many migrations there are that are not held.
+    async fn lacks(&self, api: &Api<StatefulMigration>) -> Result<usize, kube::Error> {
+        let all = self.all();
+        let held: HashSet<Option<&str>> = all.iter().map(|one| one.metadata.uid.as_deref()).collect();
+        let mut lacks = 0;
+        let mut page = ListParams::default().limit(PAGE);
+        loop {
+            let listed = api.list_metadata(&page).await?;
+            let unknown = |one: &&PartialObjectMeta<_>| !held.contains(&one.metadata.uid.as_deref());
+            lacks += listed.items.iter().filter(unknown).count();
+            match listed.metadata.continue_.filter(|next| !next.is_empty()) {
+                Some(next) => page = page.continue_token(&next),
+                None => return Ok(lacks),
+            }
+        }
     }
 
     /// Whether all migrations are known.

@@ -202,10 +202,10 @@ impl Clients {
 /// Until it is asked to end, and what was begun by then is done.
 async fn migrations(client: Client, ctx: Arc<Context>, concurrency: u16, asked: watch::Receiver<bool>) {
     let api: Api<StatefulMigration> = Api::all(client);
-    let controller = Controller::new(api, watcher::Config::default());
+    let controller = Controller::new(api.clone(), watcher::Config::default());
     ctx.line.knows(controller.store());
-    let line = Arc::clone(&ctx);
-    let complete = tokio::spawn(async move { line.line.completed().await });
+    let (line, all) = (Arc::clone(&ctx), api.clone());
+    let complete = tokio::spawn(async move { line.line.completed(&all).await });
     controller
         .with_config(Config::default().concurrency(concurrency))
         .graceful_shutdown_on(heard(asked))
