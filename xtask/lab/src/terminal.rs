@@ -64,7 +64,8 @@ impl Terminal {
     /// What it shows now.
     pub fn screen(&self) -> Result<String> {
         let mut tmux = self.tmux();
-        tmux.args(["capture-pane", "-p"]);
+        // Lines that were wrapped are joined again.
+        tmux.args(["capture-pane", "-p", "-J"]);
         let output = ran(tmux)?;
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }

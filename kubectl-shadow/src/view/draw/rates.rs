@@ -69,12 +69,13 @@ fn freezes(model: &Model, theme: &Theme, entry: &Entry<'_>, status: &MigrationSt
 
 /// Which numbers are missing, and why.
 fn unknown(model: &Model, theme: &Theme) -> Vec<Line<'static>> {
+    // The right comes first: 80 columns show no more of the line.
     let why = match model.missing(PROGRESS) {
         Missing::Right(_) => "NO RIGHT: get migrationprogresses",
-        Missing::Absent => "this server does not tell them",
-        Missing::NotYet => "none has come yet",
+        Missing::Absent => "depths, rates: this server does not tell them",
+        Missing::NotYet => "depths, rates: none has come yet",
     };
-    vec![line(theme, Tone::Dim, format!("depths, rates: {why}"))]
+    vec![line(theme, Tone::Dim, why.to_owned())]
 }
 
 fn bars(theme: &Theme, progress: &Progress, samples: &[&Sample], width: usize) -> Vec<Line<'static>> {
