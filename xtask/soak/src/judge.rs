@@ -55,11 +55,15 @@ pub(crate) fn judge(rows: &mut [Row], seen: &Seen, broker: BrokerFault) {
         row.redelivered = Some(seen.redelivered);
         row.excuse = excuse;
     }
-    let vouched = rows.iter_mut().rev().find(|row| row.verdict == Told::Exact);
     // No verdict excuses a lost message.
     let contradicted = !seen.exact && (excuse == Excuse::Nothing || seen.missing > 0);
-    if let (true, Some(row)) = (contradicted, vouched) {
+    if !contradicted {
+        return;
+    }
+    if let Some(row) = rows.iter_mut().rev().find(|row| row.verdict == Told::Exact) {
         row.is_wrong("told Exact, and the oracle of its group saw something");
+    } else if let Some(row) = rows.last_mut() {
+        row.is_wrong("the oracle of its group saw something that nobody told");
     }
 }
 

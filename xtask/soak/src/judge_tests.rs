@@ -63,6 +63,12 @@ fn not_exact_told_explains_what_was_applied_twice_but_no_loss() {
 }
 
 #[test]
+fn what_nobody_tells_is_wrong_as_well() {
+    let rows = judged(&[Told::Nothing], TWICE, BrokerFault::None);
+    assert!(rows[0].wrong.contains("nobody told"), "{}", rows[0].wrong);
+}
+
+#[test]
 fn what_the_broker_delivers_again_is_its_own_outside_of_a_hold() {
     let rows = judged(&[Told::Exact], TWICE, BrokerFault::Outside);
     assert_eq!((wrong(&rows), rows[0].excuse), (0, Excuse::Redelivered));

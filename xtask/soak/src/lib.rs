@@ -14,25 +14,21 @@ mod moved;
 mod plan;
 mod row;
 mod rows;
+mod stretch;
 mod summary;
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 
 use engine::Engine;
-use plan::{Planned, planned, under_one_oracle};
+use plan::{Planned, planned};
 use summary::Summary;
-use xtask_e2e::harm::cleared;
-use xtask_lab::cluster::{Addons, Cluster};
-use xtask_lab::images::binaries::Profile;
-use xtask_lab::stage::{Product, capture};
+use xtask_lab::cluster::Cluster;
+use xtask_lab::stage::Product;
 
 const ROWS: &str = "moves.csv";
-/// So many groups in turn that could not be run say that it is not the product.
-const PATIENCE: u32 = 3;
 
 /// Arguments of the soak.
 #[derive(clap::Args)]
@@ -107,7 +103,7 @@ pub fn run(args: &Args) -> Result<()> {
         Ok(())
     } else {
         fs::create_dir_all(&args.out).with_context(|| format!("make {}", args.out.display()))?;
-        let outcome = stretch(args, &engine, &moves, &path, &mut written);
+        let outcome = stretch::run(args, &engine, &moves, &path, &mut written);
         let down = if args.keep { Ok(()) } else { Cluster::down() };
         outcome.and(down)
     };
@@ -141,86 +137,5 @@ fn list(moves: &[Planned]) {
             setting.rate,
             setting.consumer.join(" ")
         );
-    }
-}
-
-fn stretch(
-    args: &Args,
-    engine: &Engine,
-    moves: &[Planned],
-    path: &Path,
-    written: &mut Vec<row::Row>,
-) -> Result<()> {
-    let end = Instant::now() + Duration::from_secs(60 * args.minutes);
-    let cluster = Cluster::up(Addons::Ready)?;
-    let product = Product::build(&cluster, Profile::Release)?;
-    product.install(&cluster)?;
-    let soak = Soak {
-        cluster: &cluster,
-        product: &product,
-        engine,
-        seed: args.seed,
-    };
-    let mut rest = moves;
-    let mut deployed: Option<Planned> = None;
-    let mut in_vain = 0;
-    while let Some(first) = rest.first() {
-        if Instant::now() >= end {
-            println!("the stretch is over; the same command goes on where it ends");
-            return Ok(());
-        }
-        let mut group = soak.deployed(&mut deployed, first, &rest[..under_one_oracle(rest)]);
-        let bad = group.is_bad();
-        if bad {
-            soak.keep(&mut group, &args.kept);
-        }
-        rows::append(path, &group.rows)?;
-        let tried = group.rows.len();
-        let run = group.rows.iter().any(row::Row::counts);
-        written.extend(group.rows);
-        rest = rest.get(tried..).unwrap_or_default();
-        in_vain = if run { 0 } else { in_vain + 1 };
-        ensure!(
-            in_vain < PATIENCE,
-            "{in_vain} groups in turn could not be run; the last lines of {} say why",
-            path.display()
-        );
-        if bad {
-            ensure!(
-                !args.stop,
-                "a group was not as it should be; it is in {}",
-                args.kept.display()
-            );
-            cleared(&cluster).context("clear what a bad group left")?;
-            deployed = None;
-        } else {
-            forget(&cluster)?;
-        }
-    }
-    Ok(())
-}
-
-/// Objects of moves that are over: hundreds of them would make every list long.
-fn forget(cluster: &Cluster) -> Result<()> {
-    let all = ["delete", "statefulmigrations", "--all", "--timeout=2m"];
-    capture(cluster.kubectl(all))
-        .context("delete the migrations that are over")
-        .map(drop)
-}
-
-impl Soak<'_> {
-    /// Deploys the application if it is another one than the last group's, and runs a group of moves.
-    fn deployed(&self, last: &mut Option<Planned>, first: &Planned, moves: &[Planned]) -> group::Group {
-        let same = last.is_some_and(|last| last.block() == first.block());
-        if !same {
-            let removed = last
-                .take()
-                .map_or(Ok(()), |last| last.setting.application.remove(self.cluster));
-            if let Err(error) = removed.and_then(|()| application::deploy(self.cluster, &first.setting)) {
-                return self.not_deployed(first, &error);
-            }
-        }
-        *last = Some(*first);
-        self.group(moves)
     }
 }

@@ -91,6 +91,14 @@ impl Soak<'_> {
             "--timeout=2m",
         ];
         capture(self.cluster.kubectl(agents)).context("start the agents anew")?;
+        let rollout = [
+            "rollout",
+            "status",
+            "daemonset/shadow-agent",
+            "--namespace=shadow-system",
+            "--timeout=2m",
+        ];
+        capture(self.cluster.kubectl(rollout)).context("wait for the agents")?;
         nodes_ready(self.cluster)
     }
 

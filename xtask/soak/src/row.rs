@@ -115,3 +115,34 @@ fn add(to: &mut String, text: &str) {
     }
     to.push_str(&text);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(outcome: Outcome, made: bool) -> Row {
+        Row {
+            outcome,
+            made,
+            ..Row::default()
+        }
+    }
+
+    #[test]
+    fn a_move_that_nothing_disturbed_has_to_be_done() {
+        assert!(row(Outcome::Failed, false).failed_by_itself());
+        assert!(row(Outcome::Unended, false).failed_by_itself());
+        assert!(!row(Outcome::Failed, true).failed_by_itself());
+        assert!(!row(Outcome::Completed, false).failed_by_itself());
+        // It was no move.
+        assert!(!row(Outcome::NotRun, false).failed_by_itself());
+    }
+
+    #[test]
+    fn notes_are_one_line() {
+        let mut row = Row::default();
+        row.note("a\n  b");
+        row.note("c");
+        assert_eq!(row.note, "a b; c");
+    }
+}

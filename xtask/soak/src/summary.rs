@@ -50,7 +50,8 @@ impl Summary {
             ..Self::default()
         };
         // The figures of an oracle stand in every line of its group.
-        let groups: BTreeMap<&str, &Row> = rows.iter().map(|row| (row.group.as_str(), row)).collect();
+        let judged = rows.iter().filter(|row| row.missing.is_some());
+        let groups: BTreeMap<&str, &Row> = judged.map(|row| (row.group.as_str(), row)).collect();
         for row in groups.values() {
             summary.add(row);
         }
@@ -141,6 +142,12 @@ mod tests {
         };
         let summary = Summary::of(&[twice(Told::Exact), twice(Told::Exact)]);
         assert_eq!((summary.moves, summary.exact, summary.twice), (2, 2, 3));
+        // The last line of the group may be of a move that could not be ordered.
+        let not_run = Row {
+            group: "a".into(),
+            ..Row::default()
+        };
+        assert_eq!(Summary::of(&[twice(Told::Exact), not_run]).twice, 3);
         assert!(!summary.is_good());
     }
 
