@@ -18,6 +18,8 @@ const PARTS: [&str; 7] = [
     "telemetry",
     "Cargo.lock",
 ];
+/// The soak itself writes there.
+const LINES: &str = ":(exclude)docs/measurements";
 /// At the end of the name of an engine that is no commit's.
 const CHANGED: &str = "-changed";
 
@@ -30,8 +32,9 @@ pub(crate) struct Engine {
 impl Engine {
     /// Of this source tree.
     pub(crate) fn here() -> Result<Self> {
-        let describe = ["describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"];
-        let commit = git(&describe).context("ask git for the commit")?;
+        let commit = git(&["rev-parse", "--short=12", "HEAD"]).context("ask git for the commit")?;
+        let dirty = git(&["status", "--porcelain", "--", ".", LINES]).context("ask git for changes")?;
+        let commit = format!("{commit}{}", if dirty.is_empty() { "" } else { "-dirty" });
         let mut ask = vec!["rev-parse".to_owned()];
         ask.extend(PARTS.map(|part| format!("HEAD:{part}")));
         let ask: Vec<&str> = ask.iter().map(String::as_str).collect();
