@@ -35,7 +35,7 @@ fn main() -> ExitCode {
 fn profile_for(command: Option<&OsString>) -> Profile {
     match command.and_then(|command| command.to_str()) {
         Some("test") => Profile::Verify,
-        Some("demo" | "bench" | "images" | "package") => Profile::Release,
+        Some("demo" | "bench" | "soak" | "images" | "package") => Profile::Release,
         _ if built(Profile::Verify) > built(Profile::Release) => Profile::Verify,
         _ => Profile::Release,
     }

@@ -30,6 +30,8 @@ enum Command {
     Test(test::Args),
     /// Measure moves of every kind under load.
     Bench(xtask_bench::Args),
+    /// Move applications at random under faults, many times, and count what was lost, doubled, reordered or told wrongly.
+    Soak(xtask_soak::Args),
     /// The local two-node Kubernetes cluster.
     Cluster(cluster::Args),
     /// Build the images of our parts and samples and push them to the local registry.
@@ -71,6 +73,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Test(args) => test::run(&args),
         Command::Demo(args) => demo::run(args),
         Command::Bench(args) => xtask_bench::run(args),
+        Command::Soak(args) => xtask_soak::run(&args),
         Command::Cluster(args) => cluster::run(args),
         Command::Images(args) => images::run(args),
         Command::Package(args) => package::run(args),

@@ -7,7 +7,7 @@ use xtask_lab::cluster::{Cluster, Tenant};
 use xtask_lab::stage::capture;
 
 /// Brings back whatever of the product the test had taken away, and ends its migrations, which are undone or finish.
-pub(super) fn cleared(cluster: &Cluster) -> Result<()> {
+pub fn cleared(cluster: &Cluster) -> Result<()> {
     let mut migrations = vec!["delete", "statefulmigrations", "--all", "--timeout=2m"];
     match cluster.tenant() {
         Tenant::Sole => {

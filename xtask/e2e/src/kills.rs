@@ -193,7 +193,7 @@ pub(super) fn on_nodes(bench: &Bench) -> Result<()> {
 }
 
 /// Kills the process, and removes its pod so that the next one starts without kubelet's growing back-off.
-pub(super) fn kill_controller(cluster: &Cluster) -> Result<()> {
+pub fn kill_controller(cluster: &Cluster) -> Result<()> {
     let name = controller_pod(cluster)?;
     let pid = stage::container_pid(cluster, SYSTEM, &name, "controller")?;
     kill(Pid::from_raw(pid), Signal::SIGKILL).context("kill the controller")?;
@@ -203,7 +203,7 @@ pub(super) fn kill_controller(cluster: &Cluster) -> Result<()> {
 }
 
 /// Asks it to end, as a drain of its node does. Nobody waits for kubelet to kill it, nor for its lease to run out.
-fn end_controller(cluster: &Cluster) -> Result<()> {
+pub fn end_controller(cluster: &Cluster) -> Result<()> {
     let name = controller_pod(cluster)?;
     let mut log = cluster.kubectl(["logs", "--namespace", SYSTEM, &name, "--follow", "--tail=1"]);
     let log = log.stdout(Stdio::piped()).spawn().context("follow its log")?;

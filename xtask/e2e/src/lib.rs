@@ -13,6 +13,7 @@ mod evictions;
 mod failures;
 mod faults;
 mod first_move;
+pub mod harm;
 mod hostile;
 mod image;
 mod in_terminal;

@@ -266,7 +266,7 @@ pub(super) fn reached_second_handoff(cluster: &Cluster) -> Result<()> {
 }
 
 /// An agent that stood still a moment ago is a target again when the controller has heard from it.
-pub(super) fn nodes_ready(cluster: &Cluster) -> Result<()> {
+pub fn nodes_ready(cluster: &Cluster) -> Result<()> {
     wait_for("both nodes to be ready for restores", SOON, || {
         let nodes = get(cluster, &["nodes", "--selector=migration.ms2m.io/ready=true"])?;
         let ready = nodes["items"].as_array().map_or(0, Vec::len);

@@ -17,7 +17,7 @@ pub(super) const CONTAINERD: &str = "/usr/bin/containerd";
 const API_SERVER: &str = "/opt/kubernetes/kube-apiserver";
 
 /// Goes on when this is dropped, so that a test that fails leaves nothing standing still.
-pub(in super::super) struct Stopped(Vec<i32>);
+pub struct Stopped(Vec<i32>);
 
 impl Stopped {
     fn these(pids: Vec<i32>) -> Result<Self> {
@@ -46,19 +46,19 @@ impl Stopped {
     }
 
     /// The kubelet of a node: what is created there meanwhile does not start.
-    pub(in super::super) fn kubelet(cluster: &Cluster, node: &str) -> Result<Self> {
+    pub fn kubelet(cluster: &Cluster, node: &str) -> Result<Self> {
         Self::these(vec![cluster.process_on_node(node, KUBELET)?])
     }
 
     /// The API server of the cluster.
-    pub(in super::super) fn api_server() -> Result<Self> {
+    pub fn api_server() -> Result<Self> {
         let runs = |command: &[String]| command.first().is_some_and(|first| first == API_SERVER);
         let pid = find(runs)?.context("the API server does not run")?;
         Self::these(vec![pid])
     }
 
     /// Every replica of the admission webhook.
-    pub(in super::super) fn webhook(cluster: &Cluster) -> Result<Self> {
+    pub fn webhook(cluster: &Cluster) -> Result<Self> {
         let selector = "--selector=app.kubernetes.io/name=shadow-webhook";
         let pods = stage::get(cluster, &["pods", "--namespace=shadow-system", selector])?;
         let names = pods["items"].as_array().into_iter().flatten();
@@ -109,7 +109,7 @@ impl Stopped {
     }
 
     /// Lets it go on.
-    pub(in super::super) fn go_on(self) {
+    pub fn go_on(self) {
         drop(self);
     }
 }
@@ -126,7 +126,7 @@ impl Drop for Stopped {
 }
 
 /// Kills the agent or the helper of a node.
-pub(super) fn kill_part(cluster: &Cluster, node: &str, part: &str) -> Result<()> {
+pub fn kill_part(cluster: &Cluster, node: &str, part: &str) -> Result<()> {
     let pod = agent_on(cluster, node)?;
     let pid = stage::container_pid(cluster, "shadow-system", &pod, part)?;
     kill(Pid::from_raw(pid), Signal::SIGKILL).with_context(|| format!("kill the {part}"))
