@@ -38,6 +38,7 @@ mod selection;
 mod share;
 mod situation;
 pub mod tally;
+mod turns;
 mod watchdog;
 mod watched;
 mod workloads;
