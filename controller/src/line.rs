@@ -6,12 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use k8s_openapi::jiff::Timestamp;
 use kube::api::ListParams;
 use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::Store;
 use kube::{Api, ResourceExt};
 use shadow_core::api::StatefulMigration;
 use shadow_core::forecast::Finished;
+use shadow_core::turns::round::Rounds;
 use shadow_core::turns::{self, Limits};
 use shadow_core::waiting::{InLine, Obstacle};
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -39,6 +41,7 @@ pub struct Line {
     complete: AtomicBool,
     prepared: Mutex<HashMap<String, Prepared>>,
     plans: Semaphore,
+    rounds: Mutex<Rounds>,
 }
 
 impl Default for Line {
@@ -48,6 +51,7 @@ impl Default for Line {
             complete: AtomicBool::new(false),
             prepared: Mutex::default(),
             plans: Semaphore::new(PLANS),
+            rounds: Mutex::default(),
         }
     }
 }
@@ -120,7 +124,26 @@ impl Line {
     /// What this one waits for; `None`: it may be prepared.
     pub fn wait(&self, limits: Limits, migration: &StatefulMigration) -> Option<InLine> {
         let all = self.known.get()?.state();
-        turns::line(limits, migration, all.iter().map(|one| &**one))
+        let now = Timestamp::now();
+        let namespace = migration.namespace().unwrap_or_default();
+        let mut rounds = self.rounds.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = all.iter().map(|one| &**one);
+        let place = turns::line(limits, migration, all, |namespace| rounds.had(namespace, now));
+        // One that was not answered keeps nobody from beginning, so it uses up no turn either.
+        if place.is_none() && !turns::lacks_an_answer(migration) {
+            rounds.has(&namespace, now);
+        }
+        place
+    }
+
+    /// A move has begun, and with it its namespace has had its turn.
+    pub fn begun(&self, migration: &StatefulMigration) {
+        let namespace = migration.namespace().unwrap_or_default();
+        let prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        let further = prepared.contains_key(&namespace);
+        drop(prepared);
+        let mut rounds = self.rounds.lock().unwrap_or_else(PoisonError::into_inner);
+        rounds.begun(&namespace, further, Timestamp::now());
     }
 
     /// Its place in line where something else than its turn keeps it from beginning.

@@ -56,6 +56,7 @@ pub mod reference;
 pub mod registry_users;
 pub mod rehearsal;
 pub mod repository;
+pub mod requester;
 pub mod restore_choice;
 pub mod restore_pod;
 pub mod settings;

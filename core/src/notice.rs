@@ -18,13 +18,14 @@ pub struct Notice {
     pub pods: Vec<PodRef>,
 }
 
-/// The plan is made.
-pub fn planned(plan: &Plan) -> Notice {
+/// The plan is made; who ordered the move, where that is known.
+pub fn planned(plan: &Plan, by: Option<&str>) -> Notice {
     let (pod, node) = (&plan.source.name, &plan.target_node);
+    let by = by.map(|by| format!(" (ordered by {by})")).unwrap_or_default();
     Notice {
         good: true,
         reason: "Planned".to_owned(),
-        note: format!("{pod} is being moved to {node}: {}", plan.because),
+        note: format!("{pod} is being moved to {node}: {}{by}", plan.because),
         pods: vec![plan.source.clone()],
     }
 }
@@ -124,7 +125,9 @@ mod tests {
     fn each_turning_point_is_told_on_the_incarnation_that_it_is_about() {
         let status = under_way();
         let told = |change: Change| turned(&status, &Next::to(Step::Clean).change(change)).unwrap();
-        assert_eq!(uids(&planned(status.plan.as_ref().unwrap())), ["source"]);
+        let begun = planned(status.plan.as_ref().unwrap(), Some("alice"));
+        assert_eq!(uids(&begun), ["source"]);
+        assert!(begun.note.ends_with("(ordered by alice)"), "{}", begun.note);
         assert_eq!(uids(&told(Change::Parked)), ["source"]);
         assert_eq!(uids(&told(Change::Committed)), ["source", "copy"]);
         let released = told(Change::Released);

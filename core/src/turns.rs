@@ -1,10 +1,18 @@
 //! Which migrations may be under way at the same time. Pure.
 //!
 //! Guarantee: never two for one pod or one queue; never more for one node, or for all of them, than the limits say. Who
-//! is over a limit waits; who wants what is being moved already is refused.
+//! is over a limit waits; who wants what is being moved already is refused. Whose turn it is: [`round`].
+
+use std::collections::HashMap;
+
+use k8s_openapi::jiff::Timestamp;
 
 use crate::api::StatefulMigration;
 use crate::waiting::{InLine, Obstacle, WaitsFor};
+
+pub mod round;
+#[cfg(test)]
+mod rounds_tests;
 
 /// How many moves at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,35 +72,82 @@ pub fn turn(limits: Limits, wish: &Wish<'_>, all: &[StatefulMigration]) -> Turn 
     }
 }
 
-/// What a migration waits for before anybody is asked anything for it: a place among those under way, and those of its
-/// namespace that came before it. `None`: it may be prepared. Those of one namespace wait for one another only, so that none
-/// of them keeps another namespace's from beginning.
+/// What a migration waits for before anybody is asked anything for it: a place among those under way, and those that go before
+/// it: of its namespace by arrival, of others in turns. `None`: it may be prepared. `had` says when a namespace had its last turn,
+/// where that shows in no migration.
 ///
 /// Decided by what is known of the objects alone: hundreds that wait must cost those under way nothing.
 pub fn line<'a>(
     limits: Limits,
-    me: &StatefulMigration,
+    me: &'a StatefulMigration,
     all: impl Iterator<Item = &'a StatefulMigration> + Clone,
+    had: impl Fn(&str) -> Option<Timestamp>,
 ) -> Option<InLine> {
     let others = || all.clone().filter(|other| other.metadata.uid != me.metadata.uid);
     let under_way = || others().filter(|other| has_begun(other));
     let before = before(me, all.clone());
-    let target: Vec<&str> = me.spec.target_node.as_deref().into_iter().collect();
-    let full = full(limits, &target, under_way());
+    let nodes: Vec<&str> = wanted_nodes(me).collect();
+    let full = full(limits, &nodes, under_way());
+    let busy = moves_by_node(under_way().filter(|other| counts(other)));
+    let free_at = |node: &str| {
+        limits
+            .per_node
+            .saturating_sub(busy.get(node).copied().unwrap_or_default())
+    };
+    let could =
+        |other: &StatefulMigration| is_in_line(other) && wanted_nodes(other).all(|node| free_at(node) > 0);
+    let first = |of_those: &dyn Fn(&StatefulMigration) -> bool, free: usize| {
+        let could = |other: &StatefulMigration| could(other) && of_those(other);
+        round::ahead(me, all.clone(), could, |other| came_before(other, me), &had).obstacle(free)
+    };
     let free = limits
         .per_cluster
         .saturating_sub(under_way().filter(|other| counts(other)).count());
-    let obstacle = full.or((before >= free).then_some(Obstacle::Earlier))?;
+    let at = |node: &&str| {
+        first(
+            &|other| wanted_nodes(other).any(|wanted| wanted == *node),
+            free_at(node),
+        )
+    };
+    let obstacle = full
+        .or_else(|| first(&|_| true, free))
+        .or_else(|| nodes.iter().find_map(at))?;
     Some(InLine { obstacle, before })
+}
+
+/// The nodes of which is known that it needs a place there.
+fn wanted_nodes(migration: &StatefulMigration) -> impl Iterator<Item = &str> {
+    let status = migration.status.as_ref();
+    let waited_for = status.and_then(|status| status.waiting.as_ref()?.node.as_deref());
+    migration
+        .spec
+        .target_node
+        .as_deref()
+        .into_iter()
+        .chain(waited_for)
+}
+
+fn moves_by_node<'a>(under_way: impl Iterator<Item = &'a StatefulMigration>) -> HashMap<&'a str, usize> {
+    let mut busy = HashMap::new();
+    for plan in under_way.filter_map(|one| one.status.as_ref()?.plan.as_ref()) {
+        *busy.entry(plan.source_node.as_str()).or_default() += 1;
+        if plan.target_node != plan.source_node {
+            *busy.entry(plan.target_node.as_str()).or_default() += 1;
+        }
+    }
+    busy
 }
 
 /// Moves of its namespace that wait for their turn and were ordered before it. One whose broker does not answer cannot begin however
 /// many places are free, so it is before no other.
 pub fn before<'a>(me: &StatefulMigration, all: impl Iterator<Item = &'a StatefulMigration>) -> usize {
-    let in_line = |other: &&StatefulMigration| waits(other) && !lacks_an_answer(other);
     all.filter(|other| other.metadata.uid != me.metadata.uid && came_before(other, me))
-        .filter(in_line)
+        .filter(|other| is_in_line(other))
         .count()
+}
+
+fn is_in_line(migration: &StatefulMigration) -> bool {
+    waits(migration) && !lacks_an_answer(migration)
 }
 
 /// Whether it waits for something that does not answer, such as its broker.
@@ -313,7 +368,7 @@ mod tests {
         let mine = waiting("mine", "shop", 9);
         let older = ["a", "b", "c", "d"].map(|uid| waiting(uid, "shop", 1));
         let others = ["e", "f", "g", "h"].map(|uid| waiting(uid, "bank", 1));
-        let line = |all: &[StatefulMigration]| line(LIMITS, &mine, all.iter());
+        let line = |all: &[StatefulMigration]| line(LIMITS, &mine, all.iter(), |_| None);
         assert_eq!(line(&others), None, "another namespace");
         assert_eq!(line(&older[..2]), None, "three places for three");
         let behind = |before: usize| {
@@ -338,13 +393,13 @@ mod tests {
     fn those_whose_broker_does_not_answer_are_before_no_other() {
         let mine = waiting("mine", "shop", 9);
         let mut older = ["a", "b", "c", "d"].map(|uid| waiting(uid, "shop", 1));
-        assert!(line(LIMITS, &mine, older.iter()).is_some());
+        assert!(line(LIMITS, &mine, older.iter(), |_| None).is_some());
         for unanswered in &mut older {
             let obstacle = Obstacle::Answer { what: String::new() };
             let place = InLine { obstacle, before: 0 };
             unanswered.status.as_mut().unwrap().waiting = Some(place.waiting(None, Timestamp::UNIX_EPOCH));
         }
-        assert_eq!(line(LIMITS, &mine, older.iter()), None);
+        assert_eq!(line(LIMITS, &mine, older.iter(), |_| None), None);
         assert_eq!(before(&mine, older.iter()), 0);
     }
 
@@ -355,7 +410,7 @@ mod tests {
         for plan in &mut older {
             plan.spec.plan_only = true;
         }
-        assert_eq!(line(LIMITS, &mine, older.iter()), None);
+        assert_eq!(line(LIMITS, &mine, older.iter(), |_| None), None);
         let mut planned = other("1", "Planned", "node-a", "node-b");
         planned.status.as_mut().unwrap().plan.as_mut().unwrap().source.uid = "pod-0".into();
         assert_eq!(turn(LIMITS, &WISH, &[planned]), Turn::Begin, "it moves nothing");
@@ -369,7 +424,10 @@ mod tests {
         stuck.status.as_mut().unwrap().conditions = vec![serde_json::from_value(condition).unwrap()];
         let all = vec![stuck.clone(), stuck.clone(), stuck.clone(), stuck.clone()];
         assert_eq!(turn(LIMITS, &WISH, &all), Turn::Begin);
-        assert_eq!(line(LIMITS, &waiting("mine", "shop", 1), all.iter()), None);
+        assert_eq!(
+            line(LIMITS, &waiting("mine", "shop", 1), all.iter(), |_| None),
+            None
+        );
         stuck.status.as_mut().unwrap().plan.as_mut().unwrap().source.uid = "pod-0".into();
         assert!(matches!(turn(LIMITS, &WISH, &[stuck]), Turn::Refuse(_)));
     }

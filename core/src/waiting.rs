@@ -16,6 +16,8 @@ pub enum WaitsFor {
     MovesPerNode,
     /// Moves of its namespace that were ordered before it, for which there are not enough places.
     EarlierMoves,
+    /// Moves of other namespaces, whose turn it is first.
+    OtherNamespaces,
     /// As many moves are being prepared as the controller prepares at the same time.
     Preparation,
     /// Something that is needed for its preparation does not answer at the moment.
@@ -30,7 +32,8 @@ pub enum WaitsFor {
 pub struct Waiting {
     /// For what.
     pub r#for: WaitsFor,
-    /// The node that has no place.
+    /// The node that has no place, or had none when it was last asked for one: other nodes than a named target are known only when a
+    /// move is prepared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
     /// Moves that are under way and count against that limit.
@@ -60,6 +63,8 @@ pub enum Obstacle {
     },
     /// See [`WaitsFor::EarlierMoves`].
     Earlier,
+    /// See [`WaitsFor::OtherNamespaces`].
+    Others,
     /// See [`WaitsFor::Preparation`].
     Preparation,
     /// See [`WaitsFor::Plans`].
@@ -83,13 +88,15 @@ pub struct InLine {
 impl InLine {
     /// For the status. One that waits already goes on waiting.
     pub fn waiting(&self, already: Option<&Waiting>, now: Timestamp) -> Waiting {
+        let known = already.and_then(|already| already.node.clone());
         let (r#for, node, under_way) = match &self.obstacle {
-            Obstacle::Cluster { under_way } => (WaitsFor::MovesPerCluster, None, *under_way),
+            Obstacle::Cluster { under_way } => (WaitsFor::MovesPerCluster, known, *under_way),
             Obstacle::Node { node, under_way } => (WaitsFor::MovesPerNode, Some(node.clone()), *under_way),
-            Obstacle::Earlier => (WaitsFor::EarlierMoves, None, 0),
-            Obstacle::Preparation => (WaitsFor::Preparation, None, 0),
-            Obstacle::Plans => (WaitsFor::Plans, None, 0),
-            Obstacle::Answer { .. } => (WaitsFor::Answer, None, 0),
+            Obstacle::Earlier => (WaitsFor::EarlierMoves, known, 0),
+            Obstacle::Others => (WaitsFor::OtherNamespaces, known, 0),
+            Obstacle::Preparation => (WaitsFor::Preparation, known, 0),
+            Obstacle::Plans => (WaitsFor::Plans, known, 0),
+            Obstacle::Answer { .. } => (WaitsFor::Answer, known, 0),
         };
         let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         Waiting {
@@ -118,6 +125,7 @@ impl fmt::Display for InLine {
             Obstacle::Earlier => {
                 f.write_str("moves that were ordered before it take the places that are free")?
             }
+            Obstacle::Others => f.write_str("it is the turn of other namespaces; turns go round")?,
             Obstacle::Preparation => {
                 f.write_str("as many moves are being prepared as the controller prepares at the same time")?;
             }
@@ -171,6 +179,18 @@ mod tests {
             (first.r#for, first.node.as_deref()),
             (WaitsFor::MovesPerNode, Some("node-a"))
         );
-        assert_eq!((later.r#for, later.node), (WaitsFor::EarlierMoves, None));
+        assert_eq!(
+            (later.r#for, later.node.as_deref()),
+            (WaitsFor::EarlierMoves, Some("node-a")),
+            "it needs a place there all the same"
+        );
+        let others = InLine {
+            obstacle: Obstacle::Others,
+            before: 0,
+        };
+        assert_eq!(
+            others.to_string(),
+            "it is the turn of other namespaces; turns go round; no move of its namespace waits before it"
+        );
     }
 }

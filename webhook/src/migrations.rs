@@ -1,4 +1,4 @@
-//! Admission of StatefulMigrations: defaults, then validation.
+//! Admission of StatefulMigrations: defaults and who ordered it, then validation.
 
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use kube::core::admission::{AdmissionResponse, Operation};
 use serde::Deserialize;
 use serde_json::json;
 use shadow_core::api::StatefulMigrationSpec;
+use shadow_core::requester;
 use shadow_core::validate::{self, Facts, Report, Requester};
 use shadow_core::workload;
 use tokio::time::timeout;
@@ -28,7 +29,7 @@ pub(crate) struct Written {
     spec: StatefulMigrationSpec,
 }
 
-/// Defaults of a new migration. Nothing depends on the look-up succeeding: what it would add is optional.
+/// Defaults of a new migration, and who ordered it. Nothing depends on the look-up succeeding: what it would add is optional.
 pub(crate) async fn mutate<C: Cluster>(State(cluster): State<Arc<C>>, review: Bytes) -> Answer {
     let request: Request = match read(&review) {
         Ok(request) => request,
@@ -51,16 +52,19 @@ pub(crate) async fn mutate<C: Cluster>(State(cluster): State<Arc<C>>, review: By
             None
         }
     };
-    answer(defaulted(response, &migration.spec, pod.as_ref()))
+    let user = request.user_info.username.as_deref();
+    answer(filled_in(response, &migration.spec, user, pod.as_ref()))
 }
 
-fn defaulted(
+fn filled_in(
     response: AdmissionResponse,
     spec: &StatefulMigrationSpec,
+    user: Option<&str>,
     pod: Option<&Pod>,
 ) -> AdmissionResponse {
     let mut filled = spec.clone();
     validate::default_spec(&mut filled, pod);
+    filled.requested_by = Some(requester::recorded(user, spec.requested_by.as_deref()));
     let patch = diff(&json!({ "spec": spec }), &json!({ "spec": filled }));
     if patch.is_empty() {
         return response;
@@ -110,7 +114,8 @@ fn reported(mut response: AdmissionResponse, request: &Request, report: Report) 
     }
     let (name, namespace) = (&request.name, request.namespace.as_deref().unwrap_or_default());
     if report.is_ok() {
-        info!(namespace, name, "migration admitted");
+        let by = request.user_info.username.as_deref();
+        info!(namespace, name, by, "migration admitted");
         return response;
     }
     info!(namespace, name, reasons = report.reasons(), "migration refused");

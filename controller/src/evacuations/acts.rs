@@ -148,6 +148,7 @@ async fn begin(ctx: &Context, seen: &Evacuation) -> Result<Result<String, String
 fn wanted(seen: &Evacuation, name: &str) -> StatefulMigration {
     let spec = StatefulMigrationSpec {
         source_pod: seen.spec.pod.clone(),
+        requested_by: Some(seen.spec.evicted_by.user.clone()),
         ..StatefulMigrationSpec::default()
     };
     let mut wanted = StatefulMigration::new(name, spec);

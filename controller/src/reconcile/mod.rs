@@ -241,8 +241,17 @@ async fn start(
         }
         written => written?,
     };
+    ctx.line.begun(migration);
     if let Some(plan) = written.status.as_ref().and_then(|status| status.plan.as_ref()) {
-        report::tell(ctx, migration, &notice::planned(plan));
+        let by = migration.spec.requested_by.as_deref().filter(|by| !by.is_empty());
+        tracing::info!(
+            migration = migration.name_any(),
+            from = plan.source_node,
+            to = plan.target_node,
+            by,
+            "begins"
+        );
+        report::tell(ctx, migration, &notice::planned(plan, by));
     }
     Ok(Started::UnderWay(Box::new(written)))
 }

@@ -134,6 +134,11 @@ pub struct StatefulMigrationSpec {
         skip_serializing_if = "Option::is_none"
     )]
     pub replay_mode: Option<ReplayMode>,
+    /// Who ordered the move, as the API server says, cut to 256 characters. Written at admission; what a user writes here is not
+    /// believed. Of a move that an eviction caused: who evicted the pod.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub requested_by: Option<String>,
     /// Accepted for manifests of the reference system; a StatefulSet pod always keeps its name here.
     #[serde(
         default,
@@ -143,8 +148,8 @@ pub struct StatefulMigrationSpec {
     pub identity_swap_mode: Option<IdentitySwapMode>,
 }
 
-/// Fields that cannot be changed: all but `cancel`.
-const FIXED: [&str; 19] = [
+/// Fields that cannot be changed: all but `cancel` and `giveMemoryUp`.
+const FIXED: [&str; 20] = [
     "sourcePod",
     "targetNode",
     "containerName",
@@ -164,6 +169,7 @@ const FIXED: [&str; 19] = [
     "identitySwapMode",
     "planOnly",
     "rehearse",
+    "requestedBy",
 ];
 
 /// One rule per field: each names what was changed. An API server refuses the same as a single rule over optional

@@ -42,10 +42,11 @@ pub struct Held {
 }
 
 /// For what a move may wait, as the labels of a metric call it.
-const WAITS: [WaitsFor; 5] = [
+const WAITS: [WaitsFor; 6] = [
     WaitsFor::MovesPerCluster,
     WaitsFor::MovesPerNode,
     WaitsFor::EarlierMoves,
+    WaitsFor::OtherNamespaces,
     WaitsFor::Preparation,
     WaitsFor::Answer,
 ];
@@ -81,6 +82,7 @@ fn word(waits: WaitsFor) -> &'static str {
         WaitsFor::MovesPerCluster => "MovesPerCluster",
         WaitsFor::MovesPerNode => "MovesPerNode",
         WaitsFor::EarlierMoves => "EarlierMoves",
+        WaitsFor::OtherNamespaces => "OtherNamespaces",
         WaitsFor::Preparation => "Preparation",
         WaitsFor::Answer => "Answer",
         WaitsFor::Plans => "Plans",

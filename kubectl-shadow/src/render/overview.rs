@@ -18,6 +18,8 @@ pub fn overview(migration: &StatefulMigration, now: Timestamp) -> Vec<String> {
         field("Migration", &format!("{namespace}/{}", migration.name_any())),
         field("Pod", &spec.source_pod),
     ];
+    let by = spec.requested_by.as_deref().filter(|by| !by.is_empty());
+    lines.extend(by.map(|by| field("Ordered by", by)));
     let Some(status) = migration.status.as_ref() else {
         lines.push(field("To", to(migration)));
         lines.push(field(

@@ -15,7 +15,7 @@ async fn a_new_migration_gets_its_defaults() {
     let response = post(cluster(), "/mutate/migrations", &review).await;
     let spec = patched(&review, &response)["spec"].clone();
     let expected = json!({"sourcePod": "orders-0", "targetNode": "node-b", "containerName": "orders",
-        "deadlineSeconds": 120});
+        "deadlineSeconds": 120, "requestedBy": "alice"});
     assert_eq!(spec, expected);
 }
 
@@ -36,7 +36,34 @@ async fn what_is_given_as_nothing_stays_as_it_was_written_and_can_be_applied_aga
     let response = post(cluster(), "/mutate/migrations", &review).await;
     let mut expected = blank["spec"].clone();
     expected["deadlineSeconds"] = 120.into();
+    expected["requestedBy"] = "alice".into();
     assert_eq!(patched(&review, &response)["spec"], expected);
+}
+
+#[tokio::test]
+async fn who_ordered_a_move_is_the_user_whatever_the_user_wrote() {
+    let controller = "system:serviceaccount:shadow-system:shadow-controller";
+    for (user, written, recorded) in [
+        ("alice", "root", "alice"),
+        ("alice", controller, "alice"),
+        (controller, "bob", "bob"),
+        (
+            "system:serviceaccount:shop:shadow-controller",
+            "bob",
+            "system:serviceaccount:shop:shadow-controller",
+        ),
+    ] {
+        let mut migration = wanted();
+        migration["spec"]["requestedBy"] = written.into();
+        let mut review = review("CREATE", &migration);
+        review["request"]["userInfo"]["username"] = user.into();
+        let response = post(cluster(), "/mutate/migrations", &review).await;
+        assert_eq!(
+            patched(&review, &response)["spec"]["requestedBy"],
+            recorded,
+            "{user} wrote {written}"
+        );
+    }
 }
 
 #[tokio::test]
@@ -107,7 +134,11 @@ async fn defaults_do_not_depend_on_the_look_up() {
     for trouble in [Trouble::Broken, Trouble::Stuck] {
         let review = review("CREATE", &wanted());
         let response = post(Fake { trouble, ..cluster() }, "/mutate/migrations", &review).await;
-        assert_eq!(patched(&review, &response)["spec"]["deadlineSeconds"], 120);
+        let spec = patched(&review, &response)["spec"].clone();
+        assert_eq!(
+            (&spec["deadlineSeconds"], &spec["requestedBy"]),
+            (&json!(120), &json!("alice"))
+        );
     }
 }
 

@@ -113,7 +113,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Makes the tenants; a file with the paths of the product's programs.
-fn prepared(bench: &Bench, tenants: &[String]) -> Result<NamedTempFile> {
+pub(super) fn prepared(bench: &Bench, tenants: &[String]) -> Result<NamedTempFile> {
     for name in tenants {
         let cluster = bench.cluster.of(Tenant::Named(name.clone()));
         let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
@@ -128,7 +128,7 @@ fn prepared(bench: &Bench, tenants: &[String]) -> Result<NamedTempFile> {
 }
 
 /// Takes every tenant away, and waits until it has gone. What one removal says does not keep the others from being tried.
-fn ended(cluster: &Cluster, tenants: &[String]) -> Result<()> {
+pub(super) fn ended(cluster: &Cluster, tenants: &[String]) -> Result<()> {
     let mut errors = Vec::new();
     for name in tenants {
         let tenant = cluster.of(Tenant::Named(name.clone()));

@@ -39,6 +39,7 @@ mod selection;
 mod share;
 mod situation;
 pub mod tally;
+mod turns;
 mod watchdog;
 mod watched;
 mod workloads;

@@ -7,7 +7,7 @@ use crate::Bench;
 use crate::{
     as_printed, backends, by_image, bystanders, cancel, commands, concurrency, drains, evictions, failures,
     faults, first_move, hostile, image, in_terminal, inexact, kills, leases, live, monitoring, plans, plugin,
-    polling, reference, refusals, rehearsals, removal, round_trips, scripts, watched, workloads,
+    polling, reference, refusals, rehearsals, removal, round_trips, scripts, turns, watched, workloads,
 };
 
 /// One scenario.
@@ -421,6 +421,13 @@ pub(crate) const ALL: &[Scenario] = &[
         run: concurrency::one_pod,
         seconds: 26,
         role: Role::Rest("Leases are unit-tested; the core moves several pods at once"),
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "of two namespaces with many and few moves the few are not last",
+        run: turns::go_round,
+        seconds: 110,
+        role: Role::Rest("turns are played through in the core's tests"),
         company: Company::Alone,
     },
     Scenario {
