@@ -20,6 +20,8 @@ pub enum WaitsFor {
     Preparation,
     /// Something that is needed for its preparation does not answer at the moment.
     Answer,
+    /// Moves are paused (`kubectl shadow pause`).
+    Pause,
     /// As many plans without a move are being made as the controller makes at the same time.
     Plans,
 }
@@ -30,6 +32,9 @@ pub enum WaitsFor {
 pub struct Waiting {
     /// For what.
     pub r#for: WaitsFor,
+    /// The pause, with who paused, since when and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pause: Option<String>,
     /// The node that has no place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
@@ -62,6 +67,11 @@ pub enum Obstacle {
     Earlier,
     /// See [`WaitsFor::Preparation`].
     Preparation,
+    /// See [`WaitsFor::Pause`].
+    Pause {
+        /// Its words.
+        words: String,
+    },
     /// See [`WaitsFor::Plans`].
     Plans,
     /// See [`WaitsFor::Answer`].
@@ -88,12 +98,23 @@ impl InLine {
             Obstacle::Node { node, under_way } => (WaitsFor::MovesPerNode, Some(node.clone()), *under_way),
             Obstacle::Earlier => (WaitsFor::EarlierMoves, None, 0),
             Obstacle::Preparation => (WaitsFor::Preparation, None, 0),
+            Obstacle::Pause { .. } => (WaitsFor::Pause, None, 0),
             Obstacle::Plans => (WaitsFor::Plans, None, 0),
             Obstacle::Answer { .. } => (WaitsFor::Answer, None, 0),
         };
         let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let pause = match &self.obstacle {
+            Obstacle::Pause { words } => Some(words.clone()),
+            Obstacle::Cluster { .. }
+            | Obstacle::Node { .. }
+            | Obstacle::Earlier
+            | Obstacle::Preparation
+            | Obstacle::Plans
+            | Obstacle::Answer { .. } => None,
+        };
         Waiting {
             r#for,
+            pause,
             node,
             under_way: number(under_way),
             before: number(self.before),
@@ -125,6 +146,7 @@ impl fmt::Display for InLine {
                 return f.write_str("as many plans are being made as the controller makes at the same time");
             }
             Obstacle::Answer { what } => f.write_str(what)?,
+            Obstacle::Pause { words } => return f.write_str(words),
         }
         match self.before {
             0 => f.write_str("; no move of its namespace waits before it"),
@@ -172,5 +194,15 @@ mod tests {
             (WaitsFor::MovesPerNode, Some("node-a"))
         );
         assert_eq!((later.r#for, later.node), (WaitsFor::EarlierMoves, None));
+        let paused = InLine {
+            obstacle: Obstacle::Pause {
+                words: "moves are paused (x)".to_owned(),
+            },
+            before: 3,
+        };
+        let waits = paused.waiting(Some(&first), Timestamp::UNIX_EPOCH);
+        assert_eq!((waits.r#for, waits.since.0), (WaitsFor::Pause, began));
+        assert_eq!(waits.pause.as_deref(), Some("moves are paused (x)"));
+        assert_eq!(paused.to_string(), "moves are paused (x)");
     }
 }

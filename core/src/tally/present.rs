@@ -42,12 +42,13 @@ pub struct Held {
 }
 
 /// For what a move may wait, as the labels of a metric call it.
-const WAITS: [WaitsFor; 5] = [
+const WAITS: [WaitsFor; 6] = [
     WaitsFor::MovesPerCluster,
     WaitsFor::MovesPerNode,
     WaitsFor::EarlierMoves,
     WaitsFor::Preparation,
     WaitsFor::Answer,
+    WaitsFor::Pause,
 ];
 
 /// Looks at all of them.
@@ -83,6 +84,7 @@ fn word(waits: WaitsFor) -> &'static str {
         WaitsFor::EarlierMoves => "EarlierMoves",
         WaitsFor::Preparation => "Preparation",
         WaitsFor::Answer => "Answer",
+        WaitsFor::Pause => "Pause",
         WaitsFor::Plans => "Plans",
     }
 }
