@@ -20,6 +20,7 @@ use crate::leadership::Leadership;
 use crate::line::Line;
 use crate::meter::Meter;
 use crate::observe::{Looks, Stopping};
+use crate::pause::Pauses;
 use crate::progress::Progresses;
 use crate::shown::Part;
 use crate::under_way::UnderWay;
@@ -45,6 +46,8 @@ pub struct Context {
     pub limits: Limits,
     /// Those that wait for their turn.
     pub line: Line,
+    /// The pause of all moves.
+    pub pauses: Pauses,
     /// Held while a migration finds out whether it may begin.
     pub beginning: tokio::sync::Mutex<()>,
     /// Single-active queues that this process holds.
@@ -86,6 +89,7 @@ impl Context {
             stopping: Arc::default(),
             limits,
             line: Line::default(),
+            pauses: Pauses::default(),
             beginning: tokio::sync::Mutex::default(),
             holds: Holds::default(),
             leadership: Leadership::begun(),

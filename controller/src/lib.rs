@@ -21,6 +21,7 @@ pub mod nodes;
 pub mod observe;
 pub mod occupancy;
 pub mod orphans;
+pub mod pause;
 pub mod prepare;
 pub mod progress;
 pub mod reconcile;

@@ -12,6 +12,7 @@
 //! - [`settings`]: what a migration is told about its stream, from the spec or from annotations
 //! - [`validate`]: what is refused, what is defaulted and what is warned of, before anything is touched
 //! - [`turns`]: which migrations may be under way at the same time
+//! - [`pause`]: what a pause of all moves means for each of them
 //! - [`tally`]: what a status adds to the counters, and what is to be said of all of them at one moment
 //! - [`waiting`]: for what a migration waits for its turn, as data
 //! - [`compat`]: whether a process dumped on one node can be restored on another
@@ -45,6 +46,7 @@ pub mod image_pod;
 pub mod machine;
 pub mod names;
 pub mod notice;
+pub mod pause;
 pub mod policy;
 pub mod premise;
 pub mod progress;

@@ -22,6 +22,8 @@ pub enum WaitsFor {
     Preparation,
     /// Something that is needed for its preparation does not answer at the moment.
     Answer,
+    /// Moves are paused (`kubectl shadow pause`).
+    Pause,
     /// As many plans without a move are being made as the controller makes at the same time.
     Plans,
 }
@@ -32,6 +34,9 @@ pub enum WaitsFor {
 pub struct Waiting {
     /// For what.
     pub r#for: WaitsFor,
+    /// The pause, with who paused, since when and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pause: Option<String>,
     /// The node that has no place, or had none when it was last asked for one: other nodes than a named target are known only when a
     /// move is prepared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -67,6 +72,11 @@ pub enum Obstacle {
     Others,
     /// See [`WaitsFor::Preparation`].
     Preparation,
+    /// See [`WaitsFor::Pause`].
+    Pause {
+        /// Its words.
+        words: String,
+    },
     /// See [`WaitsFor::Plans`].
     Plans,
     /// See [`WaitsFor::Answer`].
@@ -95,12 +105,24 @@ impl InLine {
             Obstacle::Earlier => (WaitsFor::EarlierMoves, known, 0),
             Obstacle::Others => (WaitsFor::OtherNamespaces, known, 0),
             Obstacle::Preparation => (WaitsFor::Preparation, known, 0),
+            Obstacle::Pause { .. } => (WaitsFor::Pause, known, 0),
             Obstacle::Plans => (WaitsFor::Plans, known, 0),
             Obstacle::Answer { .. } => (WaitsFor::Answer, known, 0),
         };
         let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let pause = match &self.obstacle {
+            Obstacle::Pause { words } => Some(words.clone()),
+            Obstacle::Cluster { .. }
+            | Obstacle::Node { .. }
+            | Obstacle::Earlier
+            | Obstacle::Others
+            | Obstacle::Preparation
+            | Obstacle::Plans
+            | Obstacle::Answer { .. } => None,
+        };
         Waiting {
             r#for,
+            pause,
             node,
             under_way: number(under_way),
             before: number(self.before),
@@ -133,6 +155,7 @@ impl fmt::Display for InLine {
                 return f.write_str("as many plans are being made as the controller makes at the same time");
             }
             Obstacle::Answer { what } => f.write_str(what)?,
+            Obstacle::Pause { words } => return f.write_str(words),
         }
         match self.before {
             0 => f.write_str("; no move of its namespace waits before it"),
@@ -192,5 +215,15 @@ mod tests {
             others.to_string(),
             "it is the turn of other namespaces; turns go round; no move of its namespace waits before it"
         );
+        let paused = InLine {
+            obstacle: Obstacle::Pause {
+                words: "moves are paused (x)".to_owned(),
+            },
+            before: 3,
+        };
+        let waits = paused.waiting(Some(&first), Timestamp::UNIX_EPOCH);
+        assert_eq!((waits.r#for, waits.since.0), (WaitsFor::Pause, began));
+        assert_eq!(waits.pause.as_deref(), Some("moves are paused (x)"));
+        assert_eq!(paused.to_string(), "moves are paused (x)");
     }
 }

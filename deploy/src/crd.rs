@@ -4,7 +4,7 @@
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
 use kube::core::DynamicObject;
-use shadow_core::api::{Evacuation, MigrationPolicy, MigrationProgress, StatefulMigration};
+use shadow_core::api::{Evacuation, MigrationPolicy, MigrationProgress, Pause, StatefulMigration};
 use shadow_core::reference;
 
 /// A custom resource, as the types say and as it is committed.
@@ -50,8 +50,16 @@ pub const EVACUATION: Definition = Definition {
     of_type: Evacuation::crd,
 };
 
+/// `Pause`.
+pub const PAUSE: Definition = Definition {
+    path: "deploy/crd/pause.yaml",
+    committed: include_str!("../crd/pause.yaml"),
+    name: Pause::crd_name,
+    of_type: Pause::crd,
+};
+
 /// All of them.
-pub const ALL: [Definition; 4] = [MIGRATION, POLICY, PROGRESS, EVACUATION];
+pub const ALL: [Definition; 5] = [MIGRATION, POLICY, PROGRESS, EVACUATION, PAUSE];
 
 const HEADER: &str = "# Generated from core/src/api by `cargo xtask check --fix`. Do not edit.\n";
 

@@ -12,6 +12,7 @@ mod list;
 mod logs;
 mod migrate;
 mod output;
+mod pause;
 mod place;
 mod plan;
 mod report;
@@ -39,6 +40,7 @@ pub use list::List;
 pub use logs::Logs;
 pub use migrate::{DryRun, Migrate};
 pub use output::Output;
+pub use pause::{Pause, Resume};
 pub use place::Place;
 pub use plan::Plan;
 pub use report::{Format as ReportFormat, Report};
@@ -93,6 +95,10 @@ pub enum Command {
     Report(Report),
     /// Undo a migration that has not passed its point of no return
     Cancel(Cancel),
+    /// Stop all new moves of the cluster, with a reason
+    Pause(Pause),
+    /// Let moves begin again
+    Resume(Resume),
     /// Show what controller, webhook and agents say of a migration
     Logs(Logs),
     /// Look whether cluster, nodes or a pod are as a move needs them

@@ -15,6 +15,19 @@ fn examples(help: &str) -> Vec<String> {
         .collect()
 }
 
+/// The words of an example as a shell takes them: what stands between two quotes is one.
+fn words(example: &str) -> Vec<String> {
+    let (mut words, mut word, mut quoted) = (Vec::new(), String::new(), false);
+    for c in format!("{example} ").chars() {
+        match c {
+            '\'' => quoted = !quoted,
+            ' ' if !quoted => words.push(std::mem::take(&mut word)),
+            c => word.push(c),
+        }
+    }
+    words
+}
+
 #[test]
 fn every_example_of_every_help_parses() {
     let mut root = Cli::command();
@@ -33,7 +46,7 @@ fn every_example_of_every_help_parses() {
             );
         }
         for example in examples {
-            let words = example.split_whitespace().skip(1);
+            let words = words(&example).into_iter().skip(1);
             if let Err(error) = Cli::try_parse_from(words) {
                 panic!("{example}: {error}");
             }

@@ -9,7 +9,8 @@ use k8s_openapi::api::authorization::v1::{ResourceAttributes, SubjectAccessRevie
 use k8s_openapi::api::core::v1::{Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod};
 use kube::ResourceExt;
 use kube::api::{Api, ListParams, PostParams};
-use shadow_core::api::{Evacuation, MigrationPolicy, OwnerKind, StatefulMigration};
+use shadow_core::api::{Evacuation, MigrationPolicy, OwnerKind, Pause, StatefulMigration, pause};
+use shadow_core::pause::Paused;
 use shadow_core::workload::Workload;
 
 /// A failed look-up.
@@ -52,6 +53,8 @@ pub trait Cluster: Send + Sync + 'static {
     fn policies(&self, namespace: &str) -> impl Future<Output = Looked<Vec<MigrationPolicy>>> + Send;
     /// Evacuations of a namespace.
     fn evacuations(&self, namespace: &str) -> impl Future<Output = Looked<Vec<Evacuation>>> + Send;
+    /// The pause of all moves, if there is one.
+    fn paused(&self) -> impl Future<Output = Looked<Option<Paused>>> + Send;
     /// The value of a label of a namespace.
     fn namespace_label(
         &self,
@@ -152,6 +155,14 @@ impl Cluster for KubeCluster {
             .list(&ListParams::default())
             .await;
         all.map(|list| list.items).map_err(failed("the Evacuations"))
+    }
+
+    async fn paused(&self) -> Looked<Option<Paused>> {
+        let api: Api<Pause> = Api::all(self.client.clone());
+        let found = api.get_opt(pause::ONLY).await;
+        found
+            .map(|found| found.map(Paused::from))
+            .map_err(failed("whether moves are paused"))
     }
 
     async fn namespace_label(&self, namespace: &str, label: &str) -> Looked<Option<String>> {

@@ -126,13 +126,14 @@ async fn judged<C: Cluster>(cluster: &C, namespace: &str, request: &Request) -> 
 }
 
 async fn world<C: Cluster>(cluster: &C, namespace: &str, pod: &str) -> Looked<World> {
-    let (facts, nodes, migrations, policies, evacuations, opted_in) = tokio::try_join!(
+    let (facts, nodes, migrations, policies, evacuations, opted_in, paused) = tokio::try_join!(
         around_pod(cluster, namespace, pod),
         cluster.nodes(),
         cluster.migrations(namespace),
         cluster.policies(namespace),
         cluster.evacuations(namespace),
         cluster.namespace_label(namespace, names::EVICTIONS),
+        cluster.paused(),
     )?;
     Ok(World {
         namespace: namespace.to_owned(),
@@ -145,6 +146,7 @@ async fn world<C: Cluster>(cluster: &C, namespace: &str, pod: &str) -> Looked<Wo
         },
         policies,
         evacuations,
+        paused,
     })
 }
 

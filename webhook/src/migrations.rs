@@ -11,6 +11,7 @@ use kube::core::admission::{AdmissionResponse, Operation};
 use serde::Deserialize;
 use serde_json::json;
 use shadow_core::api::StatefulMigrationSpec;
+use shadow_core::pause;
 use shadow_core::requester;
 use shadow_core::validate::{self, Facts, Report, Requester};
 use shadow_core::workload;
@@ -91,14 +92,16 @@ pub(crate) async fn validate<C: Cluster>(State(cluster): State<Arc<C>>, review: 
         Operation::Update | Operation::Delete | Operation::Connect => return answer(response),
     }
     let namespace = request.namespace.as_deref().unwrap_or_default();
-    match timeout(
-        LOOKUPS,
-        facts(&*cluster, namespace, &migration.spec, &request.user_info),
-    )
-    .await
-    {
-        Ok(Ok(facts)) => {
-            let report = validate::check(&request.name, namespace, &migration.spec, &facts);
+    let looks = async {
+        tokio::try_join!(
+            facts(&*cluster, namespace, &migration.spec, &request.user_info),
+            cluster.paused()
+        )
+    };
+    match timeout(LOOKUPS, looks).await {
+        Ok(Ok((facts, paused))) => {
+            let mut report = validate::check(&request.name, namespace, &migration.spec, &facts);
+            pause::admit(&migration.spec, paused.as_ref(), &mut report);
             answer(reported(response, &request, report))
         }
         Ok(Err(error)) => answer(response.deny(format!("{error}. Nothing was started; try again"))),

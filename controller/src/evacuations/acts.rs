@@ -14,7 +14,7 @@ use shadow_core::api::{
 };
 use shadow_core::eviction::next::{KEPT, Next};
 use shadow_core::eviction::{migration_of, words};
-use shadow_core::names;
+use shadow_core::{names, pause};
 
 use super::LOOK;
 use crate::context::Context;
@@ -48,6 +48,10 @@ pub(super) async fn act(
         Next::Follow => (state(EvacuationState::Moving, migration, None, None), LOOK),
         Next::Begin => match begin(ctx, seen).await? {
             Ok(name) => (state(EvacuationState::Moving, Some(name), None, None), LOOK),
+            // Paused since it was looked at: it waits, as it does from the next look on.
+            Err(refused) if pause::refused(&refused) => {
+                (state(EvacuationState::Waiting, None, Some(refused), None), LOOK)
+            }
             Err(refused) => return let_go(ctx, api, seen, None, refused).await,
         },
         Next::LetGo(why) => {

@@ -10,7 +10,7 @@ use shadow_core::eviction::{Course, budget, course, migration_of, next};
 
 use crate::context::Context;
 use crate::error::ControllerError;
-use crate::store;
+use crate::{pause, store};
 
 /// What was seen.
 #[derive(Default)]
@@ -57,9 +57,11 @@ pub(super) async fn at(ctx: &Context, evacuation: &Evacuation) -> Result<Sight, 
     }
     let pods: Api<Pod> = Api::namespaced(ctx.client.clone(), &namespace);
     let pod = pods.get_opt(&evacuation.spec.pod).await?;
-    let budgets = match &pod {
-        Some(pod) => budgets(ctx, &namespace, pod).await?,
-        None => None,
+    let paused = pause::look(&ctx.client).await?;
+    let budgets = match (paused, &pod) {
+        (Some(paused), _) => Some(shadow_core::pause::wait(&paused)),
+        (None, Some(pod)) => budgets(ctx, &namespace, pod).await?,
+        (None, None) => None,
     };
     Ok(Sight {
         pod,

@@ -11,6 +11,7 @@ use shadow_core::api::{MigrationStatus, StatefulMigration, Step};
 use shadow_core::machine::steps::lasting;
 use shadow_core::machine::{self, Cause, Decision, End, Next, Outcome, record};
 use shadow_core::notice;
+use shadow_core::pause::{self, Paused};
 use shadow_core::reason::Reason;
 use shadow_core::turns::Turn;
 use shadow_core::waiting::{InLine, Obstacle};
@@ -147,6 +148,9 @@ async fn begin(ctx: &Context, migration: &StatefulMigration) -> Result<Requeue, 
     if migration.spec.plan_only {
         return planning::plan(ctx, migration, status).await;
     }
+    if let Some(paused) = ctx.pauses.seen(&ctx.client).await? {
+        return queue_up(ctx, migration, &during(ctx, migration, &paused)).await;
+    }
     if let Some(place) = ctx.line.wait(ctx.limits, migration) {
         return queue_up(ctx, migration, &place).await;
     }
@@ -176,6 +180,12 @@ async fn begin(ctx: &Context, migration: &StatefulMigration) -> Result<Requeue, 
         },
         Prepared::Refused(refusal) => refuse(ctx, migration, status, refusal).await,
     }
+}
+
+/// Its place in line while moves are paused.
+fn during(ctx: &Context, migration: &StatefulMigration, paused: &Paused) -> InLine {
+    let words = pause::wait(paused);
+    ctx.line.behind(migration, Obstacle::Pause { words })
 }
 
 /// Nothing was touched.
@@ -219,6 +229,11 @@ async fn start(
 ) -> Result<Started, ControllerError> {
     let Draft { plan, restarts, .. } = draft;
     let _turn = ctx.beginning.lock().await;
+    // It was prepared for some time: a pause that was made meanwhile holds for it, too.
+    if let Some(paused) = crate::pause::look(&ctx.client).await? {
+        let place = during(ctx, migration, &paused);
+        return queue_up(ctx, migration, &place).await.map(Started::Not);
+    }
     match occupancy::occupy(ctx, migration, &plan).await? {
         Turn::Begin => {}
         Turn::Wait(place) => return queue_up(ctx, migration, &place).await.map(Started::Not),

@@ -5,6 +5,7 @@ mod blank;
 pub mod evacuation;
 pub mod migration;
 pub mod outlook;
+pub mod pause;
 pub mod plan;
 pub mod policy;
 pub mod progress;
@@ -18,6 +19,7 @@ pub use migration::{
 pub use outlook::{
     Candidate, ExpectedStep, ForecastBasis, Outlook, Rehearsal, RehearsalCost, RehearsalFailure,
 };
+pub use pause::{Pause, PauseSpec};
 pub use plan::{
     FreezeBound, FreezePlan, HoldKind, ImageOrigin, Owner, OwnerKind, Plan, QueuePlan, SourceImage,
 };

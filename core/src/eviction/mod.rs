@@ -24,6 +24,7 @@ pub use self::course::{Course, course, migration_of};
 pub use self::emptied::is_emptied;
 
 use crate::api::{Evacuation, MigrationPolicy, StatefulMigration, StatefulMigrationSpec};
+use crate::pause::{self, Paused};
 use crate::settings;
 use crate::validate::{self, Facts};
 
@@ -58,6 +59,8 @@ pub struct World {
     pub policies: Vec<MigrationPolicy>,
     /// Evacuations of the namespace.
     pub evacuations: Vec<Evacuation>,
+    /// The pause of all moves, if there is one.
+    pub paused: Option<Paused>,
 }
 
 /// What an eviction is answered.
@@ -99,6 +102,11 @@ pub enum Verdict {
         /// Node that it is on.
         node: String,
     },
+    /// It could be moved, and no move begins now.
+    Paused {
+        /// Who paused, since when, why, and what to type.
+        why: String,
+    },
     /// The pod was moved a moment ago, and no node can take it now.
     WaitsForNode {
         /// What speaks against the nodes.
@@ -125,6 +133,8 @@ pub enum Why {
     NotMoved(String),
     /// The move waits for a controller, and there is none.
     Unheard,
+    /// Moves are paused, and the pause lets evictions through.
+    Paused(String),
 }
 
 /// Judges an eviction.
@@ -151,9 +161,10 @@ pub fn judge(asked: Asked<'_>, world: &World) -> Verdict {
         Ok(consent) => consent,
         Err(unreadable) => return Verdict::LetThrough(Why::CannotMove(unreadable.to_string())),
     };
-    caused(asked, pod, world)
+    let verdict = caused(asked, pod, world)
         .or_else(|| arrived(asked, pod, world))
-        .unwrap_or_else(|| movable(asked, pod, world, consent))
+        .unwrap_or_else(|| movable(asked, pod, world, consent));
+    pause::of_eviction(verdict, world.paused.as_ref())
 }
 
 /// The pod belongs to a move that has begun, whoever asked for it.

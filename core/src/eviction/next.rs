@@ -25,7 +25,7 @@ pub struct Seen<'a> {
     pub node: Option<&'a Node>,
     /// The migration that was created for it.
     pub migration: Option<&'a StatefulMigration>,
-    /// What the budgets say against a move.
+    /// What the budgets, or a pause of all moves, say against a move now.
     pub budgets: Option<&'a str>,
     /// When.
     pub now: Timestamp,

@@ -68,6 +68,9 @@ pub fn answer(verdict: &Verdict, namespace: &str, pod: &str, created: Option<&st
                  minutes, name its UID, or cordon {node}"
             ),
         },
+        Verdict::Paused { why } => again(format!(
+            "{whose} is not evicted now, since it would be moved: {why}"
+        )),
         Verdict::WaitsForNode { why, until } => again(format!(
             "{whose} was moved a moment ago, and no other node can take it now ({why}). From {until} on it is evicted as ever"
         )),
@@ -100,6 +103,7 @@ fn warning(why: &Why, whose: &str) -> Option<String> {
         Why::NotMoved(why) => Some(format!(
             "{whose} is evicted without its memory, since its move came to nothing: {why}"
         )),
+        Why::Paused(why) => Some(format!("{whose} is evicted without its memory: {why}")),
         Why::Unheard => Some(format!(
             "{whose} is evicted without its memory: no controller took its move up. To see why, type: kubectl -n {} get pods",
             crate::names::SYSTEM_NAMESPACE
@@ -110,7 +114,7 @@ fn warning(why: &Why, whose: &str) -> Option<String> {
 /// The reason why a pod is not moved, where an Event should tell it.
 pub fn to_be_told(verdict: &Verdict) -> Option<&str> {
     match verdict {
-        Verdict::LetThrough(Why::CannotMove(why)) => Some(why),
+        Verdict::LetThrough(Why::CannotMove(why) | Why::Paused(why)) => Some(why),
         Verdict::LetThrough(
             Why::NotThere | Why::NotOptedIn | Why::Ends | Why::NoConsumer | Why::NotMoved(_) | Why::Unheard,
         )
@@ -118,6 +122,7 @@ pub fn to_be_told(verdict: &Verdict) -> Option<&str> {
         | Verdict::UnderWay { .. }
         | Verdict::HoldsTheMemory { .. }
         | Verdict::ArrivedAlready { .. }
+        | Verdict::Paused { .. }
         | Verdict::WaitsForNode { .. } => None,
     }
 }

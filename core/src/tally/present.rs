@@ -49,6 +49,7 @@ const WAITS: [WaitsFor; 6] = [
     WaitsFor::OtherNamespaces,
     WaitsFor::Preparation,
     WaitsFor::Answer,
+    WaitsFor::Pause,
 ];
 
 /// Looks at all of them.
@@ -85,6 +86,7 @@ fn word(waits: WaitsFor) -> &'static str {
         WaitsFor::OtherNamespaces => "OtherNamespaces",
         WaitsFor::Preparation => "Preparation",
         WaitsFor::Answer => "Answer",
+        WaitsFor::Pause => "Pause",
         WaitsFor::Plans => "Plans",
     }
 }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use shadow_core::eviction::words::{Answer, TRIGGERED, answer};
 use shadow_core::eviction::{Verdict, Why};
+use shadow_core::pause::Paused;
 
 use crate::world::*;
 
@@ -17,11 +18,13 @@ fn word(verdict: &Verdict) -> &'static str {
             Why::CannotMove(_) => "cannot move",
             Why::NotMoved(_) => "not moved",
             Why::Unheard => "unheard",
+            Why::Paused(_) => "let through by the pause",
         },
         Verdict::Move { .. } => "move",
         Verdict::UnderWay { .. } => "under way",
         Verdict::HoldsTheMemory { .. } => "holds the memory",
         Verdict::ArrivedAlready { .. } => "arrived already",
+        Verdict::Paused { .. } => "paused",
         Verdict::WaitsForNode { .. } => "waits for a node",
     }
 }
@@ -243,4 +246,53 @@ fn drain_and_descheduler_know_the_answers() {
     cordon(&mut nowhere, 1);
     let (code, _, message) = told(&nowhere, None);
     assert!(code == 200 && message.contains("is cordoned"), "{message}");
+}
+
+fn pause(scene: &mut Scene, let_evictions_through: bool) {
+    scene.paused = Some(Paused {
+        reason: "the broker is updated".to_owned(),
+        by: None,
+        since: None,
+        let_evictions_through,
+    });
+}
+
+#[test]
+fn while_moves_are_paused_evictions_wait_unless_the_pause_lets_them_through() {
+    let ordered = |s: &mut Scene| {
+        s.migrations
+            .push(migration("by-hand", json!({"phase": "Pending"})))
+    };
+    let begun = |s: &mut Scene| {
+        let leg = leg(1, ["orders-0", OLD], ["orders-0-shadow", NEW], false);
+        s.migrations.push(under_way("m", json!([leg])));
+    };
+    let cases: [(&str, &str, Change); 7] = [
+        ("paused", "let through by the pause", |_| {}),
+        ("under way", "let through by the pause", ordered),
+        ("holds the memory", "holds the memory", begun),
+        ("not opted in", "not opted in", |s| s.opted_in = false),
+        ("cannot move", "cannot move", |s| s.nodes.truncate(1)),
+        ("ends", "ends", |s| s.pod["status"]["phase"] = "Failed".into()),
+        ("under way", "let through by the pause", |s| {
+            s.evacuations
+                .push(evacuation(json!({"state": "Waiting", "reason": "budget"})))
+        }),
+    ];
+    for (waits, through, change) in cases {
+        for (wanted, let_evictions_through) in [(waits, false), (through, true)] {
+            let mut scene = scene();
+            change(&mut scene);
+            pause(&mut scene, let_evictions_through);
+            let verdict = judged(&scene, None);
+            assert_eq!(word(&verdict), wanted, "{verdict:?}");
+        }
+    }
+    let mut arrived = moved(1);
+    pause(&mut arrived, true);
+    assert_eq!(
+        word(&judged(&arrived, None)),
+        "arrived already",
+        "it has left already"
+    );
 }

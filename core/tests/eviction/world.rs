@@ -4,6 +4,7 @@ use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
 use shadow_core::eviction::{Asked, Verdict, World, judge};
 use shadow_core::names;
+use shadow_core::pause::Paused;
 use shadow_core::validate::Facts;
 
 pub(crate) const NOW: &str = "2026-11-30T12:00:00Z";
@@ -20,6 +21,7 @@ pub(crate) struct Scene {
     pub(crate) policies: Vec<Value>,
     pub(crate) evacuations: Vec<Value>,
     pub(crate) opted_in: bool,
+    pub(crate) paused: Option<Paused>,
 }
 
 pub(crate) fn node(name: &str) -> Value {
@@ -56,6 +58,7 @@ pub(crate) fn scene() -> Scene {
         policies: vec![policy("move", json!({"evictions": "Move"}))],
         evacuations: Vec::new(),
         opted_in: true,
+        paused: None,
     }
 }
 
@@ -143,6 +146,7 @@ pub(crate) fn judged_of(name: &str, scene: &Scene, uid: Option<&str>) -> Verdict
         },
         policies: all(&scene.policies),
         evacuations: all(&scene.evacuations),
+        paused: scene.paused.clone(),
     };
     let now = NOW.parse().unwrap();
     judge(Asked { pod: name, uid, now }, &world)

@@ -8,7 +8,7 @@ use kube::api::ListParams;
 use shadow_core::api::StatefulMigration;
 
 use crate::cli::List;
-use crate::commands::colour;
+use crate::commands::{colour, pause};
 use crate::connection::Connection;
 use crate::ending::Ending;
 use crate::output::{Format, Template, table};
@@ -38,6 +38,7 @@ pub(super) async fn run(connection: &Connection, args: &List) -> Result<Ending, 
         lines.iter().for_each(|line| say::line(line));
         return Ok(Ending::Done);
     }
+    pause::remark(connection).await;
     if migrations.is_empty() {
         say::remark(&nothing(connection, args));
         return Ok(Ending::Done);

@@ -17,6 +17,7 @@ mod list;
 mod logs;
 mod migrate;
 mod node_removal;
+mod pause;
 mod plan;
 mod pods;
 mod report;
@@ -81,6 +82,8 @@ async fn dispatch(command: Command, connection: &Connection) -> Result<Ending, P
         Command::List(args) => list::run(connection, &args).await,
         Command::Status(args) => status::run(connection, &args).await,
         Command::Cancel(args) => cancel::run(connection, &args).await,
+        Command::Pause(args) => pause::run(connection, &args).await,
+        Command::Resume(args) => pause::resume(connection, &args).await,
         Command::Logs(args) => logs::run(connection, &args).await,
         Command::Allow(args) => allow::run(connection, &args).await,
         Command::Install(args) => install::run(connection, &args).await,

@@ -5,7 +5,7 @@ use kube::ResourceExt;
 
 use crate::cli::{List, Status};
 use crate::commands::follow::{self, Told};
-use crate::commands::{find, list};
+use crate::commands::{find, list, pause};
 use crate::connection::Connection;
 use crate::ending::Ending;
 use crate::problem::Problem;
@@ -34,6 +34,13 @@ pub(super) async fn run(connection: &Connection, args: &Status) -> Result<Ending
         Some(format) => format.object(&migration)?,
         None => None,
     };
+    let ended = migration
+        .status
+        .as_ref()
+        .is_some_and(|status| status.phase.is_terminal());
+    if lines.is_none() && !ended {
+        pause::remark(connection).await;
+    }
     lines
         .unwrap_or_else(|| render::overview(&migration, Timestamp::now()))
         .iter()

@@ -14,7 +14,7 @@ fn all_is_well_in_a_fresh_installation() {
     with(|_| {}, &[]);
     let (lines, _) = checked(cluster(), &["cluster"]);
     let codes: std::collections::BTreeSet<&str> = lines.iter().map(|line| line.code.as_str()).collect();
-    assert_eq!(codes.len(), 12, "each check has a line: {lines:#?}");
+    assert_eq!(codes.len(), 13, "each check has a line: {lines:#?}");
 }
 
 #[test]
@@ -280,5 +280,15 @@ fn an_api_server_that_does_not_answer_ends_the_check() {
         text(&output.stderr).contains("connection refused"),
         "{}",
         text(&output.stderr)
+    );
+}
+
+#[test]
+fn a_pause_is_told_with_its_reason_and_the_way_out() {
+    let paused = json!({"apiVersion": "migration.ms2m.io/v1alpha1", "kind": "Pause", "metadata": {"name": "moves"},
+        "spec": {"reason": "the broker is updated", "by": "carol"}});
+    with(
+        |cluster| cluster.objects.push(paused),
+        &[("SH013", "", "warn", "by carol (the broker is updated)")],
     );
 }

@@ -10,6 +10,7 @@ mod list;
 mod logins;
 mod logs;
 mod migrate;
+mod pause;
 mod plan;
 mod proxies;
 mod registry;

@@ -55,7 +55,7 @@ fn an_api_server_behind_the_proxy_of_the_kubeconfig_is_reached() {
         &format!(", proxy-url: 'http://{proxy}'"),
         "{}",
     );
-    let output = stub.runs(&["list"]);
+    let output = stub.runs(&["list", "-o", "name"]);
     assert_eq!(output.status.code(), Some(0), "{}", err(&output));
     assert_eq!(tunnels.load(Ordering::SeqCst), 1);
     assert_eq!(stub.asked().len(), 1);
@@ -101,7 +101,7 @@ fn an_api_server_behind_a_socks_proxy_is_reached() {
         &format!(", proxy-url: 'socks5://{proxy}'"),
         "{}",
     );
-    let output = stub.runs(&["list"]);
+    let output = stub.runs(&["list", "-o", "name"]);
     assert_eq!(output.status.code(), Some(0), "{}", err(&output));
     assert_eq!(tunnels.load(Ordering::SeqCst), 1);
 }
@@ -112,7 +112,7 @@ fn the_proxy_of_the_environment_counts_unless_the_server_is_excepted() {
     let (proxy, tunnels) = proxy(stub.address.clone());
     stub.has_config("kube.invalid:6443", "", "{}");
     let with_proxy = || {
-        let mut program = stub.program(&["list"]);
+        let mut program = stub.program(&["list", "-o", "name"]);
         program.env("HTTP_PROXY", format!("http://{proxy}"));
         program
     };
@@ -145,7 +145,7 @@ fn whom_to_act_as_is_told_by_way_of_a_proxy_as_well() {
         &format!(", proxy-url: 'http://{proxy}'"),
         "{}",
     );
-    let output = stub.runs(&["list", "--as", "anna", "--as-group", "ops"]);
+    let output = stub.runs(&["list", "-o", "name", "--as", "anna", "--as-group", "ops"]);
     assert_eq!(output.status.code(), Some(0), "{}", err(&output));
     assert_eq!(tunnels.load(Ordering::SeqCst), 1);
     for asked in stub.asked() {

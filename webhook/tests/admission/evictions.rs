@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use shadow_core::names;
 
-use crate::stage::{Fake, Trouble, UID, cluster, leg, message, pod, post, under_way};
+use crate::stage::{Fake, Trouble, UID, cluster, leg, message, paused, pod, post, under_way};
 
 /// A namespace that opted in, with a policy for all its pods.
 fn opted_in() -> Fake {
@@ -184,5 +184,54 @@ async fn a_stand_in_is_deleted_during_its_move_only_when_that_is_confirmed() {
     ] {
         let response = post(fake.clone(), names::WEBHOOK_DELETIONS_PATH, &review).await;
         assert_eq!(response["allowed"], true, "{response}");
+    }
+}
+
+#[tokio::test]
+async fn while_moves_are_paused_evictions_wait_with_the_reason_and_leave_no_mark() {
+    let fake = Fake {
+        paused: paused(false),
+        ..opted_in()
+    };
+    let response = evict(&fake, &eviction(Value::Null)).await;
+    assert_eq!(response["status"]["code"], 429, "{response}");
+    for part in ["by carol", "the broker is updated", "kubectl shadow resume"] {
+        assert!(message(&response).contains(part), "{response}");
+    }
+    assert!(fake.evacuations.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_pause_may_let_evictions_through_and_says_why_the_memory_goes() {
+    let fake = Fake {
+        paused: paused(true),
+        ..opted_in()
+    };
+    let response = evict(&fake, &eviction(Value::Null)).await;
+    assert_eq!(response["allowed"], true, "{response}");
+    let warning = response["warnings"][0].as_str().unwrap();
+    assert!(
+        warning.contains("without its memory: moves are paused by carol (the broker is updated)"),
+        "{warning}"
+    );
+    let marks = fake.evacuations.lock().unwrap().clone();
+    assert!(
+        marks[0]["spec"]["letGo"]
+            .as_str()
+            .unwrap()
+            .contains("broker is updated")
+    );
+}
+
+#[tokio::test]
+async fn a_pod_of_a_move_under_way_stays_whatever_the_pause_says() {
+    for through in [false, true] {
+        let fake = Fake {
+            migrations: vec![under_way("m", "Restoring", json!([leg(1, 1, false)]))],
+            paused: paused(through),
+            ..opted_in()
+        };
+        let response = evict(&fake, &eviction(Value::Null)).await;
+        assert_eq!(response["status"]["code"], 429, "{response}");
     }
 }

@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 use shadow_webhook::health::Part;
 use shadow_webhook::router;
 
-use crate::stage::{Fake, Trouble, cluster, message, node, patched, post, review, send, under_way, wanted};
+use crate::stage::{
+    Fake, Trouble, cluster, message, node, patched, paused, post, review, send, under_way, wanted,
+};
 
 #[tokio::test]
 async fn a_new_migration_gets_its_defaults() {
@@ -322,4 +324,26 @@ async fn many_reviews_at_once_are_answered() {
         admitted += 1;
     }
     assert_eq!(admitted, 100);
+}
+
+#[tokio::test]
+async fn while_moves_are_paused_a_move_is_refused_and_a_plan_is_made() {
+    let stopped = || Fake {
+        paused: paused(false),
+        ..cluster()
+    };
+    let response = post(stopped(), "/validate/migrations", &review("CREATE", &wanted())).await;
+    for part in [
+        "spec.planOnly: moves are paused by carol (the broker is updated)",
+        "Nothing was started",
+        "kubectl shadow resume",
+    ] {
+        assert!(message(&response).contains(part), "{response}");
+    }
+    let mut plan = wanted();
+    plan["spec"]["planOnly"] = true.into();
+    let response = post(stopped(), "/validate/migrations", &review("CREATE", &plan)).await;
+    assert_eq!(response["allowed"], true, "{response}");
+    let warned = response["warnings"].to_string();
+    assert!(warned.contains("the broker is updated"), "{warned}");
 }

@@ -12,6 +12,7 @@ use k8s_openapi::api::core::v1::{Node, PersistentVolume, PersistentVolumeClaim, 
 use serde_json::{Value, json};
 use shadow_core::api::{Evacuation, MigrationPolicy, OwnerKind, StatefulMigration};
 use shadow_core::names;
+use shadow_core::pause::Paused;
 use shadow_core::workload::Workload;
 use shadow_webhook::cluster::{Cluster, Looked, LookupError};
 use shadow_webhook::health::Part;
@@ -38,6 +39,7 @@ pub(crate) struct Fake {
     pub(crate) trouble: Trouble,
     pub(crate) policies: Vec<Value>,
     pub(crate) opted_in: bool,
+    pub(crate) paused: Option<Paused>,
     /// Evacuations, those that were created last.
     pub(crate) evacuations: Arc<Mutex<Vec<Value>>>,
 }
@@ -98,6 +100,11 @@ impl Cluster for Fake {
     async fn evacuations(&self, _namespace: &str) -> Looked<Vec<Evacuation>> {
         let all = self.evacuations.lock().unwrap().clone();
         self.look(&all).await
+    }
+
+    async fn paused(&self) -> Looked<Option<Paused>> {
+        self.look::<Value>(&[]).await?;
+        Ok(self.paused.clone())
     }
 
     async fn namespace_label(&self, _namespace: &str, label: &str) -> Looked<Option<String>> {
@@ -243,4 +250,14 @@ pub(crate) async fn created(fake: Fake, pod: &Value) -> (Value, Value) {
     let response = post(fake, names::WEBHOOK_PODS_PATH, &review).await;
     let after = patched(&review, &response);
     (after, response)
+}
+
+/// A pause of all moves.
+pub(crate) fn paused(let_evictions_through: bool) -> Option<Paused> {
+    Some(Paused {
+        reason: "the broker is updated".to_owned(),
+        by: Some("carol".to_owned()),
+        since: None,
+        let_evictions_through,
+    })
 }

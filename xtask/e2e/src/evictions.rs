@@ -15,7 +15,7 @@ use xtask_lab::cluster::{Cluster, wait_for};
 use xtask_lab::stage::{self, Load, Oracle, Sample, capture, get};
 
 const LOAD: Load = Load::of(40);
-const PODS: [&str; 2] = ["orders-0", "orders-1"];
+pub(super) const PODS: [&str; 2] = ["orders-0", "orders-1"];
 const SOON: Duration = Duration::from_secs(60);
 const MOVED: Duration = Duration::from_secs(120);
 /// The API server waits one second for the webhook.
@@ -109,10 +109,10 @@ pub(super) fn without_the_webhook(bench: &Bench) -> Result<()> {
 }
 
 /// The sample on node-a, in a namespace whose evictions become moves.
-struct OptedIn<'a>(&'a Cluster);
+pub(super) struct OptedIn<'a>(&'a Cluster);
 
 impl<'a> OptedIn<'a> {
-    fn deployed(cluster: &'a Cluster) -> Result<Self> {
+    pub(super) fn deployed(cluster: &'a Cluster) -> Result<Self> {
         // The migrations of the evictions are counted, and earlier evictions count for ten minutes.
         for kind in ["statefulmigrations", "evacuations"] {
             capture(cluster.kubectl(["delete", kind, "--all", "--wait=true"]))?;
@@ -144,7 +144,7 @@ impl<'a> OptedIn<'a> {
         Ok(opted_in)
     }
 
-    fn removed(self) -> Result<()> {
+    pub(super) fn removed(self) -> Result<()> {
         stage::delete(self.0, "migrationpolicy", POLICY)?;
         Sample::remove(self.0)
     }
@@ -164,7 +164,7 @@ impl Drop for OptedIn<'_> {
     }
 }
 
-fn watched(bench: &Bench) -> Result<Vec<Oracle>> {
+pub(super) fn watched(bench: &Bench) -> Result<Vec<Oracle>> {
     let oracles = PODS
         .iter()
         .map(|pod| Oracle::start(&bench.cluster, &bench.product, pod, LOAD))
@@ -175,7 +175,7 @@ fn watched(bench: &Bench) -> Result<Vec<Oracle>> {
     Ok(oracles)
 }
 
-fn finished(oracles: Vec<Oracle>) -> Result<()> {
+pub(super) fn finished(oracles: Vec<Oracle>) -> Result<()> {
     for oracle in oracles {
         let report = oracle.finish()?;
         println!("     {}", stage::summary(&report));
@@ -185,7 +185,7 @@ fn finished(oracles: Vec<Oracle>) -> Result<()> {
 }
 
 /// One migration of this pod, caused by an eviction, and the pod that it restored is still there under this UID.
-fn moved_once(cluster: &Cluster, pod: &str, uid: &str) -> Result<()> {
+pub(super) fn moved_once(cluster: &Cluster, pod: &str, uid: &str) -> Result<()> {
     ensure!(Sample::node(cluster, pod)? == OTHER, "{pod} is not on {OTHER}");
     let all: Vec<Value> = migrations(cluster)?
         .into_iter()
@@ -214,24 +214,24 @@ fn moved_once(cluster: &Cluster, pod: &str, uid: &str) -> Result<()> {
 
 /// What an eviction was answered.
 #[derive(Debug, PartialEq, Eq)]
-enum Answer {
+pub(super) enum Answer {
     Evicted,
     Denied(String),
 }
 
 impl Answer {
     /// Denied for this reason.
-    fn is(&self, reason: &str) -> bool {
+    pub(super) fn is(&self, reason: &str) -> bool {
         matches!(self, Self::Denied(said) if said.contains(&format!("({reason})")))
     }
 
-    fn says(&self, words: &str) -> bool {
+    pub(super) fn says(&self, words: &str) -> bool {
         matches!(self, Self::Denied(said) if said.contains(words))
     }
 }
 
 /// Evicts without a pause until the pod that is meant has left.
-fn until_gone(cluster: &Cluster, pod: &str, uid: Option<&str>) -> Result<()> {
+pub(super) fn until_gone(cluster: &Cluster, pod: &str, uid: Option<&str>) -> Result<()> {
     let mut asked = 0;
     let left = wait_for("the evicted pod to have left", MOVED, || {
         let answer = evict(cluster, pod, uid, false)?;
@@ -252,7 +252,7 @@ fn until_gone(cluster: &Cluster, pod: &str, uid: Option<&str>) -> Result<()> {
 }
 
 /// One eviction, as a client of the eviction API asks for it.
-fn evict(cluster: &Cluster, pod: &str, uid: Option<&str>, dry_run: bool) -> Result<Answer> {
+pub(super) fn evict(cluster: &Cluster, pod: &str, uid: Option<&str>, dry_run: bool) -> Result<Answer> {
     let namespace = cluster.namespace();
     let mut options = json!({});
     if let Some(uid) = uid {

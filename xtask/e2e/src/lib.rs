@@ -24,6 +24,7 @@ mod leases;
 mod live;
 mod moments;
 mod monitoring;
+mod pauses;
 mod plans;
 mod plugin;
 mod polling;

@@ -6,8 +6,9 @@ use anyhow::Result;
 use crate::Bench;
 use crate::{
     as_printed, backends, by_image, bystanders, cancel, commands, concurrency, drains, evictions, failures,
-    faults, first_move, hostile, image, in_terminal, inexact, kills, leases, live, monitoring, plans, plugin,
-    polling, reference, refusals, rehearsals, removal, round_trips, scripts, turns, watched, workloads,
+    faults, first_move, hostile, image, in_terminal, inexact, kills, leases, live, monitoring, pauses, plans,
+    plugin, polling, reference, refusals, rehearsals, removal, round_trips, scripts, turns, watched,
+    workloads,
 };
 
 /// One scenario.
@@ -400,6 +401,13 @@ pub(crate) const ALL: &[Scenario] = &[
         run: evictions::without_the_webhook,
         seconds: 40,
         role: Role::Rest("the rule's failure policy is unit-tested"),
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "while moves are paused none begins, and evictions wait",
+        run: pauses::none_begins,
+        seconds: 70,
+        role: Role::Rest("the decisions are tables in the core; each caller has a test of its own"),
         company: Company::Alone,
     },
     Scenario {

@@ -15,7 +15,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::api::{DynamicObject, PostParams};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
-use shadow_core::api::{StatefulMigration, StatefulMigrationSpec};
+use shadow_core::api::{Pause, StatefulMigration, StatefulMigrationSpec, pause};
 use shadow_core::names::{GROUP, RUNTIME_CLASS, SYSTEM_NAMESPACE, WEBHOOK_SERVICE};
 use shadow_deploy::crd;
 
@@ -62,6 +62,8 @@ pub struct Facts {
     pub roles: Vec<(String, Got<bool>)>,
     /// Whether the RuntimeClass is there.
     pub runtime_class: Got<bool>,
+    /// The pause of all moves.
+    pub pause: Got<Option<Pause>>,
 }
 
 /// What came back for a migration that was only tried.
@@ -95,11 +97,12 @@ pub async fn look(client: &Client) -> Result<Facts, Problem> {
         one(Api::namespaced(client.clone(), SYSTEM_NAMESPACE), AGENT),
         all(Api::namespaced(client.clone(), SYSTEM_NAMESPACE), ""),
     )?;
-    let (calls, policies, roles, runtime_class) = tokio::try_join!(
+    let (calls, policies, roles, runtime_class, pause) = tokio::try_join!(
         calls(client),
         policies(client),
         roles(client),
         is_there::<RuntimeClass>(client, RUNTIME_CLASS),
+        one(Api::all(client.clone()), pause::ONLY),
     )?;
     Ok(Facts {
         now: Timestamp::now(),
@@ -117,6 +120,7 @@ pub async fn look(client: &Client) -> Result<Facts, Problem> {
         policies,
         roles,
         runtime_class,
+        pause,
     })
 }
 

@@ -6,12 +6,14 @@ mod parts;
 
 use k8s_openapi::api::admissionregistration::v1::WebhookClientConfig;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use shadow_core::api::Pause;
 use shadow_core::names::SYSTEM_NAMESPACE;
+use shadow_core::pause::{Paused, RESUME};
 use shadow_deploy::crd;
 
 use parts::{deployment, lease, versions};
 
-use crate::check::codes::{ADMISSION, AUTHORITY, KINDS, POLICIES, ROLES, RUNTIME_CLASS, SERVER};
+use crate::check::codes::{ADMISSION, AUTHORITY, KINDS, PAUSE, POLICIES, ROLES, RUNTIME_CLASS, SERVER};
 use crate::check::gather::cluster::{self, Answer, Facts};
 use crate::check::gather::{Got, Unseen};
 use crate::check::{Finding, Grade};
@@ -56,6 +58,7 @@ pub fn findings(facts: &Facts) -> Vec<Finding> {
         Err(why) => Finding::unseen(RUNTIME_CLASS, "RuntimeClass shadow", why),
     });
     found.extend(versions(facts));
+    found.push(paused(&facts.pause));
     found.sort_by_key(|one| one.code);
     found
 }
@@ -166,6 +169,14 @@ fn policies(facts: &Facts) -> Vec<Finding> {
         Err(why) => Finding::unseen(POLICIES, name, why),
     };
     facts.policies.iter().map(of).collect()
+}
+
+fn paused(pause: &Got<Option<Pause>>) -> Finding {
+    match pause {
+        Ok(None) => Finding::pass(PAUSE, "", "moves are not paused"),
+        Ok(Some(pause)) => Finding::warn(PAUSE, "", Paused::from(pause.clone()).to_string()).typed(RESUME),
+        Err(why) => Finding::unseen(PAUSE, "a pause of all moves", why),
+    }
 }
 
 fn roles(facts: &Facts) -> Vec<Finding> {

@@ -36,13 +36,14 @@ fn blind() -> Facts {
         policies: vec![("p".to_owned(), not())],
         roles: vec![("r".to_owned(), not())],
         runtime_class: not(),
+        pause: not(),
     }
 }
 
 #[test]
 fn a_user_that_may_read_nothing_gets_a_warning_for_each_and_no_failure() {
     let found = cluster::findings(&blind());
-    assert_eq!(found.len(), 12, "{found:#?}");
+    assert_eq!(found.len(), 13, "{found:#?}");
     assert!(
         found
             .iter()

@@ -11,6 +11,7 @@ use super::evictions::Evictions;
 use super::tell::Teller;
 use super::{gather, moves, plans};
 use crate::cli::Drain;
+use crate::commands::pause;
 use crate::connection::Connection;
 use crate::drain::{Leave, Row, Stage, Standing, State, What};
 use crate::problem::Problem;
@@ -41,6 +42,8 @@ impl<'a> Draining<'a> {
         teller: Teller,
     ) -> Result<Self, Problem> {
         gather::node(connection, &args.node).await?;
+        // Plans are made all the same; each move is refused in these words, and the drain ends with that.
+        pause::remark(connection).await;
         if !args.dry_run {
             gather::cordon(connection, &args.node).await?;
         }
