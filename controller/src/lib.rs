@@ -14,6 +14,7 @@ pub mod evidence;
 mod fitness;
 pub mod holds;
 mod inexact;
+pub mod keeping;
 pub mod leadership;
 pub mod line;
 pub mod meter;

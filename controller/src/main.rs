@@ -14,8 +14,9 @@ use shadow_controller::context::Context;
 use shadow_controller::error::ControllerError;
 use shadow_controller::leadership::lease::Held;
 use shadow_controller::shown::Part;
-use shadow_controller::{afresh, evacuations, nodes, orphans, progress, reconcile, signer};
+use shadow_controller::{afresh, evacuations, keeping, nodes, orphans, progress, reconcile, signer};
 use shadow_core::api::StatefulMigration;
+use shadow_core::keeping::History;
 use shadow_core::turns::Limits;
 use shadow_telemetry::{log, serve};
 use tokio::net::TcpListener;
@@ -53,6 +54,12 @@ struct Args {
     /// Moves in the whole cluster at the same time; others wait.
     #[arg(long, default_value_t = 5)]
     moves_per_cluster: usize,
+    /// Moves of one pod that are kept after their end; older ones are deleted. 0: all are kept.
+    #[arg(long, default_value_t = 10)]
+    history_per_pod: usize,
+    /// The same of one namespace, whatever its pods are called.
+    #[arg(long, default_value_t = 500)]
+    history_per_namespace: usize,
 }
 
 #[tokio::main]
@@ -97,6 +104,10 @@ async fn lead(args: &Args, part: &Part, asked: watch::Receiver<bool>) -> anyhow:
         per_node: args.moves_per_node,
         per_cluster: args.moves_per_cluster,
     };
+    let history = History {
+        per_pod: args.history_per_pod,
+        per_namespace: args.history_per_namespace,
+    };
     let ctx = Arc::new(Context::new(
         client,
         clients.watches.clone(),
@@ -111,6 +122,7 @@ async fn lead(args: &Args, part: &Part, asked: watch::Receiver<bool>) -> anyhow:
         () = signer::inject_ca_bundle(clients.watches.clone(), authority) => {}
         () = nodes::publish(&ctx) => {}
         () = orphans::sweep(&ctx) => {}
+        () = keeping::sweep(&ctx, history) => {}
         () = ctx.brokers.sweep() => {}
         () = progress::write(&ctx) => {}
         () = evacuations::answer(&ctx) => {}

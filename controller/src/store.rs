@@ -105,18 +105,19 @@ pub async fn release(ctx: &Context, migration: &StatefulMigration) -> Result<(),
     finalize(ctx, migration, &finalizers).await.map(drop)
 }
 
-/// Deletes the object as it was read, and no later one of its name.
-pub async fn delete(ctx: &Context, migration: &StatefulMigration) -> Result<(), ControllerError> {
+/// Deletes the object as it was read, and no later one of its name; whether it did. One that was changed since is left for the next
+/// look.
+pub async fn delete(ctx: &Context, migration: &StatefulMigration) -> Result<bool, ControllerError> {
     let params = DeleteParams {
         preconditions: Some(Preconditions {
             uid: migration.uid(),
-            resource_version: None,
+            resource_version: migration.resource_version(),
         }),
         ..DeleteParams::default()
     };
     match api(ctx, migration).delete(&migration.name_any(), &params).await {
-        Ok(_) => Ok(()),
-        Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Ok(()),
+        Ok(_) => Ok(true),
+        Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Ok(false),
         Err(error) => Err(error.into()),
     }
 }

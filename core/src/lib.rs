@@ -43,6 +43,7 @@ pub mod forecast;
 pub mod freeze;
 pub mod image_origin;
 pub mod image_pod;
+pub mod keeping;
 pub mod machine;
 pub mod names;
 pub mod notice;

@@ -34,6 +34,17 @@ const OF_ONE_SANDBOX: [&str; 5] = [
 /// Annotations that speak of one pod among its siblings, not of what runs in it.
 const OF_ONE_POD: [&str; 1] = [names::DELETION_COST];
 
+/// Argo CD: the pod does not count against its application, and is not pruned. Other options of its own may stand beside.
+const ARGO_CD: [(&str, &str); 2] = [
+    ("argocd.argoproj.io/compare-options", "IgnoreExtraneous"),
+    ("argocd.argoproj.io/sync-options", "Prune=false"),
+];
+/// Flux: the pod is neither pruned nor applied.
+const FLUX: [(&str, &str); 2] = [
+    ("kustomize.toolkit.fluxcd.io/prune", "disabled"),
+    ("kustomize.toolkit.fluxcd.io/ssa", "Ignore"),
+];
+
 /// The migration on whose behalf a shadow pod is made.
 #[derive(Clone, Copy, Debug)]
 pub struct Cause<'a> {
@@ -68,6 +79,7 @@ pub fn shadow_of(source: &Pod, key: &Key, cause: Cause<'_>, container: &str, nod
     let name = names::shadow_pod(source.metadata.name.as_deref().unwrap_or_default());
     let mut shadow = copy_of(source, &name);
     mark(shadow.metadata.labels.get_or_insert_default(), cause.uid);
+    leave_alone(shadow.metadata.annotations.get_or_insert_default());
     if let Some(spec) = &mut shadow.spec {
         spec.restart_policy = Some("Never".to_owned());
         spec.hostname = (name.len() <= HOSTNAME_MAX).then(|| name.clone());
@@ -78,6 +90,21 @@ pub fn shadow_of(source: &Pod, key: &Key, cause: Cause<'_>, container: &str, nod
     }
     announce(&mut shadow, key, cause.name, container, node);
     shadow
+}
+
+/// Tools that keep a cluster as a repository has it know a pod of theirs by labels and annotations, which its copy has, too. They
+/// neither remove a copy that no template describes, nor call their application changed for its sake.
+fn leave_alone(annotations: &mut BTreeMap<String, String>) {
+    for (name, option) in ARGO_CD {
+        let options = annotations.entry(name.to_owned()).or_default();
+        let (key, _) = option.split_once('=').unwrap_or((option, ""));
+        let others = options.split(',').map(str::trim);
+        let others = others.filter(|one| !one.is_empty() && one.split('=').next() != Some(key));
+        *options = others.chain([option]).collect::<Vec<_>>().join(",");
+    }
+    for (name, value) in FLUX {
+        annotations.insert(name.to_owned(), value.to_owned());
+    }
 }
 
 /// Labels that tell a stand-in from the pod that it stands in for.
@@ -118,6 +145,9 @@ pub fn successor_of(
         .annotations
         .get_or_insert_default()
         .extend(hashes);
+    if workload::controller_of(source).is_none() {
+        leave_alone(successor.metadata.annotations.get_or_insert_default());
+    }
     announce(&mut successor, key, cause.name, container, node);
     successor
 }

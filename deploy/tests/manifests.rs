@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail the test")]
 use kube::api::DynamicObject;
 use serde_json::Value;
+use shadow_core::api::Phase;
 use shadow_core::names;
 use shadow_deploy::{Settings, broker_access, manifests, pull_secret};
 
@@ -366,6 +367,58 @@ fn the_webhook_writes_evacuations_and_nothing_else() {
         r#"["certificatesigningrequests"] ["create","get","list","watch"]"#,
     ];
     assert_eq!(writes, wanted);
+}
+
+/// What the phases of a migration are called, and its finalizer, the policy has to say as core does.
+#[test]
+fn the_controller_deletes_migrations_that_have_ended_and_no_other() {
+    let policy = find("ValidatingAdmissionPolicy", "shadow-controller-deletes-plans");
+    let spec = &policy.data["spec"];
+    assert_eq!(spec["failurePolicy"], "Fail");
+    assert_eq!(
+        spec["matchConstraints"]["resourceRules"][0]["operations"],
+        serde_json::json!(["DELETE"])
+    );
+    let validations: Vec<&str> = spec["validations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["expression"].as_str().unwrap())
+        .collect();
+    let [ended, stuck, held] = validations[..] else {
+        panic!("{validations:?}");
+    };
+    let (_, list) = ended.split_once("in ['").unwrap();
+    let mut phases: Vec<&str> = list.split_once("']").unwrap().0.split("', '").collect();
+    let mut terminal: Vec<String> = [
+        Phase::Pending,
+        Phase::Checkpointing,
+        Phase::Transferring,
+        Phase::Restoring,
+        Phase::Replaying,
+        Phase::Finalizing,
+        Phase::Undoing,
+        Phase::Planned,
+        Phase::Completed,
+        Phase::Failed,
+        Phase::Cancelled,
+    ]
+    .into_iter()
+    .filter(|phase| phase.is_terminal())
+    .map(|phase| format!("{phase:?}"))
+    .collect();
+    phases.sort_unstable();
+    terminal.sort_unstable();
+    assert_eq!(phases, terminal);
+    assert!(
+        ended.contains("completionTime") && !ended.contains("||"),
+        "{ended}"
+    );
+    assert!(
+        stuck.contains("!oldObject.?status.?conditions") && stuck.contains("'Stuck'"),
+        "{stuck}"
+    );
+    assert!(held.contains(&format!("!('{}' in", names::FINALIZER)), "{held}");
 }
 
 #[test]

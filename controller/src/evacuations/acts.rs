@@ -19,6 +19,7 @@ use shadow_core::{names, pause};
 use super::LOOK;
 use crate::context::Context;
 use crate::error::ControllerError;
+use crate::{report, store};
 
 /// Acts, and says when to look again.
 pub(super) async fn act(
@@ -73,6 +74,10 @@ async fn let_go(
 ) -> Result<Requeue, ControllerError> {
     let why: String = why.chars().take(evacuation::REASON).collect();
     let (reason, note) = words::not_moved(&why);
+    let moved = match &migration {
+        Some(name) => store::read(ctx, &seen.namespace().unwrap_or_default(), name).await?,
+        None => None,
+    };
     let status = EvacuationStatus {
         state: EvacuationState::LetGo,
         migration,
@@ -81,6 +86,10 @@ async fn let_go(
     };
     write(api, seen, status).await?;
     ctx.events.tell(the_pod(seen), false, reason, &note);
+    // The pod is about to go, and what is said of it goes out of sight with it.
+    if let Some(migration) = moved {
+        report::announce(ctx, &migration, false, reason, &note);
+    }
     Ok(Requeue::requeue(KEPT))
 }
 

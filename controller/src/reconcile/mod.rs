@@ -105,7 +105,7 @@ async fn visit(migration: &StatefulMigration, ctx: &Context) -> Result<Requeue, 
         }
         ctx.progress.ended(&live);
         store::release(ctx, &live).await?;
-        return planning::expire(ctx, &live).await;
+        return Ok(Requeue::await_change());
     }
     if live.metadata.deletion_timestamp.is_none() {
         live = store::hold(ctx, live).await?;

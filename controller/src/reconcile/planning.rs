@@ -1,9 +1,7 @@
 //! A migration that is not to move anything (`spec.planOnly`): the plan is made as for a move, and that is the end.
 //!
 //! Guarantee: it takes no turn of a move and no Lease, and is prepared in a place of its own; its object is deleted some minutes
-//! after its end.
-
-use std::time::Duration;
+//! after its end (`crate::keeping`).
 
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
@@ -17,9 +15,6 @@ use crate::context::Context;
 use crate::error::ControllerError;
 use crate::prepare::{self, Draft, Prepared};
 use crate::{report, store};
-
-/// A plan is kept for so long, for those that asked for it.
-const KEPT: Duration = Duration::from_mins(10);
 
 /// Makes the plan and writes it down, or the refusal.
 pub(super) async fn plan(
@@ -71,22 +66,5 @@ async fn planned(
     ctx.progress.ended(migration);
     tracing::info!(migration = migration.name_any(), "planned");
     store::release(ctx, &written).await?;
-    Ok(Requeue::requeue(KEPT))
-}
-
-/// Deletes the object of a plan that ended long ago; looks at a younger one again.
-pub(super) async fn expire(ctx: &Context, migration: &StatefulMigration) -> Result<Requeue, ControllerError> {
-    let ended = migration
-        .status
-        .as_ref()
-        .and_then(|status| status.completion_time.as_ref());
-    let (Some(ended), true) = (ended, migration.spec.plan_only) else {
-        return Ok(Requeue::await_change());
-    };
-    let age = Timestamp::now().duration_since(ended.0).unsigned_abs();
-    if age < KEPT {
-        return Ok(Requeue::requeue(KEPT - age));
-    }
-    store::delete(ctx, migration).await?;
     Ok(Requeue::await_change())
 }

@@ -90,8 +90,13 @@ pub struct StatefulMigrationSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 5, max = 3600))]
     pub deadline_seconds: Option<u32>,
+    /// The controller deletes this object so many seconds after its end, as it does with a Job; left out: it stays until a person or
+    /// the controller's history limit (`--history-per-pod`) removes it. One that is under way or stuck is never deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 30, max = 31_536_000))]
+    pub ttl_seconds_after_finished: Option<u32>,
     /// Only make the plan, and move nothing: the phase is `Planned` then, and `status.plan` and `status.outlook` say what a move
-    /// would do. The controller deletes this object 10 minutes later.
+    /// would do. The controller deletes this object 10 minutes later, or after `ttlSecondsAfterFinished`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub plan_only: bool,
     /// Of a plan (`planOnly`): also dump the process once for real and throw the dump away at once; `status.outlook.rehearsal` says
@@ -148,7 +153,7 @@ pub struct StatefulMigrationSpec {
     pub identity_swap_mode: Option<IdentitySwapMode>,
 }
 
-/// Fields that cannot be changed: all but `cancel` and `giveMemoryUp`.
+/// Fields that cannot be changed: all but `cancel`, `giveMemoryUp` and `ttlSecondsAfterFinished`.
 const FIXED: [&str; 20] = [
     "sourcePod",
     "targetNode",
@@ -180,7 +185,10 @@ fn only_cancel_changes() -> serde_json::Value {
             "rule": format!(
                 "has(self.{field}) == has(oldSelf.{field}) && (!has(self.{field}) || self.{field} == oldSelf.{field})"
             ),
-            "message": format!("{field} cannot be changed, only cancel and giveMemoryUp can. Create another StatefulMigration instead"),
+            "message": format!(
+                "{field} cannot be changed, only cancel, giveMemoryUp and ttlSecondsAfterFinished can. Create another \
+                 StatefulMigration instead"
+            ),
         })
     };
     let stays_cancelled = serde_json::json!({

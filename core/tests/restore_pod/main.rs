@@ -204,6 +204,32 @@ fn marks_of_one_sandbox_stay_behind_and_the_users_annotations_come_along() {
 }
 
 #[test]
+fn what_no_template_describes_is_left_alone_by_argo_cd_and_flux() {
+    let options = "argocd.argoproj.io/sync-options";
+    let mut source = source();
+    let annotations = source.metadata.annotations.get_or_insert_default();
+    annotations.insert(options.to_owned(), "Validate=false, Prune=confirm".to_owned());
+    let stand_in = shadow_of(&source, &key(), CAUSE, "orders", "node-b");
+    let adopted = successor_of(&source, "orders-moved", &key(), CAUSE, "orders", "node-b");
+    source.metadata.owner_references = None;
+    let lone = successor_of(&source, "orders-moved", &key(), CAUSE, "orders", "node-b");
+    let again = successor_of(&lone, "orders-again", &key(), CAUSE, "orders", "node-a");
+    for pod in [stand_in, lone, again] {
+        let annotations = pod.metadata.annotations.unwrap();
+        assert_eq!(
+            annotations["argocd.argoproj.io/compare-options"],
+            "IgnoreExtraneous"
+        );
+        assert_eq!(annotations[options], "Validate=false,Prune=false");
+        assert_eq!(annotations["kustomize.toolkit.fluxcd.io/prune"], "disabled");
+        assert_eq!(annotations["kustomize.toolkit.fluxcd.io/ssa"], "Ignore");
+    }
+    let annotations = adopted.metadata.annotations.unwrap();
+    assert_eq!(annotations[options], "Validate=false, Prune=confirm");
+    assert!(!annotations.contains_key("kustomize.toolkit.fluxcd.io/ssa"));
+}
+
+#[test]
 fn a_pod_that_was_moved_before_is_not_held_on_the_node_it_leaves() {
     let mut moved = source();
     announce(

@@ -18,6 +18,7 @@ mod hostile;
 mod image;
 mod in_terminal;
 mod inexact;
+mod keeping;
 mod kills;
 mod lanes;
 mod leases;

@@ -6,9 +6,9 @@ use anyhow::Result;
 use crate::Bench;
 use crate::{
     as_printed, backends, by_image, bystanders, cancel, commands, concurrency, drains, evictions, failures,
-    faults, first_move, hostile, image, in_terminal, inexact, kills, leases, live, monitoring, pauses, plans,
-    plugin, polling, reference, refusals, rehearsals, removal, round_trips, scripts, turns, watched,
-    workloads,
+    faults, first_move, hostile, image, in_terminal, inexact, keeping, kills, leases, live, monitoring,
+    pauses, plans, plugin, polling, reference, refusals, rehearsals, removal, round_trips, scripts, turns,
+    watched, workloads,
 };
 
 /// One scenario.
@@ -306,6 +306,15 @@ pub(crate) const ALL: &[Scenario] = &[
         run: as_printed::of_three_moves,
         seconds: 60,
         role: Role::Rest("screens are unit-tested; it fills docs/status.md"),
+        company: Company::Shared,
+    },
+    Scenario {
+        name: "a finished migration goes after its time, and an old one by the history limit",
+        run: keeping::of_what_has_ended,
+        seconds: 110,
+        role: Role::Rest(
+            "what goes is decided purely and unit-tested; what is left is the deletion and its admission",
+        ),
         company: Company::Shared,
     },
     Scenario {
