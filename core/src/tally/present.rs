@@ -42,7 +42,7 @@ pub struct Held {
 }
 
 /// For what a move may wait, as the labels of a metric call it.
-const WAITS: [WaitsFor; 6] = [
+const WAITS: [WaitsFor; 7] = [
     WaitsFor::MovesPerCluster,
     WaitsFor::MovesPerNode,
     WaitsFor::EarlierMoves,
