@@ -168,6 +168,23 @@ fn without_a_terminal_the_same_is_told_as_lines() {
 }
 
 #[test]
+fn while_moves_are_paused_it_says_so_first_and_ends_by_the_words_of_the_refusal() {
+    let world = World::with(Moves::Paused);
+    let output = world.stub.runs(&["drain", "node-a"]);
+    assert_eq!(output.status.code(), Some(2), "{}", err(&output));
+    assert!(
+        err(&output).contains("moves are paused (the broker is updated): no new move begins"),
+        "{}",
+        err(&output)
+    );
+    let said = out(&output);
+    assert!(
+        said.contains("shop/orders-0 was not moved: ") && said.contains("the broker is updated"),
+        "{said}"
+    );
+}
+
+#[test]
 fn the_time_that_is_up_is_told_in_the_view_and_after_it() {
     let world = World::with(Moves::Wait);
     let mut terminal = watched(&world, &["--timeout", "1s"]);

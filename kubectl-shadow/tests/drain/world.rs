@@ -16,6 +16,8 @@ pub(crate) enum Moves {
     Commit,
     /// It ends at once, exact.
     End,
+    /// Moves are paused: it is refused, and only its plan is made.
+    Paused,
 }
 
 /// What becomes of a pod that is no consumer.
@@ -81,7 +83,24 @@ impl World {
     }
 }
 
+fn while_paused(asked: &Asked) -> Option<Answer> {
+    let place = asked.place();
+    if place.ends_with("/pauses/moves") {
+        let pause = json!({"apiVersion": "migration.ms2m.io/v1alpha1", "kind": "Pause", "metadata": {"name": "moves"},
+            "spec": {"reason": "the broker is updated"}});
+        return Some(Answer::Json(200, pause));
+    }
+    let is_move = place.ends_with("/statefulmigrations") && asked.body["spec"]["planOnly"] != json!(true);
+    let refused = "spec.planOnly: moves are paused (the broker is updated)";
+    (asked.method == "POST" && is_move).then(|| failure(403, "Forbidden", refused, "x"))
+}
+
 fn answer(asked: &Asked, known: &mut Vec<Value>, moves: Moves, web: Web) -> Answer {
+    if moves == Moves::Paused
+        && let Some(answer) = while_paused(asked)
+    {
+        return answer;
+    }
     let place = asked.place();
     let name = place.rsplit('/').next().unwrap();
     let is_migration = place.contains("/statefulmigrations");
@@ -179,8 +198,10 @@ fn shown(migration: &Value, moves: Moves) -> Value {
     let is_cancelled = migration["spec"]["cancel"] == json!(true);
     shown["status"] = match (is_plan, is_cancelled, moves) {
         (true, _, _) => json!({"phase": "Planned", "plan": plan, "outlook": outlook}),
-        (false, true, Moves::Wait | Moves::End) => json!({"phase": "Cancelled", "completionTime": TIME}),
-        (false, false, Moves::Wait) => json!({"phase": "Pending"}),
+        (false, true, Moves::Wait | Moves::End | Moves::Paused) => {
+            json!({"phase": "Cancelled", "completionTime": TIME})
+        }
+        (false, false, Moves::Wait | Moves::Paused) => json!({"phase": "Pending"}),
         (false, _, Moves::Commit) => json!({"phase": "Replaying", "plan": plan, "startTime": TIME,
             "steps": [{"step": "Commit", "leg": 1, "started": TIME}]}),
         (false, false, Moves::End) => {
