@@ -41,17 +41,18 @@ struct Shown {
 }
 
 fn move_watched(bench: &Bench, arguments: &[&str]) -> Result<Shown> {
+    // A tab would be made spaces: kubectl aligns what it prints while it watches.
     let watch = Watch::start(
         &bench.cluster,
         &["migrationprogresses"],
-        r#"{.metadata.name}{"\t"}{.spec}"#,
+        r#"{.metadata.name}{" "}{.spec}"#,
     )?;
     let moved = workloads::moved(bench, POD, arguments)?;
     let lines = watch.finish()?;
     let name = moved.object["metadata"]["name"]
         .as_str()
         .context("the migration has no name")?;
-    let of_move = lines.iter().filter_map(|line| line.split_once('\t'));
+    let of_move = lines.iter().filter_map(|line| line.split_once(' '));
     let versions = of_move
         .filter(|(whose, _)| *whose == name)
         .map(|(_, spec)| {
