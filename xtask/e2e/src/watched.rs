@@ -67,7 +67,7 @@ fn move_watched(bench: &Bench, arguments: &[&str]) -> Result<Shown> {
 }
 
 impl Shown {
-    /// In the transfer of this handoff more and more bytes come, of as many as were dumped; outside none are told.
+    /// In the transfer of this handoff a part of the bytes is told, never less than before, of as many as were dumped; outside none are.
     fn bytes_grow(&self, handoff: u64) -> Result<()> {
         let in_step = |step: &'static str| {
             let here = move |one: &&Value| one["step"] == step && one["handoff"] == handoff;
@@ -79,11 +79,16 @@ impl Shown {
             .collect();
         println!("     bytes received: {received:?}");
         let grows = received.windows(2).all(|pair| pair[0] <= pair[1]);
-        let (first, last) = (received.first().copied(), received.last().copied());
-        ensure!(grows && first < last, "the bytes do not grow: {received:?}");
+        ensure!(grows, "the bytes do not grow: {received:?}");
         let legs = self.status["legs"].as_array().cloned().unwrap_or_default();
         let leg = legs.into_iter().find(|leg| leg["number"] == handoff);
         let dumped = leg.context("the handoff is not in the status")?["checkpoint"]["bytes"].clone();
+        // How often it is asked in one transfer depends on the machine.
+        let whole = dumped.as_u64().unwrap_or_default();
+        ensure!(
+            received.iter().any(|bytes| (1..whole).contains(bytes)),
+            "no part of the {whole} bytes was told while they came: {received:?}"
+        );
         ensure!(
             in_step("Transfer")
                 .filter_map(|one| one["archive"].get("of"))
