@@ -9,8 +9,9 @@ use shadow_core::api::StatefulMigration;
 use shadow_core::machine::{self, Decision, record};
 use tokio::time::timeout;
 
+use super::AFTER_ERROR;
 use super::acting::{Acted, act};
-use super::{AFTER_ERROR, look, pace};
+use super::driving::{look, pace};
 use crate::context::Context;
 use crate::error::ControllerError;
 use crate::occupancy;
