@@ -14,12 +14,12 @@ use shadow_core::api::{
 };
 use shadow_core::eviction::next::{KEPT, Next};
 use shadow_core::eviction::{migration_of, words};
-use shadow_core::{names, pause};
+use shadow_core::names;
 
 use super::LOOK;
 use crate::context::Context;
 use crate::error::ControllerError;
-use crate::{report, store};
+use crate::{pause, report, store};
 
 /// Acts, and says when to look again.
 pub(super) async fn act(
@@ -47,13 +47,11 @@ pub(super) async fn act(
         }
         Next::Wait(why) => (state(EvacuationState::Waiting, None, Some(why), None), LOOK),
         Next::Follow => (state(EvacuationState::Moving, migration, None, None), LOOK),
-        Next::Begin => match begin(ctx, seen).await? {
-            Ok(name) => (state(EvacuationState::Moving, Some(name), None, None), LOOK),
-            // Paused since it was looked at: it waits, as it does from the next look on.
-            Err(refused) if pause::refused(&refused) => {
-                (state(EvacuationState::Waiting, None, Some(refused), None), LOOK)
-            }
-            Err(refused) => return let_go(ctx, api, seen, None, refused).await,
+        Next::Begin => match begun(ctx, seen).await? {
+            Begun::Moves(name) => (state(EvacuationState::Moving, Some(name), None, None), LOOK),
+            // It waits, as it does from the next look on.
+            Begun::Paused(why) => (state(EvacuationState::Waiting, None, Some(why), None), LOOK),
+            Begun::Refused(why) => return let_go(ctx, api, seen, None, why).await,
         },
         Next::LetGo(why) => {
             let tried = seen.status.as_ref().and_then(|status| status.migration.clone());
@@ -123,6 +121,32 @@ async fn write(
     Ok(())
 }
 
+/// What came of the order to move the pod.
+enum Begun {
+    /// By this migration.
+    Moves(String),
+    /// Moves are paused since the look at the Evacuation.
+    Paused(String),
+    /// For good.
+    Refused(String),
+}
+
+/// Orders the move. What is refused while moves are paused waits for the end of the pause, and is refused anew then if it has to be.
+async fn begun(ctx: &Context, seen: &Evacuation) -> Result<Begun, ControllerError> {
+    let mut refused = String::new();
+    // Twice: the pause that refused it may have ended before the look at the pause.
+    for _ in 0..2 {
+        match begin(ctx, seen).await? {
+            Ok(name) => return Ok(Begun::Moves(name)),
+            Err(why) => refused = why,
+        }
+        if let Some(paused) = pause::look(&ctx.client).await? {
+            return Ok(Begun::Paused(shadow_core::pause::wait(&paused)));
+        }
+    }
+    Ok(Begun::Refused(refused))
+}
+
 /// Creates the migration; what its admission says against it is for a person.
 async fn begin(ctx: &Context, seen: &Evacuation) -> Result<Result<String, String>, ControllerError> {
     let name = migration_of(seen).unwrap_or_default();
@@ -147,7 +171,8 @@ async fn begin(ctx: &Context, seen: &Evacuation) -> Result<Result<String, String
                 Ok(name)
             } else {
                 Err(format!(
-                    "StatefulMigration {name} is there already, and nobody's eviction caused it"
+                    "StatefulMigration {name} is there already, and no eviction created it. To make room for the move, type: kubectl -n \
+                     {namespace} delete statefulmigration {name}"
                 ))
             })
         }

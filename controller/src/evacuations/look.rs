@@ -18,7 +18,7 @@ pub(super) struct Sight {
     pod: Option<Pod>,
     node: Option<Node>,
     migration: Option<StatefulMigration>,
-    budgets: Option<String>,
+    waits_for: Option<String>,
 }
 
 impl Sight {
@@ -28,7 +28,7 @@ impl Sight {
             pod: self.pod.as_ref(),
             node: self.node.as_ref(),
             migration: self.migration.as_ref(),
-            budgets: self.budgets.as_deref(),
+            waits_for: self.waits_for.as_deref(),
             now: Timestamp::now(),
         }
     }
@@ -58,7 +58,7 @@ pub(super) async fn at(ctx: &Context, evacuation: &Evacuation) -> Result<Sight, 
     let pods: Api<Pod> = Api::namespaced(ctx.client.clone(), &namespace);
     let pod = pods.get_opt(&evacuation.spec.pod).await?;
     let paused = pause::look(&ctx.client).await?;
-    let budgets = match (paused, &pod) {
+    let waits_for = match (paused, &pod) {
         (Some(paused), _) => Some(shadow_core::pause::wait(&paused)),
         (None, Some(pod)) => budgets(ctx, &namespace, pod).await?,
         (None, None) => None,
@@ -67,7 +67,7 @@ pub(super) async fn at(ctx: &Context, evacuation: &Evacuation) -> Result<Sight, 
         pod,
         node,
         migration,
-        budgets,
+        waits_for,
     })
 }
 

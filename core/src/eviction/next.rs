@@ -26,7 +26,7 @@ pub struct Seen<'a> {
     /// The migration that was created for it.
     pub migration: Option<&'a StatefulMigration>,
     /// What the budgets, or a pause of all moves, say against a move now.
-    pub budgets: Option<&'a str>,
+    pub waits_for: Option<&'a str>,
     /// When.
     pub now: Timestamp,
 }
@@ -82,7 +82,7 @@ fn begin(seen: Seen<'_>) -> Next {
     if uid != Some(seen.evacuation.spec.uid.as_str()) || is_given_up(seen) {
         return Next::Forget;
     }
-    match seen.budgets {
+    match seen.waits_for {
         Some(spent) => Next::Wait(spent.to_owned()),
         None => Next::Begin,
     }

@@ -25,7 +25,7 @@ fn decided(
         pod: Some(&pod),
         node: Some(&node),
         migration: migration.as_ref(),
-        budgets,
+        waits_for: budgets,
         now: NOW.parse().unwrap(),
     })
 }
