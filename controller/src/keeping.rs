@@ -30,7 +30,7 @@ async fn once(ctx: &Context, history: History) {
     let all = ctx.line.all();
     for migration in keeping::outlived(&all, history, Timestamp::now()) {
         let (name, namespace) = (migration.name_any(), migration.namespace());
-        match store::delete(ctx, migration).await {
+        match store::delete(&store::api(ctx, migration), migration).await {
             Ok(true) => tracing::info!(name, namespace, "ended long enough ago; deleted"),
             Ok(false) => tracing::debug!(name, namespace, "changed or deleted meanwhile"),
             Err(error) => tracing::warn!(name, namespace, %error, "not deleted; tried again"),

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
 use kube::api::ListParams;
-use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::Store;
 use kube::{Api, ResourceExt};
 use shadow_core::api::StatefulMigration;
@@ -83,32 +82,31 @@ impl Line {
     /// migrations is that one: beside a second waiter it would wait for ever.
     pub async fn completed(&self, api: &Api<StatefulMigration>) {
         let mut clock = tokio::time::interval(COMPLETE_LOOK);
+        let mut lacking = None;
         loop {
             clock.tick().await;
-            match self.lacks(api).await {
-                Ok(0) => break,
-                Ok(lacks) => tracing::debug!(lacks, "not all migrations are known yet"),
+            match listed(api).await {
+                Ok(listed) => {
+                    let left = self.lacking(lacking.as_ref(), &listed);
+                    if left.is_empty() {
+                        break;
+                    }
+                    tracing::debug!(left = left.len(), "not all migrations are known yet");
+                    lacking = Some(left);
+                }
                 Err(error) => tracing::warn!(%error, "not known whether all migrations are known"),
             }
         }
         self.complete.store(true, Ordering::Release);
     }
 
-    /// How many migrations there are that are not held.
-    async fn lacks(&self, api: &Api<StatefulMigration>) -> Result<usize, kube::Error> {
+    /// UIDs that are listed and not held. After the first look only those that lacked `before`: ever new ones keep nothing up.
+    fn lacking(&self, before: Option<&HashSet<String>>, listed: &HashSet<String>) -> HashSet<String> {
         let all = self.all();
-        let held: HashSet<Option<&str>> = all.iter().map(|one| one.metadata.uid.as_deref()).collect();
-        let mut lacks = 0;
-        let mut page = ListParams::default().limit(PAGE);
-        loop {
-            let listed = api.list_metadata(&page).await?;
-            let unknown = |one: &&PartialObjectMeta<_>| !held.contains(&one.metadata.uid.as_deref());
-            lacks += listed.items.iter().filter(unknown).count();
-            match listed.metadata.continue_.filter(|next| !next.is_empty()) {
-                Some(next) => page = page.continue_token(&next),
-                None => return Ok(lacks),
-            }
-        }
+        let held: HashSet<&str> = all.iter().filter_map(|one| one.metadata.uid.as_deref()).collect();
+        let lacks =
+            |uid: &&String| !held.contains(uid.as_str()) && before.is_none_or(|before| before.contains(*uid));
+        listed.iter().filter(lacks).cloned().collect()
     }
 
     /// Whether all migrations are known.
@@ -187,6 +185,20 @@ impl Line {
     }
 }
 
+/// UIDs of all migrations.
+async fn listed(api: &Api<StatefulMigration>) -> Result<HashSet<String>, kube::Error> {
+    let mut uids = HashSet::new();
+    let mut page = ListParams::default().limit(PAGE);
+    loop {
+        let listed = api.list_metadata(&page).await?;
+        uids.extend(listed.items.iter().filter_map(ResourceExt::uid));
+        match listed.metadata.continue_.filter(|next| !next.is_empty()) {
+            Some(next) => page = page.continue_token(&next),
+            None => return Ok(uids),
+        }
+    }
+}
+
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         let mut prepared = self.line.prepared.lock().unwrap_or_else(PoisonError::into_inner);
@@ -203,6 +215,33 @@ mod tests {
     use shadow_core::api::{MigrationStatus, StatefulMigrationSpec};
 
     use super::*;
+
+    #[test]
+    fn what_is_created_meanwhile_keeps_no_controller_from_being_ready() {
+        let line = Line::default();
+        let set = |uids: &[&str]| uids.iter().map(|uid| (*uid).to_owned()).collect::<HashSet<_>>();
+        let (store, mut writer) = kube::runtime::reflector::store();
+        line.knows(store);
+        let mut read = |uid: &str| {
+            let mut one = of("shop");
+            (one.metadata.uid, one.metadata.name) = (Some(uid.to_owned()), Some(uid.to_owned()));
+            writer.apply_watcher_event(&kube::runtime::watcher::Event::Apply(one));
+        };
+        let first = line.lacking(None, &set(&["a", "b"]));
+        assert_eq!(first, set(&["a", "b"]));
+        read("a");
+        let second = line.lacking(Some(&first), &set(&["a", "b", "new"]));
+        assert_eq!(second, set(&["b"]), "one is read, another is new");
+        assert!(
+            line.lacking(Some(&second), &set(&["a", "new"])).is_empty(),
+            "deleted"
+        );
+        read("b");
+        assert!(
+            line.lacking(Some(&second), &set(&["a", "b", "new"])).is_empty(),
+            "read"
+        );
+    }
 
     #[test]
     fn those_that_are_not_answered_leave_a_place_to_the_others() {

@@ -6,7 +6,7 @@
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use k8s_openapi::jiff::Timestamp;
-use kube::api::{DeleteParams, ListParams, ObjectMeta, PostParams, Preconditions};
+use kube::api::{ListParams, ObjectMeta, PostParams};
 use kube::{Api, ResourceExt};
 use sha2::{Digest, Sha256};
 use shadow_core::api::{Plan, StatefulMigration};
@@ -15,6 +15,7 @@ use shadow_core::turns::{self, Turn, Wish};
 
 use crate::context::Context;
 use crate::error::ControllerError;
+use crate::store;
 
 /// Label that tells our Leases from others.
 const PART: (&str, &str) = ("app.kubernetes.io/part-of", "kubectl-shadow");
@@ -62,18 +63,7 @@ pub async fn vacate(ctx: &Context, migration: &StatefulMigration) -> Result<(), 
     let api = api(ctx);
     let all = api.list(&ours()).await?.items;
     for lease in all.iter().filter(|lease| holder(lease) == uid.as_deref()) {
-        let params = DeleteParams {
-            preconditions: Some(Preconditions {
-                uid: lease.uid(),
-                resource_version: lease.resource_version(),
-            }),
-            ..DeleteParams::default()
-        };
-        match api.delete(&lease.name_any(), &params).await {
-            Ok(_) => {}
-            Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => {}
-            Err(error) => return Err(error.into()),
-        }
+        store::delete(&api, lease).await?;
     }
     Ok(())
 }

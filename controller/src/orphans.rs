@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures::{StreamExt, stream};
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
-use kube::api::{DeleteParams, ListParams, Preconditions};
+use kube::api::ListParams;
 use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use shadow_core::api::StatefulMigration;
@@ -17,7 +17,7 @@ use shadow_core::names::{self, Key};
 
 use crate::context::Context;
 use crate::error::ControllerError;
-use crate::{occupancy, reconcile};
+use crate::{occupancy, reconcile, store};
 
 const EVERY: Duration = Duration::from_secs(10);
 /// Moves that are led back take two minutes each at most, some at a time.
@@ -92,27 +92,15 @@ async fn let_go(ctx: &Context, key: &Key) {
     }
 }
 
-/// The very object that was seen.
 async fn delete<T>(api: &Api<T>, seen: &impl ResourceExt) -> Result<(), ControllerError>
 where
     T: Resource + Clone + DeserializeOwned + std::fmt::Debug,
 {
-    let params = DeleteParams {
-        preconditions: Some(Preconditions {
-            uid: seen.uid(),
-            resource_version: seen.resource_version(),
-        }),
-        ..DeleteParams::default()
-    };
-    match api.delete(&seen.name_any(), &params).await {
-        Ok(_) => {
-            tracing::warn!(
-                name = seen.name_any(),
-                "its migration was deleted by hand; deleted"
-            );
-            Ok(())
-        }
-        Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Ok(()),
-        Err(error) => Err(error.into()),
+    if store::delete(api, seen).await? {
+        tracing::warn!(
+            name = seen.name_any(),
+            "its migration was deleted by hand; deleted"
+        );
     }
+    Ok(())
 }

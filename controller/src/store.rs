@@ -6,8 +6,11 @@
 //!
 //! Guarantee: a status is never too large to be written, however long what was seen is: a broker's consumer tags, CRIU's paths.
 
+use std::fmt::Debug;
+
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
-use kube::{Api, ResourceExt};
+use kube::{Api, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use shadow_core::api::{MigrationStatus, StatefulMigration};
 use shadow_core::{names, reference};
@@ -18,7 +21,8 @@ use crate::error::ControllerError;
 /// Bytes of one text of a status. Longer ones were made by others and are for people.
 const LONGEST: usize = 4_096;
 
-fn api(ctx: &Context, migration: &StatefulMigration) -> Api<StatefulMigration> {
+/// Where the migrations of its namespace are.
+pub fn api(ctx: &Context, migration: &StatefulMigration) -> Api<StatefulMigration> {
     Api::namespaced(ctx.client.clone(), &migration.namespace().unwrap_or_default())
 }
 
@@ -107,18 +111,21 @@ pub async fn release(ctx: &Context, migration: &StatefulMigration) -> Result<(),
 
 /// Deletes the object as it was read, and no later one of its name; whether it did. One that was changed since is left for the next
 /// look.
-pub async fn delete(ctx: &Context, migration: &StatefulMigration) -> Result<bool, ControllerError> {
+pub async fn delete<K>(api: &Api<K>, seen: &impl ResourceExt) -> Result<bool, kube::Error>
+where
+    K: Resource + Clone + DeserializeOwned + Debug,
+{
     let params = DeleteParams {
         preconditions: Some(Preconditions {
-            uid: migration.uid(),
-            resource_version: migration.resource_version(),
+            uid: seen.uid(),
+            resource_version: seen.resource_version(),
         }),
         ..DeleteParams::default()
     };
-    match api(ctx, migration).delete(&migration.name_any(), &params).await {
+    match api.delete(&seen.name_any(), &params).await {
         Ok(_) => Ok(true),
         Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Ok(false),
-        Err(error) => Err(error.into()),
+        Err(error) => Err(error),
     }
 }
 

@@ -39,7 +39,7 @@ impl Alone {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::pin::pin;
 
     use super::*;
 
@@ -52,12 +52,16 @@ mod tests {
         let alone = Alone::default();
         let rehearsal = alone.now(&id("a")).unwrap();
         assert!(alone.now(&id("b")).is_some(), "another container");
-        let (container, others) = (id("a"), alone.clone());
-        let moving = tokio::spawn(async move { others.wait(&container).await });
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        assert!(!moving.is_finished());
+        let container = id("a");
+        let mut moving = pin!(alone.wait(&container));
+        let begins_at_once = tokio::select! {
+            biased;
+            _ = &mut moving => true,
+            () = std::future::ready(()) => false,
+        };
+        assert!(!begins_at_once, "a move dumps beside a rehearsal");
         drop(rehearsal);
-        let held = moving.await.unwrap();
+        let held = moving.await;
         assert!(alone.now(&id("a")).is_none());
         drop(held);
         assert!(alone.now(&id("a")).is_some());

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use k8s_openapi::jiff::Timestamp;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::api::{Patch, PatchParams, PostParams};
 use kube::runtime::controller::Action as Requeue;
 use kube::{Api, ResourceExt};
 use serde_json::json;
@@ -38,7 +38,7 @@ pub(super) async fn act(
     let (status, again) = match decided {
         Next::Keep(left) => return Ok(Requeue::requeue(left)),
         Next::Forget => {
-            forget(api, seen).await?;
+            store::delete(api, seen).await?;
             return Ok(Requeue::await_change());
         }
         Next::CallOff => {
@@ -206,20 +206,4 @@ async fn call_off(ctx: &Context, seen: &Evacuation) -> Result<(), ControllerErro
     let cancel = Patch::Merge(json!({"spec": {"cancel": true}}));
     api.patch(&name, &PatchParams::default(), &cancel).await?;
     Ok(())
-}
-
-/// Deletes the very object that was looked at.
-async fn forget(api: &Api<Evacuation>, seen: &Evacuation) -> Result<(), ControllerError> {
-    let params = DeleteParams {
-        preconditions: Some(Preconditions {
-            uid: seen.uid(),
-            resource_version: seen.resource_version(),
-        }),
-        ..DeleteParams::default()
-    };
-    match api.delete(&seen.name_any(), &params).await {
-        Ok(_) => Ok(()),
-        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
-        Err(error) => Err(error.into()),
-    }
 }
