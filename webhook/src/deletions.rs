@@ -40,15 +40,7 @@ struct Metadata {
 pub(crate) async fn validate<C: Cluster>(State(cluster): State<Arc<C>>, review: Bytes) -> Answer {
     let request: Request<Pod> = match read(&review) {
         Ok(request) => request,
-        Err(unreadable) => {
-            warn!(
-                why = unreadable.reason,
-                "a deletion that cannot be read goes through"
-            );
-            let mut response = unreadable.response;
-            response.allowed = true;
-            return answer(response);
-        }
+        Err(unreadable) => return unreadable.goes_through("deletion"),
     };
     let mut response = request.allowed();
     let namespace = request.namespace.as_deref().unwrap_or_default();
@@ -65,7 +57,10 @@ pub(crate) async fn validate<C: Cluster>(State(cluster): State<Arc<C>>, review: 
             warn!(%error, "a deletion was not judged, it goes through");
             return answer(response);
         }
-        Err(_) => return answer(response),
+        Err(_) => {
+            warn!("a deletion was not judged in time, it goes through");
+            return answer(response);
+        }
     };
     match deletion::protected_by(&request.name, &pod.metadata.uid, &migrations) {
         None => answer(response),

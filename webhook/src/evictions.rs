@@ -55,15 +55,7 @@ struct Preconditions {
 pub(crate) async fn validate<C: Cluster>(State(cluster): State<Arc<C>>, review: Bytes) -> Answer {
     let request: Request = match read(&review) {
         Ok(request) => request,
-        Err(unreadable) => {
-            warn!(
-                why = unreadable.reason,
-                "an eviction that cannot be read goes through"
-            );
-            let mut response = unreadable.response;
-            response.allowed = true;
-            return answer(response);
-        }
+        Err(unreadable) => return unreadable.goes_through("eviction"),
     };
     let mut response = request.allowed();
     let namespace = request.namespace.as_deref().unwrap_or_default();

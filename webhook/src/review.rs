@@ -40,6 +40,20 @@ pub(crate) struct Unreadable {
     pub(crate) reason: String,
 }
 
+impl Unreadable {
+    /// For rules whose failure stops nothing: `what` is allowed, and the log says why it was not judged.
+    pub(crate) fn goes_through(self, what: &str) -> Answer {
+        tracing::warn!(
+            what,
+            why = self.reason,
+            "a review that cannot be read goes through"
+        );
+        let mut response = self.response;
+        response.allowed = true;
+        answer(response)
+    }
+}
+
 /// What the API server asks.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
