@@ -225,19 +225,9 @@ fn condition(condition: &Condition) -> story::Condition {
 fn events(model: &Model, uid: Option<&str>, clock: &Clock) -> Vec<Told> {
     let all = model.history.objects(Kind::Event, model.history.newest());
     let mut ours: Vec<_> = all
-        .filter_map(|(id, object, _)| match object {
-            Object::Event(told) if Some(told.about.as_str()) == uid => Some((told.at, id, told)),
-            Object::Event(_)
-            | Object::Migration(_)
-            | Object::Progress(_)
-            | Object::Pod(_)
-            | Object::Drain(_)
-            | Object::Standing(_)
-            | Object::Link(_)
-            | Object::Mark(_)
-            | Object::Other
-            | Object::Unread(_) => None,
-        })
+        .filter_map(|(id, object, _)| object.event().map(|told| (id, told)))
+        .filter(|(_, told)| Some(told.about.as_str()) == uid)
+        .map(|(id, told)| (told.at, id, told))
         .collect();
     ours.sort_by_key(|(at, id, _)| (*at, *id));
     let told = |(at, _, told): (Option<Timestamp>, &str, &crate::view::model::object::Told)| Told {

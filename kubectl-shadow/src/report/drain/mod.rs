@@ -189,18 +189,7 @@ fn told(model: &Model, pod: &Shown<'_>, times: &Times) -> Pod {
 fn states<'a>(model: &'a Model, uid: &str) -> impl Iterator<Item = (Timestamp, State)> + use<'a> {
     let all = model.history.versions(Kind::Drain, uid, model.history.newest());
     let states: Vec<_> = all
-        .filter_map(|(at, object)| match object {
-            Object::Drain(row) => Some((at, row.state)),
-            Object::Migration(_)
-            | Object::Progress(_)
-            | Object::Event(_)
-            | Object::Pod(_)
-            | Object::Standing(_)
-            | Object::Link(_)
-            | Object::Mark(_)
-            | Object::Other
-            | Object::Unread(_) => None,
-        })
+        .filter_map(|(at, object)| Some((at, object.drain()?.state)))
         .collect();
     states.into_iter()
 }

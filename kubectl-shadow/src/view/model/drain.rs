@@ -67,20 +67,7 @@ impl Model {
 
     fn rows_at(&self, count: usize) -> Vec<&Row> {
         let all = self.history.objects(Kind::Drain, count);
-        let mut rows: Vec<&Row> = all
-            .filter_map(|(_, object, _)| match object {
-                Object::Drain(row) => Some(row.as_ref()),
-                Object::Migration(_)
-                | Object::Progress(_)
-                | Object::Event(_)
-                | Object::Pod(_)
-                | Object::Standing(_)
-                | Object::Link(_)
-                | Object::Mark(_)
-                | Object::Other
-                | Object::Unread(_) => None,
-            })
-            .collect();
+        let mut rows: Vec<&Row> = all.filter_map(|(_, object, _)| object.drain()).collect();
         in_order(&mut rows);
         rows
     }

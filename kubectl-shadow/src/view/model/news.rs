@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use shadow_core::api::{MigrationStatus, Phase, Rollback, StepRecord, Verdict};
 
 use super::list::Entry;
-use super::object::{Object, Told};
+use super::object::Told;
 use super::{Model, Screen};
 use crate::view::event::Kind;
 
@@ -124,21 +124,13 @@ fn turns<'a>(entry: Entry<'a>, status: &'a MigrationStatus) -> impl Iterator<Ite
 fn of_events<'a>(model: &'a Model, entry: Entry<'a>) -> impl Iterator<Item = News<'a>> {
     let uid = entry.migration.metadata.uid.clone().unwrap_or_default();
     let events = model.history.objects(Kind::Event, model.head.count);
-    events.filter_map(move |(_, object, _)| match object {
-        Object::Event(told) if told.about == uid => Some(News {
-            at: told.at?,
-            of: entry,
-            what: What::Event(told),
-        }),
-        Object::Event(_)
-        | Object::Migration(_)
-        | Object::Progress(_)
-        | Object::Pod(_)
-        | Object::Drain(_)
-        | Object::Standing(_)
-        | Object::Link(_)
-        | Object::Mark(_)
-        | Object::Other
-        | Object::Unread(_) => None,
-    })
+    let told = events.filter_map(|(_, object, _)| object.event());
+    told.filter(move |told| told.about == uid)
+        .filter_map(move |told| {
+            Some(News {
+                at: told.at?,
+                of: entry,
+                what: What::Event(told),
+            })
+        })
 }

@@ -39,6 +39,35 @@ pub enum Object {
     Unread(String),
 }
 
+impl Object {
+    /// What was told, if it is an Event.
+    pub fn event(&self) -> Option<&Told> {
+        if let Self::Event(told) = self {
+            Some(told)
+        } else {
+            None
+        }
+    }
+
+    /// The row, if it is a pod of a node that is drained.
+    pub fn drain(&self) -> Option<&Row> {
+        if let Self::Drain(row) = self {
+            Some(row)
+        } else {
+            None
+        }
+    }
+
+    /// What the controller sees of a migration, if it is that.
+    pub fn progress(&self) -> Option<&Progress> {
+        if let Self::Progress(progress) = self {
+            Some(progress)
+        } else {
+            None
+        }
+    }
+}
+
 /// An Event of Kubernetes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Told {

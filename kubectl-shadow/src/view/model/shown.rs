@@ -32,18 +32,7 @@ impl Model {
             return SignedDuration::ZERO;
         };
         let told = self.history.versions(Kind::Progress, id, self.head.count);
-        let ahead = told.filter_map(|(at, object)| match object {
-            Object::Progress(progress) => Some(at.duration_since(progress.now?)),
-            Object::Migration(_)
-            | Object::Event(_)
-            | Object::Pod(_)
-            | Object::Drain(_)
-            | Object::Standing(_)
-            | Object::Link(_)
-            | Object::Mark(_)
-            | Object::Other
-            | Object::Unread(_) => None,
-        });
+        let ahead = told.filter_map(|(at, object)| Some(at.duration_since(object.progress()?.now?)));
         ahead.min().unwrap_or_default()
     }
 
