@@ -1,8 +1,6 @@
 //! Evictions become moves in a namespace that opted in: `kubectl drain` moves its consumers, whoever repeats an eviction does no harm,
 //! and with the webhook away evictions go as ever.
 
-use std::io::Write as _;
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -12,6 +10,7 @@ use super::drains::{NODE, OTHER, Uncordoned, cordoned, migrations};
 use super::faults::stopped::Stopped;
 use super::{Bench, exact_messages, nothing_left};
 use xtask_lab::cluster::{Cluster, wait_for};
+use xtask_lab::fed::fed;
 use xtask_lab::stage::{self, Load, Oracle, Sample, capture, get};
 
 const LOAD: Load = Load::of(40);
@@ -265,17 +264,7 @@ pub(super) fn evict(cluster: &Cluster, pod: &str, uid: Option<&str>, dry_run: bo
         "metadata": {"name": pod, "namespace": namespace}, "deleteOptions": options});
     let path = format!("/api/v1/namespaces/{namespace}/pods/{pod}/eviction");
     let mut kubectl = cluster.kubectl(["create", "--raw", &path, "--filename", "-"]);
-    kubectl
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut process = kubectl.spawn().context("start kubectl")?;
-    let mut input = process.stdin.take().context("kubectl has no standard input")?;
-    input
-        .write_all(eviction.to_string().as_bytes())
-        .context("give kubectl the eviction")?;
-    drop(input);
-    let output = process.wait_with_output().context("wait for kubectl")?;
+    let output = fed(&mut kubectl, &eviction.to_string())?;
     Ok(if output.status.success() {
         Answer::Evicted
     } else {

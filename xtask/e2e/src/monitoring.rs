@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::drains::{cordoned, drained, rows, text};
 use super::{Bench, exact_messages, nothing_left};
 use xtask_lab::cluster::{Cluster, wait_for};
-use xtask_lab::prometheus::Prometheus;
+use xtask_lab::prometheus::{FILES, Prometheus};
 use xtask_lab::stage::{self, Load, Oracle, Sample, capture, get};
 
 const LOAD: Load = Load::of(40);
@@ -107,7 +107,7 @@ fn configuration(targets: &[Target]) -> String {
     let targets: Vec<Value> = targets.iter().map(one).collect();
     serde_json::json!({
         "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
-        "rule_files": ["/tmp/work/alerts.yaml"],
+        "rule_files": [format!("{FILES}/alerts.yaml")],
         "scrape_configs": [{"job_name": "kubectl-shadow", "static_configs": targets}],
     })
     .to_string()
@@ -220,8 +220,8 @@ fn rules_are_healthy(prometheus: &Prometheus) -> Result<()> {
 }
 
 fn checked_by_promtool(cluster: &Cluster, prometheus: &Prometheus, targets: &[Target]) -> Result<()> {
-    prometheus.promtool(&["check", "config", "/tmp/work/prometheus.yml"], "")?;
-    prometheus.promtool(&["check", "rules", "/tmp/work/alerts.yaml"], "")?;
+    prometheus.promtool(&["check", "config", &format!("{FILES}/prometheus.yml")], "")?;
+    prometheus.promtool(&["check", "rules", &format!("{FILES}/alerts.yaml")], "")?;
     for target in targets {
         let mut curl = cluster.run_on_node(NODE, "curl")?;
         curl.args(["--silent", "--show-error", "--fail", "--max-time", "10"]);

@@ -1,8 +1,6 @@
 //! Manifests written for the reference system: they apply as they are, warnings say what has no effect, and the pod
 //! moves exactly.
 
-use std::io::Write;
-use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -10,6 +8,7 @@ use serde_json::json;
 
 use super::{Bench, ended, exact_messages, nothing_left};
 use xtask_lab::cluster::{CHECKPOINTS, Cluster, Tenant};
+use xtask_lab::fed::fed;
 use xtask_lab::stage::{self, Load, Oracle, Sample};
 
 const POD: &str = "orders-0";
@@ -149,19 +148,7 @@ fn total(status: &serde_json::Value) -> i64 {
 
 /// `kubectl apply`, with its warnings.
 pub(super) fn apply(cluster: &Cluster, manifest: &str) -> Result<String> {
-    let mut process = cluster
-        .kubectl(["apply", "--filename", "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .context("start kubectl")?;
-    let mut input = process.stdin.take().context("kubectl has no standard input")?;
-    input
-        .write_all(manifest.as_bytes())
-        .context("give kubectl the manifest")?;
-    drop(input);
-    let output = process.wait_with_output().context("wait for kubectl")?;
+    let output = fed(&mut cluster.kubectl(["apply", "--filename", "-"]), manifest)?;
     let said = format!(
         "{}{}",
         String::from_utf8_lossy(&output.stdout),

@@ -7,6 +7,7 @@ pub mod cargo_tools;
 pub mod cluster;
 pub mod criu;
 mod debian;
+pub mod fed;
 pub mod images;
 pub mod prometheus;
 pub mod stage;

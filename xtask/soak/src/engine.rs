@@ -1,10 +1,10 @@
 //! Which engine it was: a change of what moves pods begins the count anew, a change of anything else does not.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use std::io::Write as _;
+use xtask_lab::fed::fed;
 use xtask_lab::images::binaries;
 use xtask_lab::stage::capture;
 
@@ -61,18 +61,7 @@ fn git(arguments: &[&str]) -> Result<String> {
 }
 
 fn hashed(text: &str) -> Result<String> {
-    let mut process = Command::new("git")
-        .args(["hash-object", "--stdin"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("run git hash-object")?;
-    let mut input = process.stdin.take().context("git has no standard input")?;
-    input
-        .write_all(text.as_bytes())
-        .context("give git what it hashes")?;
-    drop(input);
-    let output = process.wait_with_output().context("wait for git hash-object")?;
+    let output = fed(Command::new("git").args(["hash-object", "--stdin"]), text)?;
     anyhow::ensure!(
         output.status.success(),
         "git hash-object ended with {}",

@@ -3,10 +3,10 @@
 //! Guarantee: when [`apply`] returns, both serve. Applying again changes nothing.
 
 use crate::cluster::{Cluster, step};
+use crate::fed::fed;
 use crate::images;
 use anyhow::{Context, Result, bail};
-use std::io::Write as _;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 const READY_WITHIN: &str = "120s";
 
@@ -80,15 +80,7 @@ impl Addon {
             "-",
         ];
         let mut kubectl = cluster.kubectl(arguments);
-        kubectl
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut process = kubectl.spawn().context("start kubectl")?;
-        let mut input = process.stdin.take().context("kubectl has no standard input")?;
-        let written = input.write_all(self.manifest.as_bytes());
-        drop(input);
-        let output = process.wait_with_output().context("wait for kubectl")?;
+        let output = fed(&mut kubectl, self.manifest)?;
         if !output.status.success() {
             bail!(
                 "applying {}: {}",
@@ -96,7 +88,7 @@ impl Addon {
                 String::from_utf8_lossy(&output.stderr).trim()
             );
         }
-        written.with_context(|| format!("give kubectl the manifest of {}", self.name))
+        Ok(())
     }
 
     fn wait_until_ready(&self, cluster: &Cluster) -> Result<()> {

@@ -1,11 +1,11 @@
 # Runs a program of the tree with Prometheus in a mount namespace of its own: nothing of the tree is written, and what is mounted
-# vanishes with the last process. The files in $WORK are at /tmp/work there.
+# vanishes with the last process. The files in $WORK are at /srv/files there.
 set -eu
 mount --bind "$TREE" "$TREE"
 cd "$TREE"
-mount -t tmpfs -o mode=1777 shadow-prometheus ./tmp
-cp -r "$WORK" ./tmp/work
-chmod -R a+rX ./tmp/work
+mount -t tmpfs -o mode=1777 shadow-prometheus ./srv
+cp -r "$WORK" ./srv/files
+chmod -R a+rX ./srv/files
 mount --rbind /dev ./dev
 if [ "$1" != serve ]; then
     exec chroot --userspec=65534:65534 "$TREE" "$@"

@@ -4,7 +4,7 @@
 //! way, no process, mount or file of it is left.
 
 use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -15,6 +15,7 @@ use tempfile::TempDir;
 
 use crate::cluster::{Cluster, wait_for};
 use crate::debian::Recipe;
+use crate::fed::fed;
 use crate::stage::capture;
 
 const BOOT: &str = include_str!("boot.sh");
@@ -38,6 +39,9 @@ fn finish(tree: &Path) -> Result<String> {
     }
     Ok("prometheus and promtool are there".to_owned())
 }
+
+/// Where its files are, as it and promtool see them.
+pub const FILES: &str = "/srv/files";
 
 /// A running one.
 pub struct Prometheus {
@@ -65,8 +69,8 @@ impl Prometheus {
         command.args(["unshare", "--fork", "--pid", "--kill-child", "--mount"]);
         command.args(["sh", "-c", BOOT, "prometheus", "serve", "/usr/bin/prometheus"]);
         command.args([
-            "--config.file=/tmp/work/prometheus.yml",
-            "--storage.tsdb.path=/tmp/data",
+            &format!("--config.file={FILES}/prometheus.yml"),
+            "--storage.tsdb.path=/srv/data",
             &format!("--web.listen-address={ADDRESS}"),
         ]);
         let process = command
@@ -115,25 +119,15 @@ impl Prometheus {
         capture_with(curl, fails, &format!("http://{ADDRESS}{path}"))
     }
 
-    /// Runs promtool beside the files; they are in /tmp/work.
+    /// Runs promtool beside the files; they are in [`FILES`].
     pub fn promtool(&self, arguments: &[&str], input: &str) -> Result<String> {
         let mut command = Command::new("unshare");
         command.args(["--mount", "sh", "-c", BOOT, "promtool", "/usr/bin/promtool"]);
-        let mut process = command
+        command
             .args(arguments)
             .env("TREE", &self.tree)
-            .env("WORK", self.files.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .context("start promtool")?;
-        let mut standard_input = process.stdin.take().context("promtool has no standard input")?;
-        standard_input
-            .write_all(input.as_bytes())
-            .context("give promtool its input")?;
-        drop(standard_input);
-        let output = process.wait_with_output().context("wait for promtool")?;
+            .env("WORK", self.files.path());
+        let output = fed(&mut command, input)?;
         let said = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
         let said = said.concat();
         ensure!(

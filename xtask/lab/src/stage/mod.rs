@@ -19,14 +19,14 @@ pub use sample::{SOCKET, Sample, broker_api, broker_call, broker_queues, consume
 pub use single::Single;
 pub use watch::Watch;
 
-use std::io::Write as _;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
 use crate::addons;
 use crate::cluster::{Addons, Cluster, wait_for};
+use crate::fed::fed;
 use crate::images::binaries::Profile;
 
 /// Runs a command and returns what it printed, or an error with everything it said.
@@ -105,16 +105,6 @@ pub fn delete_app(cluster: &Cluster, app: &str) -> Result<bool> {
 /// Server-side apply of one manifest, for the tenant that works in the cluster.
 pub fn apply(cluster: &Cluster, manifest: &str) -> Result<()> {
     let mut kubectl = cluster.kubectl(["apply", "--server-side", "--filename", "-"]);
-    kubectl
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut process = kubectl.spawn().context("start kubectl")?;
-    let mut input = process.stdin.take().context("kubectl has no standard input")?;
-    input
-        .write_all(cluster.tenant().manifest(manifest).as_bytes())
-        .context("give kubectl the manifest")?;
-    drop(input);
-    let output = process.wait_with_output().context("wait for kubectl")?;
+    let output = fed(&mut kubectl, &cluster.tenant().manifest(manifest))?;
     text(&kubectl, &output).map(drop)
 }
