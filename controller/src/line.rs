@@ -127,7 +127,7 @@ impl Line {
         let mut rounds = self.rounds.lock().unwrap_or_else(PoisonError::into_inner);
         let all = all.iter().map(|one| &**one);
         let place = turns::line(limits, migration, all, |namespace| rounds.had(namespace, now));
-        // One that was not answered keeps nobody from beginning, so it uses up no turn either.
+        // One that was not answered keeps no other from beginning, so it uses up no turn either.
         if place.is_none() && !turns::lacks_an_answer(migration) {
             rounds.has(&namespace, now);
         }

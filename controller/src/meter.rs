@@ -15,7 +15,7 @@ use shadow_core::tally::{Count, counted};
 pub struct Meter(Mutex<HashMap<String, MigrationStatus>>);
 
 impl Meter {
-    /// It was read: what its status says already was counted by whoever wrote it. What is known is kept, since a write of ours
+    /// It was read: what its status says already was counted by its writer. What is known is kept, since a write of ours
     /// may have been carried out though its answer was lost.
     pub fn sees(&self, migration: &StatefulMigration) {
         let status = migration.status.clone().unwrap_or_default();

@@ -1,5 +1,5 @@
-//! The pause of all moves, as this process knows it. Those that wait share a look that is a moment old, however many they are; whoever
-//! begins looks anew.
+//! The pause of all moves, as this process knows it. Moves that wait share a look that is a moment old, however many they are; a
+//! move that begins looks again.
 
 use std::time::{Duration, Instant};
 

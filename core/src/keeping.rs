@@ -14,7 +14,7 @@ use crate::names;
 
 /// A plan is kept for so long where it does not say itself, for those that asked for it.
 const PLAN: Duration = Duration::from_mins(10);
-/// History is at least so old: whoever waits for the end of a move has seen it. `ttlSecondsAfterFinished` has the same bound.
+/// History is at least so old: a program that waits for the end of a move has seen it. `ttlSecondsAfterFinished` has the same bound.
 const SEEN: Duration = Duration::from_secs(30);
 /// A verdict that is not exact is for a person, who may be away for a week.
 const INEXACT: Duration = Duration::from_hours(7 * 24);

@@ -147,7 +147,7 @@ pub struct CheckpointRequest {
     pub stay_frozen_millis: Option<u64>,
 }
 
-/// Asks for one dump of a running container that is thrown away at once; the container goes on. Nobody may fetch its archive.
+/// Asks for one dump of a running container that is thrown away at once; the container goes on. Its archive cannot be fetched.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RehearseRequest {
@@ -291,7 +291,7 @@ pub struct KeyReport {
 pub struct Work {
     /// Bytes of its files that are done, uncompressed.
     pub bytes: u64,
-    /// Of so many; absent while nobody knows, as during a dump.
+    /// Of so many; absent while it is not known, as during a dump.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub of: Option<u64>,
     /// The container has stood still for its dump for so long, milliseconds; absent while it runs, and where the back-end does not

@@ -1,4 +1,4 @@
-//! One walk through JSON for all that writes an object anew: without secrets, with other names, without control characters.
+//! One walk through JSON for all that rewrites an object: without secrets, with other names, without control characters.
 
 use serde_json::Value;
 
@@ -19,7 +19,7 @@ pub(crate) enum Field {
     Kept(Value),
 }
 
-/// The value with all its parts written anew.
+/// The value with all its parts rewritten.
 pub(crate) fn rewritten(value: Value, by: &impl Rewrite) -> Value {
     match value {
         Value::Object(fields) => {

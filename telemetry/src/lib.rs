@@ -10,7 +10,7 @@
 //! | [`log`] | logs as JSON, with a span for each visit on request |
 //!
 //! Guarantees: no label of a metric is taken from what users write, but for the namespace and the queue of moves that are under
-//! way; whoever calls the port learns numbers and names of queues, and changes nothing.
+//! way; a caller of the port learns numbers and names of queues, and changes nothing.
 #![forbid(unsafe_code)]
 
 pub mod agent;

@@ -1,5 +1,5 @@
 //! Loops that have to go on as long as the process does its work. A part is alive while each of them has been heard of within
-//! its limit; kubelet starts the process anew when one stands still.
+//! its limit; kubelet restarts the process when one stands still.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

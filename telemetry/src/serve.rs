@@ -34,7 +34,7 @@ const AGAIN: Duration = Duration::from_millis(50);
 pub trait Shown: Send + Sync + 'static {
     /// Its metrics at this moment, in the format of OpenMetrics.
     fn metrics(&self) -> String;
-    /// Whether it goes on; else why kubelet should start it anew.
+    /// Whether it goes on; else why kubelet should restart it.
     fn alive(&self) -> Result<(), String>;
     /// Whether it does its work at the moment; else why not.
     fn ready(&self) -> Result<(), String>;

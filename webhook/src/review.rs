@@ -18,7 +18,7 @@ use serde::{Deserialize, Deserializer};
 use shadow_telemetry::webhook::Outcome;
 use tokio::sync::Semaphore;
 
-/// What a route answers; it says what became of the review, for whoever counts.
+/// What a route answers; it says what became of the review, for the metrics.
 pub(crate) struct Answer(Outcome, Json<AdmissionReview<DynamicObject>>);
 
 impl IntoResponse for Answer {

@@ -9,24 +9,24 @@ use crate::node::ContainerId;
 
 type Turns = HashMap<String, Arc<tokio::sync::Mutex<()>>>;
 
-/// Who dumps which container.
+/// Which containers are being dumped.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Alone(Arc<Mutex<Turns>>);
 
 impl Alone {
-    /// Waits until nobody else dumps the container.
+    /// Waits until the container is dumped by no other task.
     pub(super) async fn wait(&self, id: &ContainerId) -> OwnedMutexGuard<()> {
         self.turn(id).lock_owned().await
     }
 
-    /// `None`: somebody dumps it, or waits to do so.
+    /// `None`: another task dumps it, or waits to do so.
     pub(super) fn now(&self, id: &ContainerId) -> Option<OwnedMutexGuard<()>> {
         self.turn(id).try_lock_owned().ok()
     }
 
     fn turn(&self, id: &ContainerId) -> Arc<tokio::sync::Mutex<()>> {
         let mut turns = self.turns();
-        // Nobody else has one that only this map knows.
+        // A lock that only this map has is free.
         turns.retain(|_, turn| Arc::strong_count(turn) > 1);
         turns.entry(id.as_str().to_owned()).or_default().clone()
     }

@@ -1,4 +1,4 @@
-//! A dump that is thrown away: what a plan learns about a process, and nobody may have.
+//! A dump that is thrown away: what a plan learns about a process. No archive of it is handed out.
 //!
 //! Guarantees: one dump for each key, however often it is asked for, also across a restart of the agent; the archive is gone before
 //! the answer is given, and the container goes on. Nothing of it is left 30 s after it was ordered, whatever becomes of the
@@ -107,7 +107,7 @@ impl Checkpointer {
     }
 }
 
-/// Keeps the outcome for whoever asks again, unless nothing was begun.
+/// Keeps the outcome for later questions, unless nothing was begun.
 fn settle(
     keys: &Keys,
     slot: &Slot,
@@ -148,7 +148,7 @@ fn throw_away(folder: &KeyFolder) -> Result<(), ArchiveError> {
     Ok(())
 }
 
-/// Removes what is left of each rehearsal when its time is over, until the task is dropped. It asks nobody: the controller and the
+/// Removes what is left of each rehearsal when its time is over, until the task is dropped. It needs no answer: the controller and the
 /// API server may be silent.
 pub async fn watch(keys: Keys) {
     let mut clock = tokio::time::interval(EVERY);

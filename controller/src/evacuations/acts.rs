@@ -103,7 +103,7 @@ fn the_pod(seen: &Evacuation) -> ObjectReference {
     }
 }
 
-/// Writes the status where it changes, if nobody changed the object since.
+/// Writes the status where it changes, if the object was not changed since.
 async fn write(
     api: &Api<Evacuation>,
     seen: &Evacuation,
@@ -131,7 +131,7 @@ enum Begun {
     Refused(String),
 }
 
-/// Orders the move. What is refused while moves are paused waits for the end of the pause, and is refused anew then if it has to be.
+/// Orders the move. What is refused while moves are paused waits for the end of the pause, and may be refused again then.
 async fn begun(ctx: &Context, seen: &Evacuation) -> Result<Begun, ControllerError> {
     let mut refused = String::new();
     // Twice: the pause that refused it may have ended before the look at the pause.

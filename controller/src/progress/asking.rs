@@ -142,7 +142,7 @@ pub async fn ask(ctx: &Context) {
     tokio::join!(archives, rates);
 }
 
-/// Asks what has to be asked, again and again. Who asks waits for answers; nobody waits for who asks.
+/// Asks what has to be asked, again and again. The asking task waits for answers; no move waits for it.
 pub(super) async fn each(
     every: Duration,
     questions: impl Fn() -> Vec<Question>,

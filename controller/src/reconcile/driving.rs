@@ -139,7 +139,7 @@ async fn absorb(
     Ok((written?, false))
 }
 
-/// Into the object as it is now: whoever has changed it meanwhile has not seen the cause.
+/// Into the object as it is now: what changed it meanwhile has not seen the cause.
 async fn save_doubt(
     ctx: &Context,
     migration: &StatefulMigration,

@@ -8,7 +8,7 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Groups of whoever evicted that are recorded.
+/// Groups of the evicting user that are recorded.
 pub const GROUPS: usize = 10;
 /// Characters of a recorded name of a user or a group.
 pub const NAME: usize = 256;

@@ -1,4 +1,4 @@
-//! `Pause`: while the one object of this kind is there, no new move of the cluster begins. Of the whole cluster, so that whoever may
+//! `Pause`: while the one object of this kind is there, no new move of the cluster begins. Of the whole cluster, so that a user who may
 //! create it is an administrator of the cluster; RBAC and the audit log know it by its kind.
 #![allow(
     unreachable_pub,
@@ -36,7 +36,7 @@ pub struct PauseSpec {
     /// Why, for everybody whose move is refused or waits.
     #[schemars(length(min = 1, max = 256))]
     pub reason: String,
-    /// Who paused, as they say: whoever may create this object may write any name. The audit log knows who it was.
+    /// Who paused: the user that creates this object may write any name. The audit log has the true one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub by: Option<String>,

@@ -46,7 +46,7 @@ pub struct MigrationProgressSpec {
     /// The place in line of a migration that has not begun.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<Waiting>,
-    /// The source has stood still since then; absent while it runs, and where nobody tells.
+    /// The source has stood still since then; absent while it runs, and where it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frozen_since: Option<MicroTime>,
     /// The archive that is written or on its way; absent while none is, and where the agents do not tell.

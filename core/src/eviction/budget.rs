@@ -18,7 +18,11 @@ fn spent(pod: &Pod, budget: &PodDisruptionBudget, moving: &[Pod]) -> Option<Stri
     let selector = budget.spec.as_ref()?.selector.clone()?;
     let selector = match Selector::try_from(selector) {
         Ok(selector) => selector,
-        Err(error) => return Some(format!("PodDisruptionBudget {name} cannot be read: {error}")),
+        Err(error) => {
+            return Some(format!(
+                "PodDisruptionBudget {name} cannot be read: {error}. Correct its selector"
+            ));
+        }
     };
     if !selector.matches(pod.labels()) {
         return None;

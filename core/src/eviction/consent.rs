@@ -10,7 +10,7 @@ use crate::policy::{Unreadable, selects};
 /// What was said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Consent {
-    /// Nobody said yes, or somebody said no.
+    /// Neither label nor policy says yes, or one says no.
     No,
     /// The pod's own label.
     ByLabel,

@@ -1,7 +1,7 @@
 //! What an eviction is answered. A pod that opted in is moved with its memory instead; an eviction with a UID is judged by it, one
 //! without may mean a pod that has just arrived ([`Verdict::ArrivedAlready`]).
 //!
-//! Guarantee: while a move lasts, no pod of it is evicted. What nobody opted in, or what cannot be moved, is evicted as ever.
+//! Guarantee: while a move lasts, no pod of it is evicted. A pod that is not opted in, or cannot be moved, is evicted as ever.
 //!
 //! [`next`] says what the controller does with an Evacuation, [`budget`] when a move may begin, [`words`] what is told.
 
@@ -121,7 +121,7 @@ pub enum Verdict {
 pub enum Why {
     /// There is no such pod, or another one has its name: the API server says so.
     NotThere,
-    /// Nobody opted the pod in.
+    /// The pod is not opted in.
     NotOptedIn,
     /// The pod ends, or has ended.
     Ends,
@@ -167,7 +167,7 @@ pub fn judge(asked: Asked<'_>, world: &World) -> Verdict {
     pause::of_eviction(verdict, world.paused.as_ref())
 }
 
-/// The pod belongs to a move that has begun, whoever asked for it.
+/// The pod belongs to a move that has begun, ordered by any user.
 fn in_a_move(name: &str, world: &World) -> Option<Verdict> {
     let uid = world
         .facts

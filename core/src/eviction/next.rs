@@ -1,6 +1,6 @@
 //! What the controller does with an Evacuation.
 //!
-//! Guarantee: a migration is created only while the pod that was evicted is still there, its budgets allow it, and nobody has given the
+//! Guarantee: a migration is created only while the pod that was evicted is still there, its budgets allow it, and the drain was not given
 //! drain up. What has ended is kept as long as evictions of that name are judged by it.
 
 use std::time::Duration;
@@ -9,6 +9,8 @@ use k8s_openapi::api::core::v1::{Node, Pod};
 use k8s_openapi::jiff::Timestamp;
 
 use super::{is_emptied, since};
+use kube::ResourceExt;
+
 use crate::api::{Evacuation, MigrationStatus, Phase, StatefulMigration};
 
 /// An Evacuation is kept for so long after its end.
@@ -46,7 +48,7 @@ pub enum Next {
     Arrived(Timestamp),
     /// The pod is not moved: its next eviction goes through.
     LetGo(String),
-    /// As if nobody had asked.
+    /// As if there were no eviction.
     Forget,
     /// It has ended; it is looked at again after this time.
     Keep(Duration),
@@ -94,7 +96,12 @@ fn follow(seen: Seen<'_>, migration: &StatefulMigration) -> Next {
     let completed = status.completion_time.as_ref().map_or(seen.now, |at| at.0);
     let because = || match &status.rollback {
         Some(rollback) => rollback.message.clone(),
-        None => "its migration ended without moving it".to_owned(),
+        None => {
+            let (name, namespace) = (migration.name_any(), migration.namespace().unwrap_or_default());
+            format!(
+                "its migration ended without moving it. To see why, type: kubectl shadow status {name} -n {namespace}"
+            )
+        }
     };
     match status.phase {
         Phase::Completed => Next::Arrived(completed),

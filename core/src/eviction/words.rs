@@ -1,4 +1,4 @@
-//! What whoever evicts is told.
+//! What the evicting program is told.
 
 use super::{Verdict, Why};
 

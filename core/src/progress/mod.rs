@@ -83,7 +83,7 @@ pub fn sample(samples: &mut Vec<Sample>, seen: &Observed, now: Timestamp) {
     samples.drain(..old);
 }
 
-/// Messages that wait for whoever takes up the stream, by a look: in the application's own queue and in the backlog.
+/// Messages that wait for the next consumer, by a look: in the application's own queue and in the backlog.
 pub fn waiting(seen: &Observed) -> Option<u64> {
     sum(seen.primary.ready(), seen.backlog.ready())
 }

@@ -240,7 +240,7 @@ fn who_was_found_to_need_a_full_node_is_not_prepared_again_until_it_has_a_place(
     let mut played = Played::new(LIMITS, (0..3).map(|number| ordered("a", number, "x")).collect());
     played.all[2].spec.target_node = None;
     assert!(played.visit(0) && played.visit(1));
-    assert_eq!(played.obstacle(2), None, "nobody knows yet where it goes");
+    assert_eq!(played.obstacle(2), None, "its node is not known yet");
     let waiting =
         json!({"waiting": {"for": "MovesPerNode", "node": "x", "since": "2026-11-29T10:00:00.000000Z"}});
     played.all[2].status = Some(serde_json::from_value(waiting).unwrap());

@@ -30,7 +30,7 @@ fn each_budget_of_the_pod_has_to_allow_one_more() {
         (vec![budget("orders", 1, 2)], 1, false),
         (vec![budget("orders", 2, 2)], 1, true),
         (vec![budget("orders", 5, 2), budget("orders", 0, 2)], 0, false),
-        // It was changed, and nobody has counted since.
+        // It was changed, and is not counted since.
         (vec![budget("orders", 5, 1)], 0, false),
     ];
     for (number, (budgets, moving, may)) in cases.into_iter().enumerate() {

@@ -115,7 +115,7 @@ fn an_eviction_of_a_pod_that_waits_or_moves_waits_with_it() {
             ("under way", |s| {
                 s.evacuations.push(evacuation(json!({"state": "Moving"})))
             }),
-            // Nobody has looked at it for a minute and a half.
+            // No controller has looked at it for a minute and a half.
             ("unheard", |s| s.evacuations.push(evacuation(Value::Null))),
             ("under way", |s| {
                 let mut fresh = evacuation(Value::Null);
@@ -159,7 +159,7 @@ fn only_the_pod_with_the_only_copy_is_said_to_hold_the_memory() {
             let mut scene = scene();
             scene.pod = pod(uid, "node-a");
             scene.pod["metadata"]["name"] = name.into();
-            // Whoever ordered the move, and whether or not the pod opted in.
+            // Also a move that a user ordered, and whether or not the pod opted in.
             scene.policies.clear();
             scene.migrations.push(under_way("by-hand", legs.clone()));
             let verdict = judged_of(name, &scene, by_uid);

@@ -62,7 +62,7 @@ checks! {
         "Wait for the end of an update, or install again with one tag."
     PAUSE "SH013" "Moves are not paused"
         "While an administrator has paused them, no new move begins. Moves under way go on, and plans are made."
-        "Ask who paused, or type: kubectl shadow resume"
+        "Ask the user that paused them, or type: kubectl shadow resume"
     NODE_UP "SH101" "The node is Ready"
         "No pod is moved from or to a node that does not answer."
         "Type: kubectl describe node NODE"

@@ -54,7 +54,7 @@ fn evictions(through: bool) -> &'static str {
     }
 }
 
-/// Whoever repeats a pause of somebody else changes nothing.
+/// A pause that is there already is not changed.
 fn is_same(one: &PauseSpec, other: &PauseSpec) -> bool {
     one.reason == other.reason && one.let_evictions_through == other.let_evictions_through
 }
@@ -75,7 +75,7 @@ pub(super) async fn resume(connection: &Connection, args: &Resume) -> Result<End
     };
     let params = DeleteParams {
         dry_run: args.dry_run,
-        // A pause that somebody makes at this moment has a reason that nobody has seen here.
+        // A pause that another user makes at this moment has a reason that was not seen here.
         preconditions: Some(Preconditions {
             uid: before.uid(),
             resource_version: before.resource_version(),

@@ -44,7 +44,7 @@ fn server(name: &str) -> (u16, String) {
     serving(name, None)
 }
 
-/// The same. `clients`: whoever has no certificate of that authority is sent away.
+/// The same. `clients`: a client without a certificate of that authority is refused.
 fn serving(name: &str, clients: Option<&Authority>) -> (u16, String) {
     let authority = Authority::new();
     let (certificate, key) = authority.signs(name);

@@ -55,7 +55,7 @@ impl Stub {
         stub
     }
 
-    /// Writes the kubeconfig anew: where the server is, what else is said of the cluster, and the user.
+    /// Writes the kubeconfig again: where the server is, what else is said of the cluster, and the user.
     pub(crate) fn has_config(&self, server: &str, of_cluster: &str, user: &str) {
         let config = format!(
             "apiVersion: v1\nkind: Config\ncurrent-context: prod\nclusters:\n- name: c\n  cluster: {{server: 'http://{server}'{of_cluster}}}\n\

@@ -1,4 +1,4 @@
-//! Evictions become moves in a namespace that opted in: `kubectl drain` moves its consumers, whoever repeats an eviction does no harm,
+//! Evictions become moves in a namespace that opted in: `kubectl drain` moves its consumers, repeated evictions do no harm,
 //! and with the webhook away evictions go as ever.
 
 use std::time::{Duration, Instant};
@@ -78,7 +78,7 @@ pub(super) fn repeated(bench: &Bench) -> Result<()> {
     nothing_left(cluster)
 }
 
-/// No replica of the webhook answers: the pod goes within the second for which the API server waits, and is made anew.
+/// No replica of the webhook answers: the pod goes within the second for which the API server waits, and is re-created.
 pub(super) fn without_the_webhook(bench: &Bench) -> Result<()> {
     let cluster = &bench.cluster;
     let opted_in = OptedIn::deployed(cluster)?;
@@ -92,7 +92,7 @@ pub(super) fn without_the_webhook(bench: &Bench) -> Result<()> {
     ensure!(answer == Answer::Evicted, "not evicted: {answer:?}");
     ensure!(took < FAIL_OPEN, "the eviction took {took:?}");
     println!("     evicted after {} ms", took.as_millis());
-    wait_for("the pod to be made anew", SOON, || {
+    wait_for("the pod to be re-created", SOON, || {
         let Ok((uid, _)) = Sample::incarnation(cluster, pod) else {
             return Ok(None);
         };

@@ -1,4 +1,4 @@
-//! `kubectl shadow plan --rehearse` dumps a process once for real, and nobody finds the dump afterwards.
+//! `kubectl shadow plan --rehearse` dumps a process once for real, and the dump is not there afterwards.
 
 use std::collections::BTreeSet;
 use std::process::Stdio;
@@ -91,7 +91,7 @@ pub(super) fn outlive_the_controller(bench: &Bench) -> Result<()> {
     );
     let made = planning.wait_with_output().context("wait for kubectl-shadow")?;
     let said = String::from_utf8_lossy(&made.stdout).into_owned();
-    // The next controller learns the figures from the node, or it says that nobody knows them any more.
+    // The next controller learns the figures from the node, or it says that they are not known any more.
     let ended = match made.status.code() {
         Some(0) => said.contains("the process stood still for"),
         Some(1) => said.contains("is not dumped again"),

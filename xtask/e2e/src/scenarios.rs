@@ -1,5 +1,5 @@
 //! Every scenario: what it promises, how long it takes, whether it belongs to the fixed core, and whether it may run beside
-//! another.
+//! another. One list, however long: its order is the order in which they run.
 
 use anyhow::Result;
 
@@ -16,7 +16,8 @@ pub(crate) struct Scenario {
     /// The promise, as a short claim.
     pub(crate) name: &'static str,
     pub(crate) run: fn(&Bench) -> Result<()>,
-    /// How long it takes on two cores, measured on 2026-11-23 (of the four moves: estimated); parts are balanced by it.
+    /// How long it takes on two cores, measured on 2026-11-23, of later ones on 2026-11-30 (of the four moves, rehearsals, turns and
+    /// kept migrations: estimated); parts are balanced by it.
     pub(crate) seconds: u32,
     pub(crate) role: Role,
     pub(crate) company: Company,
@@ -348,7 +349,7 @@ pub(crate) const ALL: &[Scenario] = &[
     Scenario {
         name: "a move that takes long shows its bytes, its freeze and its rates",
         run: watched::while_it_goes_on,
-        seconds: 75,
+        seconds: 36,
         role: Role::Rest(
             "what is asked and what is written of it is unit-tested, and so is what an agent tells",
         ),
@@ -357,7 +358,7 @@ pub(crate) const ALL: &[Scenario] = &[
     Scenario {
         name: "a real Prometheus sees a drain, and every query gives a series",
         run: monitoring::of_a_drain,
-        seconds: 60,
+        seconds: 45,
         role: Role::Rest(
             "what is counted is unit-tested; names of series are compared with the queries in deploy/tests",
         ),
@@ -373,49 +374,49 @@ pub(crate) const ALL: &[Scenario] = &[
     Scenario {
         name: "a move is watched, wound back and undone in a real terminal",
         run: in_terminal::a_move,
-        seconds: 30,
+        seconds: 21,
         role: Role::Rest("the view is tested in a pseudo terminal and from recordings"),
         company: Company::Alone,
     },
     Scenario {
         name: "the view says that the API server is silent, and goes on by itself",
         run: in_terminal::a_silent_api_server,
-        seconds: 45,
+        seconds: 32,
         role: Role::Rest("what is not seen is in the screens"),
         company: Company::Alone,
     },
     Scenario {
         name: "a drain is stopped and ended in a real terminal",
         run: in_terminal::a_drain,
-        seconds: 40,
+        seconds: 23,
         role: Role::Rest("the core drains without a terminal"),
         company: Company::Alone,
     },
     Scenario {
         name: "kubectl drain moves what opted in, once each, and spares the copies",
         run: evictions::by_kubectl_drain,
-        seconds: 60,
+        seconds: 30,
         role: Role::Core,
         company: Company::Alone,
     },
     Scenario {
         name: "an eviction that is repeated with and without a UID does no harm",
         run: evictions::repeated,
-        seconds: 60,
+        seconds: 28,
         role: Role::Rest("the core's drain repeats evictions, too; each answer is in a table"),
         company: Company::Alone,
     },
     Scenario {
         name: "with the webhook away an eviction goes as ever",
         run: evictions::without_the_webhook,
-        seconds: 40,
+        seconds: 18,
         role: Role::Rest("the rule's failure policy is unit-tested"),
         company: Company::Alone,
     },
     Scenario {
         name: "while moves are paused none begins, and evictions wait",
         run: pauses::none_begins,
-        seconds: 70,
+        seconds: 30,
         role: Role::Rest("the decisions are tables in the core; each caller has a test of its own"),
         company: Company::Alone,
     },

@@ -11,7 +11,7 @@ use super::{Bench, nothing_left};
 use xtask_lab::cluster::{Cluster, Tenant, wait_for};
 use xtask_lab::stage::{self, Sample, get};
 
-/// Namespace with many moves; where nobody has had a turn yet, it comes first by its name.
+/// Namespace with many moves; where no namespace has had a turn yet, it comes first by its name.
 const MANY: (&str, u32) = ("crowd", 6);
 /// Namespace with few.
 const FEW: (&str, u32) = ("pair", 2);

@@ -17,7 +17,7 @@ const AGAIN: Duration = Duration::from_millis(100);
 enum Look {
     There(Value),
     Gone,
-    /// Nobody could be asked.
+    /// No part could be asked.
     Unseen,
 }
 

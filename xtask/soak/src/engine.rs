@@ -1,4 +1,4 @@
-//! Which engine it was: a change of what moves pods begins the count anew, a change of anything else does not.
+//! Which engine it was: after a change of what moves pods the count restarts, a change of anything else does not.
 
 use std::process::Command;
 

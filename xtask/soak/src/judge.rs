@@ -63,7 +63,7 @@ pub(crate) fn judge(rows: &mut [Row], seen: &Seen, broker: BrokerFault) {
     if let Some(row) = rows.iter_mut().rev().find(|row| row.verdict == Told::Exact) {
         row.is_wrong("told Exact, and the oracle of its group saw something");
     } else if let Some(row) = rows.last_mut() {
-        row.is_wrong("the oracle of its group saw something that nobody told");
+        row.is_wrong("the oracle of its group saw something that no verdict told");
     }
 }
 

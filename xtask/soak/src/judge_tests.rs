@@ -65,7 +65,7 @@ fn not_exact_told_explains_what_was_applied_twice_but_no_loss() {
 #[test]
 fn what_nobody_tells_is_wrong_as_well() {
     let rows = judged(&[Told::Nothing], TWICE, BrokerFault::None);
-    assert!(rows[0].wrong.contains("nobody told"), "{}", rows[0].wrong);
+    assert!(rows[0].wrong.contains("no verdict told"), "{}", rows[0].wrong);
 }
 
 #[test]

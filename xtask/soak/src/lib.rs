@@ -1,5 +1,5 @@
 //! `cargo xtask soak`: moves different applications at random under faults, many times, in stretches. Every move is a line that
-//! stays. What counts is of one plan (the seed) and one engine: a commit that changes the engine begins anew.
+//! stays. What counts is of one plan (the seed) and one engine: after a commit that changes the engine the count restarts.
 
 mod application;
 mod chance;

@@ -70,15 +70,15 @@ impl Soak<'_> {
         done.tells(&followed.last, made);
         let deleted = planned.trouble.is_some_and(|(fault, _)| fault == Fault::Deleted);
         if done.row.outcome == Outcome::Deleted && !deleted {
-            done.row.is_wrong("its object is gone, and nobody has deleted it");
+            done.row.is_wrong("its object is gone, and no fault deleted it");
         }
         let place = self.place(application, &before, target);
         done.placed(place);
         Ok(done)
     }
 
-    /// Kubelet waits ever longer before it starts a container again that was killed often. That is not what is tried here: a pod
-    /// that is made anew starts at once.
+    /// Kubelet waits ever longer before it starts a container again that was killed often. That is not what is tried here: a
+    /// re-created pod starts at once.
     fn nodes_are_well(&self) -> Result<()> {
         if nodes_ready(self.cluster).is_ok() {
             return Ok(());
@@ -90,7 +90,7 @@ impl Soak<'_> {
             AGENTS,
             "--timeout=2m",
         ];
-        capture(self.cluster.kubectl(agents)).context("start the agents anew")?;
+        capture(self.cluster.kubectl(agents)).context("restart the agents")?;
         let rollout = [
             "rollout",
             "status",

@@ -16,7 +16,7 @@ pub(crate) enum Application {
     /// `orders-0`, two control messages.
     StatefulSet,
     Deployment,
-    /// A pod that nobody owns.
+    /// A pod without an owner.
     LonePod,
     /// A StatefulSet on a single-active queue, which knows nothing of us.
     Plain,

@@ -100,7 +100,7 @@ fn bars(theme: &Theme, progress: &Progress, samples: &[&Sample], width: usize) -
         ("out", values(|s| s.out), last(rates.out)),
         ("ack", values(|s| s.ack), last(rates.ack)),
     ];
-    // Nobody but the broker tells what is confirmed.
+    // Only the broker tells what is confirmed.
     let is_told = |(name, values, _): &(&str, Vec<f64>, String)| *name != "ack" || !values.is_empty();
     let columns = width.saturating_sub(16);
     let shown = rows.into_iter().filter(is_told).map(|(name, values, now)| {

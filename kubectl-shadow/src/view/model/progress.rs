@@ -78,7 +78,7 @@ pub enum Basis {
     /// They are not.
     #[default]
     None,
-    /// From the depth of a queue that nobody reads: exact.
+    /// From the depth of a queue without a reader: exact.
     Growth,
     /// From the statistics of the broker.
     Mean,
@@ -292,7 +292,7 @@ mod tests {
         };
         let (first, second) = (archive("06.0", 100), archive("06.5", 200));
         assert_eq!(second.speed(&first), Some(200.0));
-        assert_eq!(first.speed(&second), None, "begun anew");
+        assert_eq!(first.speed(&second), None, "begun again");
         assert_eq!(first.speed(&first), None);
         assert_eq!(second.share(), Some(0.4));
         let unknown = Bytes { of: None, ..first };
