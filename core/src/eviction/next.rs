@@ -1,7 +1,7 @@
 //! What the controller does with an Evacuation.
 //!
-//! Guarantee: a migration is created only while the pod that was evicted is still there, its budgets allow it, and the drain was not given
-//! drain up. What has ended is kept as long as evictions of that name are judged by it.
+//! Guarantee: a migration is created only while the pod that was evicted is still there, its budgets allow it, and its drain was not given
+//! up. What has ended is kept as long as evictions of that name are judged by it.
 
 use std::time::Duration;
 
