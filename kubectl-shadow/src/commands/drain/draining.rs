@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::asked::Asked;
 use super::evictions::Evictions;
@@ -20,6 +20,8 @@ use crate::view::model::state::State as Move;
 
 /// How often pods and migrations are looked at.
 const LOOK: Duration = Duration::from_secs(1);
+/// A user who leaves waits so long for the last look.
+const LAST_LOOK: Duration = Duration::from_secs(2);
 
 /// A drain that is under way.
 pub(super) struct Draining<'a> {
@@ -167,6 +169,7 @@ impl<'a> Draining<'a> {
                 () = asked.heard() => {}
             }
             if asked.left {
+                self.last_look().await;
                 return Ok(());
             }
             if let Err(problem) = self.look().await {
@@ -176,6 +179,15 @@ impl<'a> Draining<'a> {
             }
         }
         Ok(())
+    }
+
+    /// The table that stays tells of the moment at which the user left, not of a look before it.
+    async fn last_look(&mut self) {
+        match timeout(LAST_LOOK, self.look()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(problem)) => say::remark(&format!("the table is up to a second old: {problem}")),
+            Err(_) => say::remark("the table is up to a second old: the API server did not answer"),
+        }
     }
 
     /// What the user wants at the moment, done once.
