@@ -21,12 +21,13 @@ use super::runc::Runc;
 const KEY: &str = "uid-1-0";
 
 pub(crate) struct Node {
+    // Ends before the folder goes: the server could write its keys into it again.
+    _runtime: tokio::runtime::Runtime,
     pub(crate) dir: tempfile::TempDir,
     pub(crate) keys: Keys,
     pub(crate) phase: Phase,
     pub(crate) pod: Pod,
     asked: Asked,
-    _runtime: tokio::runtime::Runtime,
 }
 
 impl Node {
@@ -51,12 +52,12 @@ impl Node {
         let server = ClaimServer::new(keys.clone(), cluster);
         runtime.spawn(async move { server.serve(&socket).await });
         Self {
+            _runtime: runtime,
             dir,
             keys,
             phase,
             pod,
             asked,
-            _runtime: runtime,
         }
     }
 
