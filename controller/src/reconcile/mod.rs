@@ -10,10 +10,9 @@ use kube::runtime::controller::Action as Requeue;
 use shadow_core::api::{MigrationStatus, StatefulMigration, Step};
 use shadow_core::machine::{self, Cause, End, record};
 use shadow_core::notice;
-use shadow_core::pause::{self, Paused};
 use shadow_core::reason::Reason;
 use shadow_core::turns::Turn;
-use shadow_core::waiting::{InLine, Obstacle};
+use shadow_core::waiting::Obstacle;
 use shadow_telemetry::controller::Visit;
 use tracing::Instrument;
 
@@ -29,15 +28,13 @@ mod limits;
 mod planning;
 mod rehearsing;
 mod telling;
+mod waiting;
 
 use driving::drive;
 pub use led_back::lead_back;
 use telling::{end, in_line, stuck};
+use waiting::{QUEUED_LOOK, asked_again, during, kept_back, queue_up, still_waits};
 
-/// Somebody else has to end first, which takes seconds.
-const QUEUED_LOOK: Duration = Duration::from_millis(500);
-/// The same of one whose broker has not answered for long.
-const UNANSWERED_LOOK: Duration = Duration::from_secs(30);
 /// After an error that may pass.
 const AFTER_ERROR: Duration = Duration::from_millis(200);
 /// The longest effect takes 150 s, and a preparation some questions of several seconds each; a visit that is not heard of for so
@@ -77,6 +74,9 @@ fn visit_of(migration: &StatefulMigration) -> String {
 }
 
 async fn visit(migration: &StatefulMigration, ctx: &Context) -> Result<Requeue, ControllerError> {
+    if let Some(later) = still_waits(ctx, migration).await? {
+        return Ok(later);
+    }
     let namespace = migration.namespace().unwrap_or_default();
     let Some(mut live) = store::read(ctx, &namespace, &migration.name_any()).await? else {
         ctx.progress.ended(migration);
@@ -137,10 +137,7 @@ async fn begin(ctx: &Context, migration: &StatefulMigration) -> Result<Requeue, 
     if migration.spec.plan_only {
         return planning::plan(ctx, migration, status).await;
     }
-    if let Some(paused) = ctx.pauses.seen(&ctx.client).await? {
-        return queue_up(ctx, migration, &during(ctx, migration, &paused)).await;
-    }
-    if let Some(place) = ctx.line.wait(ctx.limits, migration) {
+    if let Some(place) = kept_back(ctx, migration).await? {
         return queue_up(ctx, migration, &place).await;
     }
     let Some(place) = ctx.line.place(migration) else {
@@ -171,12 +168,6 @@ async fn begin(ctx: &Context, migration: &StatefulMigration) -> Result<Requeue, 
     }
 }
 
-/// Its place in line while moves are paused.
-fn during(ctx: &Context, migration: &StatefulMigration, paused: &Paused) -> InLine {
-    let words = pause::wait(paused);
-    ctx.line.behind(migration, Obstacle::Pause { words })
-}
-
 /// Nothing was touched.
 async fn refuse(
     ctx: &Context,
@@ -193,14 +184,6 @@ async fn refuse(
     record::roll_back(&mut status, &cause, Timestamp::now());
     record::weighed(&mut status, premises);
     end(ctx, migration, status, End::Undone).await
-}
-
-/// The longer it was not answered, the later it is asked again; each question may take seconds.
-fn asked_again(migration: &StatefulMigration) -> Duration {
-    let status = migration.status.as_ref();
-    let since = status.and_then(|status| Some(status.waiting.as_ref()?.since.0));
-    let waited = since.map(|since| Timestamp::now().duration_since(since).unsigned_abs());
-    (waited.unwrap_or_default() / 4).clamp(QUEUED_LOOK, UNANSWERED_LOOK)
 }
 
 /// Whether a migration is under way now.
@@ -258,16 +241,6 @@ async fn start(
         report::tell(ctx, migration, &notice::planned(plan, by));
     }
     Ok(Started::UnderWay(Box::new(written)))
-}
-
-/// Nothing is touched yet; it says what it waits for and asks again.
-async fn queue_up(
-    ctx: &Context,
-    migration: &StatefulMigration,
-    place: &InLine,
-) -> Result<Requeue, ControllerError> {
-    in_line(ctx, migration, place).await?;
-    Ok(Requeue::requeue(QUEUED_LOOK))
 }
 
 fn malformed(error: shadow_core::names::BadKey) -> ControllerError {

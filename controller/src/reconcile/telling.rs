@@ -101,7 +101,8 @@ pub(super) async fn in_line(
     store::write(ctx, migration, status).await.map(drop)
 }
 
-fn is_said(status: &MigrationStatus, reason: &str) -> bool {
+/// Whether it says this as what it waits for.
+pub(super) fn is_said(status: &MigrationStatus, reason: &str) -> bool {
     let mut conditions = status.conditions.iter();
     conditions.any(|c| c.type_ == report::PROGRESSING && c.message == reason)
 }
