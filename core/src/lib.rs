@@ -24,6 +24,7 @@
 //! - [`readiness`]: how long a moved pod cannot be ready, however soon it runs
 //! - [`premise`]: what an exact verdict rests on, and how each of it is weighed
 //! - [`freeze`]: how long a source may stand still between its dump and the commit
+//! - [`max_pause`]: how long each hold may last, and whether that is expected to be enough
 //! - [`rehearsal`]: whether a plan may dump a process once and throw the dump away
 //! - [`doubt`]: what weakens a verdict, as data
 //! - [`unfenced`]: why new messages cannot be kept away from a queue, as data
@@ -45,6 +46,7 @@ pub mod image_origin;
 pub mod image_pod;
 pub mod keeping;
 pub mod machine;
+pub mod max_pause;
 pub mod names;
 pub mod notice;
 pub mod pause;

@@ -31,6 +31,8 @@ pub enum Reason {
     NotKnown,
     /// The source would have to stand still for longer than its probes or its broker allow, or than a rehearsal may.
     FreezeTooLong,
+    /// A hold is expected to last longer than `spec.maxPause` allows, or did so before its commit.
+    PauseTooLong,
     /// The handoff is not known to be exact, and no policy allows that.
     InexactHandoff,
     /// The application does not listen for control messages.

@@ -48,6 +48,7 @@ pub struct Metrics {
     freeze_seconds: Histogram,
     held_messages: Histogram,
     handoffs: Counters<OfHold>,
+    held_too_long: Counters<OfHold>,
     undone: Counters<Because>,
     stuck: Counters<Because>,
     archive_bytes: Counter,
@@ -149,6 +150,10 @@ impl Metrics {
                 "shadow_handoffs_committed",
                 "Handoffs that were committed, by how messages were held",
             ),
+            held_too_long: shelf.counters(
+                "shadow_max_pause_exceeded",
+                "Holds that lasted longer than spec.maxPause allows though they were committed before it was spent, by how messages were held",
+            ),
             undone: shelf.counters(
                 "shadow_handoffs_undone",
                 "Handoffs that were undone, by why; some of them are tried again",
@@ -237,6 +242,7 @@ impl Metrics {
             let of = OfHold { hold };
             drop(self.pause_seconds.get_or_create(&of));
             drop(self.handoffs.get_or_create(&of));
+            drop(self.held_too_long.get_or_create(&of));
         }
         for visit in Visit::ALL {
             drop(self.visits.get_or_create(&OfVisit { result: visit.word() }));
@@ -267,6 +273,9 @@ impl Metrics {
                 }
                 Count::Committed(hold) => {
                     self.handoffs.get_or_create(&of_hold(*hold)).inc();
+                }
+                Count::HeldTooLong(hold) => {
+                    self.held_too_long.get_or_create(&of_hold(*hold)).inc();
                 }
                 Count::Undone(reason) => {
                     self.undone.get_or_create(&because(&reason.to_string())).inc();

@@ -4,6 +4,7 @@
 mod answer;
 mod freeze;
 mod outlook;
+mod pause;
 mod room;
 mod stream;
 mod surroundings;
@@ -98,7 +99,13 @@ pub async fn prepare(ctx: &Context, migration: &StatefulMigration) -> Result<Pre
     let memory = preflight.as_ref().map(|found| found.memory_bytes);
     let layer = preflight.as_ref().and_then(|found| found.layer_bytes);
     let mut prepared = detailed(ctx, &aimed, pod, &facts, choice, settings, preflight).await?;
-    if let (Prepared::Planned(draft), true) = (&mut prepared, migration.spec.plan_only) {
+    let Prepared::Planned(draft) = &mut prepared else {
+        return Ok(prepared);
+    };
+    if let Err(refusal) = pause::bound(&migration.spec, &mut draft.plan, memory, || ctx.line.finished()) {
+        return Ok(Prepared::Refused(refusal));
+    }
+    if migration.spec.plan_only {
         let candidates = validate::candidates(&migration.spec, &facts);
         draft.layer = layer;
         draft.outlook = Some(outlook::of(&draft.plan, candidates, memory, &ctx.line.finished()));
@@ -310,6 +317,7 @@ fn plan(
         },
         restore,
         freeze,
+        max_pause: None,
         image: image_origin::running(pod, &container),
         container,
     };

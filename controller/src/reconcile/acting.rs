@@ -1,5 +1,5 @@
-//! Carries out one effect. A dump or a transfer takes as long as there is memory; when the move is called off meanwhile, the
-//! source does not wait for that.
+//! Carries out one effect. A dump or a transfer takes as long as there is memory; when the move is called off meanwhile, or its hold
+//! is spent, the source does not wait for that.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use shadow_core::machine::{Action, Outcome};
 use shadow_core::wire::{FreezeOrder, Frozen};
 use tokio::time::timeout;
 
-use super::limits;
+use super::{limits, max_pause};
 use crate::context::Context;
 use crate::effects::{self, Subject};
 use crate::error::ControllerError;
@@ -29,6 +29,8 @@ pub(super) enum Acted {
     Done(Outcome),
     /// It was left as if this process had died during it: what is known is what was written.
     CalledOff,
+    /// It was left since the hold is spent: the machine decides by what is known.
+    Spent,
 }
 
 /// Carries it out.
@@ -46,11 +48,17 @@ pub(super) async fn act(
             .unwrap_or(Err(ControllerError::TooLong(limit.as_secs())))
             .inspect_err(|error| ctx.part.metrics.effect_failed(error.reason()))
     };
+    let bounded = async {
+        tokio::select! {
+            outcome = performed => outcome.map(Acted::Done),
+            () = max_pause::spent(migration.status.as_ref()) => Ok(Acted::Spent),
+        }
+    };
     if !may_take_long || !can_be_called_off(migration) {
-        return performed.await.map(Acted::Done);
+        return bounded.await;
     }
     tokio::select! {
-        outcome = performed => outcome.map(Acted::Done),
+        acted = bounded => acted,
         () = called_off(ctx, migration) => Ok(Acted::CalledOff),
         () = keep_frozen(ctx, migration) => Ok(Acted::CalledOff),
     }

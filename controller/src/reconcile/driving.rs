@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::acting::{Acted, act, is_final};
 use super::telling::{end, goes_on, remark, stuck};
-use super::{AFTER_ERROR, VISIT_SILENT, malformed, visit_of};
+use super::{AFTER_ERROR, VISIT_SILENT, malformed, max_pause, visit_of};
 use crate::context::Context;
 use crate::error::ControllerError;
 use crate::{observe, report, store};
@@ -71,6 +71,7 @@ pub(super) async fn drive(
                     last_action = Some(action);
                 }
                 Ok(Acted::CalledOff) => return Ok(Requeue::requeue(Duration::ZERO)),
+                Ok(Acted::Spent) => migration.status = Some(status),
                 Err(error) if !is_final(&error, &status) => {
                     return try_again(ctx, migration, &error, unsaved).await;
                 }
@@ -111,7 +112,7 @@ async fn try_again(
         return stuck(ctx, &migration, status, &lasting::cause(&error.to_string())).await;
     }
     remark(ctx, &migration, &error.to_string(), unsaved).await?;
-    Ok(Requeue::requeue(AFTER_ERROR))
+    Ok(Requeue::requeue(max_pause::at_most(AFTER_ERROR, &status)))
 }
 
 /// Takes in what an effect brought to light; with it whether there is something to save. A doubt is saved at once: it may be
@@ -165,7 +166,8 @@ pub(super) async fn look(
         (Some(plan), Some(leg), Some(intent)) => {
             let looking = observe::observe(ctx, migration, plan, leg, intent.step);
             // What was not seen in time was not seen.
-            timeout(LOOKS_WITHIN, looking).await.unwrap_or_default()
+            let within = max_pause::at_most(LOOKS_WITHIN, status);
+            timeout(within, looking).await.unwrap_or_default()
         }
         _ => machine::Observed::default(),
     };
@@ -233,6 +235,10 @@ async fn undo(
 }
 
 pub(super) fn pace(status: &MigrationStatus) -> Duration {
+    max_pause::at_most(usual_pace(status), status)
+}
+
+fn usual_pace(status: &MigrationStatus) -> Duration {
     match status.intent.as_ref().map(|intent| intent.step) {
         Some(
             Step::Hold

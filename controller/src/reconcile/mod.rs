@@ -25,6 +25,7 @@ mod acting;
 mod driving;
 mod led_back;
 mod limits;
+mod max_pause;
 mod planning;
 mod rehearsing;
 mod telling;

@@ -90,6 +90,13 @@ pub struct StatefulMigrationSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 5, max = 3600))]
     pub deadline_seconds: Option<u32>,
+    /// How long each hold may last, as Go writes a duration, such as `1500ms` or `2s`. A hold lasts from the moment at which the
+    /// application is asked to wait to the moment at which an instance reads the queue again. Before the commit it is given back
+    /// when this is spent, and the move is undone; nothing is committed that is not expected to keep it. Left out: the deadline
+    /// alone bounds a hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32), extend("x-kubernetes-validations" = a_duration()))]
+    pub max_pause: Option<String>,
     /// The controller deletes this object so many seconds after its end, as it does with a Job; left out: it stays until a person or
     /// the controller's history limit (`--history-per-pod`) removes it. One that is under way or stuck is never deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -154,7 +161,7 @@ pub struct StatefulMigrationSpec {
 }
 
 /// Fields that cannot be changed: all but `cancel`, `giveMemoryUp` and `ttlSecondsAfterFinished`.
-const FIXED: [&str; 20] = [
+const FIXED: [&str; 21] = [
     "sourcePod",
     "targetNode",
     "containerName",
@@ -166,6 +173,7 @@ const FIXED: [&str; 20] = [
     "checkpointBackend",
     "restoreBackend",
     "deadlineSeconds",
+    "maxPause",
     "checkpointImageRepository",
     "checkpointImageSecretRef",
     "keepCheckpointImage",
@@ -204,6 +212,14 @@ fn only_cancel_changes() -> serde_json::Value {
         .map(rule)
         .chain([stays_cancelled, stays_given_up])
         .collect()
+}
+
+/// The words of [`crate::max_pause::NotATime`], for those that write the object while the webhook is away.
+fn a_duration() -> serde_json::Value {
+    serde_json::json!([{
+        "rule": "self.matches('^([0-9]+([.][0-9]+)?(h|ms|m|s))+$')",
+        "message": "maxPause is not a time. Write one such as 1500ms, 2s or 1m30s, or leave it out",
+    }])
 }
 
 /// Where the messages come from.

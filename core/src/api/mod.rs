@@ -21,11 +21,12 @@ pub use outlook::{
 };
 pub use pause::{Pause, PauseSpec};
 pub use plan::{
-    FreezeBound, FreezePlan, HoldKind, ImageOrigin, Owner, OwnerKind, Plan, QueuePlan, SourceImage,
+    ExpectedHold, FreezeBound, FreezePlan, HoldKind, ImageOrigin, Owner, OwnerKind, PauseLimit, Plan,
+    QueuePlan, SourceImage,
 };
 pub use policy::{InexactHandoff, MigrationPolicy, MigrationPolicySpec, OnEviction};
 pub use progress::{Depth, MigrationProgress, MigrationProgressSpec, Sample};
 pub use status::{
-    Fence, Instance, Intent, Leg, MigrationStatus, Phase, Reading, Rollback, Step, StepRecord, Told, Verdict,
-    Witness,
+    Fence, Instance, Intent, Leg, LongHold, MigrationStatus, Phase, Reading, Rollback, Step, StepRecord,
+    Told, Verdict, Witness,
 };

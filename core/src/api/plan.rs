@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::migration::{MigrationStrategy, RestoreBackend, TransferMode};
+use super::outlook::ForecastBasis;
 use crate::premise::Told;
 use crate::unfenced::{self, Unfenced};
 use crate::wire::{CheckpointBackend, PodRef};
@@ -48,6 +49,9 @@ pub struct Plan {
     /// How long the source may stand still between its dump and the commit; absent where it goes on after its dump.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub freeze: Option<FreezePlan>,
+    /// How long each hold may last (`spec.maxPause`), and how long it is expected to; absent: as long as the deadline allows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_pause: Option<PauseLimit>,
     /// Image that the container runs from, where a checkpoint image is restored upon it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<ImageOrigin>,
@@ -80,6 +84,33 @@ pub struct FreezePlan {
     pub bound: FreezeBound,
     /// How long the freeze is expected to last, milliseconds.
     pub forecast_millis: u64,
+}
+
+/// The limit of each hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PauseLimit {
+    /// How long a hold may last, milliseconds.
+    pub limit_millis: u64,
+    /// What is expected of each handoff.
+    pub holds: Vec<ExpectedHold>,
+    /// On what that rests.
+    pub basis: ForecastBasis,
+    /// How many finished moves it rests on.
+    #[serde(default)]
+    pub moves: u32,
+}
+
+/// The expected hold of one handoff.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ExpectedHold {
+    /// From 1.
+    pub handoff: u8,
+    /// How long it lasts, milliseconds; of two holds of a live handoff the longer one.
+    pub millis: u64,
+    /// What of it comes when everything but the commit is done, milliseconds.
+    pub after_commit_millis: u64,
 }
 
 /// What sets the limit of a freeze.

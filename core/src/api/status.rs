@@ -443,4 +443,21 @@ pub struct Verdict {
     /// What was weighed before the move, and how.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub premises: Vec<premise::Told>,
+    /// Holds that lasted longer than `spec.maxPause` allows, since they were committed already. They weaken nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub long_holds: Vec<LongHold>,
+}
+
+/// A hold that lasted longer than it was to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LongHold {
+    /// Handoff, 1 or 2.
+    pub handoff: u8,
+    /// How long it lasted, milliseconds.
+    pub held_millis: u64,
+    /// How long it was allowed to, milliseconds.
+    pub limit_millis: u64,
+    /// The same for a person.
+    pub message: String,
 }

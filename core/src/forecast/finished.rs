@@ -3,7 +3,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 
 use super::Way;
-use crate::api::{MigrationStatus, OwnerKind, Phase, Plan, StatefulMigration, Step};
+use crate::api::{MigrationStatus, OwnerKind, Phase, Plan, StatefulMigration, Step, StepRecord};
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,7 +15,7 @@ pub struct Finished {
     /// Size of the first archive, bytes.
     pub bytes: u64,
     /// Handoff, step, milliseconds; each step that was finished.
-    steps: Vec<(u8, Step, u64)>,
+    pub(super) steps: Vec<(u8, Step, u64)>,
 }
 
 impl Finished {
@@ -32,7 +32,7 @@ impl Finished {
             way: Way::of(plan),
             application: application(plan),
             bytes: status.legs.first()?.checkpoint.as_ref()?.bytes,
-            steps: steps(status),
+            steps: steps(status, Way::of(plan)),
         })
     }
 
@@ -61,12 +61,30 @@ pub fn application(plan: &Plan) -> String {
     }
 }
 
-fn steps(status: &MigrationStatus) -> Vec<(u8, Step, u64)> {
+pub(super) fn steps(status: &MigrationStatus, way: Way) -> Vec<(u8, Step, u64)> {
     let timed = status.steps.iter().filter_map(|one| {
         let millis = between(&one.started, one.finished.as_ref()?)?;
-        Some((one.leg, one.step, millis))
+        Some((one.leg, counted_as(one, way), millis))
     });
-    timed.collect()
+    let mut steps: Vec<(u8, Step, u64)> = Vec::new();
+    for (leg, step, millis) in timed {
+        let known = steps
+            .iter_mut()
+            .find(|(one, what, _)| (*one, *what) == (leg, Step::Hold));
+        match known.filter(|_| step == Step::Hold) {
+            Some((_, _, sum)) => *sum += millis,
+            None => steps.push((leg, step, millis)),
+        }
+    }
+    steps
+}
+
+/// A fence that helped an application to wait is a part of its hold: it was asked to wait before.
+fn counted_as(record: &StepRecord, way: Way) -> Step {
+    match record.step {
+        Step::Fence if !way.route.is_live(way.hold, record.leg) => Step::Hold,
+        step => step,
+    }
 }
 
 fn between(from: &MicroTime, to: &MicroTime) -> Option<u64> {

@@ -5,6 +5,7 @@
 //!
 //! Guarantee: a forecast names each step that the machine takes when nothing breaks, in its order.
 
+pub mod basis;
 mod finished;
 mod measured;
 
@@ -162,14 +163,29 @@ impl Forecast {
             .unwrap_or(0)
     }
 
-    /// The same of one handoff.
+    /// The same of one handoff. A source that goes on after its dump leaves two: until it does, and after the commit.
     pub fn pause_of(&self, handoff: u8) -> u64 {
+        match self.step(handoff, Step::Follow) {
+            Some(_) => {
+                let until_it_follows = self.between(handoff, Step::Hold, Step::Follow);
+                until_it_follows.max(self.after_commit(handoff))
+            }
+            None => self.between(handoff, Step::Hold, Step::Release),
+        }
+    }
+
+    /// What is left of a hold when its commit comes next, milliseconds.
+    pub fn after_commit(&self, handoff: u8) -> u64 {
+        self.between(handoff, Step::Commit, Step::Release)
+    }
+
+    /// From one step of a handoff to another one, both included.
+    fn between(&self, handoff: u8, from: Step, to: Step) -> u64 {
         let of_this = self.steps.iter().filter(|one| one.handoff == handoff);
-        let mut held = of_this.skip_while(|one| one.step != Step::Hold);
         let mut sum = 0;
-        for one in held.by_ref() {
+        for one in of_this.skip_while(|one| one.step != from) {
             sum += one.millis;
-            if one.step == Step::Release {
+            if one.step == to {
                 break;
             }
         }

@@ -108,3 +108,58 @@ fn a_move_with_a_second_attempt_tells_nothing_of_the_next_one() {
     migration.status = Some(crate::api::MigrationStatus::default());
     assert_eq!(Finished::of(&migration), None);
 }
+
+/// An application that is helped by a fence was asked to wait before that, and waits again after it.
+#[test]
+fn a_fence_that_helped_is_a_part_of_the_hold() {
+    let mut helped = finished("orders", 1 << 20, |_, _| 100);
+    let record = |step: Step, from: i64, to: i64| {
+        let at = |millis: i64| Timestamp::from_millisecond(millis).unwrap().to_string();
+        json!({"step": step, "leg": 1, "started": at(from), "finished": at(to)})
+    };
+    let status = serde_json::from_value(
+        json!({"steps": [record(Step::Stage, 0, 50), record(Step::Hold, 50, 150),
+        record(Step::Fence, 150, 2_150), record(Step::Hold, 2_150, 2_200)]}),
+    );
+    helped.steps = super::finished::steps(&status.unwrap(), SET);
+    assert_eq!(helped.took(1, Step::Hold), Some(2_150));
+    assert_eq!(
+        (helped.took(1, Step::Fence), helped.took(1, Step::Stage)),
+        (None, Some(50))
+    );
+    let live = Way {
+        route: Route::Once,
+        hold: HoldKind::Exchange,
+    };
+    let status =
+        serde_json::from_value(json!({"steps": [record(Step::Fence, 0, 500), record(Step::Hold, 500, 600)]}));
+    helped.steps = super::finished::steps(&status.unwrap(), live);
+    assert_eq!(
+        (helped.took(1, Step::Fence), helped.took(1, Step::Hold)),
+        (Some(500), Some(100))
+    );
+}
+
+/// The source goes on between its dump and the commit: the longer one of two holds counts.
+#[test]
+fn a_live_move_pauses_until_its_source_goes_on_and_after_its_commit() {
+    let live = Way {
+        route: Route::Once,
+        hold: HoldKind::Exchange,
+    };
+    let steps = live.steps().map(|(handoff, step)| Expected {
+        handoff,
+        step,
+        millis: if step == Step::Transfer { 60_000 } else { 100 },
+    });
+    let mut forecast = Forecast {
+        steps: steps.collect(),
+        basis: Basis::Cluster(1),
+    };
+    // Hold, Checkpoint, Follow; Commit, Exclude, Release.
+    assert_eq!((forecast.pause(), forecast.after_commit(1)), (300, 300));
+    for one in forecast.steps.iter_mut().filter(|one| one.step == Step::Release) {
+        one.millis = 5_000;
+    }
+    assert_eq!(forecast.pause(), 5_200);
+}

@@ -16,6 +16,7 @@ pub mod action;
 pub mod decision;
 pub mod limits;
 pub mod observed;
+pub mod pause_limit;
 pub mod port;
 pub mod proof;
 pub mod record;

@@ -10,6 +10,7 @@ use crate::api::{
 use crate::doubt::{Doubt, Told as ToldDoubt};
 use crate::machine::action::Outcome;
 use crate::machine::decision::{Begin, Cause, Change, End, Next};
+use crate::machine::pause_limit;
 use crate::machine::route::Route;
 use crate::machine::stall::{self, Glance};
 use crate::names::{BadKey, Key};
@@ -260,10 +261,13 @@ pub fn finish(status: &mut MigrationStatus, end: End, now: Timestamp) {
             because: because.to_owned(),
             doubts: Vec::new(),
             premises: Vec::new(),
+            long_holds: Vec::new(),
         });
     }
+    let long_holds = pause_limit::long_holds(status, now);
     if let (Some(verdict), Some(plan)) = (&mut status.verdict, &status.plan) {
         verdict.premises = plan.premises.clone();
+        verdict.long_holds = long_holds;
     }
 }
 
@@ -292,6 +296,7 @@ pub fn weighed(status: &mut MigrationStatus, premises: Vec<premise::Told>) {
         because: STAYED.to_owned(),
         doubts: Vec::new(),
         premises,
+        long_holds: Vec::new(),
     });
 }
 
@@ -348,6 +353,7 @@ fn add_doubt(status: &mut MigrationStatus, doubt: &Doubt) {
         because: because.join("; "),
         doubts,
         premises: Vec::new(),
+        long_holds: Vec::new(),
     });
 }
 

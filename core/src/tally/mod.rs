@@ -39,6 +39,8 @@ pub enum Count {
     Committed(HoldKind),
     /// A handoff is undone, or tried again.
     Undone(Reason),
+    /// A hold that was committed lasted longer than `spec.maxPause` allows.
+    HeldTooLong(HoldKind),
     /// A copy's application found its broker again.
     Reconnected(SignedDuration),
     /// A person is asked.
@@ -125,6 +127,8 @@ pub fn counted(before: &MigrationStatus, after: &MigrationStatus) -> Vec<Count> 
         counts.push(Count::Stuck(reason));
     }
     if after.phase.is_terminal() && !before.phase.is_terminal() {
+        let long = after.verdict.iter().flat_map(|verdict| &verdict.long_holds);
+        counts.extend(long.map(|_| Count::HeldTooLong(hold(after))));
         counts.extend(ended(after).map(Count::Ended));
     }
     counts

@@ -209,6 +209,21 @@ fn each_end_has_its_outcome_and_its_reason() {
 }
 
 #[test]
+fn a_hold_that_lasted_too_long_counts_once_at_the_end() {
+    let mut after = completed(true, &[]);
+    let long = json!([{"handoff": 1, "heldMillis": 2_000, "limitMillis": 1_500, "message": ""}]);
+    after.verdict.as_mut().unwrap().long_holds = serde_json::from_value(long).unwrap();
+    let before = MigrationStatus {
+        phase: Phase::Replaying,
+        ..after.clone()
+    };
+    let counts = counted(&before, &after);
+    assert_eq!(counts[0], Count::HeldTooLong(HoldKind::SingleActive));
+    assert_eq!(counts.len(), 2, "{counts:?}");
+    assert_eq!(counted(&after, &after), []);
+}
+
+#[test]
 fn one_that_waits_for_a_person_counts_once() {
     let condition = |status: &str| {
         json!([{"type": "Stuck", "status": status, "reason": "NoPlace", "message": "",

@@ -3,6 +3,7 @@
 
 use super::Report;
 use crate::api::{Handoff, MigrationStrategy, RestoreBackend, StatefulMigrationSpec, TransferMode};
+use crate::max_pause;
 use crate::repository::Repository;
 use crate::wire::CheckpointBackend;
 
@@ -10,6 +11,13 @@ pub(super) fn check(spec: &StatefulMigrationSpec, report: &mut Report) {
     unsupported(spec, report);
     rehearsed(spec, report);
     broker_url(spec, report);
+    max_pause(spec, report);
+}
+
+fn max_pause(spec: &StatefulMigrationSpec, report: &mut Report) {
+    if let Some(Err(why)) = spec.max_pause.as_deref().map(max_pause::parse) {
+        report.refuse("spec.maxPause", why.to_string());
+    }
 }
 
 fn unsupported(spec: &StatefulMigrationSpec, report: &mut Report) {

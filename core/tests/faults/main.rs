@@ -30,6 +30,7 @@ mod consumer_appears;
 mod control_queue;
 mod copy_lost;
 mod frozen;
+mod max_pause;
 mod messages_expire;
 mod node_lost;
 mod restore_hangs;
@@ -130,6 +131,7 @@ fn plan(kind: Kind) -> Plan {
             bound: FreezeBound::LivenessProbe,
             forecast_millis: 2_000,
         }),
+        max_pause: None,
         origin: None,
         image: None,
     }

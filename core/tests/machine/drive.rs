@@ -9,9 +9,9 @@ use shadow_core::reference;
 
 use shadow_core::reason::Reason;
 
-use crate::advice;
 use crate::mover::Mover;
 use crate::world::{Faults, Memory, Part, SOURCE, TARGET, UID, World};
+use crate::{advice, max_pause};
 
 /// Events from outside, each at one point of the run.
 #[derive(Clone, Debug, Default)]
@@ -48,6 +48,8 @@ pub(crate) struct Script {
     pub(crate) contradicted: Option<(usize, usize)>,
     /// What answers nobody, from which round on, and for how many.
     pub(crate) silent: Option<(Part, usize, usize)>,
+    /// How long a hold may last, milliseconds.
+    pub(crate) max_pause: Option<u64>,
     /// How the application's connection is lost while it parks.
     pub(crate) lost: Option<String>,
     pub(crate) faults: Faults,
@@ -104,11 +106,12 @@ pub(crate) struct Ended {
 }
 
 /// From one round to the next.
-const BEAT: SignedDuration = SignedDuration::from_millis(200);
+pub(crate) const BEAT: SignedDuration = SignedDuration::from_millis(200);
 
 /// Drives the machine to its end. Every effect is done twice.
 pub(crate) fn drive(script: &Script) -> Ended {
-    let plan = script.mover.plan();
+    let mut plan = script.mover.plan();
+    plan.max_pause = script.max_pause.map(max_pause::of);
     let mut world = World::new(script.mover.faults(script.faults), &plan);
     world.lost.clone_from(&script.lost);
     let spec = StatefulMigrationSpec {
@@ -145,6 +148,7 @@ pub(crate) fn drive(script: &Script) -> Ended {
             }
             Decision::Advance(next) => {
                 check_commit(&world, &status, &next);
+                max_pause::check_commit(&status, &next, now);
                 record::advance(&mut status, &next, UID, now).unwrap();
                 if next.recorded {
                     saved = status.clone();

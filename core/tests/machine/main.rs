@@ -15,6 +15,7 @@ mod drive;
 mod evidence;
 mod lost;
 mod made_anew;
+mod max_pause;
 mod mover;
 mod overheard;
 mod owner;

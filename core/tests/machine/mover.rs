@@ -236,6 +236,7 @@ impl Mover {
                 bound: FreezeBound::Heartbeat,
                 forecast_millis: 2_000,
             }),
+            max_pause: None,
             origin: None,
             image: Some(SourceImage {
                 named: "orders:1".into(),

@@ -47,6 +47,11 @@ const STREAM_AND_MODES: &[(Break, &str, &[&str])] = &[
         &["Live", "Sequential", "not possible"],
     ),
     (
+        |w| w.spec["maxPause"] = "2 seconds".into(),
+        "spec.maxPause",
+        &["\"2 seconds\" is not a time", "such as 1500ms"],
+    ),
+    (
         |w| w.spec["transferMode"] = "Registry".into(),
         "spec.checkpointImageRepository",
         &["need a repository", "host[:port]/path"],

@@ -2,6 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use shadow_core::api::MigrationStrategy;
+use shadow_core::max_pause::{self, NotATime};
 
 /// Which pods.
 #[derive(Args, Clone, Debug)]
@@ -29,6 +30,9 @@ pub struct Ways {
     /// Container to move, for pods with several
     #[arg(long)]
     pub container: Option<String>,
+    /// Undo the move if messages were held for this long before its commit, such as 1500ms or 2s [default: the deadline]
+    #[arg(long, value_parser = max_pause, value_name = "TIME")]
+    pub max_pause: Option<String>,
     /// Let the copy take over before the source goes, or the source go first [default: what owner and volumes need]
     #[arg(long)]
     pub strategy: Option<Strategy>,
@@ -48,6 +52,11 @@ pub struct Ways {
     /// Let the container runtime restore the copy from a checkpoint image, although the node has a runtime handler
     #[arg(long, requires = "checkpoint_repository")]
     pub by_image: bool,
+}
+
+/// As it is typed: the object shows it so.
+fn max_pause(text: &str) -> Result<String, NotATime> {
+    max_pause::parse(text).map(|_| text.to_owned())
 }
 
 /// How the pod's owner is dealt with.

@@ -35,6 +35,7 @@ pub(super) fn spec(ways: &Ways, pod: &str) -> StatefulMigrationSpec {
         container_name: ways.container.clone(),
         message_queue_config: queue,
         broker_secret_ref: ways.broker_secret.clone(),
+        max_pause: ways.max_pause.clone(),
         migration_strategy: ways.strategy.map(Into::into),
         handoff: ways.live.then_some(Handoff::Live),
         checkpoint_image_repository: ways.checkpoint_repository.clone(),
@@ -139,6 +140,8 @@ mod tests {
             "s",
             "--container",
             "c",
+            "--max-pause",
+            "1500ms",
             "-n",
             "shop",
         ];
@@ -147,6 +150,7 @@ mod tests {
             "targetNode": "node-b",
             "containerName": "c",
             "brokerSecretRef": "s",
+            "maxPause": "1500ms",
             "messageQueueConfig": {"queueName": "q"},
         });
         assert_eq!(asked(&flags)["spec"], wanted);

@@ -4,6 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt;
 use shadow_core::api::{MigrationStatus, Phase, StatefulMigration};
 
+use super::max_pause;
 use super::time::between;
 use crate::ending::Ending;
 
@@ -79,6 +80,7 @@ fn told(migration: &StatefulMigration, status: &MigrationStatus) -> Vec<String> 
             let is = if exact { "runs on" } else { "was moved to" };
             lines.push(format!("{pod} {is} {node}{renamed}. {}", times(status)));
             lines.extend(verdict(status));
+            lines.extend(max_pause::long(status));
         }
         Phase::Failed => {
             lines.push(format!(

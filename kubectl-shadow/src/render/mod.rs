@@ -4,6 +4,7 @@ pub mod end;
 pub mod life;
 pub mod list;
 pub mod logs;
+pub(crate) mod max_pause;
 pub mod overview;
 mod plan;
 pub(crate) mod premises;

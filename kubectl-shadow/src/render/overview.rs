@@ -7,6 +7,7 @@ use shadow_core::api::{MigrationStatus, Plan, StatefulMigration, StepRecord};
 
 use super::end::{end_lines, pause};
 use super::life::present;
+use super::max_pause;
 use super::premises::premises;
 use super::time::between;
 
@@ -34,6 +35,8 @@ pub fn overview(migration: &StatefulMigration, now: Timestamp) -> Vec<String> {
     ));
     lines.push(field("To", to(migration)));
     lines.extend(status.plan.iter().flat_map(plan));
+    let limit = status.plan.as_ref().and_then(|plan| plan.max_pause.as_ref());
+    lines.extend(limit.into_iter().flat_map(max_pause::lines));
     lines.push(field("Phase", &phase(migration, status, now)));
     lines.extend(pause(status).map(|pause| field("Pause", &pause)));
     if !status.steps.is_empty() {

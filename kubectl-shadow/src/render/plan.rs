@@ -4,9 +4,11 @@ use kube::ResourceExt;
 use shadow_core::api::{
     Candidate, ForecastBasis, HoldKind, MigrationStatus, Outlook, Plan, Rehearsal, StatefulMigration,
 };
+use shadow_core::forecast::basis;
 use shadow_core::names;
 
 use super::end::end_lines;
+use super::max_pause;
 use super::premises::premises;
 use crate::amount;
 
@@ -30,8 +32,10 @@ pub fn plan(migration: &StatefulMigration) -> Vec<String> {
         let (pod, node) = (&migration.spec.source_pod, &plan.target_node);
         let namespace = migration.namespace().unwrap_or_default();
         lines.push(String::new());
+        let limit = migration.spec.max_pause.iter();
+        let limit: String = limit.map(|time| format!(" --max-pause {time}")).collect();
         lines.push(format!(
-            "to move it, type: kubectl shadow migrate {pod} --to {node} -n {namespace}"
+            "to move it, type: kubectl shadow migrate {pod} --to {node}{limit} -n {namespace}"
         ));
     }
     lines
@@ -47,7 +51,7 @@ fn told(plan: &Plan, outlook: &Outlook) -> Vec<String> {
         Some(why) => format!("NOT EXACT: {why}"),
     };
     let field = |name: &str, value: &str| format!("{name:<10}  {value}");
-    vec![
+    let mut lines = vec![
         field(
             "Pod",
             &format!(
@@ -75,7 +79,9 @@ fn told(plan: &Plan, outlook: &Outlook) -> Vec<String> {
             ),
         ),
         field("", &format!("(from {})", basis(outlook))),
-    ]
+    ];
+    lines.extend(plan.max_pause.iter().flat_map(max_pause::lines));
+    lines
 }
 
 /// What the dump cost that was thrown away, or why there was none.
@@ -130,24 +136,10 @@ fn held(hold: HoldKind) -> &'static str {
 }
 
 fn basis(outlook: &Outlook) -> String {
+    let told = basis::told(outlook.basis, outlook.moves);
     match outlook.basis {
-        ForecastBasis::Application => format!("{} of this application", finished(outlook.moves)),
-        ForecastBasis::Cluster => {
-            format!(
-                "{} of other applications of this cluster",
-                finished(outlook.moves)
-            )
-        }
-        ForecastBasis::Measurements => {
-            "measurements on another machine, since this cluster has not finished such a move yet; its own moves count as soon as there are some".to_owned()
-        }
-    }
-}
-
-fn finished(moves: u32) -> String {
-    match moves {
-        1 => "1 finished move".to_owned(),
-        _ => format!("{moves} finished moves"),
+        ForecastBasis::Application | ForecastBasis::Cluster => told,
+        ForecastBasis::Measurements => format!("{told}; its own moves count as soon as there are some"),
     }
 }
 

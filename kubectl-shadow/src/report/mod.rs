@@ -199,6 +199,11 @@ fn verdict(verdict: &shadow_core::api::Verdict) -> Verdict {
         exact: verdict.exact,
         because: verdict.because.clone(),
         doubts: doubts.collect(),
+        long_holds: verdict
+            .long_holds
+            .iter()
+            .map(|hold| hold.message.clone())
+            .collect(),
     }
 }
 

@@ -276,6 +276,9 @@ pub struct Verdict {
     pub because: String,
     /// What weakens it.
     pub doubts: Vec<Doubt>,
+    /// Holds that lasted longer than `spec.maxPause` allows, though they were committed in time.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub long_holds: Vec<String>,
 }
 
 /// What weakens a verdict.

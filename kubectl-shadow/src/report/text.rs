@@ -89,9 +89,12 @@ fn verdict(story: &Story) -> Vec<String> {
         .doubts
         .iter()
         .map(|doubt| format!("{}: {}", doubt.reason, doubt.message));
+    let long = verdict.long_holds.iter();
+    let long = long.map(|hold| format!("Held too long: {hold}"));
     [format!("{word}: {}", verdict.because)]
         .into_iter()
         .chain(doubts)
+        .chain(long)
         .collect()
 }
 

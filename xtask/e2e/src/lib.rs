@@ -23,6 +23,7 @@ mod kills;
 mod lanes;
 mod leases;
 mod live;
+mod max_pause;
 mod moments;
 mod monitoring;
 mod pauses;

@@ -6,9 +6,9 @@ use anyhow::Result;
 use crate::Bench;
 use crate::{
     as_printed, backends, by_image, bystanders, cancel, commands, concurrency, drains, evictions, failures,
-    faults, first_move, hostile, image, in_terminal, inexact, keeping, kills, leases, live, monitoring,
-    pauses, plans, plugin, polling, reference, refusals, rehearsals, removal, round_trips, scripts, turns,
-    watched, workloads,
+    faults, first_move, hostile, image, in_terminal, inexact, keeping, kills, leases, live, max_pause,
+    monitoring, pauses, plans, plugin, polling, reference, refusals, rehearsals, removal, round_trips,
+    scripts, turns, watched, workloads,
 };
 
 /// One scenario.
@@ -467,6 +467,15 @@ pub(crate) const ALL: &[Scenario] = &[
         run: faults::called_off::while_held,
         seconds: 45,
         role: Role::Rest("the core cancels a move at several moments"),
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "a hold is given back when maxPause is spent",
+        run: max_pause::bounds_each_hold,
+        seconds: 90,
+        role: Role::Rest(
+            "spent in each round of a hold in the simulated world; the core undoes moves by cancelling them",
+        ),
         company: Company::Alone,
     },
     Scenario {

@@ -10,7 +10,7 @@ use crate::api::{Instance, Intent, Leg, MigrationStatus, StatefulMigrationSpec, 
 use crate::doubt::{Doubt, Loss, Lost};
 use crate::machine::observed::PodSeen;
 use crate::machine::steps::{frozen, later, overdue, rollout, single_active, wait};
-use crate::machine::{Cause, Decision, Next, Scene, limits};
+use crate::machine::{Cause, Decision, Next, Scene, limits, pause_limit};
 use crate::reason::Reason;
 
 /// What has to be done instead of the present step's own decision, if anything.
@@ -22,9 +22,9 @@ pub fn overrides(step: Step, scene: &Scene<'_>) -> Option<Decision> {
         return None;
     }
     if scene.leg.number == 1 {
-        source_guard(scene).map(Decision::RollBack)
+        source_guard(step, scene).map(Decision::RollBack)
     } else {
-        shadow_guard(scene)
+        shadow_guard(step, scene)
     }
 }
 
@@ -57,7 +57,7 @@ pub fn is_out_of_patience(status: &MigrationStatus, now: Timestamp) -> bool {
     intent.is_some_and(|intent| now.duration_since(intent.since.0) > limits::PATIENCE)
 }
 
-fn source_guard(scene: &Scene<'_>) -> Option<Cause> {
+fn source_guard(step: Step, scene: &Scene<'_>) -> Option<Cause> {
     if scene.seen.cancel {
         return Some(Cause::new(
             Reason::Cancelled,
@@ -67,7 +67,7 @@ fn source_guard(scene: &Scene<'_>) -> Option<Cause> {
     if let Some(lost) = changed(scene.leg, &scene.seen.from) {
         return Some(Cause::new(Reason::SourceChanged, lost.to_string()));
     }
-    if let Some(cause) = frozen::void(scene) {
+    if let Some(cause) = frozen::void(scene).or_else(|| pause_limit::spent(step, scene)) {
         return Some(cause);
     }
     let late = deadline(scene.spec, scene.status).is_some_and(|deadline| scene.now > deadline);
@@ -131,11 +131,10 @@ pub(super) fn ends(scene: &Scene<'_>, instance: &Instance) -> String {
     )
 }
 
-fn shadow_guard(scene: &Scene<'_>) -> Option<Decision> {
-    if scene.leg.checkpoint.is_some() {
-        return None;
-    }
-    stand_in_is_lost(scene)
+fn shadow_guard(step: Step, scene: &Scene<'_>) -> Option<Decision> {
+    let not_dumped = scene.leg.checkpoint.is_none();
+    let lost = not_dumped.then(|| stand_in_is_lost(scene)).flatten();
+    lost.or_else(|| pause_limit::spent(step, scene).map(Decision::RollBack))
 }
 
 /// The stand-in has ended or goes, and nobody has its memory.

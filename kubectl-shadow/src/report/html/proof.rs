@@ -26,6 +26,8 @@ pub(super) fn proof(story: &Story) -> String {
             .iter()
             .map(|doubt| vec![doubt.reason.clone(), doubt.message.clone()]);
         out.push_str(&table("", &["doubt", "what was seen"], doubts.collect()));
+        let long = verdict.long_holds.iter().map(|hold| vec![hold.clone()]);
+        out.push_str(&table("", &["held too long"], long.collect()));
     }
     let premises = story.premises.iter().map(|one| {
         vec![

@@ -9,6 +9,7 @@ use shadow_core::premise::{Class, Outcome, Told};
 use super::pane::line;
 use super::text::{fit, wrapped};
 use super::theme::{Theme, Tone};
+use crate::render::max_pause;
 use crate::view::model::list::Entry;
 use crate::view::model::state::{State, way_back};
 
@@ -38,6 +39,9 @@ pub(super) fn lines(theme: &Theme, entry: &Entry<'_>, area: Rect) -> Vec<Line<'s
             shown.push(line(theme, Tone::Plain, so_far(status)));
             shown.push(line(theme, Tone::Plain, "nothing weakens the verdict"));
         }
+    }
+    for text in max_pause::long(status) {
+        shown.extend(told(theme, Tone::Held, &text, width));
     }
     if !entry.state.is_over() {
         shown.push(line(theme, Tone::Strong, way_back(status)));
