@@ -18,7 +18,7 @@ use tracing::warn;
 use crate::helper::HelperClient;
 use crate::helper::client::HelperError;
 use crate::keys::Keys;
-use crate::serve::room;
+use crate::node::room;
 
 /// How often the helper is asked something.
 const LOOK: Duration = Duration::from_secs(5);
@@ -124,7 +124,7 @@ impl Shown for Part {
             common.expires(Certificate::Own, identity.expires_at());
             common.expires(Certificate::Authority, identity.trust_ends_at());
         }
-        let room = room::for_archives(self.keys.layout());
+        let room = room::for_archives(&self.keys.layout().keys());
         let room = room.inspect_err(|error| warn!(%error, "not known how much room archives have"));
         self.metrics.has(room.ok(), self.keys.known().len());
         self.metrics.text()

@@ -21,7 +21,7 @@ fn whiteout(path: &Path) {
 }
 
 fn carry(upper: &Path, root: &Path) {
-    let tar = layer::save(upper, Vec::new()).unwrap();
+    let tar = layer::save(upper, Vec::new(), u64::MAX).unwrap();
     apply::apply(Cursor::new(tar), root).unwrap();
 }
 
@@ -119,7 +119,7 @@ fn a_device_made_by_the_container_is_an_error() {
         eprintln!("this machine makes no device nodes; the rule is covered by devices in a forged layer");
         return;
     }
-    let error = layer::save(upper.path(), Vec::new()).unwrap_err();
+    let error = layer::save(upper.path(), Vec::new(), u64::MAX).unwrap_err();
     assert!(error.to_string().contains("device node"), "{error}");
 }
 
@@ -171,4 +171,61 @@ fn forged_layers_do_not_leave_the_root() {
         assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 1, "{name}");
         assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1, "{name}");
     }
+}
+
+/// A terabyte that nobody wrote is named in the layer, and is a terabyte that nobody wrote on the other side, too.
+#[test]
+fn holes_are_not_copied_and_stay_holes() {
+    use std::os::unix::fs::FileExt;
+    let (upper, root) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let path = upper.path().join("sparse");
+    let file = fs::File::create(&path).unwrap();
+    file.set_len(1 << 30).unwrap();
+    file.write_all_at(b"in the middle", 1 << 29).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+    std::os::unix::fs::chown(&path, Some(1234), Some(56)).unwrap();
+    let tar = layer::save(upper.path(), Vec::new(), 1 << 20).unwrap();
+    assert!(tar.len() < 1 << 20, "{} bytes", tar.len());
+    apply::apply(Cursor::new(tar), root.path()).unwrap();
+    let arrived = fs::metadata(root.path().join("sparse")).unwrap();
+    assert_eq!(
+        (
+            arrived.len(),
+            arrived.mode() & 0o7777,
+            arrived.uid(),
+            arrived.gid()
+        ),
+        (1 << 30, 0o640, 1234, 56)
+    );
+    assert!(arrived.blocks() * 512 < 1 << 20, "{} blocks", arrived.blocks());
+    let mut read = [0; 13];
+    let copy = fs::File::open(root.path().join("sparse")).unwrap();
+    copy.read_exact_at(&mut read, 1 << 29).unwrap();
+    assert_eq!(&read, b"in the middle");
+}
+
+#[test]
+fn a_layer_that_is_larger_than_there_is_room_for_is_refused_before_it_fills_the_folder() {
+    let upper = tempfile::tempdir().unwrap();
+    fs::write(upper.path().join("log"), vec![1; 3_000_000]).unwrap();
+    let error = layer::save(upper.path(), Vec::new(), 2_000_000).unwrap_err();
+    let ArchiveError::Io { source, .. } = &error else {
+        panic!("{error}");
+    };
+    assert_eq!(source.kind(), std::io::ErrorKind::StorageFull);
+    assert!(error.to_string().contains("more than the 2 MB"), "{error}");
+}
+
+#[test]
+fn more_holes_than_can_be_made_again_in_time_are_refused_by_name() {
+    let upper = tempfile::tempdir().unwrap();
+    let file = fs::File::create(upper.path().join("huge")).unwrap();
+    file.set_len(1 << 40).unwrap();
+    let error = layer::save(upper.path(), Vec::new(), u64::MAX)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("huge") && error.contains("put it into a volume"),
+        "{error}"
+    );
 }

@@ -6,6 +6,8 @@
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
+use crate::aside;
+
 /// Says to the next one how often it was begun again without leading.
 const TRIES: &str = "SHADOW_TRIES";
 /// After so many, kubelet shows that something is wrong: the process ends.
@@ -13,6 +15,8 @@ const MOST: u32 = 60;
 
 /// After it has led.
 pub fn begin() -> ! {
+    // This end is no death.
+    aside::clear();
     again(0)
 }
 

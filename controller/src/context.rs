@@ -11,6 +11,7 @@ use shadow_core::turns::Limits;
 use shadow_identity::Identity;
 
 use crate::agents::Agents;
+use crate::aside::{self, Notes};
 use crate::broker::{Broker, BrokerAddress, NamedBy, Origin};
 use crate::brokers::Brokers;
 use crate::error::ControllerError;
@@ -19,7 +20,7 @@ use crate::holds::Holds;
 use crate::leadership::Leadership;
 use crate::line::Line;
 use crate::meter::Meter;
-use crate::observe::{Looks, Stopping};
+use crate::observe::{Looks, Stopping, Worlds};
 use crate::pause::Pauses;
 use crate::progress::Progresses;
 use crate::shown::Part;
@@ -27,6 +28,8 @@ use crate::under_way::UnderWay;
 
 /// A Secret is read again after this time: a look at the broker every few milliseconds must not read it each time.
 const ADDRESS_FRESH: Duration = Duration::from_secs(5);
+/// A migration that is deleted together with the Secret gives its queue back by the address that was read last, for so long.
+const ADDRESS_KEPT: Duration = Duration::from_secs(60);
 
 /// Shared by all reconciliations.
 pub struct Context {
@@ -66,6 +69,10 @@ pub struct Context {
     pub meter: Meter,
     /// What the verdicts of moves that are held rest on.
     pub evidence: Arc<Looks>,
+    /// What is driven, for the process after this one.
+    pub notes: Notes,
+    /// What moves need and do not make themselves, as far as it is absent.
+    pub worlds: Worlds,
     addresses: Mutex<HashMap<(String, String), (Instant, BrokerAddress)>>,
     proven_rules: Mutex<HashSet<String>>,
 }
@@ -99,6 +106,8 @@ impl Context {
             part,
             meter: Meter::default(),
             evidence: Arc::default(),
+            notes: Notes::in_folder(aside::folder()),
+            worlds: Worlds::default(),
             addresses: Mutex::default(),
             proven_rules: Mutex::default(),
         }
@@ -148,14 +157,19 @@ impl Context {
             .unwrap_or_else(PoisonError::into_inner)
             .get(&key)
             .cloned();
-        if let Some((read, address)) = known
+        if let Some((read, address)) = &known
             && read.elapsed() < ADDRESS_FRESH
         {
-            return Ok(address);
+            return Ok(address.clone());
         }
-        let address = self.read_address(namespace, name, *by).await?;
+        let is_deleted = migration.metadata.deletion_timestamp.is_some();
+        let kept = known.filter(|(read, _)| is_deleted && read.elapsed() < ADDRESS_KEPT);
+        let address = match (self.read_address(namespace, name, *by).await, kept) {
+            (Err(ControllerError::Secret { .. }), Some((_, kept))) => return Ok(kept),
+            (read, _) => read?,
+        };
         let mut known = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|_, (read, _)| read.elapsed() < ADDRESS_FRESH);
+        known.retain(|_, (read, _)| read.elapsed() < ADDRESS_KEPT);
         known.insert(key, (Instant::now(), address.clone()));
         Ok(address)
     }

@@ -7,6 +7,17 @@ use shadow_core::wire::Problem;
 
 use crate::broker::{BrokerError, NamedBy};
 
+/// Why a Secret cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SecretTrouble {
+    /// There is none.
+    #[error("it does not exist")]
+    Absent,
+    /// No Role allows it.
+    #[error("the controller may not read it")]
+    Forbidden,
+}
+
 /// Anything that a reconciliation may fail with.
 #[derive(Debug, thiserror::Error)]
 pub enum ControllerError {
@@ -47,7 +58,7 @@ pub enum ControllerError {
     },
     /// The broker Secret cannot be read.
     #[error(
-        "{by}: the controller cannot read Secret {namespace}/{name} ({cause}). To allow it, type: kubectl \
+        "{by}: the controller cannot read Secret {namespace}/{name} ({trouble}). To allow it, type: kubectl \
          shadow allow -n {namespace} --secret {name}"
     )]
     Secret {
@@ -58,7 +69,7 @@ pub enum ControllerError {
         /// Name.
         name: String,
         /// Why.
-        cause: String,
+        trouble: SecretTrouble,
     },
     /// The broker Secret lacks a key.
     #[error(
@@ -125,16 +136,16 @@ impl ControllerError {
         } else {
             0
         };
-        let cause = match code {
-            404 => "it does not exist".to_owned(),
-            403 => "the controller may not read it".to_owned(),
+        let trouble = match code {
+            404 => SecretTrouble::Absent,
+            403 => SecretTrouble::Forbidden,
             _ => return Self::Api(error),
         };
         Self::Secret {
             by,
             namespace: namespace.to_owned(),
             name: name.to_owned(),
-            cause,
+            trouble,
         }
     }
 

@@ -13,13 +13,12 @@ use shadow_core::wire::{NodeFacts, PodRef, Preflight, PreflightRequest};
 use crate::context::Context;
 use crate::error::ControllerError;
 
-/// What the agent on the pod's node sees of its processes, and of its writable layer if asked for; `None` from one that does not
+/// What the agent on the pod's node sees of its processes and of its writable layer; `None` from one that does not
 /// know the question.
 pub(crate) async fn look(
     ctx: &Context,
     pod: &Pod,
     container: Option<&str>,
-    layer: bool,
 ) -> Result<Option<Preflight>, ControllerError> {
     let node = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref());
     let (Some(node), Some(container)) = (node, container) else {
@@ -32,7 +31,7 @@ pub(crate) async fn look(
             uid: pod.uid().unwrap_or_default(),
         },
         container: container.to_owned(),
-        layer,
+        layer: true,
     };
     known(ctx.agents.preflight(node, &request).await)
 }
@@ -49,10 +48,11 @@ pub(crate) async fn unfit(
     if !obstacles.is_empty() {
         return Ok(Some(undumpable(plan, &obstacles)));
     }
+    let takes = found.memory_bytes.saturating_add(found.layer_bytes.unwrap_or(0));
     for node in [&plan.source_node, &plan.target_node] {
         let room = room(ctx, node).await?;
-        if let Some(room) = room.filter(|room| *room < found.memory_bytes) {
-            return Ok(Some(no_room(plan, node, room, found.memory_bytes)));
+        if let Some(room) = room.filter(|room| *room < takes) {
+            return Ok(Some(no_room(plan, node, room, found)));
         }
     }
     Ok(None)
@@ -93,16 +93,19 @@ fn undumpable(plan: &Plan, obstacles: &[&str]) -> Cause {
     )
 }
 
-fn no_room(plan: &Plan, node: &str, room: u64, memory: u64) -> Cause {
+fn no_room(plan: &Plan, node: &str, room: u64, found: &Preflight) -> Cause {
     let mega = |bytes: u64| bytes as f64 / 1e6;
+    let layer = found.layer_bytes.unwrap_or(0);
     Cause::new(
         Reason::DiskFull,
         format!(
-            "node {node} has room for {:.1} MB in /run/shadow (memory on most nodes), and the archive of pod {} takes \
-             about {:.1} MB. Make room there, or choose another node",
+            "node {node} has room for {:.1} MB in /run/shadow (memory), and the archive of pod {} takes about {:.1} MB, of which {:.1} MB \
+             are files that its container wrote. Choose another node, delete such files or write them to a volume, or raise \
+             SHADOW_ARCHIVES_SIZE of DaemonSet shadow-agent",
             mega(room),
             plan.source.name,
-            mega(memory)
+            mega(found.memory_bytes.saturating_add(layer)),
+            mega(layer)
         ),
     )
 }

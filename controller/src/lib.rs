@@ -3,6 +3,7 @@
 
 pub mod afresh;
 pub mod agents;
+pub mod aside;
 pub mod broker;
 pub mod brokers;
 pub mod context;

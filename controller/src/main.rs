@@ -14,7 +14,7 @@ use shadow_controller::context::Context;
 use shadow_controller::error::ControllerError;
 use shadow_controller::leadership::lease::Held;
 use shadow_controller::shown::Part;
-use shadow_controller::{afresh, evacuations, keeping, nodes, orphans, progress, reconcile, signer};
+use shadow_controller::{afresh, aside, evacuations, keeping, nodes, orphans, progress, reconcile, signer};
 use shadow_core::api::StatefulMigration;
 use shadow_core::keeping::History;
 use shadow_core::turns::Limits;
@@ -90,6 +90,7 @@ async fn main() -> anyhow::Result<()> {
 async fn lead(args: &Args, part: &Part, asked: watch::Receiver<bool>) -> anyhow::Result<()> {
     let clients = Clients::connect().await?;
     let client = clients.calls.clone();
+    aside::bury(&client).await.context("record of deaths")?;
     part.waits();
     let lease = tokio::select! {
         taken = Held::take(&clients.lease, &args.identity) => taken.context("leadership lease")?,
@@ -116,6 +117,7 @@ async fn lead(args: &Args, part: &Part, asked: watch::Receiver<bool>) -> anyhow:
         limits,
         part.clone(),
     ));
+    ctx.notes.learn(&ctx.client).await.context("record of deaths")?;
     part.leads(&ctx, identity);
     tokio::select! {
         () = signer::serve(clients.watches.clone(), authority.clone()) => {}
@@ -135,6 +137,7 @@ async fn lead(args: &Args, part: &Part, asked: watch::Receiver<bool>) -> anyhow:
         () = in_time(asked) => tracing::warn!("what was begun is not done; the next leader goes on with it"),
     }
     part.ends();
+    aside::clear();
     ctx.leadership.give_up();
     lease.hand_back().await;
     // Without waiting for look-ups of names that are under way.

@@ -4,9 +4,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use futures::{StreamExt, stream};
 use k8s_openapi::api::core::v1::Node;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Api;
 use kube::api::{ListParams, Patch, PatchParams};
-use kube::{Api, ResourceExt};
 use serde_json::json;
 use shadow_core::names;
 
@@ -15,6 +17,11 @@ use crate::error::ControllerError;
 
 /// How long a change of an agent may go unnoticed.
 const ROUND: Duration = Duration::from_secs(2);
+
+/// Nodes that are asked at the same time.
+const AT_ONCE: usize = 16;
+/// Bytes of the facts of a node.
+const LONGEST: usize = 64 << 10;
 
 /// One node is asked and written within this.
 const SILENT: Duration = Duration::from_secs(60);
@@ -30,33 +37,47 @@ pub async fn publish(ctx: &Context) {
     }
 }
 
+/// One node that is silent, or cannot be written, keeps no other waiting.
 async fn round(ctx: &Context) -> Result<(), ControllerError> {
-    let nodes: Api<Node> = Api::all(ctx.client.clone());
-    let mut ready = 0;
-    for node in nodes.list(&ListParams::default()).await?.items {
-        ctx.part.pulse.beat("the round of the nodes", SILENT);
-        let wanted = wanted(ctx, &node.name_any()).await;
-        ready += usize::from(wanted.is_some());
-        if let Some(patch) = difference(&node, wanted.as_deref()) {
-            tracing::info!(
-                node = node.name_any(),
-                ready = wanted.is_some(),
-                "publishing node"
-            );
-            nodes
-                .patch(&node.name_any(), &PatchParams::default(), &Patch::Merge(patch))
-                .await?;
-        }
-    }
+    let api: Api<Node> = Api::all(ctx.client.clone());
+    let nodes = api.list_metadata(&ListParams::default()).await?.items;
+    let api = &api;
+    let published = stream::iter(nodes)
+        .map(|node| async move {
+            ctx.part.pulse.beat("the round of the nodes", SILENT);
+            publish_one(ctx, api, &node.metadata).await
+        })
+        .buffer_unordered(AT_ONCE);
+    let ready = published.filter(|ready| std::future::ready(*ready)).count().await;
     ctx.part.metrics.nodes_ready(ready);
     Ok(())
+}
+
+/// Whether it can take part.
+async fn publish_one(ctx: &Context, api: &Api<Node>, node: &ObjectMeta) -> bool {
+    let name = node.name.as_deref().unwrap_or_default();
+    let wanted = wanted(ctx, name).await;
+    let ready = wanted.is_some();
+    if let Some(patch) = difference(node, wanted.as_deref()) {
+        tracing::info!(node = name, ready, "publishing node");
+        let patched = api
+            .patch_metadata(name, &PatchParams::default(), &Patch::Merge(patch))
+            .await;
+        if let Err(error) = patched {
+            tracing::warn!(node = name, %error, "node not published");
+        }
+    }
+    ready
 }
 
 /// The facts as JSON, when the node can take part: as a source at least, and as a target where it has a runtime handler or
 /// its runtime restores checkpoint images.
 async fn wanted(ctx: &Context, node: &str) -> Option<String> {
     match ctx.agents.facts(node).await {
-        Ok(facts) => serde_json::to_string(&facts).ok(),
+        Ok(facts) => serde_json::to_string(&facts)
+            .inspect_err(|error| tracing::warn!(node, %error, "facts that cannot be written"))
+            .ok()
+            .filter(|facts| is_short(node, facts)),
         Err(error) => {
             tracing::debug!(node, %error, "agent did not answer");
             None
@@ -64,10 +85,23 @@ async fn wanted(ctx: &Context, node: &str) -> Option<String> {
     }
 }
 
-fn difference(node: &Node, facts: Option<&str>) -> Option<serde_json::Value> {
+/// An annotation may have 256 kB, all of a node's together.
+fn is_short(node: &str, facts: &str) -> bool {
+    let short = facts.len() <= LONGEST;
+    if !short {
+        tracing::warn!(
+            node,
+            bytes = facts.len(),
+            "its agent says more of it than can be published; it takes no part"
+        );
+    }
+    short
+}
+
+fn difference(node: &ObjectMeta, facts: Option<&str>) -> Option<serde_json::Value> {
     let empty = BTreeMap::new();
-    let labels = node.metadata.labels.as_ref().unwrap_or(&empty);
-    let annotations = node.metadata.annotations.as_ref().unwrap_or(&empty);
+    let labels = node.labels.as_ref().unwrap_or(&empty);
+    let annotations = node.annotations.as_ref().unwrap_or(&empty);
     let ready = facts.map(|_| "true");
     let same_label = labels.get(names::NODE_READY).map(String::as_str) == ready;
     let same_facts = facts.is_none() || annotations.get(names::NODE_FACTS).map(String::as_str) == facts;
@@ -85,12 +119,13 @@ fn difference(node: &Node, facts: Option<&str>) -> Option<serde_json::Value> {
 mod tests {
     use super::*;
 
-    fn node(label: Option<&str>, facts: Option<&str>) -> Node {
-        let mut node = Node::default();
-        node.metadata.labels = label.map(|l| BTreeMap::from([(names::NODE_READY.to_owned(), l.to_owned())]));
-        node.metadata.annotations =
-            facts.map(|f| BTreeMap::from([(names::NODE_FACTS.to_owned(), f.to_owned())]));
-        node
+    fn node(label: Option<&str>, facts: Option<&str>) -> ObjectMeta {
+        let one = |name: &str, value: &str| BTreeMap::from([(name.to_owned(), value.to_owned())]);
+        ObjectMeta {
+            labels: label.map(|label| one(names::NODE_READY, label)),
+            annotations: facts.map(|facts| one(names::NODE_FACTS, facts)),
+            ..ObjectMeta::default()
+        }
     }
 
     #[test]
@@ -99,6 +134,12 @@ mod tests {
         assert_eq!(difference(&node(None, None), None), None);
         assert!(difference(&node(None, None), Some("f")).is_some());
         assert!(difference(&node(Some("true"), Some("f")), Some("g")).is_some());
+    }
+
+    #[test]
+    fn facts_that_no_annotation_holds_are_not_published() {
+        assert!(is_short("node-a", "{}"));
+        assert!(!is_short("node-a", &"f".repeat(300_000)));
     }
 
     #[test]

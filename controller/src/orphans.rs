@@ -13,6 +13,7 @@ use kube::api::ListParams;
 use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use shadow_core::api::StatefulMigration;
+use shadow_core::machine::Route;
 use shadow_core::names::{self, Key};
 
 use crate::context::Context;
@@ -37,6 +38,7 @@ pub async fn sweep(ctx: &Context) {
 }
 
 async fn once(ctx: &Context) -> Result<(), ControllerError> {
+    ctx.notes.learn(&ctx.client).await?;
     let (keys, under_way) = (ctx.holds.keys(), ctx.under_way.uids());
     let rules: Api<MutatingWebhookConfiguration> = Api::all(ctx.client.clone());
     let rules_now = rules.list_metadata(&ListParams::default()).await?.items;
@@ -49,11 +51,10 @@ async fn once(ctx: &Context) -> Result<(), ControllerError> {
         .under_way
         .lost(&under_way, &living)
         .into_iter()
-        .partition(can_be_undone);
-    // After its commit there is nothing to lead back; what is left of it goes as an orphan.
-    left.iter()
-        .filter_map(ResourceExt::uid)
-        .for_each(|uid| ctx.under_way.forget(&uid));
+        .partition(can_be_led);
+    for lost in &left {
+        give_up(ctx, lost);
+    }
     // Those that are led back need what is theirs.
     living.extend(lost.iter().filter_map(ResourceExt::uid));
     for key in keys.iter().filter(|key| !living.contains(key.migration())) {
@@ -76,9 +77,38 @@ async fn once(ctx: &Context) -> Result<(), ControllerError> {
     Ok(())
 }
 
-fn can_be_undone(migration: &StatefulMigration) -> bool {
-    let status = migration.status.as_ref();
-    status.is_some_and(|status| status.legs.iter().all(|leg| leg.committed.is_none()))
+/// Before its commit it is undone. After it, it goes on to its end where no pod has to be made anew: that one would be restored by the
+/// object that is gone.
+fn can_be_led(migration: &StatefulMigration) -> bool {
+    let Some(status) = &migration.status else {
+        return false;
+    };
+    let committed = status.legs.iter().any(|leg| leg.committed.is_some());
+    let route = status.plan.as_ref().map(Route::of);
+    !committed
+        || match route {
+            Some(Route::Once | Route::Adopted) => true,
+            Some(Route::Twice | Route::InPlace) | None => false,
+        }
+}
+
+/// What is left of it in the cluster goes as an orphan; the log says what a person has to look after.
+fn give_up(ctx: &Context, migration: &StatefulMigration) {
+    let legs = migration.status.iter().flat_map(|status| &status.legs);
+    let (mut pods, mut queues) = (Vec::new(), Vec::new());
+    for leg in legs {
+        pods.extend([leg.from.pod.clone(), leg.to.pod.clone()]);
+        queues.push(names::hold_queue(&leg.key));
+    }
+    tracing::error!(
+        migration = migration.name_any(),
+        namespace = migration.namespace(),
+        pods = pods.join(", "),
+        queues = queues.join(", "),
+        "its object was removed by another program after its commit: the pod under the old name starts from its image; delete the pod \
+         that the move made, and hold queues that nobody uses"
+    );
+    ctx.under_way.forget(&migration.uid().unwrap_or_default());
 }
 
 async fn let_go(ctx: &Context, key: &Key) {

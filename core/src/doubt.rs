@@ -8,6 +8,8 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::gone::{Left, Need};
+
 /// Why a verdict is not "exact"; in `status.verdict.doubts` as the name of the variant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum DoubtReason {
@@ -45,6 +47,8 @@ pub enum DoubtReason {
     NotWeighed,
     /// What it rests on was no longer so, or not known to be, in a second handoff.
     PremiseBroken,
+    /// The move ended since something that it needed was gone for good, and left something.
+    GoneForGood,
     /// A reason of a newer version.
     #[serde(other)]
     Other,
@@ -69,6 +73,7 @@ impl DoubtReason {
             | Self::Expired
             | Self::NotWeighed
             | Self::PremiseBroken
+            | Self::GoneForGood
             | Self::Other => false,
         }
     }
@@ -172,6 +177,13 @@ pub enum Doubt {
         /// What was seen, or that nothing was.
         why: String,
     },
+    /// See [`DoubtReason::GoneForGood`].
+    GoneForGood {
+        /// What was gone.
+        need: Need,
+        /// What the move left.
+        left: Left,
+    },
     /// See [`DoubtReason::Expired`].
     Expired {
         /// The queue.
@@ -206,6 +218,7 @@ impl Doubt {
             Self::Expired { .. } => DoubtReason::Expired,
             Self::NotWeighed => DoubtReason::NotWeighed,
             Self::PremiseBroken { .. } => DoubtReason::PremiseBroken,
+            Self::GoneForGood { .. } => DoubtReason::GoneForGood,
         }
     }
 }
@@ -300,6 +313,10 @@ impl fmt::Display for Doubt {
             Self::PremiseBroken { why } => write!(
                 f,
                 "before the copy took over from the stand-in, when nothing could be undone any more: {why}"
+            ),
+            Self::GoneForGood { need, left } => write!(
+                f,
+                "{need}, so the move ended where it was, and nobody knows what the pod does with its messages. {left}"
             ),
             Self::Expired {
                 queue,

@@ -26,6 +26,8 @@
 //! - [`freeze`]: how long a source may stand still between its dump and the commit
 //! - [`max_pause`]: how long each hold may last, and whether that is expected to be enough
 //! - [`rehearsal`]: whether a plan may dump a process once and throw the dump away
+//! - [`aside`]: which migrations a controller that keeps dying does not drive
+//! - [`gone`]: what a move needs, and when that is gone for good
 //! - [`doubt`]: what weakens a verdict, as data
 //! - [`unfenced`]: why new messages cannot be kept away from a queue, as data
 //! - [`eviction`]: what an eviction is answered, and what becomes of the move that it causes
@@ -36,12 +38,14 @@
 #![forbid(unsafe_code)]
 
 pub mod api;
+pub mod aside;
 pub mod compat;
 pub mod criu_words;
 pub mod doubt;
 pub mod eviction;
 pub mod forecast;
 pub mod freeze;
+pub mod gone;
 pub mod image_origin;
 pub mod image_pod;
 pub mod keeping;

@@ -31,6 +31,8 @@ pub const SIGNER: &str = "migration.ms2m.io/mutual-tls";
 pub const CA_CONFIG_MAP: &str = "shadow-ca";
 /// Secret in [`SYSTEM_NAMESPACE`] with the key of the certificate authority; read by the controller only.
 pub const CA_SECRET: &str = "shadow-ca-key";
+/// ConfigMap in [`SYSTEM_NAMESPACE`] with what controllers drove that died.
+pub const DEATHS: &str = "shadow-deaths";
 /// Service of the admission webhook in [`SYSTEM_NAMESPACE`].
 pub const WEBHOOK_SERVICE: &str = "shadow-webhook";
 /// Path under which the webhook rewrites announced pods.
@@ -232,6 +234,14 @@ pub fn is_template_hash(label: &str) -> bool {
 
 /// Annotation by which a ReplicaSet chooses the pod that it gives up: the lowest number goes first.
 pub const DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
+
+/// Beginning of [`broker_role`].
+pub const BROKER_ROLE: &str = "shadow-broker-";
+
+/// Role and RoleBinding by which the controller reads this Secret of a namespace.
+pub fn broker_role(secret: &str) -> String {
+    format!("{BROKER_ROLE}{secret}")
+}
 
 const RULE: &str = "shadow-rewrite-";
 

@@ -117,6 +117,10 @@ pub enum Reason {
     NoPlace,
     /// Something that the move waits for does not come.
     WaitsForLong,
+    /// Something that the move needs is gone for good.
+    GoneForGood,
+    /// The controller died twice while it drove this migration.
+    SetAside,
 
     // What the controller meets.
     /// The API server refused a request.

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use k8s_openapi::jiff::Timestamp;
 
-use crate::api::StatefulMigration;
+use crate::api::{MigrationStatus, StatefulMigration};
 use crate::waiting::{InLine, Obstacle, WaitsFor};
 
 pub mod round;
@@ -139,7 +139,7 @@ fn moves_by_node<'a>(under_way: impl Iterator<Item = &'a StatefulMigration>) -> 
 }
 
 /// Moves of its namespace that wait for their turn and were ordered before it. One whose broker does not answer cannot begin however
-/// many places are free, so it is before no other.
+/// many places are free, so it is before no other; nor is one that waits for a person.
 pub fn before<'a>(me: &StatefulMigration, all: impl Iterator<Item = &'a StatefulMigration>) -> usize {
     all.filter(|other| other.metadata.uid != me.metadata.uid && came_before(other, me))
         .filter(|other| is_in_line(other))
@@ -147,7 +147,8 @@ pub fn before<'a>(me: &StatefulMigration, all: impl Iterator<Item = &'a Stateful
 }
 
 fn is_in_line(migration: &StatefulMigration) -> bool {
-    waits(migration) && !lacks_an_answer(migration)
+    let is_stuck = migration.status.as_ref().is_some_and(MigrationStatus::is_stuck);
+    waits(migration) && !lacks_an_answer(migration) && !is_stuck
 }
 
 /// Whether it waits for something that does not answer, such as its broker.
@@ -416,12 +417,26 @@ mod tests {
         assert_eq!(turn(LIMITS, &WISH, &[planned]), Turn::Begin, "it moves nothing");
     }
 
+    fn asks_a_person(migration: &mut StatefulMigration) {
+        let condition = json!({"type": "Stuck", "status": "True", "reason": "RestoreFails", "message": "",
+            "lastTransitionTime": "2026-11-29T10:00:00Z"});
+        let condition = serde_json::from_value(condition).unwrap();
+        migration.status.as_mut().unwrap().conditions = vec![condition];
+    }
+
+    #[test]
+    fn one_that_was_set_aside_before_it_began_is_before_no_other() {
+        let mine = waiting("mine", "shop", 9);
+        let mut older = ["a", "b", "c", "d"].map(|uid| waiting(uid, "shop", 1));
+        older.iter_mut().for_each(asks_a_person);
+        assert_eq!(line(LIMITS, &mine, older.iter(), |_| None), None);
+        assert_eq!(before(&mine, older.iter()), 0);
+    }
+
     #[test]
     fn who_waits_for_a_person_takes_no_place_and_keeps_its_pod() {
         let mut stuck = other("1", "Finalizing", "node-a", "node-b");
-        let condition = json!({"type": "Stuck", "status": "True", "reason": "RestoreFails", "message": "",
-            "lastTransitionTime": "2026-11-29T10:00:00Z"});
-        stuck.status.as_mut().unwrap().conditions = vec![serde_json::from_value(condition).unwrap()];
+        asks_a_person(&mut stuck);
         let all = vec![stuck.clone(), stuck.clone(), stuck.clone(), stuck.clone()];
         assert_eq!(turn(LIMITS, &WISH, &all), Turn::Begin);
         assert_eq!(

@@ -3,12 +3,7 @@
 
 use kube::core::DynamicObject;
 use serde_json::json;
-use shadow_core::names::{CONTROLLER_ACCOUNT, SYSTEM_NAMESPACE};
-
-/// Name of the Role and of the RoleBinding for this Secret.
-pub fn role_name(secret: &str) -> String {
-    format!("shadow-broker-{secret}")
-}
+use shadow_core::names::{CONTROLLER_ACCOUNT, SYSTEM_NAMESPACE, broker_role};
 
 /// Label selector that finds all of them again.
 pub const SELECTOR: &str = "app.kubernetes.io/part-of=kubectl-shadow,migration.ms2m.io/grants=broker-secret";
@@ -16,7 +11,7 @@ pub const SELECTOR: &str = "app.kubernetes.io/part-of=kubectl-shadow,migration.m
 /// The Role and the RoleBinding that let the controller read this one Secret.
 pub fn grants(namespace: &str, secret: &str) -> Result<[DynamicObject; 2], serde_json::Error> {
     let metadata = json!({
-        "name": role_name(secret),
+        "name": broker_role(secret),
         "namespace": namespace,
         "labels": {"app.kubernetes.io/part-of": "kubectl-shadow", "migration.ms2m.io/grants": "broker-secret"},
     });
@@ -30,7 +25,7 @@ pub fn grants(namespace: &str, secret: &str) -> Result<[DynamicObject; 2], serde
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "RoleBinding",
         "metadata": metadata,
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role_name(secret)},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": broker_role(secret)},
         "subjects": [{"kind": "ServiceAccount", "name": CONTROLLER_ACCOUNT, "namespace": SYSTEM_NAMESPACE}],
     });
     Ok([serde_json::from_value(role)?, serde_json::from_value(binding)?])

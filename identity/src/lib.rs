@@ -16,6 +16,7 @@
 //! | [`serve`] | accept loop that tells the router who calls |
 //! | [`client`] | HTTP client for a part dialled by address and identified by name |
 //! | [`peer`] | the names in a peer's certificate |
+//! | `crowd` | which connection makes room when there are too many |
 //! | `capped` | what a peer answers, read to a limit |
 //! | `said` | what an API server answered, for people |
 #![forbid(unsafe_code)]
@@ -23,6 +24,7 @@
 pub mod authority;
 mod capped;
 pub mod client;
+mod crowd;
 mod error;
 pub mod identity;
 mod material;

@@ -98,17 +98,8 @@ async fn the_router_learns_the_name_in_the_callers_certificate() {
 async fn a_caller_without_certificate_is_refused() {
     let ca = authority();
     let server = serve(&identity(&ca, AGENT), true).await;
-    let mut roots = rustls::RootCertStore::empty();
-    let root = rustls::pki_types::pem::PemObject::from_pem_slice(ca.certificate_pem().as_bytes()).unwrap();
-    roots.add(root).unwrap();
-    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
-    let tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
     let client = reqwest::Client::builder()
-        .tls_backend_preconfigured(tls)
+        .tls_backend_preconfigured(anonymous(&ca))
         .resolve(AGENT, server.addr)
         .build()
         .unwrap();
@@ -253,4 +244,90 @@ fn renewal_is_due_at_two_thirds_of_the_life() {
         left > Duration::from_secs(38 * 60 - 5) && left < Duration::from_secs(39 * 60),
         "{left:?}"
     );
+}
+
+/// How a connection stalls.
+#[derive(Clone, Copy, Debug)]
+enum Stall {
+    BeforeTheHandshake,
+    BeforeTheHeader,
+    InTheHeader,
+}
+
+/// From the same address as the honest caller, as behind one gateway.
+async fn stalled(
+    how: Stall,
+    tls: &tokio_rustls::TlsConnector,
+    addr: SocketAddr,
+) -> Box<dyn std::any::Any + Send> {
+    let stream = tokio::net::TcpStream::connect(addr).await.unwrap();
+    if matches!(how, Stall::BeforeTheHandshake) {
+        return Box::new(stream);
+    }
+    let name = rustls::pki_types::ServerName::try_from(AGENT).unwrap();
+    // One that was asked to go before its handshake was over is as good.
+    let Ok(mut stream) = tls.connect(name, stream).await else {
+        return Box::new(());
+    };
+    if matches!(how, Stall::InTheHeader) {
+        let begun = tokio::io::AsyncWriteExt::write_all(&mut stream, b"GET /who HTTP/1.1\r\nhost: ").await;
+        drop(begun);
+    }
+    Box::new(stream)
+}
+
+fn roots(ca: &Authority) -> rustls::RootCertStore {
+    let mut roots = rustls::RootCertStore::empty();
+    let root = rustls::pki_types::pem::PemObject::from_pem_slice(ca.certificate_pem().as_bytes()).unwrap();
+    roots.add(root).unwrap();
+    roots
+}
+
+fn anonymous(ca: &Authority) -> rustls::ClientConfig {
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots(ca))
+        .with_no_client_auth()
+}
+
+/// More than there are places. All stay open, of each kind a third; the honest caller asks on a new connection.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn six_hundred_stalled_connections_keep_no_honest_request_out() {
+    let ca = authority();
+    let server = serve(&identity(&ca, AGENT), false).await;
+    let tls = tokio_rustls::TlsConnector::from(std::sync::Arc::new(anonymous(&ca)));
+    let kinds = [
+        Stall::BeforeTheHandshake,
+        Stall::BeforeTheHeader,
+        Stall::InTheHeader,
+    ];
+    let mut open = Vec::new();
+    for kind in kinds.into_iter().cycle().take(600) {
+        open.push(stalled(kind, &tls, server.addr).await);
+    }
+    let client = reqwest::Client::builder()
+        .tls_backend_preconfigured(anonymous(&ca))
+        .resolve(AGENT, server.addr)
+        .pool_max_idle_per_host(0)
+        .build()
+        .unwrap();
+    for n in 0..20 {
+        let asked = std::time::Instant::now();
+        ask(&client, AGENT, server.addr).await.unwrap();
+        let took = asked.elapsed();
+        assert!(
+            took < Duration::from_secs(1),
+            "request {n} took {took:?} beside {} others",
+            open.len()
+        );
+    }
+    // It hears that it is asked to end, however many there are.
+    server.stop.cancel();
+    tokio::time::timeout(Duration::from_secs(15), server.task)
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap();
 }

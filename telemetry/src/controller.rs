@@ -9,6 +9,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use shadow_core::api::{HoldKind, Step};
 use shadow_core::doubt::DoubtReason;
+use shadow_core::gone::{Left, Need};
 use shadow_core::reason::Reason;
 use shadow_core::tally::{Count, Ended, Held, Outcome, Present};
 use shadow_core::{names, words};
@@ -21,6 +22,8 @@ labels!(OfStep { step });
 labels!(OfHold { hold });
 labels!(Because { reason });
 labels!(OfVisit { result });
+labels!(OfNeed { gone });
+labels!(OfKind { kind });
 labels!(
     /// For what a move waits.
     Line { waits_for }
@@ -56,6 +59,8 @@ pub struct Metrics {
     visits: Counters<OfVisit>,
     visit_seconds: Histogram,
     failed_effects: Counters<Because>,
+    gone_for_good: Counters<OfNeed>,
+    left: Counters<OfKind>,
     under_way: Gauge,
     waits_for_person: Gauge,
     line: Gauges<Line>,
@@ -183,6 +188,15 @@ impl Metrics {
                 "shadow_failed_effects",
                 "Effects that failed, by why: most are tried again",
             ),
+            gone_for_good: shelf.counters(
+                "shadow_moves_gone_for_good",
+                "Moves that ended since something that they needed was gone for good, by what: their namespace, the broker's Secret, the \
+                 Role that shows it, their queue",
+            ),
+            left: shelf.counters(
+                "shadow_left_objects",
+                "Objects that such moves left behind, as far as they were made; the controller's log names them",
+            ),
             under_way: shelf.gauge("shadow_moves_under_way", "Moves that have begun and wait for no person"),
             waits_for_person: shelf.gauge("shadow_moves_stuck", "Moves that wait for a person"),
             line: shelf.gauges(
@@ -244,6 +258,12 @@ impl Metrics {
             drop(self.handoffs.get_or_create(&of));
             drop(self.held_too_long.get_or_create(&of));
         }
+        for gone in Need::KINDS.map(str::to_owned) {
+            drop(self.gone_for_good.get_or_create(&OfNeed { gone }));
+        }
+        for (kind, _) in left_by_kind(&Left::default()) {
+            drop(self.left.get_or_create(&of_kind(kind)));
+        }
         for visit in Visit::ALL {
             drop(self.visits.get_or_create(&OfVisit { result: visit.word() }));
         }
@@ -281,10 +301,21 @@ impl Metrics {
                     self.undone.get_or_create(&because(&reason.to_string())).inc();
                 }
                 Count::Reconnected(took) => self.reconnect_seconds.observe(took.as_secs_f64()),
+                Count::Left(left) => self.left(left),
                 Count::Stuck(reason) => {
                     self.stuck.get_or_create(&because(&reason.to_string())).inc();
                 }
             }
+        }
+    }
+
+    fn left(&self, left: &Left) {
+        let gone = left.gone.clone();
+        self.gone_for_good.get_or_create(&OfNeed { gone }).inc();
+        for (kind, objects) in left_by_kind(left) {
+            self.left
+                .get_or_create(&of_kind(kind))
+                .inc_by(objects.len() as u64);
         }
     }
 
@@ -380,6 +411,20 @@ fn end(outcome: Outcome, reason: &str) -> End {
         outcome: outcome.to_string(),
         reason: reason.to_owned(),
     }
+}
+
+fn of_kind(kind: &str) -> OfKind {
+    OfKind {
+        kind: kind.to_owned(),
+    }
+}
+
+fn left_by_kind(left: &Left) -> [(&'static str, &[String]); 3] {
+    [
+        ("queue", left.queues.as_slice()),
+        ("exchange", left.exchanges.as_slice()),
+        ("pod", left.pods.as_slice()),
+    ]
 }
 
 fn because(reason: &str) -> Because {

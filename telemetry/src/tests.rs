@@ -4,6 +4,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use k8s_openapi::jiff::SignedDuration;
 use shadow_core::api::{HoldKind, Step};
+use shadow_core::gone::Left;
 use shadow_core::reason::Reason;
 use shadow_core::tally::{Count, Ended, Held, Outcome, Present, Why};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -48,6 +49,11 @@ fn each_count_shows_in_its_series() {
         Count::Undone(Reason::TargetNotReady),
         Count::Reconnected(SignedDuration::from_millis(50)),
         Count::Stuck(Reason::NoPlace),
+        Count::Left(Left {
+            gone: "Secret".to_owned(),
+            queues: vec!["ms2m.hold.a".to_owned(), "ms2m.hold.b".to_owned()],
+            ..Left::default()
+        }),
         ended(Outcome::Exact, Why::AsWanted, Some(700)),
         ended(Outcome::Undone, Why::Cause(Reason::RestoreFailed), None),
     ];
@@ -68,6 +74,10 @@ fn each_count_shows_in_its_series() {
         ("shadow_handoffs_undone_total{reason=\"TargetNotReady\"}", 1.0),
         ("shadow_reconnect_seconds_sum", 0.05),
         ("shadow_moves_stuck_events_total{reason=\"NoPlace\"}", 1.0),
+        ("shadow_moves_gone_for_good_total{gone=\"Secret\"}", 1.0),
+        ("shadow_moves_gone_for_good_total{gone=\"Queue\"}", 0.0),
+        ("shadow_left_objects_total{kind=\"queue\"}", 2.0),
+        ("shadow_left_objects_total{kind=\"pod\"}", 0.0),
         ("shadow_moves_total{outcome=\"Exact\",reason=\"None\"}", 1.0),
         (
             "shadow_moves_total{outcome=\"Undone\",reason=\"RestoreFailed\"}",

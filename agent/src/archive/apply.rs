@@ -5,7 +5,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path};
@@ -113,7 +113,7 @@ fn place<R: Read>(
         if !is_folder {
             mkdirat(folder, name, Mode::S_IRWXU).map_err(failed())?;
         }
-    } else if kind.is_file() {
+    } else if kind.is_file() || kind.is_gnu_sparse() {
         write_file(folder, name, path, entry)?;
     } else if kind.is_fifo() {
         mkfifoat(folder, name, Mode::S_IRWXU).map_err(failed())?;
@@ -177,9 +177,37 @@ fn write_file<R: Read>(
     let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let fd = openat(folder, name, flags, Mode::S_IRUSR | Mode::S_IWUSR)
         .map_err(ArchiveError::call("create", path))?;
-    io::copy(entry, &mut File::from(fd))
-        .map(drop)
-        .map_err(ArchiveError::at("write", path))
+    let mut file = File::from(fd);
+    let written = if entry.header().entry_type().is_gnu_sparse() {
+        with_holes(entry, &mut file)
+    } else {
+        io::copy(entry, &mut file).map(drop)
+    };
+    written.map_err(ArchiveError::at("write", path))
+}
+
+/// What is nothing but zeros stays a hole.
+fn with_holes(content: &mut impl Read, file: &mut File) -> io::Result<()> {
+    let mut block = vec![0; 64 * 1024];
+    let mut length = 0_u64;
+    loop {
+        let mut filled = 0;
+        while filled < block.len() {
+            match content.read(&mut block[filled..])? {
+                0 => break,
+                more => filled += more,
+            }
+        }
+        if filled == 0 {
+            return file.set_len(length);
+        }
+        let read = &block[..filled];
+        if read.iter().any(|byte| *byte != 0) {
+            file.seek(SeekFrom::Start(length))?;
+            file.write_all(read)?;
+        }
+        length += filled as u64;
+    }
 }
 
 fn link_name<R: Read>(entry: &Entry<'_, R>, path: &Path) -> Result<OsString, ArchiveError> {

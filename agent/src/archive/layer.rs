@@ -2,6 +2,7 @@
 //!
 //! Guarantees: what overlayfs marks as deleted becomes a whiteout, what it marks as opaque an opaque whiteout; owners,
 //! modes, times, hard links and extended attributes are kept; what a layer cannot express is an error, not a gap.
+//! Holes of files stay holes, and the layer is never larger than it may be.
 //! Sockets are left out: CRIU makes them when it binds them again.
 
 use std::collections::HashMap;
@@ -15,28 +16,35 @@ use std::path::{Path, PathBuf};
 use tar::{Builder, EntryType, Header};
 
 use super::ArchiveError;
+use super::bounded::Bounded;
 
+/// Bytes of holes in all files of a container.
+const HOLES: u64 = 32_000_000_000;
 /// Prefix of a deleted name.
 pub const WHITEOUT: &str = ".wh.";
 /// Marks a folder that hides what lies below it.
 pub const OPAQUE: &str = ".wh..wh..opq";
 
-/// Writes the layer of `upper` to `output`.
-pub fn save<W: Write>(upper: &Path, output: W) -> Result<W, ArchiveError> {
+/// Writes the layer of `upper` to `output`, at most `most` bytes.
+pub fn save<W: Write>(upper: &Path, output: W, most: u64) -> Result<W, ArchiveError> {
     let mut layer = Layer {
-        tar: Builder::new(output),
+        tar: Builder::new(Bounded::to(output, most)),
         upper,
         seen: HashMap::new(),
+        holes: 0,
     };
     layer.folder(Path::new(""))?;
     layer
         .tar
         .into_inner()
+        .map(Bounded::into_inner)
         .map_err(ArchiveError::at("finish the layer of", upper))
 }
 
 struct Layer<'a, W: Write> {
-    tar: Builder<W>,
+    tar: Builder<Bounded<W>>,
+    /// Bytes of holes so far.
+    holes: u64,
     upper: &'a Path,
     /// First name of each file that has several.
     seen: HashMap<(u64, u64), PathBuf>,
@@ -118,10 +126,29 @@ impl<W: Write> Layer<'_, W> {
             }
             self.seen.insert(inode, path.to_owned());
         }
+        if held(metadata) < metadata.len() {
+            return self.sparse(path, full, metadata);
+        }
         let mut header = header(metadata, EntryType::Regular);
         header.set_size(metadata.len());
         let file = File::open(full).map_err(ArchiveError::at("open", full))?;
         self.tar.append_data(&mut header, path, file).map_err(failed)
+    }
+
+    /// Holes are named and not copied. The target makes them again, which takes it time for each byte all the same.
+    fn sparse(&mut self, path: &Path, full: &Path, metadata: &Metadata) -> Result<(), ArchiveError> {
+        self.holes = self.holes.saturating_add(metadata.len() - held(metadata));
+        if self.holes > HOLES {
+            return Err(ArchiveError::Refused(format!(
+                "{} has holes: with it the files of this container have more than {} GB of them. Delete it, or put it into a volume",
+                path.display(),
+                HOLES / 1_000_000_000
+            )));
+        }
+        let mut file = File::open(full).map_err(ArchiveError::at("open", full))?;
+        self.tar
+            .append_file(path, &mut file)
+            .map_err(ArchiveError::at("save", full))
     }
 
     fn marker(&mut self, path: &Path) -> Result<(), ArchiveError> {
@@ -160,6 +187,11 @@ impl<W: Write> Layer<'_, W> {
         }
         Ok(opaque)
     }
+}
+
+/// Bytes of a file that are on the disk, which may give it more than it needs.
+pub(crate) fn held(metadata: &Metadata) -> u64 {
+    metadata.len().min(metadata.blocks().saturating_mul(512))
 }
 
 enum Attribute {

@@ -4,6 +4,7 @@
 //! that its manifest does not name; nothing is ever written outside the folder it is unpacked into.
 
 pub mod apply;
+mod bounded;
 pub mod error;
 pub mod layer;
 pub mod manifest;

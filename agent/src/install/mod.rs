@@ -10,6 +10,7 @@ pub mod containerd;
 pub mod crio;
 pub mod error;
 pub mod files;
+mod memory;
 pub mod restart;
 
 use std::fs;
@@ -87,6 +88,7 @@ pub fn is_installed() -> bool {
 pub fn install() -> Result<(), InstallError> {
     let wrapper = own_wrapper()?;
     enter::enter_node()?;
+    memory::mount_own()?;
     let runtime = Runtime::of_this_node()?;
     place_programs(&wrapper)?;
     let drop_in = match runtime {
@@ -122,6 +124,7 @@ pub fn install() -> Result<(), InstallError> {
 pub fn prepare() -> Result<(), InstallError> {
     let wrapper = own_wrapper()?;
     enter::enter_node()?;
+    memory::mount_own()?;
     let runtime = Runtime::of_this_node()?;
     remove_handler(runtime)?;
     place_programs(&wrapper)?;
@@ -146,6 +149,7 @@ pub fn uninstall() -> Result<(), InstallError> {
     if fs::read_to_string(CRIU_SETTINGS).is_ok_and(|text| text.starts_with(MARK)) {
         files::remove(Path::new(CRIU_SETTINGS))?;
     }
+    memory::unmount()?;
     for dir in [layout::INSTALLED, layout::RUN] {
         files::remove_folder(Path::new(dir))?;
     }

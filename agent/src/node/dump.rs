@@ -17,7 +17,9 @@ use serde::{Deserialize, Serialize};
 use shadow_core::names::Key;
 
 use super::freezer::Freezer;
-use super::{ContainerId, NodeError, criu_log, full_disk, note, overlay, pausing_criu, runc, standstill};
+use super::{
+    ContainerId, NodeError, criu_log, full_disk, note, overlay, pausing_criu, room, runc, standstill,
+};
 use crate::archive::{IMAGES, LAYER, SPEC, layer};
 use crate::layout::{self, KeyFolder, Layout};
 
@@ -36,7 +38,8 @@ pub struct Dumped {
 /// Dumps `id` into the folder of `key`; it stays frozen for as long as `stay` says. Runs in the node's namespaces.
 pub fn dump(key: &Key, id: &ContainerId, stay: Option<Duration>) -> Result<Dumped, NodeError> {
     let layout = Layout::node();
-    dump_into(&layout.key(key), key, id, stay).map_err(|error| full_disk::or(error, &layout.keys()))
+    dump_into(&layout.key(key), key, id, stay, &layout.keys())
+        .map_err(|error| full_disk::or(error, &layout.keys()))
 }
 
 fn dump_into(
@@ -44,6 +47,7 @@ fn dump_into(
     key: &Key,
     id: &ContainerId,
     stay: Option<Duration>,
+    keys: &Path,
 ) -> Result<Dumped, NodeError> {
     let begun = Instant::now();
     let partial = folder.partial();
@@ -54,10 +58,14 @@ fn dump_into(
     fs::copy(&spec, partial.join(SPEC)).map_err(NodeError::at("copy", &spec))?;
     let upper = overlay::upper_of(id)?;
     let freezer = Freezer::of(id)?;
+    let saved = Saved {
+        upper: &upper,
+        most: room::for_layer(keys).map_err(NodeError::at("ask for the room in", keys))?,
+    };
     note::write(id, key)?;
 
     let stamp = folder.paused_at();
-    let dumped = dump_paused(folder, id, &upper, &freezer, &stamp);
+    let dumped = dump_paused(folder, id, &saved, &freezer, &stamp);
     let paused = pausing_criu::paused_at(&stamp);
     match (stay, paused) {
         (Some(limit), Some(at)) if dumped.is_ok() => standstill::stay(id, key, at, limit)?,
@@ -71,12 +79,18 @@ fn dump_into(
     })
 }
 
+/// The writable layer, and how many bytes of it are saved at most: the container stands still meanwhile.
+struct Saved<'a> {
+    upper: &'a Path,
+    most: u64,
+}
+
 /// runc starts our CRIU, which pauses the container; the rw layer is saved while CRIU works: nothing runs that could
 /// change it.
 fn dump_paused(
     folder: &KeyFolder,
     id: &ContainerId,
-    upper: &Path,
+    layer: &Saved<'_>,
     freezer: &Freezer,
     stamp: &Path,
 ) -> Result<(), NodeError> {
@@ -89,7 +103,7 @@ fn dump_paused(
     pausing_criu::prepare(&mut command, id, stamp)?;
     let ended = AtomicBool::new(false);
     let (saved, checkpointed) = thread::scope(|scope| {
-        let saving = scope.spawn(|| save_layer_when_paused(upper, &target, stamp, &ended));
+        let saving = scope.spawn(|| save_layer_when_paused(layer, &target, stamp, &ended));
         let checkpointed = runc::finish(command, &log);
         ended.store(true, Ordering::SeqCst);
         let saved = saving
@@ -109,7 +123,7 @@ fn dump_paused(
 }
 
 fn save_layer_when_paused(
-    upper: &Path,
+    layer: &Saved<'_>,
     target: &Path,
     stamp: &Path,
     ended: &AtomicBool,
@@ -122,12 +136,13 @@ fn save_layer_when_paused(
         }
         thread::sleep(LOOK_AGAIN);
     }
-    save_layer(upper, target)
+    save_layer(layer, target)
 }
 
-fn save_layer(upper: &Path, target: &Path) -> Result<(), NodeError> {
+fn save_layer(saved: &Saved<'_>, target: &Path) -> Result<(), NodeError> {
     let file = File::create(target).map_err(NodeError::at("create", target))?;
-    let mut written = layer::save(upper, BufWriter::with_capacity(256 * 1024, file))?;
+    let output = BufWriter::with_capacity(256 * 1024, file);
+    let mut written = layer::save(saved.upper, output, saved.most)?;
     written.flush().map_err(NodeError::at("write", target))
 }
 

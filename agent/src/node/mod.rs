@@ -20,6 +20,7 @@ pub mod overlay;
 pub mod pausing_criu;
 pub mod preflight;
 pub mod quiet;
+pub(crate) mod room;
 pub mod runc;
 pub mod standstill;
 mod unix_sockets;

@@ -20,11 +20,12 @@ use shadow_identity::PeerNames;
 use tracing::{info, warn};
 
 use super::problem::Refusal;
-use super::{Agent, Archives, room};
+use super::{Agent, Archives};
 use crate::archive::{ArchiveError, pack};
 use crate::keys::state::ClaimRecord;
 use crate::keys::{Keys, KeysError, Slot};
 use crate::node::ContainerId;
+use crate::node::room;
 use crate::transfer::bridge::written_body;
 
 type Answer<T> = Result<Json<T>, Refusal>;
@@ -36,7 +37,7 @@ pub(super) async fn node(State(agent): State<Agent>) -> Answer<NodeFacts> {
 
 /// `GET /v1/room`.
 pub(super) async fn room(State(agent): State<Agent>) -> Answer<u64> {
-    let room = room::for_archives(agent.keys.layout()).map_err(Refusal::internal)?;
+    let room = room::for_archives(&agent.keys.layout().keys()).map_err(Refusal::internal)?;
     Ok(Json(room))
 }
 

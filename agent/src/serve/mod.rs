@@ -6,7 +6,6 @@
 
 pub mod handlers;
 pub mod problem;
-pub(crate) mod room;
 
 use std::sync::Arc;
 

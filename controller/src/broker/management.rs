@@ -73,6 +73,12 @@ impl Totals {
 }
 
 #[derive(Deserialize)]
+struct Node {
+    #[serde(default)]
+    running: bool,
+}
+
+#[derive(Deserialize)]
 struct Peer {
     peer_host: Option<String>,
 }
@@ -147,6 +153,14 @@ impl Management {
             "/queues/{vhost}/{queue}?disable_stats=true&enable_queue_totals=true"
         ))
         .await
+    }
+
+    /// Whether all nodes of the broker run: a queue of one that does not is not found.
+    pub(super) async fn all_nodes_run(&self) -> Result<bool, BrokerError> {
+        let path = "/nodes?columns=name,running";
+        let nodes: Option<Vec<Node>> = self.get(path).await?;
+        let nodes = nodes.ok_or_else(|| self.refused(path, StatusCode::NOT_FOUND.to_string()))?;
+        Ok(all_run(&nodes))
     }
 
     /// A queue's document, without statistics. Asked with totals, RabbitMQ 4.3 leaves the policies out.
@@ -318,6 +332,11 @@ impl fmt::Debug for Management {
     }
 }
 
+/// A cluster without nodes is none that answered.
+fn all_run(nodes: &[Node]) -> bool {
+    !nodes.is_empty() && nodes.iter().all(|node| node.running)
+}
+
 /// RabbitMQ writes an object of which no column is there as `[]`: a queue that was just declared has no statistics.
 fn read<T: DeserializeOwned>(body: &[u8]) -> serde_json::Result<T> {
     match serde_json::from_slice(body) {
@@ -365,6 +384,19 @@ mod tests {
         assert!(read::<Looked>(b"[]\n").unwrap().message_stats.is_none());
         assert!(read::<Vec<u64>>(b"[]").unwrap().is_empty());
         assert!(read::<Totals>(b"{\"type\":").is_err());
+    }
+
+    #[test]
+    fn a_node_that_is_down_or_says_nothing_of_itself_does_not_run() {
+        let run = |document: &str| all_run(&serde_json::from_str::<Vec<Node>>(document).unwrap());
+        assert!(run(
+            r#"[{"name":"a","running":true},{"name":"b","running":true}]"#
+        ));
+        assert!(!run(
+            r#"[{"name":"a","running":true},{"name":"b","running":false}]"#
+        ));
+        assert!(!run(r#"[{"name":"a","running":true},{"name":"b"}]"#));
+        assert!(!run("[]"));
     }
 
     #[test]

@@ -104,4 +104,13 @@ impl Broker {
         // Other types answer with a figure that is seconds old and shows false zeros.
         Ok(seen)
     }
+
+    /// Whether the broker is known to have no such queue: AMQP also calls one absent whose node is down, so the management API has to
+    /// find none either while all nodes run.
+    pub async fn is_without(&self, name: &str) -> Result<bool, BrokerError> {
+        let management = self.management("tell a queue that is gone from one whose node is down")?;
+        Ok(self.queue(name).await? == QueueSeen::Absent
+            && management.totals(name).await?.is_none()
+            && management.all_nodes_run().await?)
+    }
 }

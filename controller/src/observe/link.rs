@@ -38,12 +38,21 @@ pub(super) async fn look(
     if !(sight.has(Look::Link) || sight.has(Look::LinkProof)) {
         return Ok(found);
     }
-    let broker = ctx.broker(migration, plan.queue.secret.as_deref()).await?;
-    found.link = if sight.has(Look::LinkProof) {
-        proof(ctx, &broker, leg).await?
-    } else {
-        state(ctx, leg)
+    let broker = ctx.broker(migration, plan.queue.secret.as_deref()).await;
+    if !sight.has(Look::LinkProof) {
+        found.link = state(ctx, leg);
+    }
+    let broker = match broker {
+        // A hold that has to be let go is known without the broker.
+        Err(error) if !sight.has(Look::LinkProof) => {
+            found.blind.push(error.to_string());
+            return Ok(found);
+        }
+        broker => broker?,
     };
+    if sight.has(Look::LinkProof) {
+        found.link = proof(ctx, &broker, leg).await?;
+    }
     if sight.has(Look::CopyConnected) {
         let connected = copy(ctx, &broker, plan, leg).await;
         found.copy_connected = super::or_blind(connected, &mut found.blind);

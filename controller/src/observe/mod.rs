@@ -11,6 +11,7 @@ mod pods;
 mod port;
 mod queues;
 mod stopping;
+mod world;
 
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use kube::{Api, ResourceExt};
@@ -24,6 +25,7 @@ pub use evidence::Looks;
 pub(crate) use pods::view as pod_view;
 pub(crate) use port::names as branch_names;
 pub use stopping::Stopping;
+pub use world::Worlds;
 
 /// Looks at everything that the present step of this migration needs.
 pub async fn observe(
@@ -81,6 +83,7 @@ pub async fn observe(
     seen.rule = or_blind(rule, &mut seen.blind);
     seen.traffic = or_blind(traffic, &mut seen.blind);
     seen.evidence = or_blind(evidence, &mut seen.blind);
+    seen.world = world::look(ctx, migration, plan, sight, &queues).await;
     if let Some(queues) = or_blind(queues.map(Some), &mut seen.blind) {
         queues.into_observed(&mut seen);
     } else if sight.has(Look::Leftovers) {

@@ -46,6 +46,21 @@ impl Queues {
     }
 }
 
+/// Whether a look at the queues has anything to ask.
+pub(super) fn asks_the_broker(sight: Sight) -> bool {
+    let wanted = [
+        Look::Primary,
+        Look::Consumers,
+        Look::Hold,
+        Look::FromControl,
+        Look::ToControl,
+        Look::Leftovers,
+        Look::Port,
+        Look::Beside,
+    ];
+    wanted.into_iter().any(|look| sight.has(look))
+}
+
 /// Hold queues of all attempts of this migration.
 pub(super) fn hold_queues(migration: &StatefulMigration) -> Vec<String> {
     migration
@@ -62,16 +77,6 @@ pub(super) async fn look(
     sight: Sight,
 ) -> Result<Queues, ControllerError> {
     let mut found = Queues::default();
-    let wanted = [
-        Look::Primary,
-        Look::Consumers,
-        Look::Hold,
-        Look::FromControl,
-        Look::ToControl,
-        Look::Leftovers,
-        Look::Port,
-        Look::Beside,
-    ];
     let status = migration.status.as_ref();
     let (Some(plan), Some(leg)) = (
         status.and_then(|s| s.plan.as_ref()),
@@ -82,7 +87,7 @@ pub(super) async fn look(
             migration.name_any()
         )));
     };
-    if !wanted.into_iter().any(|look| sight.has(look)) {
+    if !asks_the_broker(sight) {
         return Ok(found);
     }
     let broker = ctx.broker(migration, plan.queue.secret.as_deref()).await?;

@@ -54,7 +54,7 @@ pub struct Draft {
     pub restarts: i32,
     /// What a plan without a move says beside it.
     pub outlook: Option<Outlook>,
-    /// Bytes of the container's writable layer, where the plan is to be rehearsed.
+    /// Bytes of the container's writable layer, of a plan without a move.
     pub layer: Option<u64>,
 }
 
@@ -91,8 +91,7 @@ pub async fn prepare(ctx: &Context, migration: &StatefulMigration) -> Result<Pre
         Err(why) => return Ok(refused(Reason::Refused, why)),
     };
     let settings = settings::resolve(&aimed.spec, pod, facts.owner.as_ref());
-    let rehearse = migration.spec.rehearse;
-    let preflight = match fitness::look(ctx, pod, settings.container.as_deref(), rehearse).await {
+    let preflight = match fitness::look(ctx, pod, settings.container.as_deref()).await {
         Ok(preflight) => preflight,
         Err(error) => return answer(migration, error),
     };

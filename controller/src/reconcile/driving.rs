@@ -5,36 +5,35 @@ use std::time::Duration;
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use kube::runtime::controller::Action as Requeue;
-use shadow_core::api::{MigrationStatus, StatefulMigration, Step};
+use shadow_core::api::{MigrationStatus, StatefulMigration};
 use shadow_core::machine::steps::lasting;
 use shadow_core::machine::{self, Cause, Decision, Next, Outcome, record};
 use shadow_core::notice;
 use tokio::time::timeout;
 
 use super::acting::{Acted, act, is_final};
+use super::pace::{self, pace};
 use super::telling::{end, goes_on, remark, stuck};
 use super::{AFTER_ERROR, VISIT_SILENT, malformed, max_pause, visit_of};
 use crate::context::Context;
 use crate::error::ControllerError;
 use crate::{observe, report, store};
 
-/// While somebody is paused every millisecond counts; the looks are cheap.
-const PAUSED_LOOK: Duration = Duration::from_millis(5);
-/// Pods and agents change more slowly.
-const CALM_LOOK: Duration = Duration::from_millis(50);
 /// A doubt that cannot be saved is tried again so often before its cause is forgotten.
 const DOUBT_TRIES: u32 = 25;
 /// For one look at everything; each question has a limit of its own.
 const LOOKS_WITHIN: Duration = Duration::from_secs(15);
 /// After this many looks without a change the object itself is read again: the user may have cancelled.
 const LOOKS_BEFORE_REREAD: u32 = 20;
+/// The same after one look, where the next one comes so late.
+const SLOW: Duration = Duration::from_millis(100);
 
 /// Follows the machine until it has to wait.
 pub(super) async fn drive(
     ctx: &Context,
     mut migration: StatefulMigration,
 ) -> Result<Requeue, ControllerError> {
-    ctx.under_way.note(&migration);
+    begins(ctx, &migration);
     let mut idle_looks = 0;
     let mut unsaved = false;
     let mut last_action = None;
@@ -49,8 +48,8 @@ pub(super) async fn drive(
             Decision::Wait { reason, .. } => {
                 ctx.progress.waits(&migration, &status, &reason, now);
                 idle_looks += 1;
-                let pace = pace(&status);
-                if idle_looks >= LOOKS_BEFORE_REREAD {
+                let pace = pace(&status, &seen, now);
+                if idle_looks >= LOOKS_BEFORE_REREAD || pace >= SLOW {
                     tracing::debug!(migration = migration.name_any(), reason, "waiting");
                     remark(ctx, &migration, &reason, unsaved).await?;
                     return Ok(Requeue::requeue(pace));
@@ -60,7 +59,7 @@ pub(super) async fn drive(
             }
             // An effect that does not show at once is not repeated without a pause.
             Decision::Run(action) if last_action.as_ref() == Some(&action) => {
-                tokio::time::sleep(pace(&status)).await;
+                tokio::time::sleep(pace(&status, &seen, now)).await;
                 last_action = None;
                 continue;
             }
@@ -96,6 +95,12 @@ pub(super) async fn drive(
     }
 }
 
+/// Known from now on to the sweep of orphans, and to the process after this one.
+fn begins(ctx: &Context, migration: &StatefulMigration) {
+    ctx.under_way.note(migration);
+    ctx.notes.note(migration);
+}
+
 /// Says why an effect failed, and saves what it brought to light nevertheless.
 async fn try_again(
     ctx: &Context,
@@ -112,7 +117,8 @@ async fn try_again(
         return stuck(ctx, &migration, status, &lasting::cause(&error.to_string())).await;
     }
     remark(ctx, &migration, &error.to_string(), unsaved).await?;
-    Ok(Requeue::requeue(max_pause::at_most(AFTER_ERROR, &status)))
+    let later = pace::after_error(&status, Timestamp::now());
+    Ok(Requeue::requeue(max_pause::at_most(later, &status)))
 }
 
 /// Takes in what an effect brought to light; with it whether there is something to save. A doubt is saved at once: it may be
@@ -232,33 +238,4 @@ async fn undo(
     let written = store::write(ctx, migration, status).await?;
     report::announce(ctx, migration, false, &cause.reason.to_string(), &cause.message);
     Ok(written)
-}
-
-pub(super) fn pace(status: &MigrationStatus) -> Duration {
-    max_pause::at_most(usual_pace(status), status)
-}
-
-fn usual_pace(status: &MigrationStatus) -> Duration {
-    match status.intent.as_ref().map(|intent| intent.step) {
-        Some(
-            Step::Hold
-            | Step::Checkpoint
-            | Step::Follow
-            | Step::Transfer
-            | Step::Restore
-            | Step::Commit
-            | Step::Exclude
-            | Step::Release,
-        ) => PAUSED_LOOK,
-        Some(
-            Step::Prepare
-            | Step::Stage
-            | Step::Fence
-            | Step::Switch
-            | Step::Retire
-            | Step::Clean
-            | Step::Abandon,
-        )
-        | None => CALM_LOOK,
-    }
 }

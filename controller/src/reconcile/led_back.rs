@@ -9,9 +9,10 @@ use shadow_core::api::StatefulMigration;
 use shadow_core::machine::{self, Decision, record};
 use tokio::time::timeout;
 
-use super::AFTER_ERROR;
 use super::acting::{Acted, act};
-use super::driving::{look, pace};
+use super::driving::look;
+use super::pace::{self, pace};
+use super::telling::say_left;
 use crate::context::Context;
 use crate::error::ControllerError;
 use crate::occupancy;
@@ -48,7 +49,7 @@ async fn undo(ctx: &Context, mut migration: StatefulMigration) -> Result<(), Con
         let now = Timestamp::now();
         match machine::next_step(&migration.spec, &status, &seen, now) {
             Decision::Wait { .. } => {
-                tokio::time::sleep(pace(&status)).await;
+                tokio::time::sleep(pace(&status, &seen, now)).await;
                 continue;
             }
             Decision::Run(action) => match act(ctx, &migration, action).await {
@@ -58,14 +59,18 @@ async fn undo(ctx: &Context, mut migration: StatefulMigration) -> Result<(), Con
                 Ok(Acted::CalledOff) => {}
                 Err(error) => {
                     tracing::warn!(migration = migration.name_any(), %error, "effect failed, will be tried again");
-                    tokio::time::sleep(AFTER_ERROR).await;
+                    tokio::time::sleep(pace::after_error(&status, now)).await;
                 }
             },
             Decision::Advance(next) => {
                 record::advance(&mut status, &next, &uid, now).map_err(super::malformed)?
             }
             Decision::RollBack(cause) => record::roll_back(&mut status, &cause, now),
-            Decision::Finish(_) => return occupancy::vacate(ctx, &migration).await,
+            Decision::Finish(_) => {
+                say_left(&migration);
+                ctx.worlds.forget(&uid);
+                return occupancy::vacate(ctx, &migration).await;
+            }
             Decision::Stuck(cause) => return Err(ControllerError::Blind(cause.message)),
         }
         migration.status = Some(status);

@@ -8,6 +8,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use kube::runtime::controller::Action as Requeue;
 use shadow_core::api::{MigrationStatus, StatefulMigration, Step};
+use shadow_core::aside::{self, Standing};
 use shadow_core::machine::{self, Cause, End, record};
 use shadow_core::notice;
 use shadow_core::reason::Reason;
@@ -26,6 +27,7 @@ mod driving;
 mod led_back;
 mod limits;
 mod max_pause;
+mod pace;
 mod planning;
 mod rehearsing;
 mod telling;
@@ -82,6 +84,8 @@ async fn visit(migration: &StatefulMigration, ctx: &Context) -> Result<Requeue, 
     let Some(mut live) = store::read(ctx, &namespace, &migration.name_any()).await? else {
         ctx.progress.ended(migration);
         ctx.meter.forget(&migration.uid().unwrap_or_default());
+        ctx.worlds.forget(&migration.uid().unwrap_or_default());
+        ctx.notes.forget(migration);
         return Ok(Requeue::await_change());
     };
     ctx.meter.sees(&live);
@@ -94,6 +98,7 @@ async fn visit(migration: &StatefulMigration, ctx: &Context) -> Result<Requeue, 
             live = acknowledge(ctx, live, status).await?;
         }
         ctx.progress.ended(&live);
+        ctx.notes.forget(&live);
         store::release(ctx, &live).await?;
         return Ok(Requeue::await_change());
     }
@@ -103,10 +108,21 @@ async fn visit(migration: &StatefulMigration, ctx: &Context) -> Result<Requeue, 
     if let Some(cause) = unreadable {
         return stuck(ctx, &live, status, &cause).await;
     }
-    if status.plan.is_none() {
-        return begin(ctx, &live).await;
+    let suspected = match ctx.notes.standing(&live) {
+        Standing::Aside => return stuck(ctx, &live, status, &aside::cause(&live)).await,
+        Standing::Suspect => Some(ctx.notes.alone().await),
+        Standing::Free => None,
+    };
+    let visited = if status.plan.is_none() {
+        begin(ctx, &live).await
+    } else {
+        drive(ctx, live.clone()).await
+    };
+    if suspected.is_some() {
+        // The next death names the one that is driven then.
+        ctx.notes.forget(&live);
     }
-    drive(ctx, live).await
+    visited
 }
 
 /// Says of one that has ended that a spec which was changed since changes nothing: `kubectl wait` believes no condition that is older
@@ -136,7 +152,10 @@ async fn begin(ctx: &Context, migration: &StatefulMigration) -> Result<Requeue, 
         return end(ctx, migration, status, End::Undone).await;
     }
     if migration.spec.plan_only {
-        return planning::plan(ctx, migration, status).await;
+        ctx.notes.note(migration);
+        let planned = planning::plan(ctx, migration, status).await;
+        ctx.notes.forget(migration);
+        return planned;
     }
     if let Some(place) = kept_back(ctx, migration).await? {
         return queue_up(ctx, migration, &place).await;
@@ -149,7 +168,9 @@ async fn begin(ctx: &Context, migration: &StatefulMigration) -> Result<Requeue, 
         }
         return Ok(Requeue::requeue(QUEUED_LOOK));
     };
+    ctx.notes.note(migration);
     let prepared = prepare::prepare(ctx, migration).await;
+    ctx.notes.forget(migration);
     drop(place);
     let prepared = match prepared {
         Err(error) if prepare::passes(migration, &error) => {

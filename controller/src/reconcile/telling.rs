@@ -1,7 +1,5 @@
 //! Ends of a migration, and what is said of one that waits.
 
-use std::time::Duration;
-
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use kube::runtime::controller::Action as Requeue;
@@ -10,12 +8,10 @@ use shadow_core::machine::{Cause, End, record};
 use shadow_core::notice;
 use shadow_core::waiting::InLine;
 
+use super::pace;
 use crate::context::Context;
 use crate::error::ControllerError;
 use crate::{effects, occupancy, report, store};
-
-/// When somebody may have done what was asked.
-const STUCK_LOOK: Duration = Duration::from_secs(5);
 
 /// The last write.
 pub(super) async fn end(
@@ -39,11 +35,31 @@ pub(super) async fn end(
         ctx.part.metrics.held_messages(most);
     }
     tracing::info!(migration = migration.name_any(), ?phase, message, "ended");
+    ctx.worlds.forget(&migration.uid().unwrap_or_default());
+    ctx.notes.forget(migration);
+    say_left(&written);
     if let Some(status) = &written.status {
         report::tell(ctx, migration, &notice::ended(status, how, &message));
     }
     store::release(ctx, &written).await?;
     Ok(Requeue::await_change())
+}
+
+/// Its namespace may be gone, and its object with it: the log keeps what was left.
+pub(super) fn say_left(migration: &StatefulMigration) {
+    let status = migration.status.as_ref();
+    if let Some(left) = status.and_then(|status| status.left.as_ref()) {
+        tracing::warn!(
+            migration = migration.name_any(),
+            namespace = migration.namespace(),
+            uid = migration.uid(),
+            gone = left.gone,
+            queues = left.queues.join(", "),
+            exchanges = left.exchanges.join(", "),
+            pods = left.pods.join(", "),
+            "something that the move needs is gone for good, so it has ended and left what is named here"
+        );
+    }
 }
 
 pub(super) async fn stuck(
@@ -68,7 +84,7 @@ pub(super) async fn stuck(
         store::write(ctx, migration, status).await?;
         report::announce(ctx, migration, false, &cause.reason.to_string(), &cause.message);
     }
-    Ok(Requeue::requeue(STUCK_LOOK))
+    Ok(Requeue::requeue(pace::asked(migration, Timestamp::now())))
 }
 
 /// Says for what a migration waits for its turn, behind how many and since when; once for each change.

@@ -13,6 +13,7 @@
 mod application;
 mod connection;
 mod exactly_once;
+mod gone;
 mod park;
 mod publishers;
 mod removal;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::outlook::{Outlook, Rehearsal};
 use super::plan::Plan;
+use crate::gone::Left;
 use crate::names::Key;
 use crate::reason::Reason;
 use crate::waiting::Waiting;
@@ -149,6 +150,9 @@ pub struct MigrationStatus {
     /// What can be said about the messages at the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Verdict>,
+    /// What a move left that ended since something that it needed was gone for good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left: Option<Left>,
     /// When the controller first saw the migration.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start_time: Option<MicroTime>,

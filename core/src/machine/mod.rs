@@ -73,6 +73,9 @@ pub fn next_step(
         Ok(found) => found,
         Err(cause) => return Decision::Stuck(cause),
     };
+    if let Some(decision) = steps::gone::overrides(step, &scene) {
+        return steps::lasting::asked(&scene, decision);
+    }
     if let Some(decision) = steps::guard::overrides(step, &scene) {
         return steps::lasting::asked(&scene, decision);
     }

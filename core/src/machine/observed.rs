@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use crate::gone::WorldSeen;
 use crate::machine::decision::Cause;
 use crate::recreation::Recreation;
 use crate::wire::{Archive, Claim};
@@ -61,6 +62,8 @@ pub struct Observed {
     pub leftovers: Vec<(String, QueueSeen)>,
     /// Whether something has come to contradict a premise of the verdict.
     pub evidence: EvidenceSeen,
+    /// What the move needs and does not make itself.
+    pub world: WorldSeen,
     /// What could not be read, for people.
     pub blind: Vec<String>,
 }

@@ -193,7 +193,7 @@ pub fn absorb(status: &mut MigrationStatus, outcome: Outcome, now: Timestamp) ->
         Outcome::Turned { strays } if strays.is_empty() => return false,
         Outcome::Turned { strays } => add_doubt(status, &Doubt::BoundPastFence { exchanges: strays }),
         Outcome::Twinned => return twinned(status),
-        Outcome::Doubted(doubt) => add_doubt(status, &doubt),
+        Outcome::Doubted(doubt) => doubted(status, &doubt),
         Outcome::Checkpointed(facts) => {
             leg.frozen = stays_frozen.then(|| MicroTime(now - began(&facts)));
             leg.checkpoint = Some(facts);
@@ -338,6 +338,13 @@ fn close_step(status: &mut MigrationStatus, now: Timestamp) {
     if let Some(open) = status.steps.last_mut().filter(|r| r.finished.is_none()) {
         open.finished = Some(MicroTime(now));
     }
+}
+
+fn doubted(status: &mut MigrationStatus, doubt: &Doubt) {
+    if let Doubt::GoneForGood { left, .. } = doubt {
+        status.left = Some(left.clone());
+    }
+    add_doubt(status, doubt);
 }
 
 fn add_doubt(status: &mut MigrationStatus, doubt: &Doubt) {

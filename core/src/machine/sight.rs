@@ -132,6 +132,7 @@ impl Sight {
             connection: or_blank(has(Look::Connection), all.connection),
             leftovers: or_blank(has(Look::Leftovers), all.leftovers),
             evidence: or_blank(has(Look::Evidence), all.evidence),
+            world: all.world,
             blind: all.blind,
         }
     }
@@ -260,12 +261,22 @@ fn or_blank<T: Default>(seen: bool, what: T) -> T {
 
 #[cfg(test)]
 mod tests {
+    use k8s_openapi::jiff::Timestamp;
+
     use super::*;
+    use crate::gone::WorldSeen;
     use crate::machine::observed::{
         ConnectionSeen, EvidenceSeen, KeySeen, LinkSeen, Place, PodSeen, PortSeen, ReadersSeen, RuleSeen,
         TrafficSeen,
     };
     use crate::recreation::Recreation;
+
+    fn left_alone() -> WorldSeen {
+        WorldSeen {
+            leaving: Some(("shop".to_owned(), Timestamp::UNIX_EPOCH)),
+            absent: None,
+        }
+    }
 
     /// Each field of [`Observed`] is shown by some look and hidden without it.
     #[test]
@@ -301,6 +312,7 @@ mod tests {
             connection: ConnectionSeen::Held,
             leftovers: vec![("hold".to_owned(), queue)],
             evidence: EvidenceSeen::Holds,
+            world: left_alone(),
             blind: vec!["the broker does not answer".to_owned()],
         };
         let nothing = Sight {
@@ -312,6 +324,7 @@ mod tests {
         let expected = Observed {
             cancel: true,
             give_memory_up: true,
+            world: all.world.clone(),
             blind: all.blind.clone(),
             ..Observed::default()
         };

@@ -14,6 +14,7 @@ use k8s_openapi::jiff::SignedDuration;
 
 use crate::api::{HoldKind, Leg, MigrationStatus, Phase, Step};
 use crate::doubt::DoubtReason;
+use crate::gone::Left;
 use crate::machine::stall;
 use crate::reason::Reason;
 
@@ -45,6 +46,8 @@ pub enum Count {
     Reconnected(SignedDuration),
     /// A person is asked.
     Stuck(Reason),
+    /// A move ended since something that it needed was gone for good, and left this.
+    Left(Left),
     /// A migration has ended.
     Ended(Ended),
 }
@@ -129,6 +132,7 @@ pub fn counted(before: &MigrationStatus, after: &MigrationStatus) -> Vec<Count> 
     if after.phase.is_terminal() && !before.phase.is_terminal() {
         let long = after.verdict.iter().flat_map(|verdict| &verdict.long_holds);
         counts.extend(long.map(|_| Count::HeldTooLong(hold(after))));
+        counts.extend(after.left.clone().map(Count::Left));
         counts.extend(ended(after).map(Count::Ended));
     }
     counts

@@ -208,6 +208,29 @@ fn each_end_has_its_outcome_and_its_reason() {
     }
 }
 
+/// What is said of it before its end is not what it left.
+#[test]
+fn what_an_end_left_counts_with_that_end() {
+    let left = Left {
+        gone: "Queue".to_owned(),
+        queues: vec!["ms2m.hold.a".to_owned()],
+        ..Left::default()
+    };
+    let after = MigrationStatus {
+        left: Some(left.clone()),
+        ..undone()
+    };
+    let before = MigrationStatus {
+        phase: Phase::Undoing,
+        ..after.clone()
+    };
+    assert_eq!(counted(&before, &before), []);
+    let counts = counted(&before, &after);
+    assert_eq!(counts.first(), Some(&Count::Left(left)));
+    assert!(matches!(counts.as_slice(), [_, Count::Ended(_)]), "{counts:?}");
+    assert_eq!(counted(&after, &after), []);
+}
+
 #[test]
 fn a_hold_that_lasted_too_long_counts_once_at_the_end() {
     let mut after = completed(true, &[]);

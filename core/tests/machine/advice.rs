@@ -35,6 +35,8 @@ pub(crate) fn follow(cause: &Cause, world: &mut World, status: &MigrationStatus)
         let typed = format!("kubectl shadow cancel {SOURCE} --give-memory-up");
         assert!(says(&typed) && says("spec.giveMemoryUp"), "{cause:?}");
         world.cancel = true;
+    } else if cause.reason == Reason::GoneForGood {
+        gives_up(cause, world);
     } else if cause.reason == Reason::WaitsForLong {
         // Without a word of that kind it goes on by itself, or it never does: then the run has no end.
         let typed = "kubectl delete pod ";
@@ -45,4 +47,17 @@ pub(crate) fn follow(cause: &Cause, world: &mut World, status: &MigrationStatus)
     } else {
         panic!("nothing says what to do: {cause:?}");
     }
+}
+
+/// Nobody brings back what is gone, so the memory is given up.
+fn gives_up(cause: &Cause, world: &mut World) {
+    assert!(cause.message.contains("To let the move go on, "), "{cause:?}");
+    if cause.message.contains("kubectl shadow cancel") {
+        world.cancel = true;
+        return;
+    }
+    let typed = cause.message.split("kubectl delete pod ").nth(1);
+    let pod = typed.unwrap_or_else(|| panic!("nothing says what to do: {cause:?}"));
+    let uid = world.pods.get(pod).map(|pod| pod.uid.clone());
+    world.sends_away(pod, uid.as_deref());
 }

@@ -9,9 +9,10 @@ use shadow_core::reference;
 
 use shadow_core::reason::Reason;
 
+use crate::gone::Lost;
 use crate::mover::Mover;
 use crate::world::{Faults, Memory, Part, SOURCE, TARGET, UID, World};
-use crate::{advice, max_pause};
+use crate::{advice, gone, max_pause};
 
 /// Events from outside, each at one point of the run.
 #[derive(Clone, Debug, Default)]
@@ -50,6 +51,8 @@ pub(crate) struct Script {
     pub(crate) silent: Option<(Part, usize, usize)>,
     /// How long a hold may last, milliseconds.
     pub(crate) max_pause: Option<u64>,
+    /// What the move needs and is gone for good, and from which round on.
+    pub(crate) gone: Option<(Lost, usize)>,
     /// How the application's connection is lost while it parks.
     pub(crate) lost: Option<String>,
     pub(crate) faults: Faults,
@@ -66,7 +69,7 @@ impl Script {
     /// Whether nobody but the machine ends a process.
     fn keeps_its_pod(&self) -> bool {
         let sent_away = self.rollout.or(self.removal).or(self.eviction);
-        self.crash.or(sent_away).is_none() && self.dies.is_none()
+        self.crash.or(sent_away).is_none() && self.dies.is_none() && self.gone.is_none()
     }
 
     /// What the present step looks at, as far as it can be seen in this round.
@@ -76,16 +79,27 @@ impl Script {
         if world.dead.as_deref() == Some(TARGET) {
             all = Part::Agents.hide(all, status);
         }
+        let all = match self.lost(round) {
+            Some(lost) => lost.hide(all, status),
+            None => all,
+        };
         match self.silent_in(round) {
             Some(part) => part.hide(all, status),
             None => all,
         }
     }
 
+    fn lost(&self, round: usize) -> Option<Lost> {
+        let (lost, from) = self.gone?;
+        (round >= from).then_some(lost)
+    }
+
     /// Whether an effect cannot be had in this round.
     fn prevents(&self, round: usize, (world, status): (&World, &MigrationStatus), action: &Action) -> bool {
         let silent = self.silent_in(round);
-        silent.is_some_and(|part| part.is_needed_for(action)) || world.cannot_do(action, status)
+        silent.is_some_and(|part| part.is_needed_for(action))
+            || self.lost(round).is_some_and(|lost| lost.prevents(action))
+            || world.cannot_do(action, status)
     }
 
     /// Agents that were silent to the end tidy up by themselves.
@@ -123,6 +137,7 @@ pub(crate) fn drive(script: &Script) -> Ended {
     record::begin(&mut saved, plan, UID, 0, now).unwrap();
     let mut status = saved.clone();
     let mut shown = Vec::new();
+    let mut absent = None;
     for round in 0..4000 {
         now += BEAT;
         disturb(&mut world, script, round);
@@ -131,7 +146,8 @@ pub(crate) fn drive(script: &Script) -> Ended {
             now += killed(&mut world, script, round, &saved);
         }
         passes(&mut world, script, round, &saved);
-        let seen = script.sees(round, &world, &status);
+        let mut seen = script.sees(round, &world, &status);
+        absent = gone::follows(script.gone, round, absent, now, &mut seen);
         notice(&spec, &mut status, &seen, now);
         let decision = next_step(&spec, &status, &seen, now);
         show(round, &decision);
@@ -184,6 +200,9 @@ fn passes(world: &mut World, script: &Script, round: usize, saved: &MigrationSta
 
 fn check_all(script: &Script, round: usize, world: &mut World, status: &MigrationStatus, end: End) {
     script.comes_back(round, world);
+    if status.left.is_some() {
+        return gone::check_left(world, status);
+    }
     check_end(world, status, end);
     if script.keeps_its_pod() {
         check_state(world, status);
@@ -246,6 +265,10 @@ fn disturb(world: &mut World, script: &Script, round: usize) {
     world.scaled_down |= script.shrink == Some(round);
     if script.eviction == Some(round) {
         world.evict();
+    }
+    if script.gone == Some((Lost::Namespace, round)) {
+        (world.removed, world.cancel) = (true, true);
+        world.sends_all_away();
     }
     if script.crash == Some(round) {
         world.crash(script.crashing.unwrap_or(SOURCE));

@@ -13,6 +13,7 @@ mod called_off;
 mod deaf;
 mod drive;
 mod evidence;
+mod gone;
 mod lost;
 mod made_anew;
 mod max_pause;

@@ -15,7 +15,7 @@ pub(super) async fn run(connection: &Connection, args: &Allow) -> Result<Ending,
 /// Grants and says so, and how to take it back.
 pub(super) async fn grant(connection: &Connection, namespace: &str, secret: &str) -> Result<(), Problem> {
     shadow_deploy::allow(&connection.client, namespace, secret).await?;
-    let role = shadow_deploy::broker_access::role_name(secret);
+    let role = shadow_core::names::broker_role(secret);
     say::line(&format!(
         "the controller may read Secret {namespace}/{secret}. To take that back, type: kubectl -n {namespace} delete \
          role,rolebinding {role}"

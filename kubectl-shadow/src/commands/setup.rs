@@ -105,7 +105,7 @@ async fn permit(connection: &Connection, secret: &str, dry_run: Option<DryRun>) 
     }
     say::line(&format!(
         "the controller would be allowed to read Secret {namespace}/{secret}, by Role and RoleBinding {}",
-        shadow_deploy::broker_access::role_name(secret)
+        shadow_core::names::broker_role(secret)
     ));
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 mod aftermath;
 mod as_printed;
+mod aside;
 mod backends;
 mod by_image;
 mod bystanders;
@@ -26,6 +27,7 @@ mod live;
 mod max_pause;
 mod moments;
 mod monitoring;
+mod namespaces;
 mod pauses;
 mod plans;
 mod plugin;

@@ -5,10 +5,10 @@ use anyhow::Result;
 
 use crate::Bench;
 use crate::{
-    as_printed, backends, by_image, bystanders, cancel, commands, concurrency, drains, evictions, failures,
-    faults, first_move, hostile, image, in_terminal, inexact, keeping, kills, leases, live, max_pause,
-    monitoring, pauses, plans, plugin, polling, reference, refusals, rehearsals, removal, round_trips,
-    scripts, turns, watched, workloads,
+    as_printed, aside, backends, by_image, bystanders, cancel, commands, concurrency, drains, evictions,
+    failures, faults, first_move, hostile, image, in_terminal, inexact, keeping, kills, leases, live,
+    max_pause, monitoring, namespaces, pauses, plans, plugin, polling, reference, refusals, rehearsals,
+    removal, round_trips, scripts, turns, watched, workloads,
 };
 
 /// One scenario.
@@ -602,6 +602,20 @@ pub(crate) const ALL: &[Scenario] = &[
         run: faults::dead_ends::spoiled,
         seconds: 70,
         role: Role::Rest("what such a status leads to is in a table"),
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "a namespace that is deleted in a move is gone within a minute, and what is left is told",
+        run: namespaces::deleted,
+        seconds: 330,
+        role: Role::Rest("each object that goes at each step is played through in the core's tests"),
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "a move that ended the controller twice is set aside, and others go on",
+        run: aside::twice,
+        seconds: 130,
+        role: Role::Rest("what is set aside is decided by a table"),
         company: Company::Alone,
     },
     Scenario {

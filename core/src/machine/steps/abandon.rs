@@ -106,7 +106,7 @@ fn remove_copy(scene: &Scene<'_>) -> Decision {
 }
 
 /// `None`: the copy is gone, and so is what it listened to.
-fn copy_goes(scene: &Scene<'_>) -> Option<Decision> {
+pub(super) fn copy_goes(scene: &Scene<'_>) -> Option<Decision> {
     if let KeySeen::Known {
         claim: Claim::Waiting { .. } | Claim::None,
         ..

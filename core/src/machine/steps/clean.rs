@@ -98,7 +98,7 @@ pub(super) fn in_use(queue: &str, scene: &Scene<'_>) -> String {
 }
 
 /// No pod is rewritten or restored any more.
-fn disarm(scene: &Scene<'_>) -> Option<Decision> {
+pub(super) fn disarm(scene: &Scene<'_>) -> Option<Decision> {
     match (scene.seen.rule, &scene.seen.key) {
         (RuleSeen::Unproven | RuleSeen::Proven, _) => Some(Decision::Run(Action::RemoveRule)),
         (RuleSeen::Unseen, _) => Some(wait(

@@ -11,6 +11,7 @@ pub mod fence;
 pub(super) mod fenced;
 pub mod follow;
 mod frozen;
+pub mod gone;
 pub mod guard;
 pub mod hold;
 mod last_look;

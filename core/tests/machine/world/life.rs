@@ -46,6 +46,11 @@ impl World {
         }
     }
 
+    /// Its namespace is deleted.
+    pub(crate) fn sends_all_away(&mut self) {
+        self.pods.values_mut().for_each(|pod| pod.terminating = true);
+    }
+
     /// Its node dies: nothing runs there any more, and nobody says so. Five minutes later Kubernetes gives its pods up, which
     /// nobody ends.
     pub(crate) fn lives_on_without(&mut self, node: &str, rounds: Option<usize>) {
@@ -280,6 +285,13 @@ impl World {
         }
         self.pods.insert(SOURCE.into(), pod);
         self.control.entry(SOURCE.into()).or_default();
+    }
+}
+
+impl Pod {
+    /// Whether it is being deleted.
+    pub(crate) fn goes(&self) -> bool {
+        self.terminating
     }
 }
 

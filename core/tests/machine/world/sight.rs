@@ -1,5 +1,7 @@
 //! What the world would show of itself; a step sees only what it looks at.
 
+use shadow_core::gone::WorldSeen;
+
 use super::*;
 
 impl World {
@@ -61,6 +63,7 @@ impl World {
                 Some(cause) => EvidenceSeen::Contradicted(cause.clone()),
                 None => EvidenceSeen::Holds,
             },
+            world: WorldSeen::default(),
             blind: Vec::new(),
         }
     }

@@ -2,19 +2,25 @@
 
 use std::fs;
 use std::io;
+use std::path::Path;
 
 use nix::sys::statvfs::statvfs;
-
-use crate::layout::Layout;
 
 const MEMORY: &str = "/proc/meminfo";
 
 /// Bytes.
-pub(crate) fn for_archives(layout: &Layout) -> io::Result<u64> {
-    let disk = statvfs(&layout.keys())?;
+pub(crate) fn for_archives(keys: &Path) -> io::Result<u64> {
+    let disk = statvfs(keys)?;
     let left = disk.blocks_available() * disk.fragment_size();
     let memory = available(&fs::read_to_string(MEMORY)?);
     Ok(memory.map_or(left, |memory| left.min(memory)))
+}
+
+/// What a writable layer may take of it: the images of the processes lie beside it, and a folder that is full to the last byte
+/// takes no note either.
+pub(crate) fn for_layer(keys: &Path) -> io::Result<u64> {
+    let room = for_archives(keys)?;
+    Ok(room - room / 8)
 }
 
 /// `MemAvailable:   12345 kB`
@@ -39,9 +45,7 @@ mod tests {
     #[test]
     fn room_is_what_the_folder_and_the_machine_have() {
         let dir = tempfile::tempdir().unwrap();
-        let layout = Layout::below(dir.path());
-        fs::create_dir_all(layout.keys()).unwrap();
-        let room = for_archives(&layout).unwrap();
+        let room = for_archives(dir.path()).unwrap();
         let memory = available(&fs::read_to_string(MEMORY).unwrap()).unwrap();
         assert!(room > 0 && room <= memory * 2, "{room} of {memory}");
     }
