@@ -129,6 +129,19 @@ pub enum BrokerError {
         /// Queue.
         queue: String,
     },
+    /// The broker does not find a queue, and does not say either that there is none.
+    #[error(
+        "broker {host} cannot say whether queue {queue:?} is there: {reason}. The node that has it may be away: rabbitmqctl \
+         cluster_status shows the nodes. It is tried again"
+    )]
+    Away {
+        /// `host:port`.
+        host: String,
+        /// Queue.
+        queue: String,
+        /// The broker's explanation.
+        reason: String,
+    },
     /// The primary queue is of a kind that a hold queue cannot copy.
     #[error("queue {queue:?} cannot be handed over: {reason}")]
     CannotCopy {
@@ -279,6 +292,19 @@ pub enum BrokerError {
         /// What was tried.
         operation: &'static str,
     },
+    /// The management plugin failed at a request.
+    #[error(
+        "management API {host} answered {answer} to {path}. A node of the broker may be away: rabbitmqctl cluster_status shows the \
+         nodes. It is tried again"
+    )]
+    ManagementFails {
+        /// `host:port`.
+        host: String,
+        /// Path of the request.
+        path: String,
+        /// Status.
+        answer: String,
+    },
     /// The management plugin refused or answered something unexpected.
     #[error(
         "management API {host} answered {answer} to {path}. User {user:?} needs access to the virtual host, and the tag \
@@ -306,6 +332,8 @@ impl BrokerError {
             | Self::Lost { .. }
             | Self::TimedOut { .. }
             | Self::NoLeader { .. }
+            | Self::Away { .. }
+            | Self::ManagementFails { .. }
             | Self::Blocked { .. } => true,
             Self::BadAddress { .. }
             | Self::Tls { .. }

@@ -13,9 +13,9 @@ use shadow_identity::{CappedError, capped};
 use url::Url;
 
 use super::address::decoded;
-use super::facts::kind_of;
 use super::process::{Channel, Details, Looked, Page};
-use super::{BrokerError, Place, QueueKind, tls};
+use super::totals::Totals;
+use super::{BrokerError, Place, tls};
 
 /// Limit for one request.
 const REQUEST: Duration = Duration::from_secs(3);
@@ -41,35 +41,6 @@ pub(super) struct Management {
     password: String,
     vhost: String,
     place: Place,
-}
-
-/// Type and totals of a queue, without statistics.
-#[derive(Debug, Deserialize)]
-pub(super) struct Totals {
-    #[serde(rename = "type", default)]
-    kind: String,
-    messages_unacknowledged: Option<u64>,
-    leader: Option<String>,
-    #[serde(default)]
-    online: Option<Vec<String>>,
-}
-
-impl Totals {
-    pub(super) fn kind(&self) -> QueueKind {
-        kind_of(&self.kind)
-    }
-
-    pub(super) fn unacked(&self) -> Option<u64> {
-        self.messages_unacknowledged
-    }
-
-    /// Whether somebody can count: a quorum queue without a reachable leader answers a passive declare with zeros.
-    pub(super) fn led(&self) -> bool {
-        match (&self.leader, &self.online) {
-            (Some(leader), Some(online)) => online.contains(leader),
-            (Some(_) | None, Some(_) | None) => self.kind() != QueueKind::Quorum,
-        }
-    }
 }
 
 #[derive(Deserialize)]
@@ -259,7 +230,8 @@ impl Management {
         Ok(found.is_some_and(|connection| connection.name == name))
     }
 
-    /// `None` for "not found". An object that ends while it is looked at makes the plugin fail; the next look tells.
+    /// `None` for "not found". An object that ends while it is looked at makes the plugin fail; the next look tells. A node that
+    /// is away makes it fail for as long.
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, BrokerError> {
         for _ in 1..ATTEMPTS {
             match self.ask(path).await? {
@@ -271,7 +243,11 @@ impl Management {
         match self.ask(path).await? {
             Answer::Found(found) => Ok(Some(found)),
             Answer::NotFound => Ok(None),
-            Answer::Failed(status) => Err(self.refused(path, status.to_string())),
+            Answer::Failed(status) => Err(BrokerError::ManagementFails {
+                host: self.host.clone(),
+                path: without_query(path),
+                answer: status.to_string(),
+            }),
         }
     }
 
@@ -286,7 +262,7 @@ impl Management {
         if status == StatusCode::NOT_FOUND {
             return Ok(Answer::NotFound);
         }
-        if status == StatusCode::INTERNAL_SERVER_ERROR {
+        if status.is_server_error() {
             return Ok(Answer::Failed(status));
         }
         if !status.is_success() {
@@ -302,11 +278,10 @@ impl Management {
     }
 
     fn refused(&self, path: &str, answer: String) -> BrokerError {
-        let path = path.split('?').next().unwrap_or(path).to_owned();
         BrokerError::Management {
             place: self.place.clone(),
             host: self.host.clone(),
-            path,
+            path: without_query(path),
             answer,
             user: self.user.clone(),
         }
@@ -335,6 +310,10 @@ impl fmt::Debug for Management {
 /// A cluster without nodes is none that answered.
 fn all_run(nodes: &[Node]) -> bool {
     !nodes.is_empty() && nodes.iter().all(|node| node.running)
+}
+
+fn without_query(path: &str) -> String {
+    path.split('?').next().unwrap_or(path).to_owned()
 }
 
 /// RabbitMQ writes an object of which no column is there as `[]`: a queue that was just declared has no statistics.
@@ -397,16 +376,6 @@ mod tests {
         ));
         assert!(!run(r#"[{"name":"a","running":true},{"name":"b"}]"#));
         assert!(!run("[]"));
-    }
-
-    #[test]
-    fn a_quorum_queue_counts_only_when_its_leader_is_online() {
-        let led = |document: &str| serde_json::from_str::<Totals>(document).unwrap().led();
-        assert!(led(r#"{"type":"quorum","leader":"a","online":["b","a"]}"#));
-        assert!(!led(r#"{"type":"quorum","leader":"a","online":["b"]}"#));
-        assert!(!led(r#"{"type":"quorum","leader":"a","online":[]}"#));
-        assert!(!led(r#"{"type":"quorum"}"#));
-        assert!(led(r#"{"type":"classic","online":null}"#));
     }
 
     #[test]

@@ -27,6 +27,7 @@ mod removal;
 mod seen;
 mod single_active;
 mod tls;
+mod totals;
 mod wire;
 mod witness;
 

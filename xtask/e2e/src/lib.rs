@@ -4,6 +4,7 @@ mod aftermath;
 mod as_printed;
 mod aside;
 mod backends;
+mod brokers;
 mod by_image;
 mod bystanders;
 mod cancel;
@@ -53,6 +54,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
+pub use brokers::broker_faults;
 pub use lanes::{One, one};
 pub use run::{Prepared, prepare};
 pub use scenarios::names;

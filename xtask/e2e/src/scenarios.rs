@@ -5,9 +5,9 @@ use anyhow::Result;
 
 use crate::Bench;
 use crate::{
-    as_printed, aside, backends, by_image, bystanders, cancel, commands, concurrency, drains, evictions,
-    failures, faults, first_move, hostile, image, in_terminal, inexact, keeping, kills, leases, live,
-    max_pause, monitoring, namespaces, pauses, plans, plugin, polling, reference, refusals, rehearsals,
+    as_printed, aside, backends, brokers, by_image, bystanders, cancel, commands, concurrency, drains,
+    evictions, failures, faults, first_move, hostile, image, in_terminal, inexact, keeping, kills, leases,
+    live, max_pause, monitoring, namespaces, pauses, plans, plugin, polling, reference, refusals, rehearsals,
     removal, round_trips, scripts, turns, watched, workloads,
 };
 
@@ -560,6 +560,60 @@ pub(crate) const ALL: &[Scenario] = &[
         run: faults::broker::all,
         seconds: 35,
         role: Role::Rest("protocol-tested in every run"),
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "a node of three brokers that breaks costs a parked consumer nothing",
+        run: brokers::nodes_of_a_park,
+        seconds: 330,
+        role: Role::Rest(
+            "the broker's side is protocol-tested on three nodes; the machine's side is in the simulated world",
+        ),
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "three brokers that take or admit nobody cost a parked consumer nothing",
+        run: brokers::whole_of_a_park,
+        seconds: 300,
+        role: Role::Rest(
+            "the broker's side is protocol-tested on three nodes; the machine's side is in the simulated world",
+        ),
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "three brokers that restart one by one cost a parked consumer nothing",
+        run: brokers::rolling_of_a_park,
+        seconds: 280,
+        role: Role::Rest(
+            "the broker's side is protocol-tested on three nodes; the machine's side is in the simulated world",
+        ),
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "a node of three brokers that breaks costs a held queue nothing",
+        run: brokers::nodes_of_a_single_active_queue,
+        seconds: 330,
+        role: Role::Rest(
+            "the broker's side is protocol-tested on three nodes; the machine's side is in the simulated world",
+        ),
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "three brokers that take or admit nobody cost a held queue nothing",
+        run: brokers::whole_of_a_single_active_queue,
+        seconds: 300,
+        role: Role::Rest(
+            "the broker's side is protocol-tested on three nodes; the machine's side is in the simulated world",
+        ),
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "three brokers that restart one by one cost a held queue nothing",
+        run: brokers::rolling_of_a_single_active_queue,
+        seconds: 280,
+        role: Role::Rest(
+            "the broker's side is protocol-tested on three nodes; the machine's side is in the simulated world",
+        ),
         company: Company::Alone,
     },
     Scenario {

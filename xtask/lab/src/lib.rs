@@ -9,6 +9,7 @@ pub mod criu;
 mod debian;
 pub mod fed;
 pub mod images;
+mod network;
 pub mod prometheus;
 pub mod stage;
 pub mod terminal;

@@ -27,7 +27,7 @@ const AMQP_HEADER: [u8; 8] = *b"AMQP\x00\x01\x00\x00";
 /// The version of RabbitMQ among the properties that it opens with.
 const VERSION_PROPERTY: &str = "version";
 /// Transfers that each side could take at a time, if there were any.
-const WINDOW: u32 = 16;
+pub(super) const WINDOW: u32 = 16;
 
 /// An attached link.
 pub(super) struct Attached {

@@ -2,6 +2,10 @@
 //!
 //! Guarantee: the state it tells is never better than what the broker said last; when it ends, however it ends, the
 //! connection is closed.
+//!
+//! A node that is cut off from the other members of a queue goes on talking to us, and says nothing of the leader that these have
+//! chosen meanwhile. RabbitMQ 4.3 keeps our consumer there for 60 s after the cut was noticed, then it serves the application. So
+//! the queue itself is asked all the time: only a leader with a majority answers a FLOW that asks for an echo.
 
 use std::time::Duration;
 
@@ -10,10 +14,10 @@ use futures::{SinkExt, StreamExt};
 use serde_amqp::Value;
 use serde_amqp::primitives::Symbol;
 use tokio::sync::{oneshot, watch};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until, timeout};
 use tracing::{info, warn};
 
-use super::attach::Attached;
+use super::attach::{Attached, WINDOW};
 use super::frames::{Frame, FrameError, Say};
 use super::refusal::spoken;
 use super::wire::Wire;
@@ -28,27 +32,48 @@ pub(super) type Told = oneshot::Sender<Result<(), String>>;
 /// Why a hold is over.
 type Loss = String;
 
+/// How the queue is asked whether it still knows us.
+#[derive(Clone, Copy)]
+pub(super) struct Asking {
+    /// How long after an answer.
+    pub(super) every: Duration,
+    /// An answer that is not there after this long does not come: a new leader is chosen sooner.
+    pub(super) within: Duration,
+}
+
+impl Asking {
+    pub(super) const USUAL: Self = Self {
+        every: Duration::from_secs(2),
+        within: Duration::from_secs(10),
+    };
+}
+
 pub(super) struct Keeper {
     wire: Wire,
     speak_every: Duration,
     state: watch::Sender<HoldState>,
+    asking: Asking,
+    /// When the question was put that has no answer yet.
+    asked: Option<Instant>,
 }
 
 impl Keeper {
-    pub(super) fn new(attached: Attached, state: watch::Sender<HoldState>) -> Self {
+    pub(super) fn new(attached: Attached, state: watch::Sender<HoldState>, asking: Asking) -> Self {
         Self {
             wire: attached.wire,
             speak_every: attached.speak_every,
             state,
+            asking,
+            asked: None,
         }
     }
 
     /// Until the hold is lost or released.
     pub(super) async fn keep(mut self, mut released: oneshot::Receiver<Told>) {
-        let mut speak = interval(self.speak_every);
-        speak.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (mut speak, mut ask) = (every(self.speak_every), every(self.asking.every));
         let mut heard = Instant::now();
         let loss = loop {
+            let answered_until = self.asked.map(|asked| asked + self.asking.within);
             let step = tokio::select! {
                 biased;
                 asked = &mut released => match asked {
@@ -63,6 +88,14 @@ impl Keeper {
                 () = sleep_until(heard + SILENCE) => {
                     Err(format!("the broker sent nothing for {} s", SILENCE.as_secs()))
                 }
+                () = passed(answered_until) => Err(format!(
+                    "the queue has not answered for {} s: the broker's node may be cut off from the others",
+                    self.asking.within.as_secs()
+                )),
+                _ = ask.tick(), if self.asked.is_none() => {
+                    self.asked = Some(Instant::now());
+                    self.say(question().into()).await
+                }
                 _ = speak.tick() => self.say(Say::Empty).await,
             };
             if let Err(loss) = step {
@@ -73,7 +106,7 @@ impl Keeper {
         self.state.send_replace(HoldState::Lost(loss));
     }
 
-    fn note(&self, frame: Frame) -> Result<(), Loss> {
+    fn note(&mut self, frame: Frame) -> Result<(), Loss> {
         match frame {
             Frame::Empty | Frame::Amqp(Performative::Disposition(_)) => Ok(()),
             Frame::Amqp(Performative::Flow(flow)) => self.note_flow(&flow),
@@ -86,13 +119,21 @@ impl Keeper {
         }
     }
 
-    fn note_flow(&self, flow: &Flow) -> Result<(), Loss> {
+    fn note_flow(&mut self, flow: &Flow) -> Result<(), Loss> {
         let said = flow
             .properties
             .as_ref()
             .and_then(|properties| properties.get(&Symbol::from(ACTIVE_PROPERTY)));
         let ours = flow.handle == Some(HANDLE);
+        // What is told of a change is no answer.
+        if ours && said.is_none() {
+            self.asked = None;
+        }
         match said {
+            // It was not told that we were passed over: whoever was served meanwhile is not known.
+            Some(Value::Bool(true)) if ours && *self.state.borrow() == HoldState::Active => {
+                Err("the broker made this consumer the active one again".to_owned())
+            }
             Some(Value::Bool(true)) if ours => {
                 info!("hold active");
                 self.state.send_replace(HoldState::Active);
@@ -155,6 +196,37 @@ impl Keeper {
             }
         }
     }
+}
+
+/// Never, where nothing is waited for.
+async fn passed(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn every(pause: Duration) -> Interval {
+    let mut ticks = interval_at(Instant::now() + pause, pause);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
+/// No credit, and an answer is wanted.
+fn question() -> Performative {
+    Performative::Flow(Flow {
+        next_incoming_id: Some(0),
+        incoming_window: WINDOW,
+        next_outgoing_id: 0,
+        outgoing_window: WINDOW,
+        handle: Some(HANDLE),
+        delivery_count: Some(0),
+        link_credit: Some(0),
+        available: None,
+        drain: false,
+        echo: true,
+        properties: None,
+    })
 }
 
 fn received(frame: Option<Result<Frame, FrameError>>) -> Result<Frame, Loss> {

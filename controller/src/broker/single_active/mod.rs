@@ -7,7 +7,8 @@
 //!
 //! Guarantees:
 //! - [`HoldState::Active`] is what the broker said on this very link; any end of link, session or connection, and any
-//!   word of the broker that it is active no more, is [`HoldState::Lost`] for good. A lost hold never comes back.
+//!   word of the broker that it is active no more, is [`HoldState::Lost`] for good. A lost hold never comes back. So is a
+//!   silence of the queue itself, as of a node that is cut off from the others: it is asked every 2 s.
 //! - A hold that is released, dropped, or whose process dies, ends its connection, and the queue serves the application
 //!   again. A process that is frozen, or whose node vanishes without a word, holds until the broker's own `heartbeat`
 //!   setting has run out (60 s unless configured); no client can shorten that.
@@ -41,7 +42,7 @@ use tracing::{debug, info};
 use super::{Broker, BrokerError};
 use attach::Attached;
 pub use consumers::QueueConsumers;
-use keeper::{Keeper, Told};
+use keeper::{Asking, Keeper, Told};
 pub use proof::{HoldProof, Settled};
 use version::Version;
 
@@ -113,7 +114,7 @@ impl Broker {
         let attached = self.attach(queue, priority).await?;
         let (tell, state) = watch::channel(HoldState::Waiting);
         let (release, released) = oneshot::channel();
-        let keeper = Keeper::new(attached, tell);
+        let keeper = Keeper::new(attached, tell, Asking::USUAL);
         Ok(SingleActiveHold {
             queue: queue.to_owned(),
             host: self.endpoint.host.clone(),

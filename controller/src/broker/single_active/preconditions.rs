@@ -3,9 +3,14 @@
 //! Guarantee: what would make a hold inexact, endless or without effect is refused before anything is touched, with the
 //! property in the way and the way out; and what may pass by itself is told from what stays.
 
+use serde_json::{Map, Value};
+
 use super::consumers::CURE;
 use crate::broker::Obstacle::{MayPass, Stays};
 use crate::broker::{BrokerError, ConsumerFacts, Obstacle, QueueFacts, QueueKind};
+
+/// More than the time within which a hold asks the queue again and gives up waiting for its answer.
+const SHORTEST_DISCONNECTED_MILLIS: u64 = 15_000;
 
 impl QueueFacts {
     /// Whether this queue, as it is seen now, can be handed over by `SingleActive`.
@@ -24,7 +29,10 @@ impl QueueFacts {
 
     /// What is in the way of a hold by `SingleActive`. What stays is said before what may pass.
     pub fn single_active_obstacle(&self) -> Option<Obstacle> {
-        let queue = self.wrong_queue().or_else(|| self.dropped_while_waiting());
+        let queue = self
+            .wrong_queue()
+            .or_else(|| self.dropped_while_waiting())
+            .or_else(|| self.passed_over_when_cut_off());
         queue.map(Stays).or_else(|| self.wrong_consumers())
     }
 
@@ -51,6 +59,25 @@ impl QueueFacts {
     /// Messages wait in the queue during a handoff.
     fn dropped_while_waiting(&self) -> Option<String> {
         self.too_short_ttl().map(|name| self.ttl_reason(name))
+    }
+
+    /// A hold that is cut off from the queue has to be known as lost before the queue serves the application again.
+    fn passed_over_when_cut_off(&self) -> Option<String> {
+        let set = [
+            (&self.arguments, "x-consumer-disconnected-timeout"),
+            (&self.policy_definition, "consumer-disconnected-timeout"),
+        ];
+        let short = |(source, name): (&Map<String, Value>, &'static str)| {
+            let millis = source.get(name)?.as_u64()?;
+            (millis < SHORTEST_DISCONNECTED_MILLIS).then(|| {
+                format!(
+                    "{name}: {millis} ms. After that time a queue passes over a consumer whose node is cut off from the others, and \
+                     a hold that is passed over has to be noticed before. Set it to {SHORTEST_DISCONNECTED_MILLIS} ms or more, or \
+                     remove it (60 s is usual)"
+                )
+            })
+        };
+        set.into_iter().find_map(short)
     }
 
     /// Exactly one, which the broker gives messages one after the other and hears of each.
@@ -133,7 +160,7 @@ fn named(consumer: &ConsumerFacts) -> String {
 mod tests {
     use super::super::PRIORITY;
     use super::*;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     fn consumer() -> ConsumerFacts {
         ConsumerFacts {
@@ -208,7 +235,12 @@ mod tests {
             .policy_definition
             .insert("message-ttl".to_owned(), json!(500));
         let one = || vec![consumer()];
+        let mut disconnects_by_policy = single_active(vec![consumer()]);
+        disconnects_by_policy
+            .policy_definition
+            .insert("consumer-disconnected-timeout".to_owned(), json!(1_000));
         let cases = [
+            (disconnects_by_policy, "consumer-disconnected-timeout: 1000 ms"),
             (facts(QueueKind::Classic, json!({}), one()), "x-queue-type"),
             (
                 facts(

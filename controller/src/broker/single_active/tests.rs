@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use super::attach::{Attached, attach};
 use super::frames::{TYPE_SASL, put};
-use super::keeper::Keeper;
+use super::keeper::{Asking, Keeper};
 use super::{ACTIVE_PROPERTY, HANDLE, HoldState, PRIORITY};
 use crate::broker::address::Endpoint;
 use crate::broker::{BrokerAddress, BrokerError, Origin};
@@ -184,12 +184,16 @@ async fn a_broker_that_cannot_tell_when_a_hold_is_complete_is_refused_before_any
 
 /// Why a hold is lost when the broker says this after it was attached.
 async fn loss_after(says: Vec<Vec<u8>>) -> String {
+    loss_when(says, Asking::USUAL).await
+}
+
+async fn loss_when(says: Vec<Vec<u8>>, asking: Asking) -> String {
     let attaching = [attached(), says.concat()].concat();
     let script = [login(), vec![open("4.3.6"), begin(), attaching]].concat();
     let (attached, broker) = attempt(script).await;
     let (tell, mut state) = watch::channel(HoldState::Waiting);
     let (_release, released) = tokio::sync::oneshot::channel();
-    let keeper = tokio::spawn(Keeper::new(attached.unwrap(), tell).keep(released));
+    let keeper = tokio::spawn(Keeper::new(attached.unwrap(), tell, asking).keep(released));
     let lost = state.wait_for(|state| matches!(state, HoldState::Lost(_)));
     let lost = tokio::time::timeout(Duration::from_secs(5), lost).await;
     let HoldState::Lost(reason) = lost.expect("not lost within 5 s").unwrap().clone() else {
@@ -214,6 +218,7 @@ async fn a_hold_is_lost_as_soon_as_the_broker_says_anything_that_does_not_fit() 
     }));
     let cases = [
         (vec![active(true), active(false)], "another consumer"),
+        (vec![active(true), active(true)], "active one again"),
         (vec![active(true), delivery()], "delivered a message"),
         (vec![active(false), delivery()], "delivered a message"),
         (vec![active(true), detach], "queue gone"),
@@ -224,4 +229,15 @@ async fn a_hold_is_lost_as_soon_as_the_broker_says_anything_that_does_not_fit() 
         let told = loss_after(says).await;
         assert!(told.contains(reason), "{told}");
     }
+}
+
+/// A node that is cut off from the others talks on, and its queue does not.
+#[tokio::test]
+async fn a_hold_whose_queue_does_not_answer_is_lost() {
+    let impatient = Asking {
+        every: Duration::from_millis(10),
+        within: Duration::from_millis(200),
+    };
+    let told = loss_when(vec![active(true)], impatient).await;
+    assert!(told.contains("the queue has not answered"), "{told}");
 }

@@ -29,6 +29,9 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     }
     let scenarios = "xtask/e2e/src/scenarios.rs";
     compared(root, "docs/scenarios.md", scenarios, &xtask_e2e::page(), args.fix)?;
+    let broken = xtask_e2e::broker_faults(root)?;
+    let runs = "xtask/e2e/src/brokers and its record";
+    compared(root, "docs/broker-faults.md", runs, &broken, args.fix)?;
     compared(
         root,
         "docs/metrics.md",

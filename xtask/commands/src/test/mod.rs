@@ -124,6 +124,9 @@ fn tests(args: &Args, selection: &Selection, tally: &mut Tally) -> Result<bool> 
             return Ok(false);
         }
         rust::run(tally);
+        if matches!(selection, Selection::All(_)) {
+            rust::run_on_three(tally);
+        }
     }
     if args.no_cluster || tally.is_over() {
         return Ok(false);

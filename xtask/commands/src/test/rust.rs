@@ -4,7 +4,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -13,6 +13,7 @@ use xtask::{Profile, Wanted};
 use xtask_e2e::tally::Tally;
 use xtask_lab::broker::UNLIMITED;
 use xtask_lab::broker::server::Broker;
+use xtask_lab::broker::trio::Trio;
 use xtask_lab::cargo_tools::CargoTool;
 use xtask_lab::cluster;
 
@@ -20,11 +21,31 @@ use crate::registry;
 
 /// Runs all of them. Nothing else should run meanwhile: some measure how fast the broker answers.
 pub(crate) fn run(tally: &mut Tally) {
-    let name = "unit, property and protocol tests";
+    counted(tally, "unit, property and protocol tests", || {
+        let broker = Broker::start().context("start RabbitMQ")?;
+        on_one(&broker, &Broker::start_unlimited()?)
+    });
+}
+
+/// Runs the protocol tests that break a broker of three nodes. They take minutes.
+pub(crate) fn run_on_three(tally: &mut Tally) {
+    counted(tally, "protocol tests on a broker of three nodes", || {
+        let trio = Trio::start().context("start RabbitMQ on three nodes")?;
+        let mut nextest = nextest()?;
+        nextest.args(["--run-ignored", "only", "--filterset", "binary(protocol_trio)"]);
+        tested(trio.inside(&nextest))
+    });
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Counts {
+    passed: usize,
+    failed: usize,
+}
+
+fn counted(tally: &mut Tally, name: &str, run: impl FnOnce() -> Result<Counts>) {
     let begun = Instant::now();
-    let counted = Broker::start()
-        .context("start RabbitMQ")
-        .and_then(|broker| with(&broker, &Broker::start_unlimited()?));
+    let counted = run();
     tally.took(name, begun.elapsed());
     let outcome = counted.and_then(|counts| {
         tally.add_passed(counts.passed);
@@ -36,24 +57,26 @@ pub(crate) fn run(tally: &mut Tally) {
     tally.note(name, outcome);
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Counts {
-    passed: usize,
-    failed: usize,
-}
-
-fn with(broker: &Broker, unlimited: &Broker) -> Result<Counts> {
-    let mut nextest = xtask::cargo(&["nextest", "run"], Profile::Verify, Wanted::Everything);
-    nextest.env("PATH", path_with(CargoTool::Nextest)?);
-    // Its last line is read.
-    nextest.args(["--color", "never"]);
+fn on_one(broker: &Broker, unlimited: &Broker) -> Result<Counts> {
+    let mut nextest = nextest()?;
     nextest
         .env("SHADOW_TEST_AMQP_URI", &broker.amqp_uri)
         .env("SHADOW_TEST_MANAGEMENT_URI", &broker.management_uri)
         .env(UNLIMITED, &unlimited.amqp_uri)
-        .env(registry::VARIABLE, cluster::registry_program()?)
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped());
+        .env(registry::VARIABLE, cluster::registry_program()?);
+    tested(nextest)
+}
+
+fn nextest() -> Result<Command> {
+    let mut nextest = xtask::cargo(&["nextest", "run"], Profile::Verify, Wanted::Everything);
+    nextest.env("PATH", path_with(CargoTool::Nextest)?);
+    // Its last line is read.
+    nextest.args(["--color", "never"]);
+    Ok(nextest)
+}
+
+fn tested(mut nextest: Command) -> Result<Counts> {
+    nextest.stdout(Stdio::null()).stderr(Stdio::piped());
     let mut process = nextest.spawn().context("run cargo nextest")?;
     let output = process.stderr.take().context("cargo nextest says nothing")?;
     let mut counted = None;

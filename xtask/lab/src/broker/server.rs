@@ -4,23 +4,23 @@
 //! calls on 127.0.0.1, as user and password `shadow`; several may run at once; when the value is
 //! dropped, or this process dies in whatever way, no process, mount or file of the broker is left.
 
+use super::process::Process;
 use super::{ports, tree};
-use anyhow::{Context, Result, bail};
-use std::fs::File;
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::os::unix::fs::FileExt;
-use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use anyhow::Result;
+use std::ffi::OsString;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::process::Command;
+use std::time::Duration;
 
-const BOOT: &str = include_str!("boot.sh");
+/// How one server is started in namespaces of its own.
+pub(super) const BOOT: &str = include_str!("boot.sh");
 /// What every RabbitMQ of ours is configured with, here and in the image.
 pub const CONFIGURATION: &str = include_str!("rabbitmq.conf");
 /// The file `enabled_plugins`, here and in the image.
 pub const PLUGINS: &str = "[rabbitmq_management].";
 
 const READY_WITHIN: Duration = Duration::from_secs(60);
-const POLL: Duration = Duration::from_millis(50);
+const CONNECT: Duration = Duration::from_millis(50);
 
 /// A running broker.
 pub struct Broker {
@@ -28,8 +28,7 @@ pub struct Broker {
     pub amqp_uri: String,
     /// Where to speak HTTP with the management plugin, credentials included.
     pub management_uri: String,
-    process: Child,
-    log: File,
+    process: Process,
 }
 
 impl Broker {
@@ -45,10 +44,9 @@ impl Broker {
     }
 
     fn configured(more: &str) -> Result<Self> {
-        let tree = tree::ensure()?;
         let [amqp, management, names, distribution] = ports::free()?;
-        let log = tempfile::tempfile().context("open a file for the broker's log")?;
-        let process = Command::new("unshare")
+        let mut unshare = Command::new("unshare");
+        unshare
             .args([
                 "--fork",
                 "--pid",
@@ -59,70 +57,38 @@ impl Broker {
                 "-c",
                 BOOT,
             ])
-            .env("OWNER", tree::owner(&tree)?)
-            .env("TREE", &tree)
+            .envs(surroundings()?)
             .env("CONFIGURATION", configuration(amqp, management) + more)
-            .env("PLUGINS", PLUGINS)
-            .env("HOME", "/var/lib/rabbitmq")
+            .env("HOST", "localhost")
+            .env("HOSTS", "127.0.0.1 localhost")
             .env("RABBITMQ_NODENAME", "rabbit@localhost")
             .env("RABBITMQ_DIST_PORT", distribution.to_string())
             .env("ERL_EPMD_PORT", names.to_string())
-            .env("ERL_EPMD_ADDRESS", Ipv4Addr::LOCALHOST.to_string())
-            // The server ends with the other end of this pipe, which the kernel closes for us.
-            .stdin(Stdio::piped())
-            .stdout(log.try_clone()?)
-            .stderr(log.try_clone()?)
-            .spawn()
-            .context("start unshare: util-linux must be installed")?;
+            .env("ERL_EPMD_ADDRESS", Ipv4Addr::LOCALHOST.to_string());
         let mut broker = Self {
             amqp_uri: format!("amqp://shadow:shadow@127.0.0.1:{amqp}/%2f"),
             management_uri: format!("http://shadow:shadow@127.0.0.1:{management}"),
-            process,
-            log,
+            process: Process::spawn("the broker", &mut unshare)?,
         };
-        broker.wait_until_served([amqp, management])?;
+        // The server opens these ports last, when all else is up.
+        broker.process.wait_until_ready(READY_WITHIN, || {
+            [amqp, management]
+                .into_iter()
+                .all(|port| answers(Ipv4Addr::LOCALHOST, port))
+        })?;
         Ok(broker)
-    }
-
-    /// The server opens these ports last, when all else is up.
-    fn wait_until_served(&mut self, ports: [u16; 2]) -> Result<()> {
-        let deadline = Instant::now() + READY_WITHIN;
-        while !ports.into_iter().all(answers) {
-            if let Some(status) = self.process.try_wait()? {
-                bail!(
-                    "the broker ended with {status} before it was ready; its last words:\n{}",
-                    self.last_words()
-                );
-            }
-            if Instant::now() > deadline {
-                bail!(
-                    "the broker was not ready in {READY_WITHIN:?}; its last words:\n{}",
-                    self.last_words()
-                );
-            }
-            thread::sleep(POLL);
-        }
-        Ok(())
-    }
-
-    fn last_words(&self) -> String {
-        const ENOUGH: u64 = 4096;
-        let length = self.log.metadata().map_or(0, |about| about.len());
-        let mut words = vec![0; usize::try_from(length.min(ENOUGH)).unwrap_or_default()];
-        match self.log.read_exact_at(&mut words, length.saturating_sub(ENOUGH)) {
-            Ok(()) => String::from_utf8_lossy(&words).into_owned(),
-            Err(error) => format!("(its log cannot be read: {error})"),
-        }
     }
 }
 
-impl Drop for Broker {
-    fn drop(&mut self) {
-        drop(self.process.stdin.take());
-        if let Err(error) = self.process.wait() {
-            eprintln!("broker: waiting for its end: {error}");
-        }
-    }
+/// What `boot.sh` finds of any broker in its environment.
+pub(super) fn surroundings() -> Result<[(&'static str, OsString); 4]> {
+    let tree = tree::ensure()?;
+    Ok([
+        ("OWNER", tree::owner(&tree)?.into()),
+        ("TREE", tree.into()),
+        ("PLUGINS", PLUGINS.into()),
+        ("HOME", "/var/lib/rabbitmq".into()),
+    ])
 }
 
 fn configuration(amqp: u16, management: u16) -> String {
@@ -135,8 +101,9 @@ management.tcp.port = {management}
     )
 }
 
-fn answers(port: u16) -> bool {
-    TcpStream::connect_timeout(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)), POLL).is_ok()
+/// Whether anything listens there.
+pub(super) fn answers(host: impl Into<IpAddr>, port: u16) -> bool {
+    TcpStream::connect_timeout(&SocketAddr::new(host.into(), port), CONNECT).is_ok()
 }
 
 #[cfg(test)]

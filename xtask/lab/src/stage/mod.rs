@@ -8,6 +8,7 @@ mod processes;
 mod product;
 mod sample;
 mod single;
+pub mod three;
 mod watch;
 
 pub use leftovers::leftovers;

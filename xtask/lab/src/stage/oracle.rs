@@ -2,18 +2,18 @@
 //! the time, and compares at the end. It runs in a node's network, so that Services work as for any client.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::Read;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail};
-use nix::sched::{CloneFlags, setns};
+use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use super::{Product, get};
 use crate::cluster::Cluster;
+use crate::network::in_network_of;
 
 /// Seconds for which a node remembers such requests. A connection to the oracle's Services takes a few milliseconds.
 const UNANSWERED: &str = "/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_syn_sent";
@@ -75,7 +75,7 @@ impl Oracle {
             cluster.tenant().virtual_host()
         );
         let node = cluster.node_pid(Cluster::node_names()[0])?;
-        forget_unanswered(node)?;
+        forget_unanswered(u32::try_from(node).context("a process has a negative number")?)?;
         let node = node.to_string();
         let mut command = Command::new("nsenter");
         command
@@ -151,13 +151,8 @@ impl Drop for Oracle {
 /// A node remembers for two minutes where it sent a request that nobody answered, and sends what comes from the same port
 /// there again, whatever has become of the Service. The oracle uses all ports once in about two minutes: without this,
 /// requests that failed in one run would make others fail in the next one.
-fn forget_unanswered(node: i32) -> Result<()> {
-    let network = File::open(format!("/proc/{node}/ns/net")).context("open the network of the node")?;
-    let thread = std::thread::spawn(move || {
-        setns(network, CloneFlags::CLONE_NEWNET).context("enter the network of the node")?;
-        fs::write(UNANSWERED, "1").with_context(|| format!("write {UNANSWERED}"))
-    });
-    thread.join().map_err(|_| anyhow!("the thread ended by itself"))?
+fn forget_unanswered(node: u32) -> Result<()> {
+    in_network_of(node, || fs::write(UNANSWERED, "1"))?.with_context(|| format!("write {UNANSWERED}"))
 }
 
 /// A report in one line.
