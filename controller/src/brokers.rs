@@ -7,6 +7,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use shadow_dialling::Guard;
+
 use crate::broker::{Broker, BrokerAddress, BrokerError, Origin};
 
 /// As many are kept; one more, and the one that was not used for the longest time is let go. Who uses it keeps it until then.
@@ -17,9 +19,10 @@ const IDLE: Duration = Duration::from_secs(60);
 const SWEEP: Duration = Duration::from_secs(10);
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Brokers {
     kept: Mutex<HashMap<Named, Kept>>,
+    guard: Guard,
 }
 
 /// An address, and where it was named, which its errors say.
@@ -32,13 +35,21 @@ struct Kept {
 }
 
 impl Brokers {
+    /// None yet; what is dialled goes by this guard.
+    pub fn new(guard: Guard) -> Self {
+        Self {
+            kept: Mutex::default(),
+            guard,
+        }
+    }
+
     /// The broker at an address, connected if it is not yet; at most 3 s.
     pub async fn at(&self, address: BrokerAddress, origin: Origin) -> Result<Arc<Broker>, BrokerError> {
         let named = (address, origin);
         if let Some(broker) = self.known(&named) {
             return Ok(broker);
         }
-        let broker = Arc::new(Broker::connect_to(&named.0, &named.1).await?);
+        let broker = Arc::new(Broker::connect_to(&named.0, &named.1, &self.guard).await?);
         self.keep(named, Arc::clone(&broker));
         Ok(broker)
     }

@@ -14,6 +14,7 @@ use crate::agents::Agents;
 use crate::aside::{self, Notes};
 use crate::broker::{Broker, BrokerAddress, NamedBy, Origin};
 use crate::brokers::Brokers;
+use crate::dialling::Dialling;
 use crate::error::ControllerError;
 use crate::events::Events;
 use crate::holds::Holds;
@@ -57,6 +58,8 @@ pub struct Context {
     pub holds: Holds,
     /// Asked before anything is done.
     pub leadership: Arc<Leadership>,
+    /// Guards what is dialled that a user names.
+    pub dialling: Dialling,
     /// Connected ones.
     pub brokers: Brokers,
     /// What each migration does, for people who watch.
@@ -85,6 +88,7 @@ impl Context {
         identity: Identity,
         ca_pem: String,
         limits: Limits,
+        dialling: Dialling,
         part: Part,
     ) -> Self {
         Self {
@@ -100,7 +104,8 @@ impl Context {
             beginning: tokio::sync::Mutex::default(),
             holds: Holds::default(),
             leadership: Leadership::begun(),
-            brokers: Brokers::default(),
+            brokers: Brokers::new(dialling.brokers().clone()),
+            dialling,
             progress: Progresses::default(),
             under_way: UnderWay::default(),
             part,

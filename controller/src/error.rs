@@ -1,6 +1,7 @@
 //! What can go wrong between a decision and its effect, and whether trying again can help.
 
 use shadow_core::api::Witness;
+use shadow_core::dialling::Refusal;
 use shadow_core::machine::Outcome;
 use shadow_core::reason::Reason;
 use shadow_core::wire::Problem;
@@ -99,6 +100,9 @@ pub enum ControllerError {
     /// The registry's repository is missing or malformed.
     #[error("spec.checkpointImageRepository: {0}")]
     Repository(String),
+    /// The operator does not let the agents dial the registry.
+    #[error("spec.checkpointImageRepository: {0}")]
+    RegistryNotAllowed(Box<Refusal>),
     /// No broker was named.
     #[error(
         "no broker is named. Set spec.brokerSecretRef or spec.messageQueueConfig.brokerUrl, or the annotation \
@@ -165,6 +169,7 @@ impl ControllerError {
             | Self::SecretKey { .. }
             | Self::RegistrySecret { .. }
             | Self::Repository(_)
+            | Self::RegistryNotAllowed(_)
             | Self::NoBroker
             | Self::Malformed(_) => false,
         }
@@ -180,12 +185,14 @@ impl ControllerError {
                 Reason::BrokerUnreachable
             }
             Self::Broker(BrokerError::LeftFenced { .. }) => Reason::LeftFenced,
+            Self::Broker(BrokerError::NotAllowed { .. }) => Reason::BrokerNotAllowed,
             Self::Broker(_) | Self::ParkUnsure { .. } => Reason::BrokerRefused,
             Self::Agent { problem, .. } => problem.reason,
             Self::AgentUnreachable { .. } => Reason::AgentUnreachable,
             Self::Secret { .. } | Self::SecretKey { .. } | Self::NoBroker => Reason::BrokerSecret,
             Self::RegistrySecret { .. } => Reason::RegistrySecret,
             Self::Repository(_) => Reason::RegistryRepository,
+            Self::RegistryNotAllowed(_) => Reason::RegistryNotAllowed,
             Self::RuleNotInForce => Reason::RuleNotInForce,
             Self::Malformed(_) => Reason::Malformed,
         }

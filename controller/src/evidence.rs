@@ -9,7 +9,7 @@ use kube::ResourceExt;
 use serde_json::{Map, Value};
 use shadow_core::api::{HoldKind, SourceImage};
 use shadow_core::machine::Cause;
-use shadow_core::premise::world::{self, Consumer, Control, CopyStart, Held, Known, Socket, World};
+use shadow_core::premise::world::{self, Consumer, Control, CopyStart, Held, Known, Socket, Way, World};
 use shadow_core::premise::{self, Finding, Judgement, MONITORING, judge};
 use shadow_core::reason::Reason;
 use shadow_core::wire::Preflight;
@@ -36,6 +36,8 @@ pub struct Around<'a> {
     pub copy: CopyStart,
     /// The agent's answer; `None` from one that does not know the question.
     pub preflight: Option<&'a Preflight>,
+    /// The way to the registry, if the archive takes it.
+    pub registry: Option<&'a Way>,
 }
 
 /// Weighs the premises, and again for one statistics interval while something is not known yet. `None` when the queue is gone.
@@ -100,6 +102,7 @@ pub async fn contradicted(
         queue: self::queue(broker.vhost(), facts),
         pod,
         broker_ports: Vec::new(),
+        ways: Vec::new(),
     };
     Ok(premise::since(meanwhile.planned, &world))
 }
@@ -109,6 +112,8 @@ async fn world(broker: &Broker, facts: QueueFacts, around: Around<'_>) -> Result
     let pod = pod(around.pod);
     let mut broker_ports = USUAL_PORTS.to_vec();
     broker_ports.push(broker.port());
+    let mut ways = broker.ways();
+    ways.extend(around.registry.cloned());
     Ok(World {
         hold: around.hold,
         held: None,
@@ -122,6 +127,7 @@ async fn world(broker: &Broker, facts: QueueFacts, around: Around<'_>) -> Result
         queue: queue(broker.vhost(), facts),
         pod,
         broker_ports,
+        ways,
     })
 }
 

@@ -7,6 +7,7 @@ pub mod aside;
 pub mod broker;
 pub mod brokers;
 pub mod context;
+pub mod dialling;
 pub mod effects;
 pub mod error;
 pub mod evacuations;

@@ -11,6 +11,7 @@ use kube::runtime::controller::{Action, Config, Controller};
 use kube::runtime::watcher;
 use kube::{Api, Client};
 use shadow_controller::context::Context;
+use shadow_controller::dialling::{Dialling, Word};
 use shadow_controller::error::ControllerError;
 use shadow_controller::leadership::lease::Held;
 use shadow_controller::shown::Part;
@@ -60,6 +61,9 @@ struct Args {
     /// The same of one namespace, whatever its pods are called.
     #[arg(long, default_value_t = 500)]
     history_per_namespace: usize,
+    /// Which hosts of users are dialled.
+    #[command(flatten)]
+    dialling: Word,
 }
 
 #[tokio::main]
@@ -115,9 +119,11 @@ async fn lead(args: &Args, part: &Part, asked: watch::Receiver<bool>) -> anyhow:
         identity.clone(),
         ca_pem,
         limits,
+        Dialling::by(args.dialling.clone()),
         part.clone(),
     ));
     ctx.notes.learn(&ctx.client).await.context("record of deaths")?;
+    nodes::learn(&ctx).await.context("the nodes' addresses")?;
     part.leads(&ctx, identity);
     tokio::select! {
         () = signer::serve(clients.watches.clone(), authority.clone()) => {}

@@ -2,6 +2,7 @@
 //! compared before anything is frozen. The agents themselves may not write nodes.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
@@ -18,6 +19,8 @@ use crate::error::ControllerError;
 /// How long a change of an agent may go unnoticed.
 const ROUND: Duration = Duration::from_secs(2);
 
+/// Nodes that are listed at a time.
+const PAGE: u32 = 500;
 /// Nodes that are asked at the same time.
 const AT_ONCE: usize = 16;
 /// Bytes of the facts of a node.
@@ -37,15 +40,47 @@ pub async fn publish(ctx: &Context) {
     }
 }
 
+/// Learns which addresses are nodes', which no user's host may have. Before anything is dialled, and again in each round.
+pub async fn learn(ctx: &Context) -> Result<(), ControllerError> {
+    listed(ctx).await.map(drop)
+}
+
+/// Page after page: the objects of many nodes are large, and little of them is kept.
+async fn listed(ctx: &Context) -> Result<Vec<ObjectMeta>, ControllerError> {
+    let api: Api<Node> = Api::all(ctx.client.clone());
+    let (mut known, mut nodes) = (Vec::new(), Vec::new());
+    let mut page = ListParams::default().limit(PAGE);
+    loop {
+        let listed = api.list(&page).await?;
+        for node in listed.items {
+            known.extend(addresses(&node));
+            nodes.push(node.metadata);
+        }
+        match listed.metadata.continue_.filter(|next| !next.is_empty()) {
+            Some(next) => page = page.continue_token(&next),
+            None => break,
+        }
+    }
+    ctx.dialling.nodes_are(known);
+    Ok(nodes)
+}
+
+/// Inside and outside the cluster.
+fn addresses(node: &Node) -> Vec<IpAddr> {
+    let listed = node.status.as_ref().and_then(|status| status.addresses.as_ref());
+    let parsed = listed.into_iter().flatten().map(|one| one.address.parse());
+    parsed.filter_map(Result::ok).collect()
+}
+
 /// One node that is silent, or cannot be written, keeps no other waiting.
 async fn round(ctx: &Context) -> Result<(), ControllerError> {
+    let nodes = listed(ctx).await?;
     let api: Api<Node> = Api::all(ctx.client.clone());
-    let nodes = api.list_metadata(&ListParams::default()).await?.items;
     let api = &api;
     let published = stream::iter(nodes)
         .map(|node| async move {
             ctx.part.pulse.beat("the round of the nodes", SILENT);
-            publish_one(ctx, api, &node.metadata).await
+            publish_one(ctx, api, &node).await
         })
         .buffer_unordered(AT_ONCE);
     let ready = published.filter(|ready| std::future::ready(*ready)).count().await;
@@ -140,6 +175,19 @@ mod tests {
     fn facts_that_no_annotation_holds_are_not_published() {
         assert!(is_short("node-a", "{}"));
         assert!(!is_short("node-a", &"f".repeat(300_000)));
+    }
+
+    #[test]
+    fn a_nodes_addresses_are_those_of_its_status_and_no_names() {
+        let node: Node = serde_json::from_value(json!({"status": {"addresses": [
+            {"type": "InternalIP", "address": "10.100.0.11"}, {"type": "ExternalIP", "address": "2001:db8::1"},
+            {"type": "Hostname", "address": "node-a"}]}}))
+        .unwrap();
+        let expected: Vec<IpAddr> = ["10.100.0.11", "2001:db8::1"]
+            .map(|ip| ip.parse().unwrap())
+            .to_vec();
+        assert_eq!(addresses(&node), expected);
+        assert_eq!(addresses(&Node::default()), Vec::<IpAddr>::new());
     }
 
     #[test]

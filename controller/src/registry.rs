@@ -8,11 +8,13 @@ use std::collections::BTreeMap;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client};
-use shadow_core::api::StatefulMigration;
+use shadow_core::api::{RestoreBackend, StatefulMigration};
+use shadow_core::premise::world::Way;
 use shadow_core::registry_users::RegistryUsers;
 use shadow_core::repository::Repository;
 use shadow_core::wire::RegistryAccess;
 
+use crate::context::Context;
 use crate::error::ControllerError;
 
 /// Key of the registries' users.
@@ -29,6 +31,24 @@ pub(crate) async fn of(
     let secret = migration.spec.checkpoint_image_secret_ref.as_deref();
     let access = access(client, namespace, secret, &repository).await?;
     Ok((repository, access))
+}
+
+/// The way of an archive to its registry, if it takes one.
+pub(crate) async fn way(
+    ctx: &Context,
+    migration: &StatefulMigration,
+    restore: RestoreBackend,
+) -> Result<Option<Way>, ControllerError> {
+    let Some(way) = ctx.dialling.way(&migration.spec, restore, false) else {
+        return Ok(None);
+    };
+    if way.encrypted {
+        return Ok(Some(way));
+    }
+    // An authority in the Secret keeps the agents from plain HTTP.
+    let namespace = migration.metadata.namespace.as_deref().unwrap_or_default();
+    let (_, access) = of(&ctx.client, migration, namespace).await?;
+    Ok(ctx.dialling.way(&migration.spec, restore, access.ca.is_some()))
 }
 
 /// Where they go.

@@ -16,6 +16,7 @@
 //! - [`tally`]: what a status adds to the counters, and what is to be said of all of them at one moment
 //! - [`waiting`]: for what a migration waits for its turn, as data
 //! - [`compat`]: whether a process dumped on one node can be restored on another
+//! - [`dialling`]: where brokers and registries may be that a user names
 //! - [`restore_pod`]: pods that restore a container
 //! - [`image_pod`]: pods that a container runtime restores from a checkpoint image
 //! - [`recreation`]: whether a StatefulSet makes a pod anew
@@ -41,6 +42,7 @@ pub mod api;
 pub mod aside;
 pub mod compat;
 pub mod criu_words;
+pub mod dialling;
 pub mod doubt;
 pub mod eviction;
 pub mod forecast;

@@ -135,6 +135,8 @@ pub enum Reason {
     HelperBusy,
     /// The broker refused.
     BrokerRefused,
+    /// The administrator of the cluster does not let the broker be dialled.
+    BrokerNotAllowed,
     /// The Secret of the broker cannot be used.
     BrokerSecret,
     /// A migration object was removed by hand and its fence is still up.

@@ -78,6 +78,19 @@ impl Repository {
         &self.host
     }
 
+    /// Host that serves it. Docker's registry is met elsewhere than its images are named.
+    pub fn served_by(&self) -> &str {
+        match (self.host.as_str(), self.port) {
+            ("docker.io" | "index.docker.io", None) => "registry-1.docker.io",
+            (host, _) => host,
+        }
+    }
+
+    /// Port that serves it.
+    pub fn served_at(&self, plain: bool) -> u16 {
+        self.port.unwrap_or(if plain { 80 } else { 443 })
+    }
+
     /// The port, if one was given.
     pub fn port(&self) -> Option<u16> {
         self.port

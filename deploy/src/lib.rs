@@ -16,6 +16,7 @@ pub mod broker_access;
 #[cfg(feature = "client")]
 pub mod cluster;
 pub mod crd;
+pub mod dialling;
 #[cfg(feature = "client")]
 mod hopeless;
 pub mod manifests;
@@ -29,6 +30,7 @@ mod ready;
 pub use access::{allow, may_read, try_allow};
 #[cfg(feature = "client")]
 pub use cluster::{ClusterError, apply, delete};
+pub use dialling::Dialling;
 pub use manifests::{Settings, SettingsError, manifests};
 #[cfg(feature = "client")]
 pub use ready::wait_ready;

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use shadow_core::repository::Repository;
 
 use crate::crd;
+use crate::dialling::Dialling;
 
 const FILES: [(&str, &str); 10] = [
     (
@@ -59,6 +60,8 @@ pub struct Settings {
     pub tag: String,
     /// Registries that agents may send checkpoint images to in plain HTTP, `host` or `host:port`.
     pub plain_http_registries: Vec<String>,
+    /// Which hosts of users are dialled.
+    pub dialling: Dialling,
     /// Secret in our namespace with which the images are pulled.
     pub pull_secret: Option<String>,
     /// Whether nodes get the runtime handler `shadow`. Without it their container runtimes stay as they are.
@@ -79,6 +82,19 @@ pub enum SettingsError {
     /// Is no host of a registry.
     #[error("plain-http {0:?} is not a host or host:port of a registry")]
     NotAHost(String),
+    /// Is neither a host nor an address.
+    #[error("{option} {why}")]
+    NotAPlace {
+        /// Which option of `install`.
+        option: &'static str,
+        /// What is wrong and what is expected.
+        why: String,
+    },
+    /// Two options that contradict each other.
+    #[error(
+        "require-tls refuses registries without TLS, and plain-http {0:?} allows one. Leave one of the two out, or serve the registry by HTTPS"
+    )]
+    PlainDespiteTls(String),
     /// Is no name of a Secret.
     #[error("pull secret {0:?} is not the name of a Secret: use small letters, digits, - and . only")]
     NotASecret(String),
@@ -125,6 +141,9 @@ impl Settings {
             if !alone {
                 return Err(SettingsError::NotAHost(host.clone()));
             }
+            if self.dialling.require_tls {
+                return Err(SettingsError::PlainDespiteTls(host.clone()));
+            }
         }
         Ok(())
     }
@@ -145,6 +164,7 @@ pub fn manifests(settings: &Settings) -> Result<Vec<DynamicObject>, SettingsErro
         Some(name) => format!("[{{name: {name}}}]"),
         None => "[]".to_owned(),
     };
+    let dialling = settings.dialling.values()?;
     let mut objects = Vec::new();
     for (file, text) in FILES.into_iter().chain([WEBHOOK_CONFIGURATIONS]) {
         let text = text
@@ -164,6 +184,8 @@ pub fn manifests(settings: &Settings) -> Result<Vec<DynamicObject>, SettingsErro
                 "${PLAIN_HTTP_REGISTRIES}",
                 &settings.plain_http_registries.join(","),
             );
+        let filled = |text: String, (name, value): &(&str, String)| text.replace(name, value);
+        let text = dialling.iter().fold(text, filled);
         for document in serde_yaml_ng::Deserializer::from_str(&text) {
             let object = DynamicObject::deserialize(document)
                 .map_err(|source| SettingsError::Embedded { file, source })?;

@@ -4,13 +4,14 @@ use kube::api::DynamicObject;
 use serde_json::Value;
 use shadow_core::api::Phase;
 use shadow_core::names;
-use shadow_deploy::{Settings, broker_access, manifests, pull_secret};
+use shadow_deploy::{Dialling, Settings, broker_access, manifests, pull_secret};
 
 fn settings() -> Settings {
     Settings {
         registry: "registry.example:5000/ours".to_owned(),
         tag: "v9".to_owned(),
         plain_http_registries: Vec::new(),
+        dialling: Dialling::default(),
         pull_secret: None,
         runtime_handler: true,
     }
@@ -216,6 +217,91 @@ fn plain_http_is_spoken_only_with_registries_that_were_named() {
         let error = value(&[bad]).unwrap_err();
         assert!(error.contains("plain-http"), "{error}");
     }
+}
+
+#[test]
+fn workloads_run_on_nodes_that_their_images_are_built_for() {
+    let workloads = ["shadow-controller", "shadow-webhook"].map(|name| find("Deployment", name));
+    for workload in workloads.into_iter().chain([find("DaemonSet", "shadow-agent")]) {
+        let selector = &workload.data["spec"]["template"]["spec"]["nodeSelector"];
+        let expected = serde_json::json!({"kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"});
+        assert_eq!(selector, &expected);
+    }
+}
+
+/// The value of a variable in the containers of a workload.
+fn variable(settings: &Settings, workload: (&str, &str), name: &str) -> Result<String, String> {
+    let objects = manifests(settings).map_err(|error| error.to_string())?;
+    let found = objects
+        .iter()
+        .find(|o| (kind(o), o.metadata.name.as_deref()) == (workload.0, Some(workload.1)));
+    let containers = found.unwrap().data["spec"]["template"]["spec"]["containers"].clone();
+    let variables = containers[0]["env"].as_array().unwrap().clone();
+    let variable = variables
+        .iter()
+        .find(|variable| variable["name"] == name)
+        .unwrap();
+    Ok(variable["value"].as_str().unwrap().to_owned())
+}
+
+#[test]
+fn controller_and_agents_get_the_operators_word_on_what_is_dialled() {
+    let texts = |all: &[&str]| all.iter().map(|&one| one.to_owned()).collect::<Vec<_>>();
+    let word = |brokers: &[&str], registries: &[&str], addresses: &[&str]| Settings {
+        dialling: Dialling {
+            brokers: texts(brokers),
+            registries: texts(registries),
+            addresses: texts(addresses),
+            require_tls: true,
+        },
+        ..settings()
+    };
+    let (controller, agent) = (("Deployment", "shadow-controller"), ("DaemonSet", "shadow-agent"));
+    let full = word(
+        &["*.mq.svc", "10.7.0.0/16"],
+        &["r.example.org:5000"],
+        &["10.0.0.5", "fd00::/8"],
+    );
+    for (workload, name, value) in [
+        (controller, "SHADOW_BROKERS", "*.mq.svc, 10.7.0.0/16"),
+        (controller, "SHADOW_REGISTRIES", "r.example.org:5000"),
+        (agent, "SHADOW_REGISTRIES", "r.example.org:5000"),
+        (controller, "SHADOW_ALLOW_ADDRESSES", "10.0.0.5/32, fd00::/8"),
+        (agent, "SHADOW_ALLOW_ADDRESSES", "10.0.0.5/32, fd00::/8"),
+        (controller, "SHADOW_REQUIRE_TLS", "true"),
+    ] {
+        assert_eq!(variable(&full, workload, name).unwrap(), value, "{name}");
+    }
+    for (name, value) in [
+        ("SHADOW_BROKERS", ""),
+        ("SHADOW_REGISTRIES", ""),
+        ("SHADOW_ALLOW_ADDRESSES", ""),
+        ("SHADOW_REQUIRE_TLS", "false"),
+    ] {
+        assert_eq!(variable(&settings(), controller, name).unwrap(), value, "{name}");
+    }
+    for (bad, option) in [
+        (word(&["x\"\nkind: Pod"], &[], &[]), "allow-broker"),
+        (word(&["http://mq"], &[], &[]), "allow-broker"),
+        (word(&[], &["r/a"], &[]), "allow-registry"),
+        (word(&[], &[], &["mq.shop"]), "allow-address"),
+        (word(&[], &[], &["10.0.0.0/33"]), "allow-address"),
+    ] {
+        let told = variable(&bad, controller, "SHADOW_BROKERS").unwrap_err();
+        assert!(told.starts_with(option), "{told}");
+    }
+}
+
+#[test]
+fn tls_cannot_be_required_and_left_away() {
+    let mut settings = settings();
+    settings.dialling.require_tls = true;
+    settings.plain_http_registries = vec!["10.0.0.1:5000".to_owned()];
+    let told = manifests(&settings).unwrap_err().to_string();
+    assert!(
+        told.contains("require-tls") && told.contains("plain-http"),
+        "{told}"
+    );
 }
 
 #[test]

@@ -15,14 +15,16 @@ use shadow_agent::claim::socket::ClaimServer;
 use shadow_agent::cluster::Cluster;
 use shadow_agent::helper::HelperClient;
 use shadow_agent::image::Images;
-use shadow_agent::image::registry::{HostList, Policy};
+use shadow_agent::image::registry::Policy;
 use shadow_agent::keys::Keys;
 use shadow_agent::layout::{self, Layout};
 use shadow_agent::serve::{self, Agent};
 use shadow_agent::shown::Part;
 use shadow_agent::transfer::Fetcher;
 use shadow_agent::{frozen, sweep};
+use shadow_core::dialling::{Block, HostPattern, List, Peer, Place, Rules};
 use shadow_core::names;
+use shadow_dialling::Guard;
 use shadow_identity::{Identity, Role, serve_mutual_tls};
 use shadow_telemetry::agent::Metrics;
 use shadow_telemetry::log;
@@ -50,10 +52,17 @@ struct Args {
     /// Registries that are spoken to in plain HTTP, `host` or `host:port` between commas. Archives hold memory and hence
     /// secrets: only where nobody listens in between.
     #[arg(long = "plain-http", env = "SHADOW_PLAIN_HTTP_REGISTRIES", default_value = "")]
-    plain_http: HostList,
-    /// The only registries that checkpoint images may go to, `host` or `host:port` between commas; any when empty.
+    plain_http: List<HostPattern>,
+    /// The only registries that checkpoint images may go to: `host`, `host:port`, `*.zone`, or a block of addresses, between commas;
+    /// any when empty.
     #[arg(long = "registry", env = "SHADOW_REGISTRIES", default_value = "")]
-    registries: HostList,
+    registries: List<Place>,
+    /// Blocks of addresses that are dialled although they are loopback, link-local, this node's or the API server's.
+    #[arg(long = "allow-address", env = "SHADOW_ALLOW_ADDRESSES", default_value = "")]
+    exempt: List<Block>,
+    /// Address of this node, where no registry is.
+    #[arg(long, env = "HOST_IP")]
+    host_ip: Option<std::net::IpAddr>,
 }
 
 fn main() -> ExitCode {
@@ -142,7 +151,12 @@ fn agent(
     };
     let images = Images::new(Policy {
         plain_http: args.plain_http.0,
-        only: args.registries.0,
+        guard: Guard::new(Rules {
+            only: args.registries.0,
+            exempt: args.exempt.0,
+            nodes: args.host_ip.into_iter().collect(),
+            ..Rules::of(Peer::Registry)
+        }),
     });
     Agent {
         checkpointer: Checkpointer::new(cluster.clone(), helper.clone(), kubelet).counted(metrics.clone()),

@@ -63,7 +63,7 @@ impl ImageError {
 }
 
 /// Checkpoint images in registries.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Images {
     policy: Policy,
 }

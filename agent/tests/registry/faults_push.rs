@@ -3,9 +3,11 @@
 use axum::http::StatusCode;
 use serde_json::json;
 use shadow_agent::image::registry::Policy;
+use shadow_core::dialling::{Peer, Rules};
+use shadow_dialling::Guard;
 
 use crate::fake::{self, Fake, Reply, Seen, start, status, with};
-use crate::scene::{Node, PASSWORD, Refused};
+use crate::scene::{Node, PASSWORD, Refused, policy};
 
 async fn push(registry: &Fake) -> Result<shadow_core::wire::Pushed, Refused> {
     push_as(
@@ -268,8 +270,11 @@ async fn two_pushes_at_once_are_one() {
 async fn only_where_the_operator_allows_it() {
     let registry = fake::honest().await;
     let only = Policy {
-        only: vec!["registry.example.org".parse().unwrap()],
-        ..Policy::default()
+        guard: Guard::new(Rules {
+            only: vec!["registry.example.org".parse().unwrap()],
+            ..Rules::of_this_machine(Peer::Registry)
+        }),
+        ..policy()
     };
     let source = Node::with("node-a", only);
     source.dumped(1000);

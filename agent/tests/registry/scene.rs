@@ -20,8 +20,10 @@ use shadow_agent::keys::{Keys, Origin, Slot};
 use shadow_agent::layout::Layout;
 use shadow_agent::serve::{self, Agent};
 use shadow_agent::transfer::Fetcher;
+use shadow_core::dialling::Peer;
 use shadow_core::names::{self, Key};
 use shadow_core::wire::{Checkpointed, Problem, Pushed, Transferred};
+use shadow_dialling::Guard;
 use shadow_identity::{Authority, Identity, PeerNames};
 use tower::ServiceExt;
 
@@ -43,9 +45,17 @@ pub(crate) struct Refused {
     pub(crate) message: String,
 }
 
+/// That of an operator whose registry is on this machine, and speaks plain HTTP.
+pub(crate) fn policy() -> Policy {
+    Policy {
+        plain_http: vec!["127.0.0.1".parse().unwrap(), "localhost".parse().unwrap()],
+        guard: Guard::of_this_machine(Peer::Registry),
+    }
+}
+
 impl Node {
     pub(crate) fn new(name: &str) -> Self {
-        Self::with(name, Policy::default())
+        Self::with(name, policy())
     }
 
     pub(crate) fn with(name: &str, policy: Policy) -> Self {

@@ -5,6 +5,9 @@
 use std::fmt;
 
 use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo};
+use shadow_core::dialling::Transport;
+use shadow_core::premise::world::Way;
+use shadow_dialling::Guard;
 use url::Url;
 
 use super::{BrokerError, Origin};
@@ -25,10 +28,8 @@ pub struct BrokerAddress {
 }
 
 impl BrokerAddress {
-    /// What a broker URL alone tells: the management API is at its usual port of the same host, with the same user. Whoever
-    /// names none is `guest`, as for clients of RabbitMQ.
+    /// What a broker URL alone tells: the management API is at its usual port of the same host, with the same user.
     pub fn of_url(uri: String) -> Self {
-        let uri = with_guest(&uri).unwrap_or(uri);
         let management_uri = usual_management(&uri);
         Self {
             uri,
@@ -36,17 +37,6 @@ impl BrokerAddress {
             ca: None,
         }
     }
-}
-
-/// `None`: it names a user, or is no URL.
-fn with_guest(uri: &str) -> Option<String> {
-    let mut url = Url::parse(uri.trim()).ok()?;
-    if !url.username().is_empty() || url.password().is_some() {
-        return None;
-    }
-    url.set_username("guest").ok()?;
-    url.set_password(Some("guest")).ok()?;
-    Some(url.into())
 }
 
 fn usual_management(uri: &str) -> Option<String> {
@@ -120,7 +110,7 @@ impl Endpoint {
             .ok_or_else(|| wrong("it names no host"))?;
         let user = decoded(url.username())
             .filter(|u| !u.is_empty())
-            .ok_or_else(|| wrong("it names no user"))?;
+            .ok_or_else(|| wrong("it names no user, and guest is used only where it is named"))?;
         let password = url
             .password()
             .and_then(decoded)
@@ -154,6 +144,33 @@ impl Endpoint {
                 },
             },
         })
+    }
+}
+
+impl Endpoint {
+    /// Whether the operator lets it be dialled, as far as it can be told without resolving a name.
+    pub(super) fn judge(&self, guard: &Guard) -> Result<(), BrokerError> {
+        let rules = guard.rules();
+        let authority = &self.amqp.authority;
+        let plain = match self.amqp.scheme {
+            AMQPScheme::AMQP => rules.judge_plain(Transport::Amqp, &self.host),
+            AMQPScheme::AMQPS => Ok(()),
+        };
+        plain
+            .and_then(|()| rules.judge_host(&authority.host, authority.port))
+            .map_err(|refusal| BrokerError::not_allowed(self.origin.uri(), refusal))
+    }
+
+    /// For the premises.
+    pub(super) fn way(&self) -> Way {
+        Way {
+            transport: Transport::Amqp,
+            host: self.host.clone(),
+            encrypted: match self.amqp.scheme {
+                AMQPScheme::AMQP => false,
+                AMQPScheme::AMQPS => true,
+            },
+        }
     }
 }
 
@@ -244,10 +261,20 @@ mod tests {
             assert_eq!(management(uri).as_deref(), Some(expected));
         }
         assert_eq!(management("rabbitmq:5672"), None);
-        let nobody = BrokerAddress::of_url("amqp://rabbitmq.default.svc:5672".to_owned());
-        assert_eq!(nobody.uri, "amqp://guest:guest@rabbitmq.default.svc:5672");
-        let management = nobody.management_uri.unwrap();
-        assert_eq!(management, "http://guest:guest@rabbitmq.default.svc:15672");
+    }
+
+    #[test]
+    fn guest_is_used_only_where_it_is_named() {
+        let named = |uri: &str| {
+            let address = BrokerAddress::of_url(uri.to_owned());
+            Endpoint::of(&address, &Origin::Url).map(|endpoint| endpoint.user)
+        };
+        assert_eq!(named("amqp://guest:guest@mq").unwrap(), "guest");
+        let error = named("amqp://mq:5672").unwrap_err().to_string();
+        assert!(
+            error.contains("it names no user, and guest is used only where it is named"),
+            "{error}"
+        );
     }
 
     #[test]

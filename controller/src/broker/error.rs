@@ -1,5 +1,6 @@
 //! What can go wrong at the broker, in words that say what to change.
 
+use shadow_core::dialling::Refusal;
 use shadow_core::unfenced::Unfenced;
 
 use super::Place;
@@ -14,6 +15,14 @@ pub enum BrokerError {
         place: Place,
         /// What is wrong and what is expected.
         reason: String,
+    },
+    /// The operator does not let it be dialled.
+    #[error("{place}: {refusal}")]
+    NotAllowed {
+        /// Where it is named.
+        place: Place,
+        /// Why, and the way out.
+        refusal: Box<Refusal>,
     },
     /// No TCP connection, or no answer in time.
     #[error(
@@ -325,6 +334,13 @@ pub enum BrokerError {
 }
 
 impl BrokerError {
+    pub(super) fn not_allowed(place: Place, refusal: Refusal) -> Self {
+        Self::NotAllowed {
+            place,
+            refusal: Box::new(refusal),
+        }
+    }
+
     /// Whether the same call may work later without anybody changing anything.
     pub fn is_transient(&self) -> bool {
         match self {
@@ -336,6 +352,7 @@ impl BrokerError {
             | Self::ManagementFails { .. }
             | Self::Blocked { .. } => true,
             Self::BadAddress { .. }
+            | Self::NotAllowed { .. }
             | Self::Tls { .. }
             | Self::Credentials { .. }
             | Self::NoSuchVhost { .. }

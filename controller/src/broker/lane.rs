@@ -157,7 +157,7 @@ impl Broker {
 
     /// Dialled by us and once: what the client library dials it dials without a limit to its tries.
     async fn logged_in(&self, purpose: &str, reads: Reads) -> Result<Connection, BrokerError> {
-        let (stream, cut) = wire::guarded(wire::dialled(&self.address, &self.endpoint).await?);
+        let (stream, cut) = wire::guarded(wire::dialled(&self.guard, &self.address, &self.endpoint).await?);
         let properties = ConnectionProperties::default()
             .with_connection_name(format!("kubectl-shadow controller ({purpose})").into());
         let mut uri = self.endpoint.amqp.clone();

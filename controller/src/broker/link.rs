@@ -12,6 +12,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use lapin::Channel;
+use shadow_core::premise::world::Way;
+use shadow_dialling::Guard;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 use tracing::debug;
@@ -32,6 +34,7 @@ const CHANGE: Duration = Duration::from_secs(10);
 pub struct Broker {
     pub(super) address: BrokerAddress,
     pub(super) endpoint: Endpoint,
+    pub(super) guard: Guard,
     looking: Mutex<Lane>,
     publishing: Mutex<Lane>,
     management: Option<Management>,
@@ -41,27 +44,34 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// Connects and says why not: unreachable, TLS, credentials, virtual host. At most 3 s. Does not call the
+    /// Connects and says why not: not allowed, unreachable, TLS, credentials, virtual host. At most 3 s. Does not call the
     /// management API; [`Broker::describe`] does.
-    pub async fn connect(address: &BrokerAddress) -> Result<Self, BrokerError> {
-        Self::connect_to(address, &Origin::Url).await
+    pub async fn connect(address: &BrokerAddress, guard: &Guard) -> Result<Self, BrokerError> {
+        Self::connect_to(address, &Origin::Url, guard).await
     }
 
     /// The same, with where the address was named, for messages.
-    pub async fn connect_to(address: &BrokerAddress, origin: &Origin) -> Result<Self, BrokerError> {
+    pub async fn connect_to(
+        address: &BrokerAddress,
+        origin: &Origin,
+        guard: &Guard,
+    ) -> Result<Self, BrokerError> {
         let endpoint = Endpoint::of(address, origin)?;
+        endpoint.judge(guard)?;
         let management = match &address.management_uri {
             Some(uri) => Some(Management::new(
                 uri,
                 address.ca.as_deref(),
                 &endpoint.vhost,
                 origin.management(),
+                guard,
             )?),
             None => None,
         };
         let broker = Self {
             address: address.clone(),
             endpoint,
+            guard: guard.clone(),
             looking: Mutex::new(Lane::new("look", false)),
             publishing: Mutex::new(Lane::new("publish", true)),
             management,
@@ -80,6 +90,13 @@ impl Broker {
     /// Port that clients connect to.
     pub fn port(&self) -> u16 {
         self.endpoint.amqp.authority.port
+    }
+
+    /// The ways to it, and whether each is encrypted.
+    pub fn ways(&self) -> Vec<Way> {
+        let amqp = self.endpoint.way();
+        let management = self.management.as_ref().map(Management::way);
+        std::iter::once(amqp).chain(management).collect()
     }
 
     /// A queue of this broker, unlike that of any other.

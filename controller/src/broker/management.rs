@@ -1,6 +1,7 @@
 //! Requests to the management plugin. Read-only: everything that changes something goes over AMQP.
 //!
-//! Guarantees: redirects are not followed and answers are never echoed into messages (a Secret may name any host).
+//! Guarantees: nothing is dialled that the guard has not judged, redirects are not followed, and answers are never echoed into
+//! messages (a Secret may name any host).
 
 use std::fmt;
 use std::time::Duration;
@@ -9,6 +10,9 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Client, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use shadow_core::dialling::Transport;
+use shadow_core::premise::world::Way;
+use shadow_dialling::{Guard, GuardedNames, refusal_of};
 use shadow_identity::{CappedError, capped};
 use url::Url;
 
@@ -41,6 +45,7 @@ pub(super) struct Management {
     password: String,
     vhost: String,
     place: Place,
+    encrypted: bool,
 }
 
 #[derive(Deserialize)]
@@ -68,7 +73,13 @@ enum Answer<T> {
 }
 
 impl Management {
-    pub(super) fn new(uri: &str, ca: Option<&str>, vhost: &str, place: Place) -> Result<Self, BrokerError> {
+    pub(super) fn new(
+        uri: &str,
+        ca: Option<&str>,
+        vhost: &str,
+        place: Place,
+        guard: &Guard,
+    ) -> Result<Self, BrokerError> {
         let wrong = |reason: String| BrokerError::BadAddress {
             place: place.clone(),
             reason: format!("{reason}; expected http://user:password@host:15672"),
@@ -88,7 +99,7 @@ impl Management {
             .ok_or_else(|| wrong("it names no host".to_owned()))?;
         let user = decoded(url.username())
             .filter(|u| !u.is_empty())
-            .ok_or_else(|| wrong("it names no user".to_owned()))?;
+            .ok_or_else(|| wrong("it names no user, and guest is used only where it is named".to_owned()))?;
         let password = url
             .password()
             .and_then(decoded)
@@ -105,7 +116,18 @@ impl Management {
             url.scheme(),
             url.path().trim_end_matches('/')
         );
-        let client = client(ca).map_err(wrong)?;
+        let encrypted = url.scheme() == "https";
+        let rules = guard.rules();
+        let plain = if encrypted {
+            Ok(())
+        } else {
+            rules.judge_plain(Transport::Management, &host)
+        };
+        plain
+            .and_then(|()| rules.judge_host(name, port))
+            .map_err(|refusal| BrokerError::not_allowed(place.clone(), refusal))?;
+        let names = GuardedNames::of(guard.clone(), name, port);
+        let client = client(ca, names).map_err(wrong)?;
         Ok(Self {
             client,
             base,
@@ -114,7 +136,17 @@ impl Management {
             password,
             vhost: segment(vhost),
             place,
+            encrypted,
         })
+    }
+
+    /// For the premises.
+    pub(super) fn way(&self) -> Way {
+        Way {
+            transport: Transport::Management,
+            host: self.host.clone(),
+            encrypted: self.encrypted,
+        }
     }
 
     /// Type and current totals of a queue; `None` when there is no such queue.
@@ -288,6 +320,9 @@ impl Management {
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> BrokerError {
+        if let Some(refusal) = refusal_of(error) {
+            return BrokerError::not_allowed(self.place.clone(), refusal.clone());
+        }
         let reason = if error.is_timeout() {
             format!("the management API did not answer within {} s", REQUEST.as_secs())
         } else {
@@ -338,10 +373,11 @@ fn root_cause(error: &reqwest::Error) -> String {
     cause.to_string()
 }
 
-fn client(ca: Option<&str>) -> Result<Client, String> {
+fn client(ca: Option<&str>, names: GuardedNames) -> Result<Client, String> {
     let tls = tls::client(ca, tls::Public::Ignored)?;
     Client::builder()
         .tls_backend_preconfigured(tls)
+        .dns_resolver(names)
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
         .timeout(REQUEST)
@@ -353,6 +389,12 @@ fn client(ca: Option<&str>) -> Result<Client, String> {
 mod tests {
     use super::*;
     use crate::broker::Origin;
+    use shadow_core::dialling::{Peer, Rules};
+
+    fn management(uri: &str) -> Result<Management, BrokerError> {
+        let guard = Guard::new(Rules::of(Peer::Broker));
+        Management::new(uri, None, "/", Origin::Url.management(), &guard)
+    }
 
     #[test]
     fn an_object_without_any_column_is_read_though_it_comes_as_a_list() {
@@ -394,7 +436,7 @@ mod tests {
             "http://a@mq:15672",
             "https://a:b@mq:15671",
         ] {
-            let error = Management::new(uri, None, "/", Origin::Url.management()).unwrap_err();
+            let error = management(uri).unwrap_err();
             assert!(
                 error
                     .to_string()
@@ -406,13 +448,12 @@ mod tests {
 
     #[test]
     fn a_prefix_and_the_default_port_are_kept() {
-        let plain = Management::new("http://a:b@mq", None, "/", Origin::Url.management()).unwrap();
+        let plain = management("http://a:b@mq").unwrap();
         assert_eq!(
             (plain.base.as_str(), plain.host.as_str()),
             ("http://mq:15672/api", "mq:15672")
         );
-        let prefixed =
-            Management::new("http://a:b@mq:8080/rabbit/", None, "/", Origin::Url.management()).unwrap();
+        let prefixed = management("http://a:b@mq:8080/rabbit/").unwrap();
         assert_eq!(prefixed.base, "http://mq:8080/rabbit/api");
     }
 }

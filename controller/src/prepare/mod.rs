@@ -131,13 +131,14 @@ async fn detailed(
         Err(why) => return Ok(refused(Reason::Refused, format!("spec.restoreBackend: {why}"))),
     };
     let copy = copy_start(choice.strategy, restore.backend);
-    let stream = match stream::plan(ctx, migration, pod, &settings, copy, preflight.as_ref()).await {
+    let seen = preflight.as_ref();
+    let stream = match stream::plan(ctx, migration, pod, &settings, copy, restore.backend, seen).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(refusal)) => return Ok(Prepared::Refused(refusal)),
         Err(error) => return answer(migration, error),
     };
     let container = settings.container.as_deref().unwrap_or_default();
-    let (queue, seen) = (&stream.queue, preflight.as_ref());
+    let queue = &stream.queue;
     let freeze = match freeze::plan(ctx, migration, pod, container, choice.strategy, queue, seen).await {
         Ok(Ok(freeze)) => freeze,
         Ok(Err(cause)) => return Ok(Prepared::Refused(cause.into())),
@@ -240,7 +241,8 @@ async fn obstacle(
     around: Around<'_>,
 ) -> Result<Option<Cause>, ControllerError> {
     if plan.transfer == TransferMode::Registry {
-        registry::of(&ctx.client, migration, &plan.source.namespace).await?;
+        let (repository, access) = registry::of(&ctx.client, migration, &plan.source.namespace).await?;
+        ctx.dialling.judge(&repository, access.ca.is_some()).await?;
     }
     let uid = migration.uid().unwrap_or_default();
     if let Some(cause) = surroundings::obstacle(ctx, &uid, plan, around.pod, around.port).await? {

@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
-use shadow_core::api::{HoldKind, QueuePlan, StatefulMigration};
+use shadow_core::api::{HoldKind, QueuePlan, RestoreBackend, StatefulMigration};
 use shadow_core::machine::Cause;
 use shadow_core::names::{self, Key};
 use shadow_core::premise::world::CopyStart;
@@ -17,7 +17,7 @@ use crate::broker::{Broker, Needs, QueueFacts, QueueKind, QueueSeen, Sufficiency
 use crate::context::Context;
 use crate::error::ControllerError;
 use crate::evidence::{self, Around};
-use crate::inexact;
+use crate::{inexact, registry};
 
 /// The stream, how it is held and on what that rests.
 pub(super) struct Stream {
@@ -34,6 +34,7 @@ pub(super) async fn plan(
     pod: &Pod,
     settings: &Settings,
     copy: CopyStart,
+    restore: RestoreBackend,
     preflight: Option<&Preflight>,
 ) -> Result<Result<Stream, Refusal>, ControllerError> {
     let queue = settings.queue.clone().unwrap_or_default();
@@ -51,12 +52,14 @@ pub(super) async fn plan(
         return Ok(Err(cause.into()));
     }
     let container = settings.container.as_deref().unwrap_or_default();
+    let registry = registry::way(ctx, migration, restore).await?;
     let around = Around {
         pod,
         container,
         hold,
         copy,
         preflight,
+        registry: registry.as_ref(),
     };
     let Some(judgement) = evidence::judged(&broker, &queue, around).await? else {
         return Ok(Err(deleted(&queue).into()));

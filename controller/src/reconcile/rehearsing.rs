@@ -152,6 +152,7 @@ fn answered(error: ControllerError) -> Result<RehearsalFailure, ControllerError>
         | ControllerError::Secret { .. }
         | ControllerError::SecretKey { .. }
         | ControllerError::RegistrySecret { .. }
+        | ControllerError::RegistryNotAllowed(_)
         | ControllerError::Repository(_)
         | ControllerError::NoBroker
         | ControllerError::RuleNotInForce

@@ -53,7 +53,9 @@ async fn no_broker_decides_how_much_memory_a_connection_takes() {
         let opened = method(10, 41, &[0]);
         let address = broker(vec![start(&nested(1)), tune(frame_max), opened]).await;
         // It opens no channel, so this ends with an error; until then there is a connection.
-        let refused = Broker::connect(&address).await.unwrap_err();
+        let refused = Broker::connect(&address, &crate::guard::here())
+            .await
+            .unwrap_err();
         assert!(peak() < 50 * MB, "{frame_max}: {} MB", peak() / MB);
         drop(refused);
     }
@@ -61,14 +63,18 @@ async fn no_broker_decides_how_much_memory_a_connection_takes() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_real_broker_without_a_limit_of_frames_is_served_in_little_memory() {
-    let connected = Broker::connect(&unlimited()).await.unwrap();
+    let connected = Broker::connect(&unlimited(), &crate::guard::here())
+        .await
+        .unwrap();
     assert!(connected.queue("no-such-queue").await.is_ok());
     assert!(peak() < 50 * MB, "{} MB", peak() / MB);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hold_at_a_broker_without_a_limit_of_frames_is_refused_with_the_way_out() {
-    let connected = Broker::connect(&unlimited()).await.unwrap();
+    let connected = Broker::connect(&unlimited(), &crate::guard::here())
+        .await
+        .unwrap();
     let refused = connected.rehearse_hold("any").await.unwrap_err().to_string();
     assert!(refused.contains("Set frame_max = 131072"), "{refused}");
 }
@@ -76,7 +82,10 @@ async fn a_hold_at_a_broker_without_a_limit_of_frames_is_refused_with_the_way_ou
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nested_tables_before_the_login_are_refused() {
     let address = broker(vec![start(&nested(15_000))]).await;
-    let refused = Broker::connect(&address).await.unwrap_err().to_string();
+    let refused = Broker::connect(&address, &crate::guard::here())
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(refused.contains("nested more than 64 levels deep"), "{refused}");
     threads_end(0).await;
 }
@@ -86,7 +95,10 @@ async fn a_broker_that_never_answers_leaves_no_thread_behind() {
     let silent = broker(Vec::new()).await;
     let without_end = broker(vec![start(&nested(1)), tune(0)]).await;
     for address in [silent, without_end] {
-        let refused = Broker::connect(&address).await.unwrap_err().to_string();
+        let refused = Broker::connect(&address, &crate::guard::here())
+            .await
+            .unwrap_err()
+            .to_string();
         assert!(refused.contains("no answer within 3 s"), "{refused}");
     }
     threads_end(0).await;
@@ -94,7 +106,7 @@ async fn a_broker_that_never_answers_leaves_no_thread_behind() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_addresses_of_brokers_take_less_than_64_mb() {
-    let (brokers, uri) = (Brokers::default(), rabbitmq());
+    let (brokers, uri) = (Brokers::new(crate::guard::here()), rabbitmq());
     let before = resident();
     for n in 0..100 {
         let address = BrokerAddress {

@@ -11,6 +11,9 @@
 
 mod agents;
 mod brokers;
+mod dialled;
+#[path = "../shared/guard.rs"]
+mod guard;
 mod management;
 mod memory;
 mod stub;

@@ -35,7 +35,7 @@ async fn an_answer_of_a_gigabyte_is_refused_after_four_megabytes() {
         management_uri: Some(endless().await),
         ca: None,
     };
-    let broker = Broker::connect(&address).await.unwrap();
+    let broker = Broker::connect(&address, &crate::guard::here()).await.unwrap();
     let refused = broker
         .is_connected_from("10.0.0.1")
         .await

@@ -10,6 +10,8 @@
 )]
 
 mod cases;
+#[path = "../shared/guard.rs"]
+mod guard;
 mod held;
 mod pod;
 mod returned;

@@ -75,7 +75,9 @@ async fn a_returned_message_is_overtaken_and_hidden_where_retry_is_delayed() {
     );
     next.delivery.acker.ack(BasicAckOptions::default()).await.unwrap();
     assert!(get().await.unwrap().is_none());
-    let broker = Broker::connect(&administrator()).await.unwrap();
+    let broker = Broker::connect(&administrator(), &crate::guard::here())
+        .await
+        .unwrap();
     let seen = broker.queue(&queue).await.unwrap();
     assert!(matches!(seen, QueueSeen::Present { ready: 0, .. }), "{seen:?}");
     // A program that waits until the queue is worked off would go on without it: a port stands before classic queues only.

@@ -111,7 +111,7 @@ pub(crate) async fn control(pod: &Pod) -> String {
 
 /// What the move of this pod would rest on.
 pub(crate) async fn weighed(address: &BrokerAddress, queue: &str, pod: &Pod, hold: HoldKind) -> Judgement {
-    let broker = Broker::connect(address).await.unwrap();
+    let broker = Broker::connect(address, &crate::guard::here()).await.unwrap();
     let (object, preflight) = (pod.object(), pod.preflight());
     let around = Around {
         pod: &object,
@@ -119,6 +119,7 @@ pub(crate) async fn weighed(address: &BrokerAddress, queue: &str, pod: &Pod, hol
         hold,
         copy: CopyStart::BesideSource,
         preflight: Some(&preflight),
+        registry: None,
     };
     judged(&broker, queue, around)
         .await
@@ -129,7 +130,9 @@ pub(crate) async fn weighed(address: &BrokerAddress, queue: &str, pod: &Pod, hol
 /// What contradicts the premises of this pod's move while its queue is held; asked until something does, for two statistics
 /// intervals. `None`: nothing did.
 pub(crate) async fn contradiction(queue: &str, pod: &Pod, hold: HoldKind, planned: &[Told]) -> Option<Cause> {
-    let broker = Broker::connect(&administrator()).await.unwrap();
+    let broker = Broker::connect(&administrator(), &crate::guard::here())
+        .await
+        .unwrap();
     let object = pod.object();
     let deadline = Instant::now() + Duration::from_secs(12);
     while Instant::now() < deadline {
@@ -159,7 +162,9 @@ pub(crate) fn told(judgement: &Judgement, premise: Premise) -> String {
 pub(crate) async fn policy(queue: &str, definition: Value) {
     let body = json!({"pattern": format!("^{queue}$"), "definition": definition, "apply-to": "queues"});
     api(Method::PUT, &format!("/policies/%2F/{queue}"), body).await;
-    let broker = Broker::connect(&administrator()).await.unwrap();
+    let broker = Broker::connect(&administrator(), &crate::guard::here())
+        .await
+        .unwrap();
     let deadline = Instant::now() + Duration::from_secs(10);
     while broker.describe(queue).await.unwrap().unwrap().policy.as_deref() != Some(queue) {
         assert!(Instant::now() < deadline, "the policy does not apply");

@@ -27,13 +27,13 @@ const ORDER: [Goal; 4] = [Goal::Adopt, Goal::Fence, Goal::FlipBack, Goal::GiveBa
 
 /// Makes `changes` changes towards the goal, dies, and is replaced. Returns false when there were fewer.
 async fn reach_with_a_crash(port: &Port, goal: Goal, changes: usize) -> bool {
-    let doomed = Broker::connect(&address()).await.unwrap();
+    let doomed = Broker::connect(&address(), &crate::guard::here()).await.unwrap();
     let mut made = 0;
     while made < changes && doomed.port_step(port, goal).await.unwrap().is_some() {
         made += 1;
     }
     drop(doomed);
-    let next = Broker::connect(&address()).await.unwrap();
+    let next = Broker::connect(&address(), &crate::guard::here()).await.unwrap();
     reach(&next, port, goal).await;
     made == changes
 }

@@ -170,7 +170,7 @@ impl<'a> Driver<'a> {
                 return self.act(pod, verb).await;
             }
         };
-        let doomed = Broker::connect(&address()).await.unwrap();
+        let doomed = Broker::connect(&address(), &crate::guard::here()).await.unwrap();
         doomed.port_step(&self.port, goal).await.unwrap();
     }
 

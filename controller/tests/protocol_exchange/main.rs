@@ -16,6 +16,8 @@ mod application;
 mod crashes;
 mod driver;
 mod feeding;
+#[path = "../shared/guard.rs"]
+mod guard;
 mod helped;
 mod ledger;
 mod live;

@@ -227,7 +227,7 @@ async fn broker_of(scene: &Scene, configure: &str, write: &str, read: &str) -> B
     uri.set_username(&user).unwrap();
     uri.set_password(Some("p")).unwrap();
     let uri = uri.to_string();
-    Broker::connect(&BrokerAddress { uri, ..address() })
+    Broker::connect(&BrokerAddress { uri, ..address() }, &crate::guard::here())
         .await
         .unwrap()
 }

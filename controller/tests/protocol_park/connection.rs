@@ -23,7 +23,7 @@ fn changed(change: impl FnOnce(&mut Url)) -> BrokerAddress {
 }
 
 async fn refusal(address: &BrokerAddress) -> BrokerError {
-    let error = Broker::connect(address).await.unwrap_err();
+    let error = Broker::connect(address, &crate::guard::here()).await.unwrap_err();
     assert!(!error.to_string().contains("topsecret"), "{error}");
     error
 }
@@ -64,7 +64,7 @@ async fn what_is_wrong_with_an_address_is_told_by_where_it_was_named() {
             "key managementUri of Secret shop/broker (spec.brokerSecretRef): ".to_owned(),
         ),
     ] {
-        let error = Broker::connect_to(address, &origin)
+        let error = Broker::connect_to(address, &origin, &crate::guard::here())
             .await
             .unwrap_err()
             .to_string();
@@ -183,7 +183,7 @@ async fn after_the_broker_closed_the_connection_the_next_call_works() {
         uri.set_username(&user).unwrap();
         uri.set_password(Some("p")).unwrap();
     });
-    let broker = Broker::connect(&address).await.unwrap();
+    let broker = Broker::connect(&address, &crate::guard::here()).await.unwrap();
     for _ in 0..2 {
         broker
             .send_control(&scene.pod(), ControlMessage::EndReplay)
@@ -254,10 +254,13 @@ async fn missing_permissions_are_named_and_asking_for_them_changes_nothing() {
         orders_only,
     )
     .await;
-    let limited = Broker::connect(&changed(|uri| {
-        uri.set_username(&user).unwrap();
-        uri.set_password(Some("p")).unwrap();
-    }))
+    let limited = Broker::connect(
+        &changed(|uri| {
+            uri.set_username(&user).unwrap();
+            uri.set_password(Some("p")).unwrap();
+        }),
+        &crate::guard::here(),
+    )
     .await
     .unwrap();
     let Sufficiency::Missing(missing) = limited.permissions_suffice(&needs).await.unwrap() else {

@@ -14,6 +14,8 @@ mod application;
 mod connection;
 mod exactly_once;
 mod gone;
+#[path = "../shared/guard.rs"]
+mod guard;
 mod park;
 mod publishers;
 mod removal;

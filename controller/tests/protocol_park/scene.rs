@@ -83,7 +83,7 @@ impl Scene {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
-        let broker = Broker::connect(&address()).await.unwrap();
+        let broker = Broker::connect(&address(), &crate::guard::here()).await.unwrap();
         let scene = Self {
             broker,
             tag: format!("{now:x}-{count}"),

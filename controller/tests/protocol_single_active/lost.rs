@@ -63,7 +63,9 @@ async fn a_connection_closed_by_the_broker_is_a_lost_hold() {
         uri.set_username(&user).unwrap();
         uri.set_password(Some("p")).unwrap();
     });
-    let broker = shadow_controller::broker::Broker::connect(&ours).await.unwrap();
+    let broker = shadow_controller::broker::Broker::connect(&ours, &crate::guard::here())
+        .await
+        .unwrap();
     let application = Application::start(&scene.queue, Duration::ZERO).await;
     scene.witness().await;
     let hold = broker.hold_single_active(&scene.queue).await.unwrap();

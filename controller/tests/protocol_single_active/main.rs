@@ -12,6 +12,8 @@
 )]
 
 mod application;
+#[path = "../shared/guard.rs"]
+mod guard;
 mod hold;
 mod lost;
 mod moves;

@@ -122,8 +122,12 @@ async fn a_hold_says_why_it_cannot_be_had() {
             uri.set_path(path);
         })
     };
-    let default = Broker::connect(&in_vhost("/%2F")).await.unwrap();
-    let shop = Broker::connect(&in_vhost(&format!("/{vhost}"))).await.unwrap();
+    let default = Broker::connect(&in_vhost("/%2F"), &crate::guard::here())
+        .await
+        .unwrap();
+    let shop = Broker::connect(&in_vhost(&format!("/{vhost}")), &crate::guard::here())
+        .await
+        .unwrap();
     let refused = async |broker: &Broker| {
         let error = broker.hold_single_active(&scene.queue).await.unwrap_err();
         assert!(!format!("{error} {error:?}").contains("topsecret"), "{error}");

@@ -140,7 +140,7 @@ impl Scene {
             .unwrap();
         connection.close(200, "done".into()).await.unwrap();
         Self {
-            broker: Broker::connect(address).await.unwrap(),
+            broker: Broker::connect(address, &crate::guard::here()).await.unwrap(),
             queue,
             tag,
         }

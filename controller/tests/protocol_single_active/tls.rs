@@ -59,11 +59,15 @@ fn over_tls(port: u16, ca: Option<String>) -> BrokerAddress {
 async fn a_queue_is_held_over_tls() {
     let scene = Scene::new().await;
     let (port, ca) = unwrapping_proxy().await;
-    let broker = Broker::connect(&over_tls(port, Some(ca))).await.unwrap();
+    let broker = Broker::connect(&over_tls(port, Some(ca)), &crate::guard::here())
+        .await
+        .unwrap();
     let hold = broker.hold_single_active(&scene.queue).await.unwrap();
     assert_eq!(hold.settled_within(PATIENCE).await, HoldState::Active);
     hold.release().await.unwrap();
 
-    let stranger = Broker::connect(&over_tls(port, None)).await.unwrap_err();
+    let stranger = Broker::connect(&over_tls(port, None), &crate::guard::here())
+        .await
+        .unwrap_err();
     assert!(matches!(stranger, BrokerError::Tls { .. }), "{stranger}");
 }

@@ -230,7 +230,7 @@ pub struct MessageQueueConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 255))]
     pub queue_name: Option<String>,
-    /// Broker URL with credentials, those of `guest` if it names none; prefer `brokerSecretRef`, which keeps them out of this
+    /// Broker URL with credentials; prefer `brokerSecretRef`, which keeps them out of this
     /// object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2048))]

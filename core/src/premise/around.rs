@@ -1,6 +1,6 @@
 //! What a reader of the verdict has to know beside the stream. Nothing here forbids a move.
 
-use super::world::{Known, Publishing};
+use super::world::{Known, Publishing, Way};
 use super::{Source, Weight, World};
 
 /// Named in one text.
@@ -40,6 +40,36 @@ pub(super) fn other_peers(world: &World) -> Weight {
         by: Source::Agent,
         what,
     }
+}
+
+/// Passwords, control messages and archives can be read, and changed, on a way without TLS. `None`: nothing is known of the ways.
+pub(super) fn encrypted(world: &World) -> Option<Weight> {
+    let named = |way: &Way| {
+        let (plain, encrypted) = way.transport.schemes();
+        let scheme = if way.encrypted { encrypted } else { plain };
+        format!("{} ({scheme}://{})", way.transport, way.host)
+    };
+    let (encrypted, plain): (Vec<&Way>, Vec<&Way>) = world.ways.iter().partition(|way| way.encrypted);
+    let list = |ways: &[&Way]| ways.iter().map(|way| named(way)).collect::<Vec<_>>().join(", ");
+    if plain.is_empty() {
+        return (!encrypted.is_empty()).then(|| Weight::Seen {
+            by: Source::Addresses,
+            what: list(&encrypted),
+        });
+    }
+    let mut schemes: Vec<String> = plain
+        .iter()
+        .map(|way| format!("{}://", way.transport.schemes().1))
+        .collect();
+    schemes.dedup();
+    Some(Weight::Contradicted {
+        by: Source::Addresses,
+        what: format!(
+            "passwords and messages of this move can be read on the way: {}",
+            list(&plain)
+        ),
+        way_out: format!("write {}", schemes.join(" and ")),
+    })
 }
 
 /// They run again in the copy, while the source works.

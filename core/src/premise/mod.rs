@@ -65,6 +65,8 @@ pub enum Premise {
     SameImage,
     /// Whom else the process is connected to.
     OtherPeers,
+    /// The ways to broker and registry are encrypted.
+    Encrypted,
     /// What the pod publishes, with confirms or without.
     Publishes,
     /// Init containers, which run again in the copy.
@@ -74,7 +76,7 @@ pub enum Premise {
 }
 
 /// All of them, in the order in which people read them.
-pub const ALL: [Premise; 15] = [
+pub const ALL: [Premise; 16] = [
     Premise::OnlyConsumer,
     Premise::Acknowledges,
     Premise::CanBeJoined,
@@ -86,6 +88,7 @@ pub const ALL: [Premise; 15] = [
     Premise::NothingElse,
     Premise::OwnControlQueue,
     Premise::SameImage,
+    Premise::Encrypted,
     Premise::OtherPeers,
     Premise::Publishes,
     Premise::InitContainers,
@@ -118,7 +121,11 @@ impl Premise {
             | Self::WaitsForAcknowledgements
             | Self::KeepsWhatWaits
             | Self::NothingElse => Class::Allowable,
-            Self::OtherPeers | Self::Publishes | Self::InitContainers | Self::OtherInputs => Class::Told,
+            Self::Encrypted
+            | Self::OtherPeers
+            | Self::Publishes
+            | Self::InitContainers
+            | Self::OtherInputs => Class::Told,
         }
     }
 
@@ -136,6 +143,7 @@ impl Premise {
             Self::NothingElse => Some(elsewhere::nothing_else(world)),
             Self::OwnControlQueue => elsewhere::own_control_queue(world),
             Self::SameImage => Some(image::is_the_same(world)),
+            Self::Encrypted => around::encrypted(world),
             Self::OtherPeers => Some(around::other_peers(world)),
             Self::Publishes => Some(around::publishes(world)),
             Self::InitContainers => around::init_containers(world),
@@ -158,6 +166,7 @@ impl fmt::Display for Premise {
             Self::NothingElse => "the pod consumes nothing else at this broker",
             Self::OwnControlQueue => "only this pod reads its control queue",
             Self::SameImage => "the copy runs from the image of the source",
+            Self::Encrypted => "the ways to broker and registry are encrypted",
             Self::OtherPeers => "other connections of the pod",
             Self::Publishes => "what the pod publishes",
             Self::InitContainers => "init containers run again",
@@ -177,6 +186,8 @@ pub enum Source {
     Agent,
     /// The pod's spec.
     Pod,
+    /// The addresses of broker and registry, as they are written.
+    Addresses,
 }
 
 impl fmt::Display for Source {
@@ -186,6 +197,7 @@ impl fmt::Display for Source {
             Self::ManagementApi => "management API",
             Self::Agent => "agent",
             Self::Pod => "pod's spec",
+            Self::Addresses => "addresses as they are written",
         })
     }
 }
@@ -248,15 +260,21 @@ pub struct Told {
 impl Told {
     fn of(premise: Premise, weight: &Weight) -> Self {
         let (outcome, source, what) = match weight {
-            Weight::Seen { by, what } => (Outcome::Seen, by, what),
-            Weight::Contradicted { by, what, .. } => (Outcome::Contradicted, by, what),
-            Weight::NotKnown { by, why, .. } => (Outcome::NotKnown, by, why),
+            Weight::Seen { by, what } => (Outcome::Seen, by, what.clone()),
+            // A warning: no refusal says what to do about it.
+            Weight::Contradicted { by, what, way_out } if premise.class() == Class::Told => (
+                Outcome::Contradicted,
+                by,
+                format!("{what}. To change that, {way_out}"),
+            ),
+            Weight::Contradicted { by, what, .. } => (Outcome::Contradicted, by, what.clone()),
+            Weight::NotKnown { by, why, .. } => (Outcome::NotKnown, by, why.clone()),
         };
         Self {
             premise,
             outcome,
             source: *source,
-            what: what.clone(),
+            what,
         }
     }
 }

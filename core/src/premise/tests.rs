@@ -4,9 +4,10 @@ use serde_json::json;
 
 use super::judge::{Finding, judge_by};
 use super::returned::delays_returns;
-use super::world::{Consumer, Control, CopyStart, Held, Pod, Process, Publishing, Queue, Socket};
+use super::world::{Consumer, Control, CopyStart, Held, Pod, Process, Publishing, Queue, Socket, Way};
 use super::*;
 use crate::api::{HoldKind, SourceImage};
+use crate::dialling::Transport;
 use crate::readiness::Delay;
 
 fn consumer(queue: &str) -> Consumer {
@@ -68,6 +69,15 @@ fn good(hold: HoldKind) -> World {
         }),
         sockets: Known::Seen(vec![socket(40_000, 5_672), socket(40_001, 5_432)]),
         broker_ports: vec![5_671, 5_672],
+        ways: vec![way(Transport::Amqp, true), way(Transport::Management, true)],
+    }
+}
+
+fn way(transport: Transport, encrypted: bool) -> Way {
+    Way {
+        transport,
+        host: "mq:1".to_owned(),
+        encrypted,
     }
 }
 
@@ -360,6 +370,55 @@ fn what_is_told_forbids_nothing() {
     assert!(
         said(Premise::OtherInputs).contains("no requests to the moved pod for at least 40 s: startupProbe")
     );
+}
+
+#[test]
+fn each_way_without_tls_is_warned_of_and_forbids_nothing() {
+    let said = |ways: Vec<Way>| {
+        let mut world = good(HoldKind::Park);
+        world.ways = ways;
+        let judged = judge(&world);
+        assert_eq!(judged.finding, Finding::Exact);
+        assert!(carries_exact(&judged.told));
+        let told = judged
+            .told
+            .into_iter()
+            .find(|told| told.premise == Premise::Encrypted);
+        told.map(|told| (told.outcome, told.what))
+    };
+    assert_eq!(said(Vec::new()), None);
+    let (outcome, what) = said(vec![way(Transport::Amqp, true), way(Transport::Management, true)]).unwrap();
+    assert_eq!(outcome, Outcome::Seen, "{what}");
+    for (ways, named, way_out) in [
+        (
+            vec![way(Transport::Amqp, false), way(Transport::Management, true)],
+            "AMQP (amqp://mq:1)",
+            "write amqps://",
+        ),
+        (
+            vec![way(Transport::Amqp, true), way(Transport::Management, false)],
+            "the management API (http://mq:1)",
+            "write https://",
+        ),
+        (
+            vec![way(Transport::Amqp, false), way(Transport::Management, false)],
+            "AMQP (amqp://mq:1), the management API (http://mq:1)",
+            "write amqps:// and https://",
+        ),
+        (
+            vec![way(Transport::Amqp, true), way(Transport::Registry, false)],
+            "the registry (http://mq:1)",
+            "write https://",
+        ),
+    ] {
+        let (outcome, what) = said(ways).unwrap();
+        assert_eq!(outcome, Outcome::Contradicted, "{what}");
+        assert!(what.contains(named) && what.ends_with(way_out), "{what}");
+        assert!(
+            !what.contains("amqps://mq") && !what.contains("https://mq"),
+            "{what}"
+        );
+    }
 }
 
 #[test]

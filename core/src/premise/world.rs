@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::api::{HoldKind, SourceImage};
+use crate::dialling::Transport;
 use crate::readiness::Delay;
 
 /// Something that was seen, or why it was not.
@@ -48,6 +49,19 @@ pub struct World {
     pub sockets: Known<Vec<Socket>>,
     /// Ports on which brokers serve: that of this one, and the usual ones.
     pub broker_ports: Vec<u16>,
+    /// The ways that we take to the broker and to the registry.
+    pub ways: Vec<Way>,
+}
+
+/// A way that messages, archives and passwords of ours take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Way {
+    /// What goes over it.
+    pub transport: Transport,
+    /// `host:port`.
+    pub host: String,
+    /// Whether it has TLS.
+    pub encrypted: bool,
 }
 
 /// A queue that is held, and its pod's copy.

@@ -92,9 +92,10 @@ fn broker_url(spec: &StatefulMigrationSpec, report: &mut Report) {
             "spec.messageQueueConfig.brokerUrl shows its credentials to each user who can read this object. Put them into \
              a Secret with the keys uri and managementUri, and name the Secret in spec.brokerSecretRef",
         ),
-        Some(_) => report.warn(
-            "spec.messageQueueConfig.brokerUrl names no user, so guest is used, as RabbitMQ's clients do. Put a user into \
-             a Secret with the keys uri and managementUri, and name the Secret in spec.brokerSecretRef",
+        Some(_) => report.refuse(
+            "spec.messageQueueConfig.brokerUrl",
+            "names no user, and guest is used only where it is named. Put a user into a Secret with the keys uri and managementUri, and \
+             name the Secret in spec.brokerSecretRef; if guest is meant, write amqp://guest:guest@HOST",
         ),
     }
 }

@@ -39,6 +39,11 @@ const STREAM_AND_MODES: &[(Break, &str, &[&str])] = &[
         &["no broker is named", "managementUri", names::BROKER_SECRET],
     ),
     (
+        |w| w.spec["messageQueueConfig"] = json!({"brokerUrl": "amqp://h"}),
+        "spec.messageQueueConfig.brokerUrl",
+        &["names no user", "amqp://guest:guest@host"],
+    ),
+    (
         |w| {
             w.spec["handoff"] = "Live".into();
             w.spec["migrationStrategy"] = "Sequential".into();
@@ -293,10 +298,6 @@ const WARNED: &[(Break, &str)] = &[
     (
         |w| w.spec["messageQueueConfig"] = json!({"brokerUrl": "amqp://u:secret@h"}),
         "spec.messageQueueConfig.brokerUrl",
-    ),
-    (
-        |w| w.spec["messageQueueConfig"] = json!({"brokerUrl": "amqp://h"}),
-        "guest",
     ),
     (
         |w| {

@@ -9,7 +9,7 @@ use kube::api::{DynamicObject, ListParams};
 use kube::core::ApiResource;
 use kube::{Api, Client, ResourceExt};
 use serde_json::Value;
-use shadow_core::api::{MigrationPolicy, MigrationProgress, StatefulMigration};
+use shadow_core::api::{Evacuation, MigrationPolicy, MigrationProgress, Pause, StatefulMigration};
 
 use super::Gathered;
 use crate::problem::Problem;
@@ -105,7 +105,7 @@ impl Asked<'_> {
         Ok(all)
     }
 
-    /// Progress, policies and Events of the migrations and of their pods.
+    /// Progress, policies, evacuations and Events of the migrations and of their pods, and the pause of all moves.
     async fn around(
         &mut self,
         wanted: &Wanted,
@@ -121,6 +121,16 @@ impl Asked<'_> {
         let resource = ApiResource::erase::<MigrationPolicy>(&());
         let policies = self.list("migration policies", &resource, namespace).await?;
         self.gathered.objects("policies.yaml", policies);
+        let resource = ApiResource::erase::<Evacuation>(&());
+        let mut evacuations = self.list("evacuations", &resource, namespace).await?;
+        // Of all migrations are those that have none, too: an eviction that was not answered by a move.
+        if wanted.only.is_some() {
+            evacuations.retain(|one| pods.contains(&pod_of(one)));
+        }
+        self.gathered.objects("evacuations.yaml", evacuations);
+        let resource = ApiResource::erase::<Pause>(&());
+        let pauses = self.list("the pause of all moves", &resource, None).await?;
+        self.gathered.objects("pause.yaml", pauses);
         let mut events = self
             .list("events", &ApiResource::erase::<Event>(&()), namespace)
             .await?;
@@ -182,6 +192,20 @@ fn chosen(all: Vec<Value>, name: &str, namespace: Option<&str>) -> Result<Value,
             namespace.unwrap_or("of any name")
         ))
     })
+}
+
+/// Namespace and name of the pod that an evacuation is about.
+fn pod_of(evacuation: &Value) -> (String, String) {
+    let text = |path: &str| {
+        evacuation
+            .pointer(path)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
+    (
+        text("/metadata/namespace").to_owned(),
+        text("/spec/pod").to_owned(),
+    )
 }
 
 fn name_of(object: &Value) -> &str {

@@ -41,6 +41,9 @@ pub struct Install {
     /// Registry that checkpoint images, and those of --images, may go to in plain HTTP; can be given several times
     #[arg(long, value_name = "HOST[:PORT]")]
     pub plain_http: Vec<String>,
+    /// Which brokers and registries are dialled.
+    #[command(flatten)]
+    pub dialling: Dialled,
     /// Leave the container runtimes of the nodes as they are, and take an earlier runtime handler away: copies are restored
     /// from checkpoint images, where the runtime does that
     #[arg(long)]
@@ -60,6 +63,23 @@ pub struct Install {
     /// Stop waiting after this long
     #[arg(long, default_value = "3m", value_parser = duration, value_name = "TIME")]
     pub timeout: Duration,
+}
+
+/// Which hosts that users name are dialled, by controller and agents.
+#[derive(Args, Debug)]
+pub struct Dialled {
+    /// Dial no other brokers: a host (*.ZONE for all of a zone) or a block of addresses; can be given several times
+    #[arg(long, value_name = "HOST[:PORT]|CIDR")]
+    pub allow_broker: Vec<String>,
+    /// Let checkpoint images go to no other registries; can be given several times
+    #[arg(long, value_name = "HOST[:PORT]|CIDR")]
+    pub allow_registry: Vec<String>,
+    /// Dial this address, too, although it is a node's, the API server's, link-local or loopback; can be given several times
+    #[arg(long, value_name = "ADDRESS|CIDR")]
+    pub allow_address: Vec<String>,
+    /// Refuse brokers, management APIs and registries without TLS
+    #[arg(long)]
+    pub require_tls: bool,
 }
 
 /// How far a dry run goes. The API server refuses objects of a namespace that a dry run has not made, so it ends here.

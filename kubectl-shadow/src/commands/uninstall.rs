@@ -11,7 +11,7 @@ use kube::{Api, Client, ResourceExt};
 use serde_json::json;
 use shadow_core::api::StatefulMigration;
 use shadow_core::names;
-use shadow_deploy::{Settings, answer, broker_access, delete, manifests};
+use shadow_deploy::{Dialling, Settings, answer, broker_access, delete, manifests};
 
 use crate::cli::Uninstall;
 use crate::commands::node_removal;
@@ -37,6 +37,7 @@ pub(super) async fn run(connection: &Connection, args: &Uninstall) -> Result<End
         registry: "any".to_owned(),
         tag: "any".to_owned(),
         plain_http_registries: Vec::new(),
+        dialling: Dialling::default(),
         pull_secret: None,
         runtime_handler: true,
     };

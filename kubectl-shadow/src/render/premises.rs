@@ -27,7 +27,8 @@ fn line(told: &Told) -> String {
 /// How a premise was weighed, in a word.
 pub(crate) fn weighed(told: &Told) -> &'static str {
     match (told.premise.class(), told.outcome) {
-        (Class::Told, Outcome::Seen | Outcome::Contradicted) => "note",
+        (Class::Told, Outcome::Seen) => "note",
+        (Class::Told, Outcome::Contradicted) => "WARNING",
         (_, Outcome::Seen) => "seen",
         (_, Outcome::Contradicted) => "NOT SO",
         (_, Outcome::NotKnown) => "NOT KNOWN",

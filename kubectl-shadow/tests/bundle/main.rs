@@ -32,6 +32,14 @@ fn cluster() -> Cluster {
             "metadata": {"name": "carts-0-aaaaa", "namespace": "shop"}, "spec": {"sourcePod": "carts-0"}}),
         json!({"apiVersion": "migration.ms2m.io/v1alpha1", "kind": "MigrationProgress",
             "metadata": {"name": "orders-0-x7k2p", "namespace": "shop"}, "spec": {"now": "2026-01-02T03:04:05.000000Z"}}),
+        json!({"apiVersion": "migration.ms2m.io/v1alpha1", "kind": "Evacuation",
+            "metadata": {"name": "evacuation-of-orders", "namespace": "shop"}, "spec": {"pod": "orders-0"}}),
+        json!({"apiVersion": "migration.ms2m.io/v1alpha1", "kind": "Evacuation",
+            "metadata": {"name": "evacuation-of-carts", "namespace": "shop"}, "spec": {"pod": "carts-0"}}),
+        json!({"apiVersion": "migration.ms2m.io/v1alpha1", "kind": "MigrationPolicy",
+            "metadata": {"name": "not-in-the-morning", "namespace": "shop"}, "spec": {}}),
+        json!({"apiVersion": "migration.ms2m.io/v1alpha1", "kind": "Pause",
+            "metadata": {"name": "moves"}, "spec": {"reason": "the broker is renewed"}}),
         json!({"apiVersion": "v1", "kind": "Event", "metadata": {"name": "e1", "namespace": "shop"},
             "involvedObject": {"kind": "Pod", "name": "orders-0", "namespace": "shop"}, "reason": "Undone",
             "message": format!("login with {PASSWORD} failed")}),
@@ -99,6 +107,9 @@ fn a_planted_password_is_in_no_file_and_everything_around_it_is() {
         ("pods.yaml", "name: BROKER_PASSWORD"),
         ("events.yaml", "login with REMOVED failed"),
         ("progress.yaml", "orders-0-x7k2p"),
+        ("evacuations.yaml", "evacuation-of-orders"),
+        ("policies.yaml", "not-in-the-morning"),
+        ("pause.yaml", "the broker is renewed"),
         ("nodes.yaml", "node-facts"),
         ("check.txt", "SH104"),
         ("system/parts.yaml", "shadow-controller"),
@@ -128,7 +139,9 @@ fn only_what_has_to_do_with_the_move_is_in_it() {
     let one = bundled(&Stub::of(cluster()), &["orders-0"]);
     assert!(!one["migrations.yaml"].contains("carts-0-aaaaa"));
     assert!(!one["events.yaml"].contains("unrelated"));
+    assert!(!one["evacuations.yaml"].contains("evacuation-of-carts"));
     let all = bundled(&Stub::of(cluster()), &[]);
+    assert!(all["evacuations.yaml"].contains("evacuation-of-carts"));
     assert!(
         all["migrations.yaml"].contains("carts-0-aaaaa") && all["migrations.yaml"].contains("orders-0-x7k2p")
     );

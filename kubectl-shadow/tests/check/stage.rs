@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use shadow_core::names;
-use shadow_deploy::{Settings, crd};
+use shadow_deploy::{Dialling, Settings, crd};
 
 use crate::stub::{Cluster, Stub, text};
 
@@ -17,6 +17,7 @@ pub(crate) fn cluster() -> Cluster {
         registry: "registry.example".to_owned(),
         tag: "v0.1.0".to_owned(),
         plain_http_registries: Vec::new(),
+        dialling: Dialling::default(),
         runtime_handler: true,
     };
     let installed = shadow_deploy::manifests(&settings).unwrap();

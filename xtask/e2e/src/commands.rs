@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::failures::scale_part;
 use super::{Bench, nothing_left};
 use xtask_lab::cluster::{Cluster, wait_for};
+use xtask_lab::fed::fed;
 use xtask_lab::stage::{self, Sample, capture};
 
 const POD: &str = "orders-0";
@@ -22,6 +23,7 @@ pub(super) fn tell_the_truth(bench: &Bench) -> Result<()> {
     let cluster = &bench.cluster;
     Sample::deploy(cluster, &[])?;
     well(bench)?;
+    printed_is_accepted(bench)?;
     without_the_right(bench)?;
     without_the_webhook(bench)?;
     without_a_target(bench)?;
@@ -35,6 +37,40 @@ fn well(bench: &Bench) -> Result<()> {
     for what in [&[][..], &[POD], &["nodes"], &["--pre"]] {
         let output = run(bench, &[&["check"], what].concat())?;
         ensure!(code(&output) == Some(0), "check {what:?}: {}", text(&output));
+    }
+    Ok(())
+}
+
+/// What dry runs print, kubectl gives to the API server as it is. A move is printed with `generateName`, which `kubectl apply` does not take.
+fn printed_is_accepted(bench: &Bench) -> Result<()> {
+    let install = &[
+        "install",
+        "--registry",
+        "registry.example.org",
+        "--dry-run=client",
+        "-o",
+        "yaml",
+    ][..];
+    let migrate = &["migrate", POD, "--dry-run=client", "-o", "yaml"][..];
+    for (arguments, verb, accepted) in [
+        (
+            install,
+            "apply",
+            "customresourcedefinition.apiextensions.k8s.io/statefulmigrations",
+        ),
+        (migrate, "create", "statefulmigration.migration.ms2m.io/orders-0-"),
+    ] {
+        let printed = run(bench, arguments)?;
+        ensure!(code(&printed) == Some(0), "{arguments:?}: {}", text(&printed));
+        let mut kubectl = bench
+            .cluster
+            .kubectl([verb, "--dry-run=server", "--filename", "-"]);
+        let output = fed(&mut kubectl, &String::from_utf8_lossy(&printed.stdout))?;
+        let said = text(&output);
+        ensure!(
+            code(&output) == Some(0) && said.contains(accepted),
+            "kubectl {verb} of {arguments:?}: {said}"
+        );
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ mod bystanders;
 mod cancel;
 mod commands;
 mod concurrency;
+mod dialled;
 mod drains;
 mod evictions;
 mod failures;

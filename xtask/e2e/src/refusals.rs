@@ -11,13 +11,13 @@ use xtask_lab::cluster::{Cluster, wait_for};
 use xtask_lab::stage::{self, Sample, capture};
 
 /// Name, arguments of `kubectl shadow migrate`, what the answer must contain.
-struct Case {
+pub(super) struct Case {
     name: &'static str,
     arguments: Vec<String>,
     says: Vec<String>,
 }
 
-fn case(name: &'static str, arguments: &[&str], says: &[&str]) -> Case {
+pub(super) fn case(name: &'static str, arguments: &[&str], says: &[&str]) -> Case {
     let owned = |all: &[&str]| all.iter().map(|a| (*a).to_owned()).collect();
     Case {
         name,
@@ -89,7 +89,7 @@ pub(super) fn all(bench: &Bench) -> Result<()> {
     .map(drop)
 }
 
-fn refused(bench: &Bench, case: &Case) -> Result<()> {
+pub(super) fn refused(bench: &Bench, case: &Case) -> Result<()> {
     let mut plugin = bench.product.plugin(&bench.cluster)?;
     plugin.arg("migrate").args(&case.arguments);
     let started = std::time::Instant::now();
@@ -175,7 +175,7 @@ fn prepare(cluster: &Cluster) -> Result<()> {
     Ok(())
 }
 
-fn secret(cluster: &Cluster, name: &str, uri: &str, management: &str) -> Result<()> {
+pub(super) fn secret(cluster: &Cluster, name: &str, uri: &str, management: &str) -> Result<()> {
     let secret = json!({
         "apiVersion": "v1", "kind": "Secret", "metadata": {"name": name},
         "stringData": {"uri": uri, "managementUri": management},

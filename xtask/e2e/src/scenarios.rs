@@ -5,10 +5,10 @@ use anyhow::Result;
 
 use crate::Bench;
 use crate::{
-    as_printed, aside, backends, brokers, by_image, bystanders, cancel, commands, concurrency, drains,
-    evictions, failures, faults, first_move, hostile, image, in_terminal, inexact, keeping, kills, leases,
-    live, max_pause, monitoring, namespaces, pauses, plans, plugin, polling, reference, refusals, rehearsals,
-    removal, round_trips, scripts, turns, watched, workloads,
+    as_printed, aside, backends, brokers, by_image, bystanders, cancel, commands, concurrency, dialled,
+    drains, evictions, failures, faults, first_move, hostile, image, in_terminal, inexact, keeping, kills,
+    leases, live, max_pause, monitoring, namespaces, pauses, plans, plugin, polling, reference, refusals,
+    rehearsals, removal, round_trips, scripts, turns, watched, workloads,
 };
 
 /// One scenario.
@@ -242,6 +242,13 @@ pub(crate) const ALL: &[Scenario] = &[
         run: refusals::all,
         seconds: 28,
         role: Role::Core,
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "a broker that must not be dialled is refused, and one without TLS is warned of",
+        run: dialled::are_refused,
+        seconds: 60,
+        role: Role::Rest("the guard and its words are tested against a real RabbitMQ in every run"),
         company: Company::Alone,
     },
     Scenario {

@@ -9,12 +9,13 @@ use xtask_lab::images::binaries;
 use xtask_lab::stage::capture;
 
 /// What the programs that move a pod are made of.
-const PARTS: [&str; 7] = [
+const PARTS: [&str; 8] = [
     "core",
     "controller",
     "agent",
     "webhook",
     "identity",
+    "dialling",
     "telemetry",
     "Cargo.lock",
 ];

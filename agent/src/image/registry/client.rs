@@ -8,10 +8,10 @@ use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode, Url};
 use serde::Deserialize;
 use shadow_core::repository::Repository;
 use shadow_core::wire::{Login, RegistryAccess};
+use shadow_dialling::GuardedNames;
 use shadow_identity::{CappedError, capped};
 
 use super::error::RegistryError;
-use super::guard::GuardedResolver;
 use super::policy::{Endpoint, Policy};
 
 /// Requests that carry little.
@@ -73,14 +73,15 @@ impl Registry {
         access: &RegistryAccess,
         scope: Scope,
     ) -> Result<Self, RegistryError> {
+        let endpoint = policy.endpoint(repository, access.ca.is_some())?;
         Ok(Self {
-            endpoint: policy.endpoint(repository, access.ca.is_some())?,
+            http: client(access.ca.as_deref(), endpoint.names.clone())?,
+            endpoint,
             policy: policy.clone(),
             path: repository.path().to_owned(),
             login: access.login.clone(),
             scope,
             authorization: Mutex::default(),
-            http: client(access.ca.as_deref())?,
         })
     }
 
@@ -204,7 +205,7 @@ impl Registry {
 }
 
 /// A client that follows nothing by itself and dials no address that a registry cannot have.
-fn client(ca: Option<&str>) -> Result<Client, RegistryError> {
+fn client(ca: Option<&str>, names: GuardedNames) -> Result<Client, RegistryError> {
     let unusable = |error: reqwest::Error| RegistryError::Secret(format!("ca.crt: {}", error.without_url()));
     let mut authorities = Vec::new();
     for der in webpki_root_certs::TLS_SERVER_ROOT_CERTS {
@@ -215,7 +216,7 @@ fn client(ca: Option<&str>) -> Result<Client, RegistryError> {
     }
     Client::builder()
         .tls_certs_only(authorities)
-        .dns_resolver(GuardedResolver)
+        .dns_resolver(names)
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
         .connect_timeout(CONNECT)
@@ -254,6 +255,9 @@ fn code(body: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use shadow_core::dialling::{Peer, Rules};
+    use shadow_dialling::Guard;
+
     use super::*;
 
     #[test]
@@ -277,7 +281,8 @@ mod tests {
     async fn a_certificate_authority_that_is_none_is_the_secrets_fault() {
         drop(rustls::crypto::ring::default_provider().install_default());
         let bad = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-        let error = client(Some(bad)).map(drop).unwrap_err().to_string();
+        let names = GuardedNames::of(Guard::new(Rules::of(Peer::Registry)), "r", 443);
+        let error = client(Some(bad), names).map(drop).unwrap_err().to_string();
         assert!(
             error.contains("checkpointImageSecretRef") && error.contains("ca.crt"),
             "{error}"

@@ -1,6 +1,8 @@
 //! What can go wrong with a registry. No message repeats what a server sent, but for a short code: whoever names an
 //! address that is no registry must not learn what answers there.
 
+use shadow_dialling::refusal_of;
+
 use crate::transfer::causes;
 
 /// Why a registry did not do what was asked.
@@ -69,6 +71,9 @@ impl RegistryError {
     }
 
     pub(super) fn unreachable(host: &str, what: &'static str, error: &reqwest::Error) -> Self {
+        if let Some(refusal) = refusal_of(error) {
+            return Self::Forbidden(refusal.to_string());
+        }
         let why = causes(error);
         let hint = hint(&why);
         Self::Unreachable {

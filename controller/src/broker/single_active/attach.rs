@@ -11,6 +11,7 @@ use fe2o3_amqp_types::performatives::{Attach, Begin, Open, Performative};
 use fe2o3_amqp_types::sasl::{SaslCode, SaslInit};
 use serde_amqp::Value;
 use serde_amqp::primitives::{Binary, Symbol};
+use shadow_dialling::Guard;
 
 use super::conversation::Conversation;
 use super::frames::{Frame, MAX_FRAME, Say};
@@ -38,12 +39,13 @@ pub(super) struct Attached {
 
 /// Attaches to `queue` as a consumer with this priority and without credit.
 pub(super) async fn attach(
+    guard: &Guard,
     address: &BrokerAddress,
     endpoint: &Endpoint,
     queue: &str,
     priority: i32,
 ) -> Result<Attached, BrokerError> {
-    let wire = connected(address, endpoint).await?;
+    let wire = connected(guard, address, endpoint).await?;
     let mut conversation = Conversation {
         endpoint,
         queue,

@@ -125,7 +125,7 @@ impl Broker {
     }
 
     async fn attach(&self, queue: &str, priority: i32) -> Result<Attached, BrokerError> {
-        let attaching = attach::attach(&self.address, &self.endpoint, queue, priority);
+        let attaching = attach::attach(&self.guard, &self.address, &self.endpoint, queue, priority);
         let attached = timeout(ATTACH, attaching).await;
         let attached = attached.unwrap_or_else(|_| {
             Err(BrokerError::TimedOut {
@@ -136,7 +136,7 @@ impl Broker {
         });
         if let Err(BrokerError::Lost { .. }) = &attached {
             // Over AMQP 1.0 the broker hangs up on who may not enter; over AMQP 0-9-1 it says why.
-            drop(Self::connect(&self.address).await?);
+            drop(Self::connect_to(&self.address, &self.endpoint.origin, &self.guard).await?);
         }
         attached
     }

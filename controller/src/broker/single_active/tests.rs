@@ -7,6 +7,8 @@ use fe2o3_amqp_types::sasl::{SaslCode, SaslMechanisms, SaslOutcome};
 use serde::Serialize;
 use serde_amqp::Value;
 use serde_amqp::primitives::{Array, Symbol};
+use shadow_core::dialling::Peer;
+use shadow_dialling::Guard;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -157,7 +159,8 @@ async fn attempt(script: Vec<Vec<u8>>) -> (Result<Attached, BrokerError>, tokio:
     };
     let endpoint = Endpoint::of(&address, &Origin::Url).unwrap();
     let broker = tokio::spawn(paper(listener, script));
-    let attached = attach(&address, &endpoint, "q", PRIORITY).await;
+    let guard = Guard::of_this_machine(Peer::Broker);
+    let attached = attach(&guard, &address, &endpoint, "q", PRIORITY).await;
     (attached, broker)
 }
 

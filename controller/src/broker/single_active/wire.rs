@@ -1,5 +1,6 @@
 //! Bytes to and from the broker, cut into frames.
 
+use shadow_dialling::Guard;
 use tokio_util::codec::Framed;
 
 use super::frames::Frames;
@@ -11,6 +12,10 @@ use crate::broker::{BrokerAddress, BrokerError};
 pub(super) type Wire = Framed<Box<dyn Stream>, Frames>;
 
 /// Connects to the host that the Secret names.
-pub(super) async fn connected(address: &BrokerAddress, endpoint: &Endpoint) -> Result<Wire, BrokerError> {
-    Ok(Framed::new(dialled(address, endpoint).await?, Frames))
+pub(super) async fn connected(
+    guard: &Guard,
+    address: &BrokerAddress,
+    endpoint: &Endpoint,
+) -> Result<Wire, BrokerError> {
+    Ok(Framed::new(dialled(guard, address, endpoint).await?, Frames))
 }

@@ -1,12 +1,14 @@
 //! TCP, and TLS where the address says so, for both versions of the protocol.
+//!
+//! Guarantee: nothing is dialled that the guard has not judged, and over TLS the name that the user wrote is verified.
 
 use std::fmt::Display;
 use std::sync::Arc;
 
 use lapin::uri::AMQPScheme;
 use rustls::pki_types::ServerName;
+use shadow_dialling::{DialError, Guard};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use crate::broker::address::Endpoint;
@@ -18,6 +20,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 /// Connects to the host that the address names. Without a time limit of its own.
 pub(in crate::broker) async fn dialled(
+    guard: &Guard,
     address: &BrokerAddress,
     endpoint: &Endpoint,
 ) -> Result<Box<dyn Stream>, BrokerError> {
@@ -27,9 +30,11 @@ pub(in crate::broker) async fn dialled(
         host: endpoint.host.clone(),
         reason: error.to_string(),
     };
-    let plain = TcpStream::connect((authority.host.as_str(), authority.port))
-        .await
-        .map_err(|error| unreachable(&error))?;
+    let dialled = guard.dial(&authority.host, authority.port).await;
+    let plain = dialled.map_err(|error| match error {
+        DialError::Refused(refusal) => BrokerError::not_allowed(endpoint.origin.uri(), refusal),
+        DialError::Failed(error) => unreachable(&error),
+    })?;
     // Frames are small and each waits for an answer.
     plain.set_nodelay(true).map_err(|error| unreachable(&error))?;
     match endpoint.amqp.scheme {

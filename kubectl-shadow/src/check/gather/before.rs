@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::{Namespace, Node};
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::{Api, Client, ResourceExt};
 use shadow_core::names::SYSTEM_NAMESPACE;
-use shadow_deploy::Settings;
+use shadow_deploy::{Dialling, Settings};
 
 use super::cluster::version;
 use super::rights::{Action, ESCALATE, may};
@@ -54,6 +54,7 @@ pub(super) fn objects() -> Result<Vec<DynamicObject>, Problem> {
         registry: "registry".to_owned(),
         tag: "any".to_owned(),
         plain_http_registries: Vec::new(),
+        dialling: Dialling::default(),
         runtime_handler: true,
     };
     Ok(shadow_deploy::manifests(&settings)?)

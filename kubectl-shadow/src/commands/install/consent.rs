@@ -8,7 +8,7 @@ use kube::api::{DynamicObject, ListParams};
 use kube::{Api, ResourceExt};
 use shadow_core::names::SYSTEM_NAMESPACE;
 
-use super::shown::{Seen, Wanted, lines};
+use super::shown::{OURS, Seen, Wanted, lines};
 use crate::cli::Install;
 use crate::connection::Connection;
 use crate::problem::Problem;
@@ -55,9 +55,12 @@ fn is_yes(answer: &mut impl BufRead) -> Result<bool, Problem> {
 
 async fn seen(connection: &Connection) -> Result<Seen, Problem> {
     let nodes: Api<Node> = Api::all(connection.client.clone());
-    let nodes = match nodes.list_metadata(&ListParams::default()).await {
-        Ok(nodes) => Some(nodes.items.iter().map(ResourceExt::name_any).collect()),
-        Err(kube::Error::Api(status)) if status.code == 403 => None,
+    let (nodes, foreign) = match nodes.list_metadata(&ListParams::default()).await {
+        Ok(nodes) => (
+            Some(nodes.items.iter().map(ResourceExt::name_any).collect()),
+            nodes.items.iter().filter_map(foreign).collect(),
+        ),
+        Err(kube::Error::Api(status)) if status.code == 403 => (None, Vec::new()),
         Err(error) => return Err(error.into()),
     };
     let daemons: Api<DaemonSet> = Api::namespaced(connection.client.clone(), SYSTEM_NAMESPACE);
@@ -69,8 +72,16 @@ async fn seen(connection: &Connection) -> Result<Seen, Problem> {
     Ok(Seen {
         context: connection.context.clone(),
         nodes,
+        foreign,
         agent,
     })
+}
+
+/// A node that its labels say to be of another system or architecture. Kubelet sets them; without them nothing is known.
+fn foreign(node: &impl ResourceExt) -> Option<(String, String)> {
+    let label = |name: &str| node.labels().get(name).map(String::as_str);
+    let platform = format!("{}/{}", label("kubernetes.io/os")?, label("kubernetes.io/arch")?);
+    (platform != OURS).then(|| (node.name_any(), platform))
 }
 
 fn image(daemon: DaemonSet) -> Option<String> {
@@ -81,6 +92,22 @@ fn image(daemon: DaemonSet) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_node_is_foreign_by_what_kubelet_says_of_it() {
+        let told = |labels: serde_json::Value| {
+            let node: Node =
+                serde_json::from_value(serde_json::json!({"metadata": {"name": "n", "labels": labels}}))
+                    .unwrap();
+            foreign(&node).map(|(_, platform)| platform)
+        };
+        let labels =
+            |os: &str, arch: &str| serde_json::json!({"kubernetes.io/os": os, "kubernetes.io/arch": arch});
+        assert_eq!(told(labels("linux", "amd64")), None);
+        assert_eq!(told(labels("linux", "arm64")).as_deref(), Some("linux/arm64"));
+        assert_eq!(told(labels("windows", "amd64")).as_deref(), Some("windows/amd64"));
+        assert_eq!(told(serde_json::json!({})), None);
+    }
 
     #[test]
     fn only_a_clear_yes_goes_on() {

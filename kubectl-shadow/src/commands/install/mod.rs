@@ -6,7 +6,7 @@ mod shown;
 
 use kube::api::DynamicObject;
 use shadow_core::repository::Repository;
-use shadow_deploy::{ClusterError, Settings, broker_access, pull_secret};
+use shadow_deploy::{ClusterError, Dialling, Settings, broker_access, pull_secret};
 
 use crate::cli::{Install, InstallFormat};
 use crate::commands::{allow, images};
@@ -79,6 +79,12 @@ fn objects(args: &Install, place: &Place, pull: Option<Pull>) -> Result<Vec<Dyna
         registry: place.registry.clone(),
         tag: place.tag.clone(),
         plain_http_registries: args.plain_http.clone(),
+        dialling: Dialling {
+            brokers: args.dialling.allow_broker.clone(),
+            registries: args.dialling.allow_registry.clone(),
+            addresses: args.dialling.allow_address.clone(),
+            require_tls: args.dialling.require_tls,
+        },
         pull_secret: pull.as_ref().map(|pull| pull.name.clone()),
         runtime_handler: !args.no_runtime_handler,
     };

@@ -7,6 +7,9 @@ use kube::api::DynamicObject;
 /// How many nodes are named.
 const NAMED: usize = 5;
 
+/// What the images are built for.
+pub(super) const OURS: &str = "linux/amd64";
+
 /// What is known of the cluster.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Seen {
@@ -14,6 +17,8 @@ pub(super) struct Seen {
     pub(super) context: String,
     /// Names of the nodes; none if the user may not list them.
     pub(super) nodes: Option<Vec<String>>,
+    /// Of them, those for which there is no agent: name, and system and architecture.
+    pub(super) foreign: Vec<(String, String)>,
     /// Image of the agent that is installed now.
     pub(super) agent: Option<String>,
 }
@@ -43,7 +48,12 @@ pub(super) fn lines(seen: &Seen, wanted: &Wanted<'_>) -> Vec<String> {
         None => format!("  version   {}, and nothing is installed yet", wanted.agent),
     });
     lines.push(format!("  objects   {}", kinds(wanted.objects)));
-    let nodes = nodes(seen.nodes.as_deref());
+    let is_foreign = |name: &String| seen.foreign.iter().any(|(foreign, _)| foreign == name);
+    let ours = seen.nodes.clone().map(|mut names| {
+        names.retain(|name| !is_foreign(name));
+        names
+    });
+    let nodes = nodes(ours.as_deref());
     lines.push(if wanted.runtime_handler {
         format!(
             "  nodes     {nodes}: an agent runs as root, and containerd gets the runtime handler shadow. Where it has none yet, \
@@ -55,6 +65,11 @@ pub(super) fn lines(seen: &Seen, wanted: &Wanted<'_>) -> Vec<String> {
              taken away"
         )
     });
+    lines.extend(seen.foreign.iter().map(|(name, platform)| {
+        format!(
+            "  no agent  {name} is {platform}, and images are built for {OURS} only: it takes no part, and no pod is moved from it or to it"
+        )
+    }));
     lines.push("To take all of it out again, type: kubectl shadow uninstall".to_owned());
     lines
 }
@@ -124,6 +139,7 @@ mod tests {
         let seen = Seen {
             context: "prod".to_owned(),
             nodes: Some(["a", "b", "c", "d", "e", "f", "g"].map(str::to_owned).to_vec()),
+            foreign: Vec::new(),
             agent: Some("r/agent:v1".to_owned()),
         };
         let told = told(&seen, true);
@@ -136,6 +152,21 @@ mod tests {
         ] {
             assert!(told.contains(wanted), "{told}");
         }
+    }
+
+    #[test]
+    fn a_node_of_another_architecture_is_named_as_one_without_an_agent() {
+        let seen = Seen {
+            nodes: Some(["a", "b"].map(str::to_owned).to_vec()),
+            foreign: vec![("b".to_owned(), "linux/arm64".to_owned())],
+            ..Seen::default()
+        };
+        let told = told(&seen, true);
+        assert!(told.contains("nodes     a: an agent"), "{told}");
+        assert!(
+            told.contains("b is linux/arm64, and images are built for linux/amd64 only"),
+            "{told}"
+        );
     }
 
     #[test]

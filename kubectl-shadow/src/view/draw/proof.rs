@@ -104,7 +104,8 @@ fn premise(theme: &Theme, told: &Told, width: usize) -> Line<'static> {
 /// How a premise was weighed, in full.
 pub(super) fn weighed(told: &Told) -> (Tone, String) {
     let (tone, word) = match (told.premise.class(), told.outcome) {
-        (Class::Told, Outcome::Seen | Outcome::Contradicted) => (Tone::Plain, "note"),
+        (Class::Told, Outcome::Seen) => (Tone::Plain, "note"),
+        (Class::Told, Outcome::Contradicted) => (Tone::Held, "WARNING"),
         (_, Outcome::Seen) => (Tone::Plain, "seen"),
         (_, Outcome::Contradicted) => (Tone::Bad, "NOT SO"),
         (_, Outcome::NotKnown) => (Tone::Held, "NOT KNOWN"),

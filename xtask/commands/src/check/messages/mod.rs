@@ -15,12 +15,13 @@ use serde::Deserialize;
 use serde_yaml_ng::Value;
 
 /// The folders whose texts are collected.
-const CRATES: [&str; 7] = [
+const CRATES: [&str; 8] = [
     "core",
     "controller",
     "webhook",
     "agent",
     "identity",
+    "dialling",
     "kubectl-shadow",
     "deploy",
 ];
