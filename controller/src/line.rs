@@ -128,7 +128,7 @@ impl Line {
         let all = all.iter().map(|one| &**one);
         let place = turns::line(limits, migration, all, |namespace| rounds.had(namespace, now));
         // One that was not answered keeps no other from beginning, so it uses up no turn either.
-        if place.is_none() && !turns::lacks_an_answer(migration) {
+        if place.is_none() && !turns::is_held_up(migration) {
             rounds.has(&namespace, now);
         }
         place
@@ -165,7 +165,7 @@ impl Line {
     /// A place to be prepared; `None`: later.
     pub fn place(&self, migration: &StatefulMigration) -> Option<Place<'_>> {
         let namespace = migration.namespace().unwrap_or_default();
-        let again = usize::from(turns::lacks_an_answer(migration));
+        let again = usize::from(turns::is_held_up(migration));
         let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
         let sum = |of: fn(&Prepared) -> usize| prepared.values().map(of).sum::<usize>();
         let (all, all_again) = (sum(|one| one.all), sum(|one| one.again));

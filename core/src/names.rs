@@ -46,6 +46,12 @@ pub const WEBHOOK_DELETIONS_PATH: &str = "/validate/deletions";
 pub const EVICTIONS: &str = "migration.ms2m.io/evictions";
 /// Value of [`EVICTIONS`] that opts in.
 pub const MOVE: &str = "move";
+/// Label on a pod: what becomes of its eviction while its move may not begin ([`WAIT`], or any other value: it goes through).
+pub const EVICTIONS_NOT_NOW: &str = "migration.ms2m.io/evictions-not-now";
+/// Value of [`EVICTIONS_NOT_NOW`] that lets evictions wait.
+pub const WAIT: &str = "wait";
+/// Annotation on a node: when it leaves the cluster, as RFC 3339 has it. No move begins from it that cannot end before.
+pub const LEAVES_AT: &str = "migration.ms2m.io/leaves-at";
 /// Annotation on a migration that an eviction caused: name of the Evacuation.
 pub const EVACUATION: &str = "migration.ms2m.io/evacuation";
 /// Annotation on a migration that an eviction caused: who evicted.

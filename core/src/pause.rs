@@ -101,6 +101,7 @@ pub fn of_eviction(verdict: Verdict, paused: Option<&Paused>) -> Verdict {
         other @ (Verdict::LetThrough(_)
         | Verdict::Paused { .. }
         | Verdict::HoldsTheMemory { .. }
+        | Verdict::BudgetTaken { .. }
         | Verdict::ArrivedAlready { .. }
         | Verdict::WaitsForNode { .. }) => other,
     }
@@ -111,6 +112,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::api::OnNotNow;
 
     fn paused(let_evictions_through: bool) -> Paused {
         let pause: Pause = serde_json::from_value(json!({"apiVersion": "migration.ms2m.io/v1alpha1", "kind": "Pause",
@@ -183,6 +185,8 @@ mod tests {
             uid: "u".to_owned(),
             node: "node-a".to_owned(),
             node_emptied: true,
+            not_now: OnNotNow::Evict,
+            lacks_node: None,
         };
         let waits = || Verdict::UnderWay {
             migration: Some("m".to_owned()),

@@ -148,14 +148,23 @@ pub fn before<'a>(me: &StatefulMigration, all: impl Iterator<Item = &'a Stateful
 
 fn is_in_line(migration: &StatefulMigration) -> bool {
     let is_stuck = migration.status.as_ref().is_some_and(MigrationStatus::is_stuck);
-    waits(migration) && !lacks_an_answer(migration) && !is_stuck
+    waits(migration) && !is_held_up(migration) && !is_stuck
 }
 
-/// Whether it waits for something that does not answer, such as its broker.
-pub fn lacks_an_answer(migration: &StatefulMigration) -> bool {
+/// Whether it waits for something that no turn brings: an answer of its broker, its budget, a node that can take its pod.
+pub fn is_held_up(migration: &StatefulMigration) -> bool {
     let status = migration.status.as_ref();
     let waiting = status.and_then(|status| status.waiting.as_ref());
-    waiting.is_some_and(|waiting| waiting.r#for == WaitsFor::Answer)
+    waiting.is_some_and(|waiting| match waiting.r#for {
+        WaitsFor::Answer | WaitsFor::Budget | WaitsFor::Node => true,
+        WaitsFor::MovesPerCluster
+        | WaitsFor::MovesPerNode
+        | WaitsFor::EarlierMoves
+        | WaitsFor::OtherNamespaces
+        | WaitsFor::Preparation
+        | WaitsFor::Pause
+        | WaitsFor::Plans => false,
+    })
 }
 
 /// A move that has not begun and was not called off.
@@ -391,17 +400,23 @@ mod tests {
     }
 
     #[test]
-    fn those_whose_broker_does_not_answer_are_before_no_other() {
+    fn those_that_no_turn_helps_are_before_no_other() {
         let mine = waiting("mine", "shop", 9);
-        let mut older = ["a", "b", "c", "d"].map(|uid| waiting(uid, "shop", 1));
-        assert!(line(LIMITS, &mine, older.iter(), |_| None).is_some());
-        for unanswered in &mut older {
-            let obstacle = Obstacle::Answer { what: String::new() };
+        let words = String::new;
+        for obstacle in [
+            Obstacle::Answer { what: words() },
+            Obstacle::Budget { words: words() },
+            Obstacle::NoNode { words: words() },
+        ] {
+            let mut older = ["a", "b", "c", "d"].map(|uid| waiting(uid, "shop", 1));
+            assert!(line(LIMITS, &mine, older.iter(), |_| None).is_some());
             let place = InLine { obstacle, before: 0 };
-            unanswered.status.as_mut().unwrap().waiting = Some(place.waiting(None, Timestamp::UNIX_EPOCH));
+            for held_up in &mut older {
+                held_up.status.as_mut().unwrap().waiting = Some(place.waiting(None, Timestamp::UNIX_EPOCH));
+            }
+            assert_eq!(line(LIMITS, &mine, older.iter(), |_| None), None, "{place:?}");
+            assert_eq!(before(&mine, older.iter()), 0);
         }
-        assert_eq!(line(LIMITS, &mine, older.iter(), |_| None), None);
-        assert_eq!(before(&mine, older.iter()), 0);
     }
 
     #[test]

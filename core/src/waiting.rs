@@ -24,6 +24,10 @@ pub enum WaitsFor {
     Answer,
     /// Moves are paused (`kubectl shadow pause`).
     Pause,
+    /// A disruption budget of the pod, which an eviction caused to move, is spent.
+    Budget,
+    /// No node can take the pod, which an eviction caused to move; one may be on its way.
+    Node,
     /// As many plans without a move are being made as the controller makes at the same time.
     Plans,
 }
@@ -77,6 +81,16 @@ pub enum Obstacle {
         /// Its words.
         words: String,
     },
+    /// See [`WaitsFor::Budget`].
+    Budget {
+        /// What it allows, as a sentence.
+        words: String,
+    },
+    /// See [`WaitsFor::Node`].
+    NoNode {
+        /// What speaks against the nodes.
+        words: String,
+    },
     /// See [`WaitsFor::Plans`].
     Plans,
     /// See [`WaitsFor::Answer`].
@@ -106,6 +120,8 @@ impl InLine {
             Obstacle::Others => (WaitsFor::OtherNamespaces, known, 0),
             Obstacle::Preparation => (WaitsFor::Preparation, known, 0),
             Obstacle::Pause { .. } => (WaitsFor::Pause, known, 0),
+            Obstacle::Budget { .. } => (WaitsFor::Budget, known, 0),
+            Obstacle::NoNode { .. } => (WaitsFor::Node, known, 0),
             Obstacle::Plans => (WaitsFor::Plans, known, 0),
             Obstacle::Answer { .. } => (WaitsFor::Answer, known, 0),
         };
@@ -117,6 +133,8 @@ impl InLine {
             | Obstacle::Earlier
             | Obstacle::Others
             | Obstacle::Preparation
+            | Obstacle::Budget { .. }
+            | Obstacle::NoNode { .. }
             | Obstacle::Plans
             | Obstacle::Answer { .. } => None,
         };
@@ -155,7 +173,9 @@ impl fmt::Display for InLine {
                 return f.write_str("as many plans are being made as the controller makes at the same time");
             }
             Obstacle::Answer { what } => f.write_str(what)?,
-            Obstacle::Pause { words } => return f.write_str(words),
+            Obstacle::Pause { words } | Obstacle::Budget { words } | Obstacle::NoNode { words } => {
+                return f.write_str(words);
+            }
         }
         match self.before {
             0 => f.write_str("; no move of its namespace waits before it"),

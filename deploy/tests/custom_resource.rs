@@ -133,10 +133,11 @@ fn a_choice_given_as_nothing_counts_as_left_out() {
     }
     let mut policy = Vec::new();
     choices("", &spec_of(&crd::POLICY), &mut policy);
-    assert_eq!(policy.len(), 2, "{policy:?}");
+    assert_eq!(policy.len(), 3, "{policy:?}");
     assert!(policy.iter().all(|(_, all)| all[0].is_empty()), "{policy:?}");
     let read: MigrationPolicySpec =
-        serde_json::from_value(json!({"inexactHandoff": "", "evictions": ""})).unwrap();
+        serde_json::from_value(json!({"inexactHandoff": "", "evictions": "", "evictionsNotNow": ""}))
+            .unwrap();
     assert_eq!(read, MigrationPolicySpec::default());
 }
 

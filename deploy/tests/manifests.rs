@@ -3,6 +3,7 @@
 use kube::api::DynamicObject;
 use serde_json::Value;
 use shadow_core::api::Phase;
+use shadow_core::eviction::deletion;
 use shadow_core::names;
 use shadow_deploy::{Dialling, Settings, broker_access, manifests, pull_secret};
 
@@ -431,6 +432,46 @@ fn evictions_and_deletions_are_sent_from_namespaces_that_opted_in_and_never_wait
         ),
     ];
     assert_eq!(open.iter().map(sent).collect::<Vec<_>>(), wanted);
+}
+
+/// Each user that ends pods of a move in its own right, as core has it, and no other.
+#[test]
+fn deletions_of_right_do_not_depend_on_the_webhook() {
+    let configuration = find("ValidatingWebhookConfiguration", "shadow-webhook");
+    let webhooks = configuration.data["webhooks"].as_array().unwrap();
+    let deletions = webhooks
+        .iter()
+        .find(|webhook| webhook["name"] == "deletions.migration.ms2m.io")
+        .unwrap();
+    let condition = |name: &str| {
+        let conditions = deletions["matchConditions"].as_array().unwrap();
+        let found = conditions.iter().find(|one| one["name"] == name).unwrap();
+        found["expression"].as_str().unwrap().to_owned()
+    };
+    let by = condition("by-somebody-else");
+    let mut listed: Vec<&str> = by.split('\'').skip(1).step_by(2).collect();
+    let mut wanted: Vec<String> = deletion::OF_KUBERNETES
+        .iter()
+        .map(|account| format!("system:serviceaccount:kube-system:{account}"))
+        .chain(deletion::USERS.iter().map(|user| (*user).to_owned()))
+        .chain([
+            names::account_user(names::CONTROLLER_ACCOUNT),
+            deletion::NODES.to_owned(),
+        ])
+        .collect();
+    listed.sort_unstable();
+    wanted.sort_unstable();
+    assert_eq!(listed, wanted);
+    assert!(by.starts_with(&format!(
+        "!request.userInfo.username.startsWith('{}')",
+        deletion::NODES
+    )));
+    assert!(
+        by.contains("&& !(request.userInfo.username in [") && !by.contains("||"),
+        "{by}"
+    );
+    assert!(condition("does-not-end-already").contains("!has(oldObject.metadata.deletionTimestamp)"));
+    assert!(condition("made-by-a-move").contains(&format!("'{}' in", names::MIGRATION)));
 }
 
 #[test]

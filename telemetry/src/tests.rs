@@ -32,14 +32,12 @@ fn ended(outcome: Outcome, why: Why, pause: Option<i64>) -> Count {
     })
 }
 
-#[test]
-fn each_count_shows_in_its_series() {
-    let metrics = controller::Metrics::new("1.2.3");
+fn one_of_each() -> Vec<Count> {
     let dumped = Count::Dumped {
         bytes: 4096,
         froze: SignedDuration::from_millis(200),
     };
-    let counts = [
+    vec![
         Count::Begun(SignedDuration::from_secs(2)),
         Count::Step(Step::Hold, SignedDuration::from_millis(40)),
         dumped,
@@ -56,8 +54,13 @@ fn each_count_shows_in_its_series() {
         }),
         ended(Outcome::Exact, Why::AsWanted, Some(700)),
         ended(Outcome::Undone, Why::Cause(Reason::RestoreFailed), None),
-    ];
-    metrics.count(&counts, false);
+    ]
+}
+
+#[test]
+fn each_count_shows_in_its_series() {
+    let metrics = controller::Metrics::new("1.2.3");
+    metrics.count(&one_of_each(), false);
     metrics.held_messages(1_500);
     metrics.visited(Visit::Done, Duration::from_secs(1));
     metrics.effect_failed(Reason::BrokerUnreachable);

@@ -7,6 +7,7 @@ use k8s_openapi::api::apps::v1::{ReplicaSet, StatefulSet};
 use k8s_openapi::api::authentication::v1::UserInfo;
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec};
 use k8s_openapi::api::core::v1::{Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod};
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::ResourceExt;
 use kube::api::{Api, ListParams, PostParams};
 use shadow_core::api::{Evacuation, MigrationPolicy, OwnerKind, Pause, StatefulMigration, pause};
@@ -53,6 +54,8 @@ pub trait Cluster: Send + Sync + 'static {
     fn policies(&self, namespace: &str) -> impl Future<Output = Looked<Vec<MigrationPolicy>>> + Send;
     /// Evacuations of a namespace.
     fn evacuations(&self, namespace: &str) -> impl Future<Output = Looked<Vec<Evacuation>>> + Send;
+    /// Disruption budgets of a namespace.
+    fn budgets(&self, namespace: &str) -> impl Future<Output = Looked<Vec<PodDisruptionBudget>>> + Send;
     /// The pause of all moves, if there is one.
     fn paused(&self) -> impl Future<Output = Looked<Option<Paused>>> + Send;
     /// The value of a label of a namespace.
@@ -155,6 +158,14 @@ impl Cluster for KubeCluster {
             .list(&ListParams::default())
             .await;
         all.map(|list| list.items).map_err(failed("the Evacuations"))
+    }
+
+    async fn budgets(&self, namespace: &str) -> Looked<Vec<PodDisruptionBudget>> {
+        let all = Api::namespaced(self.client.clone(), namespace)
+            .list(&ListParams::default())
+            .await;
+        all.map(|list| list.items)
+            .map_err(failed("the PodDisruptionBudgets"))
     }
 
     async fn paused(&self) -> Looked<Option<Paused>> {

@@ -1,5 +1,5 @@
-//! Admission of plain deletions of pods that a move made, in namespaces that opted in. The rule leaves out those of the controller, of
-//! kubelet and of Kubernetes' own controllers.
+//! Admission of plain deletions of pods that a move made, in namespaces that opted in. The rule leaves out those that are of right
+//! ([`deletion::is_of_right`]) already, so that they do not depend on the webhook.
 //!
 //! Guarantee: nothing is written; what cannot be looked up in time is deleted as ever.
 
@@ -29,11 +29,13 @@ struct Pod {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Metadata {
     #[serde(default)]
     uid: String,
     #[serde(default)]
     annotations: BTreeMap<String, String>,
+    deletion_timestamp: Option<String>,
 }
 
 /// Refuses what would take the memory with it.
@@ -48,7 +50,10 @@ pub(crate) async fn validate<C: Cluster>(State(cluster): State<Arc<C>>, review: 
         return answer(response);
     };
     let confirmed = pod.metadata.annotations.get(names::MAY_BE_DELETED);
-    if confirmed.is_some_and(|value| value == "yes") {
+    let user = request.user_info.username.as_deref().unwrap_or_default();
+    // One that was deleted before ends already.
+    let ends = pod.metadata.deletion_timestamp.is_some();
+    if ends || deletion::is_of_right(user) || confirmed.is_some_and(|value| value == "yes") {
         return answer(response);
     }
     let migrations = match timeout(WITHIN, cluster.migrations(namespace)).await {
@@ -65,7 +70,12 @@ pub(crate) async fn validate<C: Cluster>(State(cluster): State<Arc<C>>, review: 
     match deletion::protected_by(&request.name, &pod.metadata.uid, &migrations) {
         None => answer(response),
         Some(migration) => {
-            info!(namespace, pod = request.name, "deletion refused during a move");
+            info!(
+                namespace,
+                pod = request.name,
+                user,
+                "deletion refused during a move"
+            );
             response.result.code = 403;
             "Forbidden".clone_into(&mut response.result.reason);
             answer(response.deny(deletion::told(&request.name, namespace, migration)))

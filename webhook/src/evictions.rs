@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::State;
+use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use kube::core::admission::{AdmissionResponse, Operation};
 use serde::Deserialize;
-use shadow_core::api::{Evacuation, EvacuationSpec, EvictedBy, evacuation};
-use shadow_core::eviction::{self, Asked, Verdict, World, words};
+use shadow_core::api::{Evacuation, EvacuationSpec, EvictedBy, OnNotNow, StatefulMigration, evacuation};
+use shadow_core::eviction::{self, Asked, Verdict, World, budget, words};
 use shadow_core::names;
 use shadow_core::validate::Facts;
 use tokio::time::timeout;
@@ -118,15 +119,21 @@ async fn judged<C: Cluster>(cluster: &C, namespace: &str, request: &Request) -> 
 }
 
 async fn world<C: Cluster>(cluster: &C, namespace: &str, pod: &str) -> Looked<World> {
-    let (facts, nodes, migrations, policies, evacuations, opted_in, paused) = tokio::try_join!(
+    let (facts, nodes, migrations, policies, evacuations, budgets, opted_in, paused) = tokio::try_join!(
         around_pod(cluster, namespace, pod),
         cluster.nodes(),
         cluster.migrations(namespace),
         cluster.policies(namespace),
         cluster.evacuations(namespace),
+        cluster.budgets(namespace),
         cluster.namespace_label(namespace, names::EVICTIONS),
         cluster.paused(),
     )?;
+    let moving = if budgets.is_empty() {
+        Vec::new()
+    } else {
+        moving(cluster, namespace, &evacuations, &migrations).await?
+    };
     Ok(World {
         namespace: namespace.to_owned(),
         // Anybody can send a review; the selector of the rule holds for the API server's only.
@@ -138,8 +145,29 @@ async fn world<C: Cluster>(cluster: &C, namespace: &str, pod: &str) -> Looked<Wo
         },
         policies,
         evacuations,
+        budgets,
+        moving,
         paused,
     })
+}
+
+/// One pod of each move that takes a place of a budget. Few moves are under way at a time.
+async fn moving<C: Cluster>(
+    cluster: &C,
+    namespace: &str,
+    evacuations: &[Evacuation],
+    migrations: &[StatefulMigration],
+) -> Looked<Vec<Pod>> {
+    let mut moving = Vec::new();
+    for migration in budget::begun(evacuations, migrations) {
+        for name in budget::names(migration) {
+            if let Some(pod) = cluster.pod(namespace, name).await? {
+                moving.push(pod);
+                break;
+            }
+        }
+    }
+    Ok(moving)
 }
 
 /// Leaves the mark that the verdict asks for; the name of the migration that follows from it.
@@ -155,6 +183,7 @@ async fn mark<C: Cluster>(
         uid: uid.to_owned(),
         node: node.to_owned(),
         node_emptied: false,
+        not_now: OnNotNow::default(),
         evicted_by: EvictedBy::cut(
             request.user_info.username.as_deref(),
             request.user_info.groups.as_deref().unwrap_or_default(),
@@ -166,11 +195,14 @@ async fn mark<C: Cluster>(
         uid,
         node,
         node_emptied,
+        not_now,
+        ..
     } = verdict
     {
-        let node_emptied = *node_emptied;
+        let (node_emptied, not_now) = (*node_emptied, *not_now);
         let spec = EvacuationSpec {
             node_emptied,
+            not_now,
             ..spec(uid, node)
         };
         let marked = cluster.mark(&world.namespace, Evacuation::new(uid, spec)).await?;

@@ -1,6 +1,7 @@
 //! What is done about an Evacuation.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
@@ -10,13 +11,14 @@ use kube::runtime::controller::Action as Requeue;
 use kube::{Api, ResourceExt};
 use serde_json::json;
 use shadow_core::api::{
-    Evacuation, EvacuationState, EvacuationStatus, StatefulMigration, StatefulMigrationSpec, evacuation,
+    Evacuation, EvacuationState, EvacuationStatus, EvacuationWait, EvacuationWaitsFor, StatefulMigration,
+    StatefulMigrationSpec, evacuation,
 };
 use shadow_core::eviction::next::{KEPT, Next};
 use shadow_core::eviction::{migration_of, words};
 use shadow_core::names;
 
-use super::LOOK;
+use super::{LOOK, NODE_LOOK};
 use crate::context::Context;
 use crate::error::ControllerError;
 use crate::{pause, report, store};
@@ -28,37 +30,91 @@ pub(super) async fn act(
     seen: &Evacuation,
     decided: Next,
 ) -> Result<Requeue, ControllerError> {
-    let state = |state, migration, reason: Option<String>, ended: Option<Timestamp>| EvacuationStatus {
-        state,
-        migration,
-        reason: reason.map(|reason| reason.chars().take(evacuation::REASON).collect()),
-        ended: ended.map(MicroTime),
-    };
-    let migration = migration_of(seen);
-    let (status, again) = match decided {
-        Next::Keep(left) => return Ok(Requeue::requeue(left)),
+    match decided {
+        Next::Keep(left) => Ok(Requeue::requeue(left)),
         Next::Forget => {
             store::delete(api, seen).await?;
-            return Ok(Requeue::await_change());
+            Ok(Requeue::await_change())
         }
-        Next::CallOff => {
+        Next::CallOff(why) => {
+            if why.is_some() {
+                // Before it is cancelled: the end is told in these words.
+                write(api, seen, moving(seen, why.as_deref())).await?;
+            }
             call_off(ctx, seen).await?;
-            return Ok(Requeue::requeue(LOOK));
+            Ok(Requeue::requeue(LOOK))
         }
-        Next::Wait(why) => (state(EvacuationState::Waiting, None, Some(why), None), LOOK),
-        Next::Follow => (state(EvacuationState::Moving, migration, None, None), LOOK),
+        Next::Wait(wait, why) => {
+            let again = pace(&wait);
+            written(api, seen, waiting(&why, Some(wait)), again).await
+        }
+        Next::Follow {
+            waiting: wait,
+            called_off,
+        } => {
+            let status = EvacuationStatus {
+                waiting: wait,
+                ..moving(seen, called_off.as_deref())
+            };
+            written(api, seen, status, LOOK).await
+        }
         Next::Begin => match begun(ctx, seen).await? {
-            Begun::Moves(name) => (state(EvacuationState::Moving, Some(name), None, None), LOOK),
+            Begun::Moves => written(api, seen, moving(seen, None), LOOK).await,
             // It waits, as it does from the next look on.
-            Begun::Paused(why) => (state(EvacuationState::Waiting, None, Some(why), None), LOOK),
-            Begun::Refused(why) => return let_go(ctx, api, seen, None, why).await,
+            Begun::Paused(why) => written(api, seen, waiting(&why, None), LOOK).await,
+            Begun::Refused(why) => let_go(ctx, api, seen, None, why).await,
         },
         Next::LetGo(why) => {
             let tried = seen.status.as_ref().and_then(|status| status.migration.clone());
-            return let_go(ctx, api, seen, tried, why).await;
+            let_go(ctx, api, seen, tried, why).await
         }
-        Next::Arrived(at) => (state(EvacuationState::Moved, migration, None, Some(at)), KEPT),
-    };
+        Next::Arrived(at) => {
+            let status = EvacuationStatus {
+                state: EvacuationState::Moved,
+                ended: Some(MicroTime(at)),
+                ..moving(seen, None)
+            };
+            written(api, seen, status, KEPT).await
+        }
+    }
+}
+
+/// Its migration is there; why it was called off, if it was.
+fn moving(seen: &Evacuation, called_off: Option<&str>) -> EvacuationStatus {
+    EvacuationStatus {
+        state: EvacuationState::Moving,
+        migration: migration_of(seen),
+        reason: called_off.map(cut),
+        ..EvacuationStatus::default()
+    }
+}
+
+fn waiting(why: &str, wait: Option<EvacuationWait>) -> EvacuationStatus {
+    EvacuationStatus {
+        state: EvacuationState::Waiting,
+        reason: Some(cut(why)),
+        waiting: wait,
+        ..EvacuationStatus::default()
+    }
+}
+
+fn pace(wait: &EvacuationWait) -> Duration {
+    match wait.r#for {
+        EvacuationWaitsFor::Node => NODE_LOOK,
+        EvacuationWaitsFor::Budget
+        | EvacuationWaitsFor::Pause
+        | EvacuationWaitsFor::AnotherMove
+        | EvacuationWaitsFor::Turn => LOOK,
+    }
+}
+
+/// Writes the status, and looks again after this time.
+async fn written(
+    api: &Api<Evacuation>,
+    seen: &Evacuation,
+    status: EvacuationStatus,
+    again: Duration,
+) -> Result<Requeue, ControllerError> {
     write(api, seen, status).await?;
     Ok(Requeue::requeue(again))
 }
@@ -70,7 +126,7 @@ async fn let_go(
     migration: Option<String>,
     why: String,
 ) -> Result<Requeue, ControllerError> {
-    let why: String = why.chars().take(evacuation::REASON).collect();
+    let why = cut(&why);
     let (reason, note) = words::not_moved(&why);
     let moved = match &migration {
         Some(name) => store::read(ctx, &seen.namespace().unwrap_or_default(), name).await?,
@@ -80,6 +136,7 @@ async fn let_go(
         state: EvacuationState::LetGo,
         migration,
         reason: Some(why),
+        waiting: None,
         ended: Some(MicroTime(Timestamp::now())),
     };
     write(api, seen, status).await?;
@@ -89,6 +146,11 @@ async fn let_go(
         report::announce(ctx, &migration, false, reason, &note);
     }
     Ok(Requeue::requeue(KEPT))
+}
+
+/// To what is recorded of a reason.
+fn cut(why: &str) -> String {
+    why.chars().take(evacuation::REASON).collect()
 }
 
 /// The pod that was evicted, and no later one of its name.
@@ -123,8 +185,8 @@ async fn write(
 
 /// What came of the order to move the pod.
 enum Begun {
-    /// By this migration.
-    Moves(String),
+    /// Its migration is there.
+    Moves,
     /// Moves are paused since the look at the Evacuation.
     Paused(String),
     /// For good.
@@ -137,7 +199,7 @@ async fn begun(ctx: &Context, seen: &Evacuation) -> Result<Begun, ControllerErro
     // Twice: the pause that refused it may have ended before the look at the pause.
     for _ in 0..2 {
         match begin(ctx, seen).await? {
-            Ok(name) => return Ok(Begun::Moves(name)),
+            Ok(()) => return Ok(Begun::Moves),
             Err(why) => refused = why,
         }
         if let Some(paused) = pause::look(&ctx.client).await? {
@@ -148,7 +210,7 @@ async fn begun(ctx: &Context, seen: &Evacuation) -> Result<Begun, ControllerErro
 }
 
 /// Creates the migration; what its admission says against it is for a person.
-async fn begin(ctx: &Context, seen: &Evacuation) -> Result<Result<String, String>, ControllerError> {
+async fn begin(ctx: &Context, seen: &Evacuation) -> Result<Result<(), String>, ControllerError> {
     let name = migration_of(seen).unwrap_or_default();
     let namespace = seen.namespace().unwrap_or_default();
     let api: Api<StatefulMigration> = Api::namespaced(ctx.client.clone(), &namespace);
@@ -162,13 +224,13 @@ async fn begin(ctx: &Context, seen: &Evacuation) -> Result<Result<String, String
                 by,
                 "an eviction becomes a move"
             );
-            Ok(Ok(name))
+            Ok(Ok(()))
         }
         Err(kube::Error::Api(status)) if status.code == 409 => {
             let found = api.get(&name).await?;
             let ours = found.annotations().get(names::EVACUATION) == Some(&seen.name_any());
             Ok(if ours {
-                Ok(name)
+                Ok(())
             } else {
                 Err(format!(
                     "StatefulMigration {name} is there already, and no eviction created it. To make room for the move, type: kubectl -n \
@@ -183,7 +245,8 @@ async fn begin(ctx: &Context, seen: &Evacuation) -> Result<Result<String, String
     }
 }
 
-fn wanted(seen: &Evacuation, name: &str) -> StatefulMigration {
+/// The migration of this Evacuation.
+pub(super) fn wanted(seen: &Evacuation, name: &str) -> StatefulMigration {
     let spec = StatefulMigrationSpec {
         source_pod: seen.spec.pod.clone(),
         requested_by: Some(seen.spec.evicted_by.user.clone()),

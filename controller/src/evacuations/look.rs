@@ -1,15 +1,18 @@
 //! What the decision about an Evacuation rests on, looked up live.
 
 use k8s_openapi::api::core::v1::{Node, Pod};
-use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::jiff::Timestamp;
 use kube::api::ListParams;
 use kube::{Api, ResourceExt};
-use shadow_core::api::{Evacuation, StatefulMigration};
-use shadow_core::eviction::{Course, budget, course, migration_of, next};
+use shadow_core::api::{Evacuation, EvacuationWaitsFor, StatefulMigration};
+use shadow_core::eviction::next::{self, Obstacle};
+use shadow_core::eviction::{is_to_move, leaving, migration_of};
 
+use super::acts::wanted;
+use super::budgets::{self, Counted};
 use crate::context::Context;
 use crate::error::ControllerError;
+use crate::prepare::nodes;
 use crate::{pause, store};
 
 /// What was seen.
@@ -18,7 +21,8 @@ pub(super) struct Sight {
     pod: Option<Pod>,
     node: Option<Node>,
     migration: Option<StatefulMigration>,
-    waits_for: Option<String>,
+    obstacle: Option<Obstacle>,
+    too_late: Option<String>,
 }
 
 impl Sight {
@@ -28,7 +32,8 @@ impl Sight {
             pod: self.pod.as_ref(),
             node: self.node.as_ref(),
             migration: self.migration.as_ref(),
-            waits_for: self.waits_for.as_deref(),
+            obstacle: self.obstacle.as_ref(),
+            too_late: self.too_late.as_deref(),
             now: Timestamp::now(),
         }
     }
@@ -44,53 +49,67 @@ pub(super) async fn at(ctx: &Context, evacuation: &Evacuation) -> Result<Sight, 
         return Ok(Sight::default());
     }
     let namespace = evacuation.namespace().unwrap_or_default();
-    let nodes: Api<Node> = Api::all(ctx.client.clone());
-    let node = nodes.get_opt(&evacuation.spec.node).await?;
+    let all: Api<Node> = Api::all(ctx.client.clone());
+    let node = all.get_opt(&evacuation.spec.node).await?;
     let name = migration_of(evacuation).unwrap_or_default();
     let migration = store::read(ctx, &namespace, &name).await?;
-    if migration.is_some() {
-        return Ok(Sight {
-            node,
-            migration,
-            ..Sight::default()
-        });
-    }
     let pods: Api<Pod> = Api::namespaced(ctx.client.clone(), &namespace);
     let pod = pods.get_opt(&evacuation.spec.pod).await?;
-    let paused = pause::look(&ctx.client).await?;
-    let waits_for = match (paused, &pod) {
-        (Some(paused), _) => Some(shadow_core::pause::wait(&paused)),
-        (None, Some(pod)) => budgets(ctx, &namespace, pod).await?,
-        (None, None) => None,
+    let too_late = match (&node, &pod) {
+        // As far as that is known without a plan.
+        (Some(node), Some(pod)) => nodes::too_late(node, || leaving::least(pod, &ctx.line.finished())),
+        (None, _) | (_, None) => None,
+    };
+    let obstacle = match (&migration, &pod) {
+        (None, Some(pod)) => obstacle(ctx, evacuation, pod).await?,
+        (Some(_), _) | (None, None) => None,
     };
     Ok(Sight {
         pod,
         node,
         migration,
-        waits_for,
+        obstacle,
+        too_late,
     })
 }
 
-/// What the disruption budgets say against a move, those that are under way counted.
-async fn budgets(ctx: &Context, namespace: &str, pod: &Pod) -> Result<Option<String>, ControllerError> {
-    let all = ListParams::default();
-    let budgets: Api<PodDisruptionBudget> = Api::namespaced(ctx.client.clone(), namespace);
-    let budgets = budgets.list(&all).await?.items;
-    if budgets.is_empty() {
-        return Ok(None);
+/// What speaks against ordering a move now.
+async fn obstacle(
+    ctx: &Context,
+    evacuation: &Evacuation,
+    pod: &Pod,
+) -> Result<Option<Obstacle>, ControllerError> {
+    let namespace = evacuation.namespace().unwrap_or_default();
+    let waits = |waits_for, why| Ok(Some(Obstacle { waits_for, why }));
+    if let Some(why) = another_move(ctx, &namespace, &evacuation.spec.pod).await? {
+        return waits(EvacuationWaitsFor::AnotherMove, why);
     }
-    let evacuations: Api<Evacuation> = Api::namespaced(ctx.client.clone(), namespace);
-    let evacuations = evacuations.list(&all).await?.items;
+    if let Some(paused) = pause::look(&ctx.client).await? {
+        return waits(EvacuationWaitsFor::Pause, shadow_core::pause::wait(&paused));
+    }
+    if let Some(why) = budgets::against(ctx, &namespace, pod, Counted::Ordered).await? {
+        return waits(EvacuationWaitsFor::Budget, why);
+    }
+    let name = migration_of(evacuation).unwrap_or_default();
+    let mut wanted = wanted(evacuation, &name);
+    wanted.metadata.namespace = Some(namespace);
+    match nodes::lacking(ctx, &wanted).await? {
+        Some(why) => waits(EvacuationWaitsFor::Node, why),
+        None => Ok(None),
+    }
+}
+
+/// The migration of this pod that a user ordered, as a sentence.
+async fn another_move(ctx: &Context, namespace: &str, pod: &str) -> Result<Option<String>, ControllerError> {
     let migrations: Api<StatefulMigration> = Api::namespaced(ctx.client.clone(), namespace);
-    let migrations = migrations.list(&all).await?.items;
-    let is_moving = |evacuation: &&Evacuation| course(evacuation, &migrations) == Course::Moves;
-    let moving: Vec<&str> = evacuations
+    let all = migrations.list(&ListParams::default()).await?.items;
+    let another = all
         .iter()
-        .filter(is_moving)
-        .map(|evacuation| evacuation.spec.pod.as_str())
-        .collect();
-    let pods: Api<Pod> = Api::namespaced(ctx.client.clone(), namespace);
-    let mut pods = pods.list(&all).await?.items;
-    pods.retain(|other| moving.contains(&other.name_any().as_str()));
-    Ok(budget::against(pod, &budgets, &pods))
+        .find(|one| one.spec.source_pod == pod && is_to_move(one));
+    Ok(another.map(|one| {
+        let name = one.name_any();
+        format!(
+            "StatefulMigration {name} moves the pod already. To see it, type: kubectl shadow status {name} -n {namespace}"
+        )
+    }))
 }

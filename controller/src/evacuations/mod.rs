@@ -5,7 +5,10 @@
 //! follows from the Evacuation's UID.
 
 mod acts;
+mod budgets;
 mod look;
+
+pub use budgets::against_begin;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,12 +17,16 @@ use futures::StreamExt;
 use kube::runtime::controller::{Action as Requeue, Config, Controller};
 use kube::runtime::watcher;
 use kube::{Api, ResourceExt};
-use shadow_core::api::Evacuation;
+use shadow_core::api::{Evacuation, StatefulMigration};
+use shadow_core::eviction::migration_of;
 use shadow_core::eviction::next::{Next, next};
+use shadow_core::names;
 
 use crate::context::Context;
 use crate::error::ControllerError;
 
+/// Nodes come slowly, and a look at all of them costs.
+const NODE_LOOK: Duration = Duration::from_secs(2);
 /// How often one that has not ended is looked at.
 const LOOK: Duration = Duration::from_millis(500);
 /// After an error.
@@ -41,6 +48,20 @@ pub async fn answer(ctx: &Arc<Context>) {
     std::future::pending::<()>().await
 }
 
+/// Whether an eviction caused this migration and still waits for it: then it goes on waiting for a node that can take its pod. The
+/// Evacuation says for how long.
+pub async fn waits_for_node(ctx: &Context, migration: &StatefulMigration) -> Result<bool, ControllerError> {
+    let Some(name) = migration.annotations().get(names::EVACUATION) else {
+        return Ok(false);
+    };
+    let namespace = migration.namespace().unwrap_or_default();
+    let api: Api<Evacuation> = Api::namespaced(ctx.client.clone(), &namespace);
+    let found = api.get_opt(name).await?;
+    let is_its = |found: &Evacuation| migration_of(found) == Some(migration.name_any());
+    let goes_on = |found: &Evacuation| found.status.as_ref().is_none_or(|status| status.ended.is_none());
+    Ok(found.is_some_and(|found| is_its(&found) && goes_on(&found)))
+}
+
 async fn reconcile(cached: Arc<Evacuation>, ctx: Arc<Context>) -> Result<Requeue, ControllerError> {
     let (namespace, name) = (cached.namespace().unwrap_or_default(), cached.name_any());
     let api: Api<Evacuation> = Api::namespaced(ctx.client.clone(), &namespace);
@@ -53,7 +74,7 @@ async fn reconcile(cached: Arc<Evacuation>, ctx: Arc<Context>) -> Result<Requeue
     let sight = look::at(&ctx, &live).await?;
     let decided = next(sight.seen(&live));
     ctx.leadership.check()?;
-    if !matches!(decided, Next::Follow | Next::Keep(_)) {
+    if !matches!(decided, Next::Follow { .. } | Next::Keep(_)) {
         tracing::debug!(namespace, pod = live.spec.pod, ?decided, "evacuation");
     }
     acts::act(&ctx, &api, &live, decided).await

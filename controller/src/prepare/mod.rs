@@ -3,6 +3,7 @@
 
 mod answer;
 mod freeze;
+pub(crate) mod nodes;
 mod outlook;
 mod pause;
 mod room;
@@ -64,6 +65,8 @@ pub struct Refusal {
     pub cause: Cause,
     /// Empty when it did not come to that.
     pub premises: Vec<Told>,
+    /// All that speaks against it is that no node can take the pod now.
+    pub lacks_node: bool,
 }
 
 impl From<Cause> for Refusal {
@@ -71,6 +74,7 @@ impl From<Cause> for Refusal {
         Self {
             cause,
             premises: Vec::new(),
+            lacks_node: false,
         }
     }
 }
@@ -81,14 +85,18 @@ pub async fn prepare(ctx: &Context, migration: &StatefulMigration) -> Result<Pre
     let namespace = migration.namespace().unwrap_or_default();
     let report = validate::check(&migration.name_any(), &namespace, &migration.spec, &facts);
     if !report.is_ok() {
-        return Ok(refused(Reason::Refused, report.reasons()));
+        return Ok(refused_for(report.reasons(), report.lacks_only_a_node()));
     }
     let Some(pod) = &facts.pod else {
         return Ok(refused(Reason::Refused, "spec.sourcePod: the pod is gone"));
     };
-    let (aimed, choice) = match aimed(ctx, migration, pod, &facts).await? {
-        Ok(aimed) => aimed,
+    let choice = match chosen(migration, pod, &facts) {
+        Ok(choice) => choice,
         Err(why) => return Ok(refused(Reason::Refused, why)),
+    };
+    let (aimed, choice) = match aimed(ctx, migration, pod, &facts, choice).await? {
+        Ok(aimed) => aimed,
+        Err(why) => return Ok(refused_for(why, true)),
     };
     let settings = settings::resolve(&aimed.spec, pod, facts.owner.as_ref());
     let preflight = match fitness::look(ctx, pod, settings.container.as_deref()).await {
@@ -101,6 +109,9 @@ pub async fn prepare(ctx: &Context, migration: &StatefulMigration) -> Result<Pre
     let Prepared::Planned(draft) = &mut prepared else {
         return Ok(prepared);
     };
+    if let Some(why) = nodes::too_late_for(ctx, &draft.plan, &facts.nodes, memory) {
+        return Ok(refused(Reason::Refused, format!("spec.sourcePod: {why}")));
+    }
     if let Err(refusal) = pause::bound(&migration.spec, &mut draft.plan, memory, || ctx.line.finished()) {
         return Ok(Prepared::Refused(refusal));
     }
@@ -172,17 +183,14 @@ struct Around<'a> {
     preflight: Option<Preflight>,
 }
 
-/// The migration with the target that it left out, and how its pod is dealt with.
+/// The migration with the target that it left out, and how its pod is dealt with; or why no node can take it.
 async fn aimed(
     ctx: &Context,
     migration: &StatefulMigration,
     pod: &Pod,
     facts: &Facts,
+    mut choice: Choice,
 ) -> Result<Result<(StatefulMigration, Choice), String>, ControllerError> {
-    let mut choice = match chosen(migration, pod, facts) {
-        Ok(choice) => choice,
-        Err(why) => return Ok(Err(why)),
-    };
     let mut aimed = match validate::aim(&migration.spec, facts) {
         Ok(aimed) => aimed,
         Err(refusal) => return Ok(Err(refusal.to_string())),
@@ -256,6 +264,14 @@ async fn obstacle(
 
 fn refused(reason: Reason, message: impl Into<String>) -> Prepared {
     Prepared::Refused(Cause::new(reason, message).into())
+}
+
+/// By what the cluster holds alone.
+fn refused_for(message: String, lacks_node: bool) -> Prepared {
+    Prepared::Refused(Refusal {
+        lacks_node,
+        ..Cause::new(Reason::Refused, message).into()
+    })
 }
 
 /// A pod, and what owns it.

@@ -34,5 +34,6 @@ fn refused(plan: &Plan, reason: Reason, why: &str) -> Refusal {
     Refusal {
         cause: Cause::new(reason, format!("spec.maxPause: {why}")),
         premises: plan.premises.clone(),
+        lacks_node: false,
     }
 }

@@ -51,11 +51,10 @@ pub(super) async fn plan(
     if let Err(cause) = able {
         return Ok(Err(cause.into()));
     }
-    let container = settings.container.as_deref().unwrap_or_default();
     let registry = registry::way(ctx, migration, restore).await?;
     let around = Around {
         pod,
-        container,
+        container: settings.container.as_deref().unwrap_or_default(),
         hold,
         copy,
         preflight,
@@ -67,7 +66,12 @@ pub(super) async fn plan(
     let premises = judgement.told;
     let inexact = match allowed(ctx, pod, judgement.finding).await? {
         Ok(inexact) => inexact,
-        Err(cause) => return Ok(Err(Refusal { cause, premises })),
+        Err(cause) => {
+            return Ok(Err(Refusal {
+                premises,
+                ..cause.into()
+            }));
+        }
     };
     let unfenced = match hold {
         HoldKind::SingleActive => None,

@@ -34,8 +34,7 @@ pub(super) async fn drive(
     mut migration: StatefulMigration,
 ) -> Result<Requeue, ControllerError> {
     begins(ctx, &migration);
-    let mut idle_looks = 0;
-    let mut unsaved = false;
+    let (mut idle_looks, mut unsaved) = (0, false);
     let mut last_action = None;
     loop {
         let mut status = migration.status.clone().unwrap_or_default();

@@ -56,7 +56,7 @@ async fn undo(ctx: &Context, mut migration: StatefulMigration) -> Result<(), Con
                 Ok(Acted::Done(outcome)) => {
                     record::absorb(&mut status, outcome, now);
                 }
-                Ok(Acted::CalledOff) => {}
+                Ok(Acted::CalledOff | Acted::Spent) => {}
                 Err(error) => {
                     tracing::warn!(migration = migration.name_any(), %error, "effect failed, will be tried again");
                     tokio::time::sleep(pace::after_error(&status, now)).await;

@@ -20,7 +20,7 @@ use tracing::Instrument;
 use crate::context::Context;
 use crate::error::ControllerError;
 use crate::prepare::{self, Draft, Prepared, Refusal};
-use crate::{occupancy, report, store};
+use crate::{evacuations, occupancy, report, store};
 
 mod acting;
 mod driving;
@@ -36,7 +36,7 @@ mod waiting;
 use driving::drive;
 pub use led_back::lead_back;
 use telling::{end, in_line, stuck};
-use waiting::{QUEUED_LOOK, asked_again, during, kept_back, queue_up, still_waits};
+use waiting::{QUEUED_LOOK, asked_again, during, held_up, kept_back, queue_up, still_waits};
 
 /// After an error that may pass.
 const AFTER_ERROR: Duration = Duration::from_millis(200);
@@ -186,8 +186,22 @@ async fn begin(ctx: &Context, migration: &StatefulMigration) -> Result<Requeue, 
             Started::UnderWay(written) => drive(ctx, *written).await,
             Started::Not(requeue) => Ok(requeue),
         },
-        Prepared::Refused(refusal) => refuse(ctx, migration, status, refusal).await,
+        Prepared::Refused(refusal) => refused(ctx, migration, status, refusal).await,
     }
+}
+
+/// It cannot be moved. Where that is for want of a node only, and an eviction waits for it, it waits for a node as long as the eviction.
+async fn refused(
+    ctx: &Context,
+    migration: &StatefulMigration,
+    status: MigrationStatus,
+    refusal: Refusal,
+) -> Result<Requeue, ControllerError> {
+    if !refusal.lacks_node || !evacuations::waits_for_node(ctx, migration).await? {
+        return refuse(ctx, migration, status, refusal).await;
+    }
+    let words = refusal.cause.message;
+    held_up(ctx, migration, Obstacle::NoNode { words }).await
 }
 
 /// Nothing was touched.
@@ -195,7 +209,7 @@ async fn refuse(
     ctx: &Context,
     migration: &StatefulMigration,
     mut status: MigrationStatus,
-    Refusal { cause, premises }: Refusal,
+    Refusal { cause, premises, .. }: Refusal,
 ) -> Result<Requeue, ControllerError> {
     tracing::info!(
         migration = migration.name_any(),
@@ -227,6 +241,10 @@ async fn start(
     if let Some(paused) = crate::pause::look(&ctx.client).await? {
         let place = during(ctx, migration, &paused);
         return queue_up(ctx, migration, &place).await.map(Started::Not);
+    }
+    if let Some(words) = evacuations::against_begin(ctx, migration, &plan).await? {
+        let obstacle = Obstacle::Budget { words };
+        return held_up(ctx, migration, obstacle).await.map(Started::Not);
     }
     match occupancy::occupy(ctx, migration, &plan).await? {
         Turn::Begin => {}

@@ -7,6 +7,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use kube::runtime::controller::Action as Requeue;
 use shadow_core::api::{MigrationStatus, StatefulMigration};
+use shadow_core::aside::Standing;
 use shadow_core::machine;
 use shadow_core::names;
 use shadow_core::pause::{self, Paused};
@@ -18,6 +19,8 @@ use crate::error::ControllerError;
 
 /// Another move has to end first, which takes seconds.
 pub(super) const QUEUED_LOOK: Duration = Duration::from_millis(500);
+/// Nodes and budgets change slowly, and what waits for them is prepared at each look.
+const HELD_UP_LOOK: Duration = Duration::from_secs(2);
 /// The same of one whose broker has not answered for long.
 const UNANSWERED_LOOK: Duration = Duration::from_secs(30);
 
@@ -42,6 +45,9 @@ pub(super) async fn still_waits(
     let Some((status, waiting)) = waits(held) else {
         return Ok(None);
     };
+    if ctx.notes.standing(held) != Standing::Free {
+        return Ok(None);
+    }
     let Some(place) = kept_back(ctx, held).await? else {
         return Ok(None);
     };
@@ -77,6 +83,17 @@ pub(super) fn asked_again(migration: &StatefulMigration) -> Duration {
     let since = status.and_then(|status| Some(status.waiting.as_ref()?.since.0));
     let waited = since.map(|since| Timestamp::now().duration_since(since).unsigned_abs());
     (waited.unwrap_or_default() / 4).clamp(QUEUED_LOOK, UNANSWERED_LOOK)
+}
+
+/// It waits for something that no turn brings.
+pub(super) async fn held_up(
+    ctx: &Context,
+    migration: &StatefulMigration,
+    obstacle: Obstacle,
+) -> Result<Requeue, ControllerError> {
+    let place = ctx.line.behind(migration, obstacle);
+    in_line(ctx, migration, &place).await?;
+    Ok(Requeue::requeue(HELD_UP_LOOK))
 }
 
 /// Nothing is touched yet; it says what it waits for and asks again.

@@ -25,7 +25,7 @@ async fn without_a_management_api_no_queue_is_known_to_be_gone() {
         management_uri: None,
         ..scene.broker.address().clone()
     };
-    let broker = Broker::connect(&alone).await.unwrap();
+    let broker = Broker::connect(&alone, &crate::guard::here()).await.unwrap();
     let error = broker.is_without("never-declared").await.unwrap_err();
     assert!(matches!(error, BrokerError::NoManagement { .. }), "{error}");
 }

@@ -40,7 +40,7 @@ async fn a_changed_password_is_refused_at_the_next_connection_and_the_old_one_li
     let user = format!("user-{}", cluster.tag);
     let address = user_with(&user, "old-secret").await;
     let queue = cluster.queue("single-active", AT).await;
-    let broker = Broker::connect(&address).await.unwrap();
+    let broker = Broker::connect(&address, &crate::guard::here()).await.unwrap();
     broker.queue(&queue).await.unwrap();
 
     let renewed = user_with(&user, "new-secret").await;
@@ -52,7 +52,9 @@ async fn a_changed_password_is_refused_at_the_next_connection_and_the_old_one_li
             .await
             .unwrap_err(),
         broker.hold_single_active(&queue).await.unwrap_err(),
-        Broker::connect(&address).await.unwrap_err(),
+        Broker::connect(&address, &crate::guard::here())
+            .await
+            .unwrap_err(),
     ];
     for error in &refused {
         assert!(is_refused(error), "{error}");
@@ -66,7 +68,7 @@ async fn a_changed_password_is_refused_at_the_next_connection_and_the_old_one_li
         broker.queue(&queue).await.err().filter(is_refused)
     })
     .await;
-    let again = Broker::connect(&renewed).await.unwrap();
+    let again = Broker::connect(&renewed, &crate::guard::here()).await.unwrap();
     again.queue(&queue).await.unwrap();
     again
         .hold_single_active(&queue)

@@ -13,6 +13,8 @@
 mod alarm;
 mod application;
 mod credentials;
+#[path = "../shared/guard.rs"]
+mod guard;
 mod park;
 mod scene;
 mod single_active;

@@ -57,7 +57,9 @@ impl Node {
     }
 
     pub(crate) async fn broker(self) -> Broker {
-        Broker::connect(&self.address()).await.unwrap()
+        Broker::connect(&self.address(), &crate::guard::here())
+            .await
+            .unwrap()
     }
 
     /// A connection of the test's own.
@@ -151,7 +153,9 @@ impl Cluster {
         };
         until("all nodes to serve", || async {
             for node in ALL {
-                Broker::connect(&node.address()).await.ok()?;
+                Broker::connect(&node.address(), &crate::guard::here())
+                    .await
+                    .ok()?;
                 let nodes = node.administer(Method::GET, "/nodes", json!({})).await?;
                 let running = nodes.as_array()?.iter().filter(|one| one["running"] == true);
                 (running.count() == ALL.len()).then_some(())?;

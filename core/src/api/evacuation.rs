@@ -8,6 +8,9 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::blank::left_out_is_default;
+use super::policy::OnNotNow;
+
 /// Groups of the evicting user that are recorded.
 pub const GROUPS: usize = 10;
 /// Characters of a recorded name of a user or a group.
@@ -28,6 +31,7 @@ pub const REASON: usize = 1_024;
     printcolumn = r#"{"name":"Pod","type":"string","jsonPath":".spec.pod"}"#,
     printcolumn = r#"{"name":"Node","type":"string","jsonPath":".spec.node"}"#,
     printcolumn = r#"{"name":"State","type":"string","jsonPath":".status.state"}"#,
+    printcolumn = r#"{"name":"Waits for","type":"string","jsonPath":".status.waiting.for"}"#,
     printcolumn = r#"{"name":"Migration","type":"string","jsonPath":".status.migration"}"#,
     printcolumn = r#"{"name":"By","type":"string","jsonPath":".spec.evictedBy.user"}"#,
     printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#
@@ -46,6 +50,13 @@ pub struct EvacuationSpec {
     /// That node took no new pods at that time: a drain that is given up shows by the node taking pods again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub node_emptied: bool,
+    /// What becomes of the eviction if the move does not get its turn within 2 minutes, as label and policies said.
+    #[serde(
+        default,
+        deserialize_with = "left_out_is_default",
+        skip_serializing_if = "is_default"
+    )]
+    pub not_now: OnNotNow,
     /// Who asked for the eviction, as the API server says.
     pub evicted_by: EvictedBy,
     /// When.
@@ -54,6 +65,10 @@ pub struct EvacuationSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024))]
     pub let_go: Option<String>,
+}
+
+fn is_default(not_now: &OnNotNow) -> bool {
+    *not_now == OnNotNow::default()
 }
 
 /// Who asked for an eviction.
@@ -82,9 +97,37 @@ pub struct EvacuationStatus {
     /// For what it waits, or why the pod is not moved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The wait before its move begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<EvacuationWait>,
     /// When it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended: Option<MicroTime>,
+}
+
+/// A wait before a move that an eviction caused.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EvacuationWait {
+    /// For what.
+    pub r#for: EvacuationWaitsFor,
+    /// Since when it waits for this.
+    pub since: MicroTime,
+}
+
+/// For what it waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum EvacuationWaitsFor {
+    /// A disruption budget of the pod is spent.
+    Budget,
+    /// Moves are paused (`kubectl shadow pause`).
+    Pause,
+    /// No node can take the pod: for 2 minutes, since one may be on its way.
+    Node,
+    /// Another migration is going to move the pod, or moves it.
+    AnotherMove,
+    /// The migration is ordered, and it is not its turn.
+    Turn,
 }
 
 /// What has become of it, in one word.

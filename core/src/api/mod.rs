@@ -11,7 +11,10 @@ pub mod policy;
 pub mod progress;
 pub mod status;
 
-pub use evacuation::{Evacuation, EvacuationSpec, EvacuationState, EvacuationStatus, EvictedBy};
+pub use evacuation::{
+    Evacuation, EvacuationSpec, EvacuationState, EvacuationStatus, EvacuationWait, EvacuationWaitsFor,
+    EvictedBy,
+};
 pub use migration::{
     Handoff, IdentitySwapMode, MessageQueueConfig, MigrationStrategy, ReplayMode, RestoreBackend,
     StatefulMigration, StatefulMigrationSpec, TransferMode,
@@ -24,7 +27,7 @@ pub use plan::{
     ExpectedHold, FreezeBound, FreezePlan, HoldKind, ImageOrigin, Owner, OwnerKind, PauseLimit, Plan,
     QueuePlan, SourceImage,
 };
-pub use policy::{InexactHandoff, MigrationPolicy, MigrationPolicySpec, OnEviction};
+pub use policy::{InexactHandoff, MigrationPolicy, MigrationPolicySpec, OnEviction, OnNotNow};
 pub use progress::{Depth, MigrationProgress, MigrationProgressSpec, Sample};
 pub use status::{
     Fence, Instance, Intent, Leg, LongHold, MigrationStatus, Phase, Reading, Rollback, Step, StepRecord,

@@ -38,6 +38,14 @@ pub struct MigrationPolicySpec {
         skip_serializing_if = "Option::is_none"
     )]
     pub evictions: Option<OnEviction>,
+    /// What becomes of an eviction of these pods whose move does not get its turn within 2 minutes. A pod's own label
+    /// `migration.ms2m.io/evictions-not-now` counts more.
+    #[serde(
+        default,
+        deserialize_with = "left_out",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub evictions_not_now: Option<OnNotNow>,
 }
 
 /// What becomes of an eviction.
@@ -47,6 +55,16 @@ pub enum OnEviction {
     Move,
     /// The pod is evicted as ever.
     Evict,
+}
+
+/// What becomes of an eviction whose move may not begin now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum OnNotNow {
+    /// The pod is evicted as ever, without its memory.
+    #[default]
+    Evict,
+    /// The eviction waits (429) until the move may begin.
+    Wait,
 }
 
 /// What becomes of a move whose handoff is not known to be exact: messages may be applied out of order, or again.

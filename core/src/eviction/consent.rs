@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 
-use crate::api::{MigrationPolicy, OnEviction};
+use crate::api::{MigrationPolicy, OnEviction, OnNotNow};
 use crate::names;
 use crate::policy::{Unreadable, selects};
 
@@ -38,4 +38,23 @@ pub fn of(pod: &Pod, policies: &[MigrationPolicy]) -> Result<Consent, Unreadable
         }
     }
     Ok(consent)
+}
+
+/// What becomes of an eviction whose move does not get its turn, by label and policies alike: the pod's own label counts first, and of
+/// policies the strictest. A policy that cannot be read says nothing here; [`of`] fails by it.
+pub fn not_now(pod: &Pod, policies: &[MigrationPolicy]) -> OnNotNow {
+    match pod.labels().get(names::EVICTIONS_NOT_NOW).map(String::as_str) {
+        Some(names::WAIT) => return OnNotNow::Wait,
+        Some(_) => return OnNotNow::Evict,
+        None => {}
+    }
+    let speaking = policies.iter().filter(|policy| selects(policy, pod) == Ok(true));
+    let said: Vec<OnNotNow> = speaking
+        .filter_map(|policy| policy.spec.evictions_not_now)
+        .collect();
+    if said.contains(&OnNotNow::Wait) && !said.contains(&OnNotNow::Evict) {
+        OnNotNow::Wait
+    } else {
+        OnNotNow::Evict
+    }
 }

@@ -92,7 +92,7 @@ pub fn migration_of(evacuation: &Evacuation) -> Option<String> {
 }
 
 /// Whether it will move something, and has not ended.
-pub(super) fn is_to_move(migration: &StatefulMigration) -> bool {
+pub fn is_to_move(migration: &StatefulMigration) -> bool {
     !migration.spec.plan_only && phase(migration).is_none_or(|phase| !phase.is_terminal())
 }
 

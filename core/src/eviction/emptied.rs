@@ -4,11 +4,12 @@ use k8s_openapi::api::core::v1::Node;
 
 use crate::validate::is_cordoned;
 
-/// Taints of those that remove nodes: kubectl and the node controller, the cluster autoscaler, Karpenter.
-const TAINTS: [&str; 3] = [
+/// Taints of those that remove nodes: kubectl and the node controller, the cluster autoscaler, Karpenter since 1.0 and before.
+const TAINTS: [&str; 4] = [
     "node.kubernetes.io/unschedulable",
     "ToBeDeletedByClusterAutoscaler",
     "karpenter.sh/disrupted",
+    "karpenter.sh/disruption",
 ];
 
 /// Whether somebody takes the pods off this node.

@@ -1,29 +1,33 @@
 //! What an eviction is answered. A pod that opted in is moved with its memory instead; an eviction with a UID is judged by it, one
 //! without may mean a pod that has just arrived ([`Verdict::ArrivedAlready`]).
 //!
-//! Guarantee: while a move lasts, no pod of it is evicted. A pod that is not opted in, or cannot be moved, is evicted as ever.
+//! Guarantee: while a move lasts, no pod of it is evicted. A pod that is not opted in, or cannot be moved, is evicted as ever, unless a
+//! disruption budget of it is taken by moves.
 //!
-//! [`next`] says what the controller does with an Evacuation, [`budget`] when a move may begin, [`words`] what is told.
+//! [`next`] says what the controller does with an Evacuation, [`budget`] when a move may begin, [`leaving`] when it is too late for
+//! one, [`words`] what is told.
 
 pub mod budget;
 pub mod consent;
 mod course;
 pub mod deletion;
 mod emptied;
+pub mod leaving;
 pub mod next;
 pub mod words;
 
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 
 use self::consent::Consent;
-pub use self::course::{Course, course, migration_of};
+pub use self::course::{Course, course, is_to_move, migration_of};
 pub use self::emptied::is_emptied;
 
-use crate::api::{Evacuation, MigrationPolicy, StatefulMigration, StatefulMigrationSpec};
+use crate::api::{Evacuation, MigrationPolicy, OnNotNow, StatefulMigration, StatefulMigrationSpec};
 use crate::pause::{self, Paused};
 use crate::settings;
 use crate::validate::{self, Facts};
@@ -59,6 +63,10 @@ pub struct World {
     pub policies: Vec<MigrationPolicy>,
     /// Evacuations of the namespace.
     pub evacuations: Vec<Evacuation>,
+    /// Disruption budgets of the namespace.
+    pub budgets: Vec<PodDisruptionBudget>,
+    /// One pod of each move that has begun and that an eviction caused ([`budget::begun`], [`budget::counted`]).
+    pub moving: Vec<Pod>,
     /// The pause of all moves, if there is one.
     pub paused: Option<Paused>,
 }
@@ -76,6 +84,10 @@ pub enum Verdict {
         node: String,
         /// That node takes no new pods.
         node_emptied: bool,
+        /// What becomes of the eviction if the move does not get its turn.
+        not_now: OnNotNow,
+        /// What speaks against all other nodes, if no other can take the pod now: one may be on its way.
+        lacks_node: Option<String>,
     },
     /// A move of this pod waits or is under way.
     UnderWay {
@@ -101,6 +113,11 @@ pub enum Verdict {
         from: String,
         /// Node that it is on.
         node: String,
+    },
+    /// It is evicted as ever, but moves take what its disruption budget allows.
+    BudgetTaken {
+        /// Which budget, and how many.
+        why: String,
     },
     /// It could be moved, and no move begins now.
     Paused {
@@ -142,6 +159,32 @@ pub fn judge(asked: Asked<'_>, world: &World) -> Verdict {
     if !world.opted_in {
         return Verdict::LetThrough(Why::NotOptedIn);
     }
+    let verdict = by_move(asked, world);
+    let goes = matches!(&verdict, Verdict::LetThrough(why) if why.takes_a_pod());
+    let taken = |pod: &Pod| budget::taken(pod, &world.budgets, &world.moving);
+    match world.facts.pod.as_ref().filter(|_| goes).and_then(taken) {
+        Some(why) => Verdict::BudgetTaken { why },
+        None => verdict,
+    }
+}
+
+impl Why {
+    /// Whether a pod ends by it that would go on otherwise.
+    fn takes_a_pod(&self) -> bool {
+        match self {
+            Self::NotThere | Self::Ends => false,
+            Self::NotOptedIn
+            | Self::NoConsumer
+            | Self::CannotMove(_)
+            | Self::NotMoved(_)
+            | Self::Unheard
+            | Self::Paused(_) => true,
+        }
+    }
+}
+
+/// What becomes of it by moves alone.
+fn by_move(asked: Asked<'_>, world: &World) -> Verdict {
     let pod = world.facts.pod.as_ref();
     let is_another = |uid: &str| pod.and_then(|pod| pod.metadata.uid.as_deref()) != Some(uid);
     if asked.uid.is_some_and(is_another) {
@@ -205,6 +248,17 @@ fn caused_by<'a>(migration: &StatefulMigration, world: &'a World) -> Option<&'a 
 fn caused(asked: Asked<'_>, pod: &Pod, world: &World) -> Option<Verdict> {
     let uid = pod.metadata.uid.as_deref().unwrap_or_default();
     let its = |evacuation: &&Evacuation| evacuation.spec.uid == uid && evacuation.spec.let_go.is_none();
+    let waits = |migration: &&StatefulMigration| {
+        migration.spec.source_pod == asked.pod && course::is_to_move(migration)
+    };
+    let ordered = || {
+        let ordered = world.facts.migrations.iter().find(waits)?;
+        Some(Verdict::UnderWay {
+            migration: Some(ordered.name_any()),
+            evicted: false,
+            why: None,
+        })
+    };
     if let Some(evacuation) = world.evacuations.iter().find(its) {
         return match course(evacuation, &world.facts.migrations) {
             Course::Waits { heard: false, .. } if since(evacuation.spec.at.0, asked.now) >= UNHEARD_FOR => {
@@ -220,19 +274,15 @@ fn caused(asked: Asked<'_>, pod: &Pod, world: &World) -> Option<Verdict> {
                 evicted: true,
                 why: None,
             }),
-            Course::LetGo { why } => Some(Verdict::LetThrough(Why::NotMoved(why.to_owned()))),
+            // A user may have ordered a move since.
+            Course::LetGo { why } => {
+                let let_go = || Verdict::LetThrough(Why::NotMoved(why.to_owned()));
+                Some(ordered().unwrap_or_else(let_go))
+            }
             Course::Arrived { .. } => None,
         };
     }
-    let waits = |migration: &&StatefulMigration| {
-        migration.spec.source_pod == asked.pod && course::is_to_move(migration)
-    };
-    let ordered = world.facts.migrations.iter().find(waits)?;
-    Some(Verdict::UnderWay {
-        migration: Some(ordered.name_any()),
-        evicted: false,
-        why: None,
-    })
+    ordered()
 }
 
 /// Evacuations of pods of this name that were moved within `within`, the last one first.
@@ -283,22 +333,24 @@ fn movable(asked: Asked<'_>, pod: &Pod, world: &World, consent: Consent) -> Verd
     let (Some(uid), Some(node)) = (pod.uid(), node_of(pod)) else {
         return Verdict::LetThrough(Why::CannotMove("the pod is not on a node yet".to_owned()));
     };
-    if report.is_ok() {
-        let mut nodes = world.facts.nodes.iter();
-        let emptied = nodes.any(|known| known.name_any() == node && is_emptied(known));
-        return Verdict::Move {
-            uid,
-            node: node.to_owned(),
-            node_emptied: emptied,
-        };
-    }
-    let why = report.reasons();
-    match moved_within(asked, world, NO_NODE_FOR) {
-        Some((_, at)) if report.lacks_only_a_node() => Verdict::WaitsForNode {
+    let lacks_node = report.lacks_only_a_node().then(|| report.reasons());
+    match (moved_within(asked, world, NO_NODE_FOR), lacks_node) {
+        (Some((_, at)), Some(why)) => Verdict::WaitsForNode {
             why,
             until: at + NO_NODE_FOR,
         },
-        Some(_) | None => Verdict::LetThrough(Why::CannotMove(why)),
+        (_, None) if !report.is_ok() => Verdict::LetThrough(Why::CannotMove(report.reasons())),
+        (_, lacks_node) => {
+            let mut nodes = world.facts.nodes.iter();
+            let node_emptied = nodes.any(|known| known.name_any() == node && is_emptied(known));
+            Verdict::Move {
+                uid,
+                node: node.to_owned(),
+                node_emptied,
+                not_now: consent::not_now(pod, &world.policies),
+                lacks_node,
+            }
+        }
     }
 }
 

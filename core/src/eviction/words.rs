@@ -1,6 +1,9 @@
 //! What the evicting program is told.
 
+use super::next::NODE_FOR;
 use super::{Verdict, Why};
+use crate::api::{EvacuationWait, EvacuationWaitsFor, MigrationStatus};
+use crate::names;
 
 /// By these words the descheduler knows that a pod leaves without being evicted.
 pub const TRIGGERED: &str = "Eviction triggered evacuation";
@@ -28,12 +31,17 @@ pub fn answer(verdict: &Verdict, namespace: &str, pod: &str, created: Option<&st
         |migration: &str| format!("To see it, type: kubectl shadow status {migration} -n {namespace}");
     match verdict {
         Verdict::LetThrough(why) => Answer::Allowed(warning(why, &whose)),
-        Verdict::Move { .. } => again(match created {
-            Some(migration) => format!(
+        Verdict::Move { lacks_node, .. } => again(match (created, lacks_node) {
+            (Some(migration), None) => format!(
                 "{TRIGGERED} of {whose}: StatefulMigration {migration} moves it with its memory. {}",
                 watch(migration)
             ),
-            None => format!("{TRIGGERED} of {whose}, if this were no dry run; nothing was done"),
+            (Some(migration), Some(why)) => format!(
+                "{TRIGGERED} of {whose}: no node can take it now ({why}). StatefulMigration {migration} moves it if one can within {} s; \
+                 then it is evicted as ever. To see how it stands, type: kubectl -n {namespace} get evacuations",
+                NODE_FOR.as_secs()
+            ),
+            (None, _) => format!("{TRIGGERED} of {whose}, if this were no dry run; nothing was done"),
         }),
         Verdict::UnderWay {
             migration,
@@ -68,6 +76,9 @@ pub fn answer(verdict: &Verdict, namespace: &str, pod: &str, created: Option<&st
                  minutes, name its UID, or cordon {node}"
             ),
         },
+        Verdict::BudgetTaken { why } => again(format!(
+            "{whose} is not evicted now: {why}. To see these moves, type: kubectl shadow list -n {namespace}"
+        )),
         Verdict::Paused { why } => again(format!(
             "{whose} is not evicted now, since it would be moved: {why}"
         )),
@@ -106,7 +117,7 @@ fn warning(why: &Why, whose: &str) -> Option<String> {
         Why::Paused(why) => Some(format!("{whose} is evicted without its memory: {why}")),
         Why::Unheard => Some(format!(
             "{whose} is evicted without its memory: no controller took its move up. To see why, type: kubectl -n {} get pods",
-            crate::names::SYSTEM_NAMESPACE
+            names::SYSTEM_NAMESPACE
         )),
     }
 }
@@ -122,9 +133,38 @@ pub fn to_be_told(verdict: &Verdict) -> Option<&str> {
         | Verdict::UnderWay { .. }
         | Verdict::HoldsTheMemory { .. }
         | Verdict::ArrivedAlready { .. }
+        | Verdict::BudgetTaken { .. }
         | Verdict::Paused { .. }
         | Verdict::WaitsForNode { .. } => None,
     }
+}
+
+/// Why a pod is not moved whose move has waited for too long.
+pub(super) fn waited(wait: &EvacuationWait, why: &str) -> String {
+    match wait.r#for {
+        EvacuationWaitsFor::Node => format!(
+            "no node could take it within {} s: {why}. Add a node, or uncordon one, before you evict",
+            NODE_FOR.as_secs()
+        ),
+        EvacuationWaitsFor::Turn => format!(
+            "its move did not begin within {} s: {why}. To let evictions wait instead, set the label {}={} in the template of the workload, \
+             or evictionsNotNow: Wait in its MigrationPolicy",
+            super::next::TURN_FOR.as_secs(),
+            names::EVICTIONS_NOT_NOW,
+            names::WAIT
+        ),
+        EvacuationWaitsFor::Budget | EvacuationWaitsFor::Pause | EvacuationWaitsFor::AnotherMove => {
+            why.to_owned()
+        }
+    }
+}
+
+/// For what a migration in line waits, as it says itself.
+pub(super) fn in_line(status: &MigrationStatus) -> String {
+    let mut conditions = status.conditions.iter();
+    let condition = conditions.find(|one| one.type_ == "Progressing" && one.reason == "Waiting");
+    let told = condition.map(|condition| condition.message.clone());
+    told.unwrap_or_else(|| "it waits for its turn".to_owned())
 }
 
 /// Reason and note of the Event on a pod that is not moved.

@@ -81,9 +81,10 @@ pub(super) fn steps(status: &MigrationStatus, way: Way) -> Vec<(u8, Step, u64)> 
 
 /// A fence that helped an application to wait is a part of its hold: it was asked to wait before.
 fn counted_as(record: &StepRecord, way: Way) -> Step {
-    match record.step {
-        Step::Fence if !way.route.is_live(way.hold, record.leg) => Step::Hold,
-        step => step,
+    if record.step == Step::Fence && !way.route.is_live(way.hold, record.leg) {
+        Step::Hold
+    } else {
+        record.step
     }
 }
 

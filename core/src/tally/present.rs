@@ -42,7 +42,7 @@ pub struct Held {
 }
 
 /// For what a move may wait, as the labels of a metric call it.
-const WAITS: [WaitsFor; 7] = [
+const WAITS: [WaitsFor; 9] = [
     WaitsFor::MovesPerCluster,
     WaitsFor::MovesPerNode,
     WaitsFor::EarlierMoves,
@@ -50,6 +50,8 @@ const WAITS: [WaitsFor; 7] = [
     WaitsFor::Preparation,
     WaitsFor::Answer,
     WaitsFor::Pause,
+    WaitsFor::Budget,
+    WaitsFor::Node,
 ];
 
 /// Looks at all of them.
@@ -87,6 +89,8 @@ fn word(waits: WaitsFor) -> &'static str {
         WaitsFor::Preparation => "Preparation",
         WaitsFor::Answer => "Answer",
         WaitsFor::Pause => "Pause",
+        WaitsFor::Budget => "Budget",
+        WaitsFor::Node => "Node",
         WaitsFor::Plans => "Plans",
     }
 }

@@ -6,6 +6,9 @@
 )]
 
 mod budget;
+mod deletion;
+mod leaving;
 mod next;
+mod patience;
 mod verdicts;
 mod world;

@@ -1,8 +1,9 @@
 //! What the controller does with an Evacuation.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use serde_json::{Value, json};
-use shadow_core::api::{Evacuation, StatefulMigration};
-use shadow_core::eviction::next::{KEPT, Next, Seen, next};
+use shadow_core::api::{Evacuation, EvacuationWait, EvacuationWaitsFor, StatefulMigration};
+use shadow_core::eviction::next::{KEPT, Next, Obstacle, Seen, next};
 
 use crate::world::*;
 
@@ -20,14 +21,35 @@ fn decided(
         serde_json::from_value(pod.clone()).unwrap(),
         serde_json::from_value(node.clone()).unwrap(),
     );
+    let obstacle = budgets.map(|why| Obstacle {
+        waits_for: EvacuationWaitsFor::Budget,
+        why: why.to_owned(),
+    });
     next(Seen {
         evacuation: &evacuation,
         pod: Some(&pod),
         node: Some(&node),
         migration: migration.as_ref(),
-        waits_for: budgets,
+        obstacle: obstacle.as_ref(),
+        too_late: None,
         now: NOW.parse().unwrap(),
     })
+}
+
+const FOLLOW: Next = Next::Follow {
+    waiting: None,
+    called_off: None,
+};
+
+fn waits(why: &str) -> Next {
+    let since = MicroTime(NOW.parse().unwrap());
+    Next::Wait(
+        EvacuationWait {
+            r#for: EvacuationWaitsFor::Budget,
+            since,
+        },
+        why.to_owned(),
+    )
 }
 
 #[test]
@@ -36,7 +58,7 @@ fn a_move_begins_while_the_pod_is_there_the_budget_allows_it_and_the_drain_goes_
     let (emptied, open) = (&scene().nodes[0], &node("node-a"));
     let cases = [
         (&there, emptied, None, Next::Begin),
-        (&there, emptied, Some("spent"), Next::Wait("spent".into())),
+        (&there, emptied, Some("spent"), waits("spent")),
         (&another, emptied, None, Next::Forget),
         (&there, open, None, Next::Forget),
     ];
@@ -59,13 +81,13 @@ fn the_end_of_the_migration_is_the_end_of_the_evacuation() {
     let mut begun = under_way(MIGRATION, json!([]));
     let ended = |status: &Value| migration(MIGRATION, status.clone());
     let cases = [
-        (emptied, ended(&waits), Next::Follow),
-        (emptied, begun.clone(), Next::Follow),
+        (emptied, ended(&waits), FOLLOW),
+        (emptied, begun.clone(), FOLLOW),
         (emptied, ended(&completed), Next::Arrived(at)),
         (emptied, ended(&failed), Next::LetGo("no room".into())),
         // The drain was given up: what waits is cancelled, and what has begun goes on.
-        (open, ended(&waits), Next::CallOff),
-        (open, begun.clone(), Next::Follow),
+        (open, ended(&waits), Next::CallOff(None)),
+        (open, begun.clone(), FOLLOW),
         (open, ended(&json!({"phase": "Cancelled"})), Next::Forget),
         (open, ended(&completed), Next::Arrived(at)),
     ];
@@ -80,7 +102,7 @@ fn the_end_of_the_migration_is_the_end_of_the_evacuation() {
     begun["spec"]["cancel"] = true.into();
     let status = json!({"state": "Moving", "migration": MIGRATION});
     assert_eq!(decided(status.clone(), &pod, emptied, None, None), Next::Forget);
-    assert_eq!(decided(status, &pod, open, Some(begun), None), Next::Follow);
+    assert_eq!(decided(status, &pod, open, Some(begun), None), FOLLOW);
 }
 
 #[test]

@@ -20,7 +20,9 @@ fn word(verdict: &Verdict) -> &'static str {
             Why::Unheard => "unheard",
             Why::Paused(_) => "let through by the pause",
         },
-        Verdict::Move { .. } => "move",
+        Verdict::Move { lacks_node: None, .. } => "move",
+        Verdict::Move { .. } => "move when a node can take it",
+        Verdict::BudgetTaken { .. } => "budget taken",
         Verdict::UnderWay { .. } => "under way",
         Verdict::HoldsTheMemory { .. } => "holds the memory",
         Verdict::ArrivedAlready { .. } => "arrived already",
@@ -87,8 +89,13 @@ fn what_cannot_be_moved_is_evicted_as_ever() {
         Some(OLD),
         &[
             ("move", |_| {}),
-            ("cannot move", |s| cordon(s, 1)),
             ("cannot move", |s| s.pod["status"]["phase"] = "Pending".into()),
+            // One may be on its way.
+            ("move when a node can take it", |s| cordon(s, 1)),
+            ("cannot move", |s| {
+                cordon(s, 1);
+                s.pod["status"]["phase"] = "Pending".into();
+            }),
             ("ends", |s| s.pod["status"]["phase"] = "Succeeded".into()),
             ("ends", |s| s.pod["metadata"]["deletionTimestamp"] = NOW.into()),
             ("no consumer", no_queue),
@@ -134,6 +141,13 @@ fn an_eviction_of_a_pod_that_waits_or_moves_waits_with_it() {
             ("move", |s| {
                 s.migrations
                     .push(migration("by-hand", json!({"phase": "Failed"})))
+            }),
+            // The move of its eviction came to nothing, and a user has ordered another one since.
+            ("under way", |s| {
+                s.evacuations
+                    .push(evacuation(json!({"state": "LetGo", "reason": "x"})));
+                s.migrations
+                    .push(migration("by-hand", json!({"phase": "Pending"})));
             }),
         ],
     );
@@ -196,7 +210,12 @@ fn without_a_uid_a_pod_that_has_just_arrived_is_not_evicted_from_a_node_that_sta
     );
     let late = || moved(10);
     let free = |s: &mut Scene| s.nodes[0] = node("node-a");
-    verdicts(late, None, &[("move", free), ("cannot move", |s| cordon(s, 1))]);
+    let nowhere = |s: &mut Scene| cordon(s, 1);
+    verdicts(
+        late,
+        None,
+        &[("move", free), ("move when a node can take it", nowhere)],
+    );
     // A UID says which one is meant.
     verdicts(
         in_time,
@@ -244,8 +263,67 @@ fn drain_and_descheduler_know_the_answers() {
     );
     let mut nowhere = scene();
     cordon(&mut nowhere, 1);
-    let (code, _, message) = told(&nowhere, None);
-    assert!(code == 200 && message.contains("is cordoned"), "{message}");
+    let (code, _, message) = told(&nowhere, Some(MIGRATION));
+    assert!(
+        code == 429 && message.contains("is cordoned") && message.contains("within 120 s"),
+        "{message}"
+    );
+    let mut ends = scene();
+    ends.pod["status"]["phase"] = "Pending".into();
+    let (code, _, message) = told(&ends, None);
+    assert!(code == 200 && message.contains("without its memory"), "{message}");
+}
+
+#[test]
+fn what_a_move_takes_of_a_budget_no_other_eviction_takes() {
+    let one_moves = || {
+        let mut scene = scene();
+        scene.pod["status"]["conditions"] = json!([{"type": "Ready", "status": "True"}]);
+        scene.budgets = vec![budget("orders", 1, 2)];
+        scene.moving = vec![pod("another", "node-a")];
+        label(&mut scene, "evict");
+        scene
+    };
+    verdicts(
+        one_moves,
+        None,
+        &[
+            ("budget taken", |_| {}),
+            ("not opted in", |s| s.moving.clear()),
+            ("not opted in", |s| s.budgets = vec![budget("orders", 2, 2)]),
+            ("not opted in", |s| s.budgets = vec![budget("web", 1, 2)]),
+            // Of another budget.
+            ("not opted in", |s| {
+                s.moving[0]["metadata"]["labels"] = json!({"app": "web"})
+            }),
+            // It takes nothing from a budget.
+            ("not opted in", |s| {
+                s.pod["status"]["conditions"] = json!([{"type": "Ready", "status": "False"}]);
+            }),
+            // It is not our namespace.
+            ("not opted in", |s| s.opted_in = false),
+            ("ends", |s| s.pod["metadata"]["deletionTimestamp"] = NOW.into()),
+            ("budget taken", |s| {
+                label(s, "move");
+                s.evacuations
+                    .push(evacuation(json!({"state": "LetGo", "reason": "x"})));
+            }),
+            ("budget taken", |s| {
+                label(s, "move");
+                pause(s, true);
+            }),
+            // Its own move waits for the budget; that is the controller's to know.
+            ("move", |s| label(s, "move")),
+        ],
+    );
+    let Answer::Denied { code, message, .. } = answer(&judged(&one_moves(), None), "shop", "orders-0", None)
+    else {
+        panic!("allowed");
+    };
+    assert!(
+        code == 429 && message.contains("PodDisruptionBudget orders allows 1") && message.contains("1 moves"),
+        "{message}"
+    );
 }
 
 fn pause(scene: &mut Scene, let_evictions_through: bool) {
@@ -267,12 +345,15 @@ fn while_moves_are_paused_evictions_wait_unless_the_pause_lets_them_through() {
         let leg = leg(1, ["orders-0", OLD], ["orders-0-shadow", NEW], false);
         s.migrations.push(under_way("m", json!([leg])));
     };
-    let cases: [(&str, &str, Change); 7] = [
+    let cases: [(&str, &str, Change); 8] = [
         ("paused", "let through by the pause", |_| {}),
         ("under way", "let through by the pause", ordered),
         ("holds the memory", "holds the memory", begun),
         ("not opted in", "not opted in", |s| s.opted_in = false),
-        ("cannot move", "cannot move", |s| s.nodes.truncate(1)),
+        ("cannot move", "cannot move", |s| {
+            s.pod["status"]["phase"] = "Pending".into()
+        }),
+        ("paused", "let through by the pause", |s| s.nodes.truncate(1)),
         ("ends", "ends", |s| s.pod["status"]["phase"] = "Failed".into()),
         ("under way", "let through by the pause", |s| {
             s.evacuations

@@ -21,6 +21,9 @@ pub(crate) struct Scene {
     pub(crate) policies: Vec<Value>,
     pub(crate) evacuations: Vec<Value>,
     pub(crate) opted_in: bool,
+    pub(crate) budgets: Vec<Value>,
+    /// Pods of moves that evictions caused.
+    pub(crate) moving: Vec<Value>,
     pub(crate) paused: Option<Paused>,
 }
 
@@ -58,6 +61,8 @@ pub(crate) fn scene() -> Scene {
         policies: vec![policy("move", json!({"evictions": "Move"}))],
         evacuations: Vec::new(),
         opted_in: true,
+        budgets: Vec::new(),
+        moving: Vec::new(),
         paused: None,
     }
 }
@@ -77,6 +82,14 @@ pub(crate) fn moved(minutes: i64) -> Scene {
 
 pub(crate) fn policy(name: &str, spec: Value) -> Value {
     whole("MigrationPolicy", name, spec, Value::Null)
+}
+
+/// A budget of all pods of an app, which allows so many disruptions.
+pub(crate) fn budget(app: &str, allowed: i32, seen: i64) -> Value {
+    json!({"metadata": {"name": app, "generation": 2},
+        "spec": {"selector": {"matchLabels": {"app": app}}},
+        "status": {"observedGeneration": seen, "disruptionsAllowed": allowed, "currentHealthy": 1, "desiredHealthy": 1,
+                   "expectedPods": 1}})
 }
 
 /// An eviction of [`OLD`], a minute and a half ago.
@@ -146,6 +159,8 @@ pub(crate) fn judged_of(name: &str, scene: &Scene, uid: Option<&str>) -> Verdict
         },
         policies: all(&scene.policies),
         evacuations: all(&scene.evacuations),
+        budgets: all(&scene.budgets),
+        moving: all(&scene.moving),
         paused: scene.paused.clone(),
     };
     let now = NOW.parse().unwrap();

@@ -124,17 +124,12 @@ pub(crate) const BEAT: SignedDuration = SignedDuration::from_millis(200);
 
 /// Drives the machine to its end. Every effect is done twice.
 pub(crate) fn drive(script: &Script) -> Ended {
-    let mut plan = script.mover.plan();
-    plan.max_pause = script.max_pause.map(max_pause::of);
-    let mut world = World::new(script.mover.faults(script.faults), &plan);
-    world.lost.clone_from(&script.lost);
     let spec = StatefulMigrationSpec {
         source_pod: SOURCE.into(),
         ..Default::default()
     };
     let mut now = Timestamp::from_second(1_700_000_000).unwrap();
-    let mut saved = MigrationStatus::default();
-    record::begin(&mut saved, plan, UID, 0, now).unwrap();
+    let (mut world, mut saved) = begin(script, now);
     let mut status = saved.clone();
     let mut shown = Vec::new();
     let mut absent = None;
@@ -188,6 +183,17 @@ pub(crate) fn drive(script: &Script) -> Ended {
         }
     }
     no_end(&world, &status)
+}
+
+/// The world as it is when the plan is written.
+fn begin(script: &Script, now: Timestamp) -> (World, MigrationStatus) {
+    let mut plan = script.mover.plan();
+    plan.max_pause = script.max_pause.map(max_pause::of);
+    let mut world = World::new(script.mover.faults(script.faults), &plan);
+    world.lost.clone_from(&script.lost);
+    let mut status = MigrationStatus::default();
+    record::begin(&mut status, plan, UID, 0, now).unwrap();
+    (world, status)
 }
 
 /// One round of the world.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use shadow_core::names;
 
-use crate::stage::{Fake, Trouble, UID, cluster, leg, message, paused, pod, post, under_way};
+use crate::stage::{Fake, Trouble, UID, cluster, leg, message, node, paused, pod, post, under_way};
 
 /// A namespace that opted in, with a policy for all its pods.
 fn opted_in() -> Fake {
@@ -78,11 +78,86 @@ async fn a_dry_run_is_answered_alike_and_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_not_ours_to_move_goes_through() {
-    let refused = Fake {
-        nodes: Vec::new(),
+async fn what_no_node_can_take_now_leaves_a_mark_and_waits_for_one() {
+    let nowhere = Fake {
+        nodes: vec![node("node-a")],
         ..opted_in()
     };
+    let response = evict(&nowhere, &eviction(Value::Null)).await;
+    assert_eq!(response["status"]["code"], 429, "{response}");
+    let said = message(&response);
+    for part in ["no node can take it now", "within 120 s", "get evacuations"] {
+        assert!(said.contains(part), "{said}");
+    }
+    let marks = nowhere.evacuations.lock().unwrap().clone();
+    assert_eq!((marks.len(), &marks[0]["metadata"]["name"]), (1, &json!("x")));
+    assert_eq!(marks[0]["spec"].get("letGo"), None, "{marks:?}");
+}
+
+#[tokio::test]
+async fn the_mark_says_whether_the_eviction_waits_for_its_turn() {
+    for (said, wanted) in [
+        (json!({}), Value::Null),
+        (json!({"evictionsNotNow": "Wait"}), json!("Wait")),
+    ] {
+        let mut fake = opted_in();
+        let spec = fake.policies[0]["spec"].as_object_mut().unwrap();
+        spec.extend(said.as_object().unwrap().clone());
+        evict(&fake, &eviction(Value::Null)).await;
+        let marks = fake.evacuations.lock().unwrap().clone();
+        assert_eq!(marks[0]["spec"]["notNow"], wanted, "{marks:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_move_takes_of_a_budget_no_other_eviction_takes() {
+    let mut another = pod();
+    another["metadata"] = json!({"name": "orders-1", "namespace": "default", "uid": "y",
+        "labels": {"app": "orders", names::EVICTIONS: "evict"}});
+    another["status"]["conditions"] = json!([{"type": "Ready", "status": "True"}]);
+    let mut moved = opted_in().pods[0].clone();
+    moved["metadata"]["labels"] = json!({"app": "orders"});
+    let caused = json!({"apiVersion": "migration.ms2m.io/v1alpha1", "kind": "Evacuation",
+        "metadata": {"name": "x", "namespace": "default", "uid": "e0"},
+        "spec": {"pod": "orders-0", "uid": "x", "node": "node-a", "evictedBy": {"user": "alice"},
+            "at": "2026-11-30T11:58:30.000000Z"},
+        "status": {"state": "Moving", "migration": "m"}});
+    let budget = |allowed: i32| {
+        json!({"metadata": {"name": "orders"}, "spec": {"selector": {"matchLabels": {"app": "orders"}}},
+            "status": {"disruptionsAllowed": allowed, "currentHealthy": 2, "desiredHealthy": 1, "expectedPods": 2}})
+    };
+    let mut review = eviction(Value::Null);
+    review["request"]["name"] = "orders-1".into();
+    for (allowed, phase, code) in [
+        (1, "Restoring", 429),
+        (2, "Restoring", 200),
+        (1, "Completed", 200),
+    ] {
+        let fake = Fake {
+            pods: vec![moved.clone(), another.clone()],
+            migrations: vec![under_way("m", phase, json!([]))],
+            budgets: vec![budget(allowed)],
+            ..opted_in()
+        };
+        fake.evacuations.lock().unwrap().push(caused.clone());
+        let response = evict(&fake, &review).await;
+        if code == 429 {
+            assert_eq!(response["status"]["code"], 429, "{response}");
+            assert!(
+                message(&response).contains("PodDisruptionBudget orders"),
+                "{response}"
+            );
+        } else {
+            assert_eq!(response["allowed"], true, "{allowed} {phase}: {response}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_ours_to_move_goes_through() {
+    let mut pending = opted_in();
+    pending.pods[0]["status"]["phase"] = "Pending".into();
+    let refused = pending;
     let response = evict(&refused, &eviction(Value::Null)).await;
     assert_eq!(response["allowed"], true, "{response}");
     assert!(
@@ -98,7 +173,7 @@ async fn what_is_not_ours_to_move_goes_through() {
         marks[0]["spec"]["letGo"]
             .as_str()
             .unwrap()
-            .contains("spec.targetNode"),
+            .contains("spec.sourcePod"),
         "{marks:?}"
     );
 
@@ -176,7 +251,31 @@ async fn a_stand_in_is_deleted_during_its_move_only_when_that_is_confirmed() {
         said.contains("kubectl shadow cancel move") && said.contains(names::MAY_BE_DELETED),
         "{said}"
     );
+    let mut ends = deletion("orders-0-shadow", UID, json!({}));
+    ends["request"]["oldObject"]["metadata"]["deletionTimestamp"] = "2026-11-30T12:00:00Z".into();
+    let by = |user: &str| {
+        let mut review = deletion("orders-0-shadow", UID, json!({}));
+        review["request"]["userInfo"]["username"] = user.into();
+        review
+    };
+    let kubernetes = |account: &str| by(&format!("system:serviceaccount:kube-system:{account}"));
     for review in [
+        by("kubernetes-admin"),
+        by("system:serviceaccount:default:statefulset-controller"),
+        kubernetes("cluster-autoscaler"),
+        kubernetes("taint-eviction-controller"),
+    ] {
+        let refused = post(fake.clone(), names::WEBHOOK_DELETIONS_PATH, &review).await;
+        assert_eq!(refused["status"]["code"], 403, "{review}");
+    }
+    for review in [
+        ends,
+        by(&names::account_user(names::CONTROLLER_ACCOUNT)),
+        by("system:node:node-b"),
+        kubernetes("statefulset-controller"),
+        kubernetes("replicaset-controller"),
+        kubernetes("namespace-controller"),
+        kubernetes("generic-garbage-collector"),
         deletion("orders-0-shadow", UID, json!({names::MAY_BE_DELETED: "yes"})),
         // The source of the move, and a pod that is none of its.
         deletion("orders-0", "x", json!({})),

@@ -9,6 +9,7 @@ use http_body_util::BodyExt;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::authentication::v1::UserInfo;
 use k8s_openapi::api::core::v1::{Node, PersistentVolume, PersistentVolumeClaim, Pod};
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use serde_json::{Value, json};
 use shadow_core::api::{Evacuation, MigrationPolicy, OwnerKind, StatefulMigration};
 use shadow_core::names;
@@ -40,6 +41,7 @@ pub(crate) struct Fake {
     pub(crate) policies: Vec<Value>,
     pub(crate) opted_in: bool,
     pub(crate) paused: Option<Paused>,
+    pub(crate) budgets: Vec<Value>,
     /// Evacuations, those that were created last.
     pub(crate) evacuations: Arc<Mutex<Vec<Value>>>,
 }
@@ -100,6 +102,10 @@ impl Cluster for Fake {
     async fn evacuations(&self, _namespace: &str) -> Looked<Vec<Evacuation>> {
         let all = self.evacuations.lock().unwrap().clone();
         self.look(&all).await
+    }
+
+    async fn budgets(&self, _namespace: &str) -> Looked<Vec<PodDisruptionBudget>> {
+        self.look(&self.budgets).await
     }
 
     async fn paused(&self) -> Looked<Option<Paused>> {

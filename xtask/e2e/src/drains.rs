@@ -47,7 +47,7 @@ pub(super) fn of_five_consumers(bench: &Bench) -> Result<()> {
 }
 
 /// All of them on one node; the names of the consumers.
-fn deployed(bench: &Bench) -> Result<Vec<String>> {
+pub(super) fn deployed(bench: &Bench) -> Result<Vec<String>> {
     let cluster = &bench.cluster;
     // The migrations of the drain are counted.
     capture(cluster.kubectl(["delete", "statefulmigrations", "--all", "--wait=true"]))?;
@@ -217,7 +217,7 @@ fn evicted(bench: &Bench) -> Result<()> {
     Ok(())
 }
 
-fn removed(cluster: &Cluster) -> Result<()> {
+pub(super) fn removed(cluster: &Cluster) -> Result<()> {
     stage::delete(cluster, "deployment", "web")?;
     stage::delete(cluster, "job", "report")?;
     for single in SINGLES {
@@ -255,7 +255,7 @@ pub(super) fn rows(said: &str) -> Result<Vec<Value>> {
     Ok(pods)
 }
 
-fn outcomes(said: &str) -> Result<String> {
+pub(super) fn outcomes(said: &str) -> Result<String> {
     let told = rows(said)?.into_iter().map(|row| {
         let word = |key: &str| row[key].as_str().unwrap_or_default().to_owned();
         format!("{} {}", word("pod"), word("state"))

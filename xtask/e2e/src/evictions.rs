@@ -1,6 +1,7 @@
 //! Evictions become moves in a namespace that opted in: `kubectl drain` moves its consumers, repeated evictions do no harm,
 //! and with the webhook away evictions go as ever.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -21,6 +22,11 @@ const MOVED: Duration = Duration::from_secs(120);
 const FAIL_OPEN: Duration = Duration::from_secs(5);
 const EVICTIONS: &str = "migration.ms2m.io/evictions";
 const POLICY: &str = "evictions-become-moves";
+/// Taint of the cluster autoscaler; its value is when the node was marked.
+const REMOVED: &str = "ToBeDeletedByClusterAutoscaler";
+/// Of a client that evicts again and again.
+const EVERY: Duration = Duration::from_secs(10);
+const ROUNDS: u32 = 12;
 
 /// Both replicas leave node-a by `kubectl drain`, once each, and what has arrived is not evicted.
 pub(super) fn by_kubectl_drain(bench: &Bench) -> Result<()> {
@@ -78,6 +84,71 @@ pub(super) fn repeated(bench: &Bench) -> Result<()> {
     nothing_left(cluster)
 }
 
+/// Every ten seconds for two minutes, one pod without a UID and one by the UID of its source. In the second minute the node that they have
+/// come to is removed, too, and no node can take them.
+pub(super) fn every_ten_seconds(bench: &Bench) -> Result<()> {
+    let cluster = &bench.cluster;
+    let opted_in = OptedIn::deployed(cluster)?;
+    let oracles = watched(bench)?;
+    let _uncordoned = cordoned(cluster, NODE)?;
+    let [first, second] = PODS;
+    let (source, _) = Sample::incarnation(cluster, second)?;
+    let mut tainted = None;
+    for round in 0..ROUNDS {
+        let next = Instant::now() + EVERY;
+        if round == ROUNDS / 2 {
+            tainted = Some(Tainted::new(cluster, OTHER)?);
+        }
+        for (pod, uid) in [(first, None), (second, Some(source.as_str()))] {
+            let answer = evict(cluster, pod, uid, false)?;
+            let lawful = ["TooManyRequests", "NotFound", "Conflict"];
+            ensure!(
+                lawful.iter().any(|reason| answer.is(reason)),
+                "round {round}, {pod}: {answer:?}"
+            );
+            if round == ROUNDS / 2 - 1 {
+                ensure!(!answer.is("TooManyRequests"), "{pod} has not left: {answer:?}");
+            }
+            if round == ROUNDS - 1 && uid.is_none() {
+                ensure!(
+                    answer.is("TooManyRequests") && answer.says("no other node can take it now"),
+                    "{pod} on a node that is removed: {answer:?}"
+                );
+            }
+        }
+        thread::sleep(next.saturating_duration_since(Instant::now()));
+    }
+    for pod in PODS {
+        let (copy, _) = Sample::incarnation(cluster, pod)?;
+        moved_once(cluster, pod, &copy)?;
+    }
+    drop(tainted);
+    finished(oracles)?;
+    opted_in.removed()?;
+    nothing_left(cluster)
+}
+
+/// A node that is removed, as the cluster autoscaler marks it, until this is dropped.
+struct Tainted<'a>(&'a Cluster, &'static str);
+
+impl<'a> Tainted<'a> {
+    fn new(cluster: &'a Cluster, node: &'static str) -> Result<Self> {
+        let now = jiff::Timestamp::now().as_second();
+        let taint = format!("{REMOVED}={now}:NoSchedule");
+        capture(cluster.kubectl(["taint", "node", node, &taint]))?;
+        Ok(Self(cluster, node))
+    }
+}
+
+impl Drop for Tainted<'_> {
+    fn drop(&mut self) {
+        let off = self.0.kubectl(["taint", "node", self.1, &format!("{REMOVED}-")]);
+        if let Err(error) = capture(off) {
+            eprintln!("{} stays tainted: {error:#}", self.1);
+        }
+    }
+}
+
 /// No replica of the webhook answers: the pod goes within the second for which the API server waits, and is re-created.
 pub(super) fn without_the_webhook(bench: &Bench) -> Result<()> {
     let cluster = &bench.cluster;
@@ -112,16 +183,21 @@ pub(super) struct OptedIn<'a>(&'a Cluster);
 
 impl<'a> OptedIn<'a> {
     pub(super) fn deployed(cluster: &'a Cluster) -> Result<Self> {
-        // The migrations of the evictions are counted, and earlier evictions count for ten minutes.
-        for kind in ["statefulmigrations", "evacuations"] {
-            capture(cluster.kubectl(["delete", kind, "--all", "--wait=true"]))?;
-        }
+        // The migrations of the evictions are counted.
+        capture(cluster.kubectl(["delete", "statefulmigrations", "--all", "--wait=true"]))?;
         let elsewhere = cordoned(cluster, OTHER)?;
         Sample::deploy(cluster, &[])?;
         drop(elsewhere);
         for pod in PODS {
             ensure!(Sample::node(cluster, pod)? == NODE, "{pod} is not on {NODE}");
         }
+        Self::namespace(cluster, &json!({"matchLabels": {"app": "orders"}}))
+    }
+
+    /// The namespace of pods that are there, orders-0 among them; those that this selects are moved.
+    pub(super) fn namespace(cluster: &'a Cluster, selector: &Value) -> Result<Self> {
+        // Earlier evictions count for ten minutes.
+        capture(cluster.kubectl(["delete", "evacuations", "--all", "--wait=true"]))?;
         capture(cluster.kubectl([
             "label",
             "--overwrite",
@@ -131,7 +207,7 @@ impl<'a> OptedIn<'a> {
         ]))?;
         let opted_in = Self(cluster);
         let policy = json!({"apiVersion": "migration.ms2m.io/v1alpha1", "kind": "MigrationPolicy",
-            "metadata": {"name": POLICY}, "spec": {"evictions": "Move", "podSelector": {"matchLabels": {"app": "orders"}}}});
+            "metadata": {"name": POLICY}, "spec": {"evictions": "Move", "podSelector": selector}});
         stage::apply(cluster, &policy.to_string())?;
         // The API server hears of the label a moment later.
         wait_for("a dry run to be answered by a move", SOON, || {
@@ -143,9 +219,15 @@ impl<'a> OptedIn<'a> {
         Ok(opted_in)
     }
 
+    /// With its policy; the pods stay.
+    pub(super) fn ended(self) -> Result<()> {
+        stage::delete(self.0, "migrationpolicy", POLICY)
+    }
+
     pub(super) fn removed(self) -> Result<()> {
-        stage::delete(self.0, "migrationpolicy", POLICY)?;
-        Sample::remove(self.0)
+        let cluster = self.0;
+        self.ended()?;
+        Sample::remove(cluster)
     }
 }
 

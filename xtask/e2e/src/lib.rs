@@ -34,6 +34,7 @@ mod pauses;
 mod plans;
 mod plugin;
 mod polling;
+mod protected;
 mod reference;
 mod refusals;
 mod rehearsals;
@@ -47,8 +48,10 @@ mod share;
 mod situation;
 pub mod tally;
 mod turns;
+mod waits;
 mod watchdog;
 mod watched;
+mod whole_drains;
 mod workloads;
 
 use std::time::Duration;

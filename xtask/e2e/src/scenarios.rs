@@ -7,8 +7,8 @@ use crate::Bench;
 use crate::{
     as_printed, aside, backends, brokers, by_image, bystanders, cancel, commands, concurrency, dialled,
     drains, evictions, failures, faults, first_move, hostile, image, in_terminal, inexact, keeping, kills,
-    leases, live, max_pause, monitoring, namespaces, pauses, plans, plugin, polling, reference, refusals,
-    rehearsals, removal, round_trips, scripts, turns, watched, workloads,
+    leases, live, max_pause, monitoring, namespaces, pauses, plans, plugin, polling, protected, reference,
+    refusals, rehearsals, removal, round_trips, scripts, turns, waits, watched, whole_drains, workloads,
 };
 
 /// One scenario.
@@ -411,6 +411,64 @@ pub(crate) const ALL: &[Scenario] = &[
         run: evictions::repeated,
         seconds: 28,
         role: Role::Rest("the core's drain repeats evictions, too; each answer is in a table"),
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "a client that evicts every ten seconds does no harm, also while the other node is removed",
+        run: evictions::every_ten_seconds,
+        seconds: 150,
+        role: Role::Rest("each answer is in a table"),
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "kubectl drain moves five consumers of four kinds once each, beside a budget and a Job",
+        run: whole_drains::by_kubectl,
+        seconds: 90,
+        role: Role::Rest("the core drains two consumers by kubectl"),
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "kubectl shadow drain works where evictions become moves",
+        run: whole_drains::by_our_own,
+        seconds: 80,
+        role: Role::Rest("the core drains with each of the two"),
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "an evicted pod waits for a node that comes",
+        run: waits::for_a_node,
+        seconds: 35,
+        role: Role::Rest("each wait and its end is in a table"),
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "a move takes its place of a budget from other evictions",
+        run: waits::for_a_budget,
+        seconds: 40,
+        role: Role::Rest("what is counted is in a table, and each caller has a test of its own"),
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "a drain that is given up cancels what waits",
+        run: waits::given_up,
+        seconds: 25,
+        role: Role::Rest("the decision is in a table"),
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "no move begins from a node that leaves too soon",
+        run: waits::too_late,
+        seconds: 25,
+        role: Role::Rest("the decision is in a table"),
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "a stand-in is deleted during its move by those of right only",
+        run: protected::from_deletion,
+        seconds: 35,
+        role: Role::Rest(
+            "each identity is unit-tested; what is left is the API server's own reading of the rule",
+        ),
         company: Company::Alone,
     },
     Scenario {

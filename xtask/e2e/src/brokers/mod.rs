@@ -18,7 +18,7 @@ use super::{Bench, ended, lanes, nothing_left};
 use breaking::{Broken, Place};
 use cell::{Cell, End, Fault, Held, Moment, Outcome};
 use page::Record;
-pub use page::page;
+pub use page::broker_faults;
 use xtask_lab::cluster::{Cluster, Tenant, wait_for};
 use xtask_lab::stage::three::Three;
 use xtask_lab::stage::{self, Load, Oracle, Product, Sample, Single, capture, get};
