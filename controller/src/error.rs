@@ -1,5 +1,7 @@
 //! What can go wrong between a decision and its effect, and whether trying again can help.
 
+use std::fmt;
+
 use shadow_core::api::Witness;
 use shadow_core::dialling::Refusal;
 use shadow_core::machine::Outcome;
@@ -9,14 +11,21 @@ use shadow_core::wire::Problem;
 use crate::broker::{BrokerError, NamedBy};
 
 /// Why a Secret cannot be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SecretTrouble {
     /// There is none.
-    #[error("it does not exist")]
     Absent,
     /// No Role allows it.
-    #[error("the controller may not read it")]
     Forbidden,
+}
+
+impl fmt::Display for SecretTrouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Absent => "it does not exist",
+            Self::Forbidden => "the controller may not read it",
+        })
+    }
 }
 
 /// Anything that a reconciliation may fail with.

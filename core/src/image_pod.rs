@@ -45,8 +45,9 @@ pub struct Awaited<'a> {
 }
 
 /// Lets a container of a copy wait for its checkpoint image. Its runtime class is the node's ordinary one, which knows
-/// checkpoint images.
+/// checkpoint images. Done twice, it is done once: what it wrote before is given back first, and never kept as the template's own.
 pub fn await_image(pod: &mut Pod, awaited: &Awaited<'_>) {
+    give_back(pod);
     let Awaited {
         container,
         image,

@@ -1,8 +1,11 @@
 //! Which strategy fits a pod, and why: its owner and its volumes say so.
+//!
+//! Guarantee: [`fill_in`] changes nothing that a user wrote, and nothing that it wrote itself before; a strategy with a reason is one
+//! that it chose, and [`of`] never takes another one in its place.
 
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 
-use crate::api::{MigrationStrategy, OwnerKind};
+use crate::api::{MigrationStrategy, OwnerKind, StatefulMigrationSpec};
 use crate::workload;
 
 /// A strategy, with the reason for it.
@@ -39,6 +42,54 @@ pub enum Impossible {
         /// What to do.
         way_out: String,
     },
+    /// Chosen at admission, and the pod is another one by now.
+    #[error(
+        "{written:?} was chosen when the migration was created, and by now the pod needs {needed:?} ({because}): it was made anew \
+         meanwhile. Create the migration again"
+    )]
+    NoLonger {
+        /// What stands in the spec.
+        written: MigrationStrategy,
+        /// What fits now.
+        needed: MigrationStrategy,
+        /// Why.
+        because: String,
+    },
+}
+
+/// Characters of a reason that are written down: names are as long as others made them.
+const REASON: usize = 1024;
+
+/// Writes down what fits the pod, and why, where the user said nothing. What cannot be chosen stays left out: validation says why. A
+/// reason that is not the one of this very strategy was written by somebody else, or the strategy was changed since: it goes.
+pub fn fill_in(spec: &mut StatefulMigrationSpec, pod: Option<&Pod>, claims: &[PersistentVolumeClaim]) {
+    let fits = pod.and_then(|pod| choose(None, pod, claims).ok());
+    let written = spec.migration_strategy;
+    let said = spec.strategy_reason.take();
+    let Some(choice) = fits else { return };
+    let reason: String = choice.because.chars().take(REASON).collect();
+    let is_ours = written == Some(choice.strategy) && said.as_ref() == Some(&reason);
+    if written.is_none() || is_ours {
+        spec.migration_strategy = Some(choice.strategy);
+        spec.strategy_reason = Some(reason);
+    }
+}
+
+/// What is done in a migration: as its user asked, or as fits its pod.
+pub fn of(
+    spec: &StatefulMigrationSpec,
+    pod: &Pod,
+    claims: &[PersistentVolumeClaim],
+) -> Result<Choice, Impossible> {
+    let choice = choose(spec.asked_strategy(), pod, claims)?;
+    match spec.migration_strategy {
+        Some(written) if written != choice.strategy => Err(Impossible::NoLonger {
+            written,
+            needed: choice.strategy,
+            because: choice.because,
+        }),
+        Some(_) | None => Ok(choice),
+    }
 }
 
 /// Chooses; `wanted` is what the user asked for.

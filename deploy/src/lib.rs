@@ -3,6 +3,7 @@
 //! - [`crd`]: the custom resource, generated from `shadow-core`; `crd/` holds the committed copy
 //! - [`manifests`]: every other object, in the order in which they are applied
 //! - [`broker_access`]: the one permission that a user gives per broker Secret
+//! - [`rights`]: who may do what, read from these objects
 //! - [`pull_secret`]: with what nodes pull our images
 //! - `answer` (feature `client`): what the API server said, for people
 //! - `cluster`, `ready` and `access` (feature `client`): applies and deletes, waits, grants
@@ -25,6 +26,7 @@ mod published;
 pub mod pull_secret;
 #[cfg(feature = "client")]
 mod ready;
+pub mod rights;
 
 #[cfg(feature = "client")]
 pub use access::{allow, may_read, try_allow};

@@ -88,7 +88,11 @@ fn no_permission_leads_out_of_the_role() {
             !["escalate", "bind", "impersonate"].contains(&verb.as_str()),
             "{permission:?}"
         );
-        assert!(group != "rbac.authorization.k8s.io", "{permission:?}");
+        // The controller looks whether the Role that lets it read a broker's Secret is still there.
+        assert!(
+            group != "rbac.authorization.k8s.io" || (resource == "roles" && verb == "get"),
+            "{permission:?}"
+        );
         assert!(resource != "serviceaccounts/token", "{permission:?}");
     }
 }
@@ -472,6 +476,66 @@ fn deletions_of_right_do_not_depend_on_the_webhook() {
     );
     assert!(condition("does-not-end-already").contains("!has(oldObject.metadata.deletionTimestamp)"));
     assert!(condition("made-by-a-move").contains(&format!("'{}' in", names::MIGRATION)));
+}
+
+/// What controllers make pods from, of every group; a policy of the API server itself, so that no creation waits for us.
+#[test]
+fn the_templates_of_every_controller_are_guarded() {
+    let policy = find("ValidatingAdmissionPolicy", "shadow-reserved-templates");
+    let rules = policy.data["spec"]["matchConstraints"]["resourceRules"]
+        .as_array()
+        .unwrap();
+    let mut guarded = Vec::new();
+    for rule in rules {
+        assert_eq!(
+            rule["operations"],
+            serde_json::json!(["CREATE", "UPDATE"]),
+            "{rule}"
+        );
+        let group = rule["apiGroups"][0].as_str().unwrap();
+        let resources = rule["resources"].as_array().unwrap().iter();
+        guarded.extend(resources.map(|resource| format!("{group}/{}", resource.as_str().unwrap())));
+    }
+    guarded.sort_unstable();
+    let wanted = [
+        "/podtemplates",
+        "/replicationcontrollers",
+        "apps/controllerrevisions",
+        "apps/daemonsets",
+        "apps/deployments",
+        "apps/replicasets",
+        "apps/statefulsets",
+        "batch/cronjobs",
+        "batch/jobs",
+    ];
+    assert_eq!(guarded, wanted);
+}
+
+/// The account that all controllers share where they have none of their own may submit a restore for a StatefulSet only.
+#[test]
+fn only_a_statefulsets_controller_submits_what_the_webhook_makes_a_restore() {
+    let policy = find("ValidatingAdmissionPolicy", "shadow-reserved-pods");
+    let conditions = policy.data["spec"]["matchConditions"].as_array().unwrap();
+    let exempting = |account: &str| -> Vec<&str> {
+        let all = conditions.iter().map(|one| one["expression"].as_str().unwrap());
+        all.filter(|expression| expression.contains(account)).collect()
+    };
+    for account in ["'system:kube-controller-manager'", "statefulset-controller'"] {
+        let [only] = exempting(account)[..] else {
+            panic!("{account}: {:?}", exempting(account));
+        };
+        assert!(only.contains("owner.kind == 'StatefulSet'"), "{only}");
+    }
+}
+
+/// The webhook is asked again when another one changed the object after it; that its answers stay is tested there.
+#[test]
+fn what_the_webhook_writes_is_looked_at_once_more() {
+    let configuration = find("MutatingWebhookConfiguration", "shadow-webhook");
+    assert_eq!(
+        configuration.data["webhooks"][0]["reinvocationPolicy"],
+        "IfNeeded"
+    );
 }
 
 #[test]

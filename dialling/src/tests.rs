@@ -117,6 +117,8 @@ async fn a_node_is_refused_from_the_moment_at_which_it_is_known() {
 
 /// A client as ours are: guarded names, nothing followed by itself.
 fn client(guard: Guard, host: &str, port: u16) -> reqwest::Client {
+    // Another test may have been first.
+    drop(rustls::crypto::ring::default_provider().install_default());
     reqwest::Client::builder()
         .dns_resolver(GuardedNames::of(guard, host, port))
         .redirect(reqwest::redirect::Policy::none())

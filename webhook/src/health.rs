@@ -1,7 +1,7 @@
 //! What the webhook shows of itself: metrics, and what kubelet probes.
 //!
-//! Alive: its watch over the API server goes on. Ready: its certificate is valid, it serves, and the API server answered it not
-//! long ago: what it cannot look up, it refuses.
+//! Alive: its watch over the API server goes on. Ready: its certificate is valid, it serves, it was not asked to end, and the API server
+//! answered it not long ago: what it cannot look up, it refuses.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -35,6 +35,7 @@ struct Inner {
     pulse: Pulse,
     identity: OnceLock<Identity>,
     serves: AtomicBool,
+    leaves: AtomicBool,
     read: Mutex<Option<Instant>>,
 }
 
@@ -45,6 +46,7 @@ impl Default for Inner {
             pulse: Pulse::default(),
             identity: OnceLock::new(),
             serves: AtomicBool::new(false),
+            leaves: AtomicBool::new(false),
             read: Mutex::default(),
         }
     }
@@ -63,9 +65,19 @@ impl Part {
         }
     }
 
-    /// Whether admission is served.
-    pub fn serves(&self, serves: bool) {
-        self.0.serves.store(serves, Ordering::Release);
+    /// Admission is served.
+    pub fn serves(&self) {
+        self.0.serves.store(true, Ordering::Release);
+    }
+
+    /// It was asked to end: it serves on, but callers should go elsewhere.
+    pub fn leaves(&self) {
+        self.0.leaves.store(true, Ordering::Release);
+    }
+
+    /// Whether callers should go elsewhere.
+    pub fn is_leaving(&self) -> bool {
+        self.0.leaves.load(Ordering::Acquire)
     }
 
     /// The API server answered.
@@ -96,7 +108,12 @@ impl Part {
             return Err("its certificate has expired: the controller signs a new one".to_owned());
         }
         if !self.0.serves.load(Ordering::Acquire) {
-            return Err("it does not serve, or ends".to_owned());
+            return Err("it does not serve yet".to_owned());
+        }
+        if self.is_leaving() {
+            return Err(
+                "it was asked to end, and serves on for some seconds until no more is sent to it".to_owned(),
+            );
         }
         let read = *self.0.read.lock().unwrap_or_else(PoisonError::into_inner);
         match read {
@@ -142,12 +159,14 @@ mod tests {
         let parts = authority.issue("webhook", time, hour).unwrap();
         part.has(Identity::from_parts("webhook", parts).unwrap());
         assert!(why(now, time).contains("does not serve"));
-        part.serves(true);
+        part.serves();
         assert!(why(now, time).contains("API server"));
         part.can_read(now);
         assert_eq!(part.is_ready(now, time), Ok(()));
         assert!(why(now + FRESH, time).contains("API server"));
         assert!(why(now, time + hour * 2).contains("expired"));
+        part.leaves();
+        assert!(why(now, time).contains("asked to end"));
         let text = Shown::metrics(&part);
         for certificate in ["own", "authority"] {
             let series =

@@ -1,7 +1,11 @@
 //! Entry point: arguments, log, certificate, two listeners, orderly end.
+//!
+//! Asked to end, it is not ready from that moment, serves on until nothing is sent to it any more, answers what is under way, and ends
+//! with 0. So no review meets a closed port while replicas are replaced.
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
@@ -15,6 +19,9 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
+
+/// It serves on for so long after it was asked to end: endpoints lose it in the first second, and each node's proxy follows.
+const SERVES_ON: Duration = Duration::from_secs(5);
 
 /// Admission webhook of kubectl-shadow.
 #[derive(Parser)]
@@ -79,16 +86,26 @@ async fn admit(args: &Args, part: &Part, stop: &CancellationToken) -> anyhow::Re
         let stop = stop.clone();
         async move { serve_tls(listener, &identity, app, stop).await }
     });
-    part.serves(true);
+    part.serves();
     info!(listen = %args.listen, "ready");
     asked_to_end().await?;
-    part.serves(false);
+    part.leaves();
+    serve_on().await?;
     watching.abort();
     stop.cancel();
     serving
         .await
         .context("the server panicked")?
         .context("serving admission")
+}
+
+/// For a while, or until it is asked once more.
+async fn serve_on() -> anyhow::Result<()> {
+    info!(seconds = SERVES_ON.as_secs(), "not ready any more, serves on");
+    tokio::select! {
+        () = tokio::time::sleep(SERVES_ON) => Ok(()),
+        asked = asked_to_end() => asked,
+    }
 }
 
 async fn asked_to_end() -> anyhow::Result<()> {

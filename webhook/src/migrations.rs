@@ -1,21 +1,25 @@
-//! Admission of StatefulMigrations: defaults and who ordered it, then validation.
+//! Admission of StatefulMigrations: defaults, who ordered it and the strategy, then validation.
+//!
+//! Guarantee: what is filled in is not changed when the API server asks again, and a dry run writes nothing: neither does any other run.
 
+use std::future::Future;
 use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::State;
 use json_patch::diff;
 use k8s_openapi::api::authentication::v1::UserInfo;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use kube::core::admission::{AdmissionResponse, Operation};
 use serde::Deserialize;
 use serde_json::json;
 use shadow_core::api::StatefulMigrationSpec;
 use shadow_core::pause;
 use shadow_core::requester;
+use shadow_core::strategy;
 use shadow_core::validate::{self, Facts, Report, Requester};
 use shadow_core::workload;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{info, warn};
 
 use crate::cluster::{Cluster, Looked};
@@ -30,7 +34,20 @@ pub(crate) struct Written {
     spec: StatefulMigrationSpec,
 }
 
-/// Defaults of a new migration, and who ordered it. Nothing depends on the look-up succeeding: what it would add is optional.
+/// What is read beside it: whether the strategy was given as `""`.
+#[derive(Deserialize)]
+struct Blank {
+    spec: BlankSpec,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct BlankSpec {
+    migration_strategy: Option<String>,
+}
+
+/// Defaults of a new migration, who ordered it, and the strategy that fits its pod. Nothing depends on the look-up succeeding: what it
+/// would add is optional.
 pub(crate) async fn mutate<C: Cluster>(State(cluster): State<Arc<C>>, review: Bytes) -> Answer {
     let request: Request = match read(&review) {
         Ok(request) => request,
@@ -42,30 +59,66 @@ pub(crate) async fn mutate<C: Cluster>(State(cluster): State<Arc<C>>, review: By
         return answer(response);
     };
     let namespace = request.namespace.as_deref().unwrap_or_default();
-    let pod = match timeout(LOOKUPS, cluster.pod(namespace, &migration.spec.source_pod)).await {
-        Ok(Ok(pod)) => pod,
+    let spec = &migration.spec;
+    let (pod, claims) = of_pod(&*cluster, namespace, spec).await;
+    let mut filled = spec.clone();
+    validate::default_spec(&mut filled, pod.as_ref());
+    // It stays as it was written, so that the same manifest can be applied again; the plan says what was taken.
+    let of_strategy = pod.as_ref().filter(|_| !gives_strategy_as_nothing(&review));
+    match claims {
+        Some(claims) => strategy::fill_in(&mut filled, of_strategy, &claims),
+        None => filled.strategy_reason = None,
+    }
+    let user = request.user_info.username.as_deref();
+    filled.requested_by = Some(requester::recorded(user, spec.requested_by.as_deref()));
+    answer(changed(response, spec, &filled))
+}
+
+fn gives_strategy_as_nothing(review: &[u8]) -> bool {
+    let written: Option<review::Request<Blank>> = read(review).ok();
+    written
+        .and_then(|request| request.object?.spec.migration_strategy)
+        .is_some_and(|strategy| strategy.is_empty())
+}
+
+/// The pod and the claims of its volumes, each if it is found in time. The claims of a pod whose strategy its user chose are not asked
+/// for.
+async fn of_pod<C: Cluster>(
+    cluster: &C,
+    namespace: &str,
+    spec: &StatefulMigrationSpec,
+) -> (Option<Pod>, Option<Vec<PersistentVolumeClaim>>) {
+    let until = Instant::now() + LOOKUPS;
+    let pod = in_time(until, cluster.pod(namespace, &spec.source_pod)).await;
+    let Some(pod) = pod.flatten() else {
+        return (None, None);
+    };
+    let claims = match spec.asked_strategy() {
+        Some(_) => None,
+        None => in_time(until, claims_of(cluster, namespace, &pod)).await,
+    };
+    (Some(pod), claims)
+}
+
+async fn in_time<T>(until: Instant, look: impl Future<Output = Looked<T>>) -> Option<T> {
+    match timeout_at(until, look).await {
+        Ok(Ok(found)) => Some(found),
         Ok(Err(error)) => {
-            warn!(%error, "defaults without the pod");
+            warn!(%error, "defaults without a look-up");
             None
         }
         Err(_) => {
-            warn!("defaults without the pod: it was not found in time");
+            warn!("defaults without a look-up that took too long");
             None
         }
-    };
-    let user = request.user_info.username.as_deref();
-    answer(filled_in(response, &migration.spec, user, pod.as_ref()))
+    }
 }
 
-fn filled_in(
+fn changed(
     response: AdmissionResponse,
     spec: &StatefulMigrationSpec,
-    user: Option<&str>,
-    pod: Option<&Pod>,
+    filled: &StatefulMigrationSpec,
 ) -> AdmissionResponse {
-    let mut filled = spec.clone();
-    validate::default_spec(&mut filled, pod);
-    filled.requested_by = Some(requester::recorded(user, spec.requested_by.as_deref()));
     let patch = diff(&json!({ "spec": spec }), &json!({ "spec": filled }));
     if patch.is_empty() {
         return response;
@@ -162,18 +215,12 @@ pub(crate) async fn around_pod<C: Cluster>(cluster: &C, namespace: &str, name: &
         Some((kind, owner)) => cluster.owner(namespace, kind, &owner.name).await?,
         None => None,
     };
-    let (mut claims, mut volumes) = (Vec::new(), Vec::new());
-    for volume in pod.spec.iter().flat_map(|spec| spec.volumes.iter().flatten()) {
-        let Some(source) = &volume.persistent_volume_claim else {
-            continue;
-        };
-        let Some(claim) = cluster.claim(namespace, &source.claim_name).await? else {
-            continue;
-        };
+    let claims = claims_of(cluster, namespace, &pod).await?;
+    let mut volumes = Vec::new();
+    for claim in &claims {
         if let Some(bound) = claim.spec.as_ref().and_then(|spec| spec.volume_name.as_deref()) {
             volumes.extend(cluster.volume(bound).await?);
         }
-        claims.push(claim);
     }
     Ok(Facts {
         pod: Some(pod),
@@ -182,4 +229,19 @@ pub(crate) async fn around_pod<C: Cluster>(cluster: &C, namespace: &str, name: &
         volumes,
         ..Facts::default()
     })
+}
+
+/// The claims that a pod's volumes refer to, those that exist.
+async fn claims_of<C: Cluster>(
+    cluster: &C,
+    namespace: &str,
+    pod: &Pod,
+) -> Looked<Vec<PersistentVolumeClaim>> {
+    let mut claims = Vec::new();
+    for volume in pod.spec.iter().flat_map(|spec| spec.volumes.iter().flatten()) {
+        if let Some(source) = &volume.persistent_volume_claim {
+            claims.extend(cluster.claim(namespace, &source.claim_name).await?);
+        }
+    }
+    Ok(claims)
 }

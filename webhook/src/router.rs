@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::HeaderValue;
+use axum::http::header::CONNECTION;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::post;
@@ -36,9 +38,15 @@ pub fn app<C: Cluster>(cluster: C, part: Part) -> Router {
 
 async fn counted(State(part): State<Part>, request: Request, next: Next) -> Response {
     let (path, begun) = (request.uri().path().to_owned(), Instant::now());
-    let response = next.run(request).await;
+    let mut response = next.run(request).await;
     // What is no review in the end was not taken in.
     let outcome = response.extensions().get().copied().unwrap_or(Outcome::Dropped);
     part.metrics().reviewed(&path, outcome, begun.elapsed());
+    if part.is_leaving() {
+        // The API server keeps its connections: it would send its next review to a replica that is no more.
+        response
+            .headers_mut()
+            .insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     response
 }

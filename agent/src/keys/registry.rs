@@ -214,3 +214,22 @@ impl Slot {
         fs::rename(&next, &path).map_err(failed("could not replace", &path))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_only_looked_up_is_not_kept() {
+        let home = tempfile::tempdir().unwrap();
+        let keys = Keys::load(Layout::below(home.path())).unwrap();
+        let key = |number: u32| Key::of("uid", 1, number).unwrap();
+        for number in 0..100 {
+            drop(keys.look_up(&key(number)));
+        }
+        assert!(keys.slots().is_empty());
+        let kept = keys.slot(&key(0));
+        assert!(Arc::ptr_eq(&kept, &keys.look_up(&key(0))));
+        assert_eq!(keys.slots().len(), 1);
+    }
+}

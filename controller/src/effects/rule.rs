@@ -135,16 +135,8 @@ fn configuration(
     ca_pem: &str,
 ) -> Result<MutatingWebhookConfiguration, ControllerError> {
     let plan = subject.plan;
-    let ours = format!(
-        "object.metadata.name == '{pod}' || (has(object.metadata.annotations) && '{probe}' in object.metadata.annotations && \
-         object.metadata.name == '{pod}-rule-probe')",
-        pod = plan.source.name,
-        probe = names::RULE_PROBE
-    );
-    let owned = format!(
-        "has(object.metadata.ownerReferences) && object.metadata.ownerReferences.exists(o, o.uid == '{}')",
-        owner(subject)?.uid
-    );
+    let ours = of_name(&plan.source.name);
+    let owned = of_owner(&owner(subject)?.uid);
     serde_json::from_value(json!({
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "MutatingWebhookConfiguration",
@@ -157,6 +149,8 @@ fn configuration(
             "admissionReviewVersions": ["v1"],
             "sideEffects": "None",
             "failurePolicy": "Fail",
+            // Another webhook may take the node or the image back after us.
+            "reinvocationPolicy": "IfNeeded",
             "timeoutSeconds": 3,
             "clientConfig": {
                 "service": {
@@ -178,4 +172,45 @@ fn configuration(
         }],
     }))
     .map_err(|e| ControllerError::Malformed(e.to_string()))
+}
+
+/// The pod of this name, or the probe that asks in its place.
+fn of_name(pod: &str) -> String {
+    let (name, probe) = (quoted(pod), quoted(&format!("{pod}-rule-probe")));
+    let mark = quoted(names::RULE_PROBE);
+    format!(
+        "object.metadata.name == {name} || (has(object.metadata.annotations) && {mark} in object.metadata.annotations && \
+         object.metadata.name == {probe})"
+    )
+}
+
+fn of_owner(uid: &str) -> String {
+    let uid = quoted(uid);
+    format!(
+        "has(object.metadata.ownerReferences) && object.metadata.ownerReferences.exists(o, o.uid == {uid})"
+    )
+}
+
+/// As a literal of CEL, whatever is in it: what a pod says of its owner is its creator's text. Every escape of JSON is one of CEL, too.
+fn quoted(text: &str) -> String {
+    json!(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_pod_says_of_its_owner_never_becomes_a_part_of_the_rule() {
+        for (uid, literal) in [
+            ("b1f4c1de-30c8", r#""b1f4c1de-30c8""#),
+            ("') || true || ('", r#""') || true || ('""#),
+            (r#"") || true || (""#, r#""\") || true || (\"""#),
+            ("a\\", r#""a\\""#),
+            ("a\nb", r#""a\nb""#),
+        ] {
+            assert_eq!(quoted(uid), literal);
+            assert!(of_owner(uid).ends_with(&format!("o.uid == {literal})")), "{uid}");
+        }
+    }
 }

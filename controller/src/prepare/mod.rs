@@ -213,16 +213,8 @@ async fn aimed(
 }
 
 fn chosen(migration: &StatefulMigration, pod: &Pod, facts: &Facts) -> Result<Choice, String> {
-    let choice = strategy::choose(migration.spec.migration_strategy, pod, &facts.claims)
-        .map_err(|impossible| impossible.to_string())?;
-    if is_live(migration) && choice.strategy == MigrationStrategy::Sequential {
-        return Err(format!(
-            "spec.handoff: Live is not possible, since the strategy is Sequential ({}) and ends the source before its copy starts. \
-             Leave spec.handoff out",
-            choice.because
-        ));
-    }
-    Ok(choice)
+    strategy::of(&migration.spec, pod, &facts.claims)
+        .map_err(|impossible| format!("spec.migrationStrategy: {impossible}"))
 }
 
 /// The plan, unless a node says that it would fail, or its registry's Secret. A node that does not answer is an answer, too.

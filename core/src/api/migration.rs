@@ -50,13 +50,19 @@ pub struct StatefulMigrationSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
     pub broker_secret_ref: Option<String>,
-    /// How the pod's owner is dealt with; chosen from the owner when left out.
+    /// How the pod's owner is dealt with; when left out, admission writes what it chose from owner and volumes, with the reason in
+    /// `strategyReason`.
     #[serde(
         default,
         deserialize_with = "left_out",
         skip_serializing_if = "Option::is_none"
     )]
     pub migration_strategy: Option<MigrationStrategy>,
+    /// Why admission chose `migrationStrategy`; absent where the user wrote it. Written at admission; what a user writes here is not
+    /// believed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
+    pub strategy_reason: Option<String>,
     /// Whether the source waits (`Hold`) or goes on with a copy of the stream (`Live`) during the move.
     #[serde(
         default,
@@ -160,14 +166,22 @@ pub struct StatefulMigrationSpec {
     pub identity_swap_mode: Option<IdentitySwapMode>,
 }
 
+impl StatefulMigrationSpec {
+    /// The strategy that the user wrote. One that admission wrote carries its reason.
+    pub fn asked_strategy(&self) -> Option<MigrationStrategy> {
+        self.migration_strategy.filter(|_| self.strategy_reason.is_none())
+    }
+}
+
 /// Fields that cannot be changed: all but `cancel`, `giveMemoryUp` and `ttlSecondsAfterFinished`.
-const FIXED: [&str; 21] = [
+const FIXED: [&str; 22] = [
     "sourcePod",
     "targetNode",
     "containerName",
     "messageQueueConfig",
     "brokerSecretRef",
     "migrationStrategy",
+    "strategyReason",
     "handoff",
     "transferMode",
     "checkpointBackend",

@@ -46,7 +46,7 @@ fn same(one: u128, other: u128, open: u8) -> bool {
 
 /// Why a text is no block.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not an address or a block of addresses, such as 10.1.2.3 or 10.1.0.0/16")]
+#[error("{text:?} is not an address or a block of addresses. Write one such as 10.1.2.3 or 10.1.0.0/16")]
 pub struct BadBlock {
     text: String,
 }

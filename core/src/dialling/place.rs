@@ -18,7 +18,7 @@ pub struct HostPattern {
 
 /// Why a text is no [`HostPattern`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not a host, such as mq.example.org, mq.example.org:5671 or *.example.org")]
+#[error("{text:?} is not a host. Write one such as mq.example.org, mq.example.org:5671 or *.example.org")]
 pub struct BadHost {
     text: String,
 }

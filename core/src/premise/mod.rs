@@ -63,10 +63,10 @@ pub enum Premise {
     OwnControlQueue,
     /// The copy runs from the image that the source runs from.
     SameImage,
-    /// Whom else the process is connected to.
-    OtherPeers,
     /// The ways to broker and registry are encrypted.
     Encrypted,
+    /// Whom else the process is connected to.
+    OtherPeers,
     /// What the pod publishes, with confirms or without.
     Publishes,
     /// Init containers, which run again in the copy.

@@ -73,7 +73,7 @@ fn without_effect(spec: &StatefulMigrationSpec, report: &mut Report) {
 }
 
 fn shape(spec: &StatefulMigrationSpec, pod: &Pod, facts: &Facts, way_out: &str, report: &mut Report) {
-    let sequential = strategy::choose(spec.migration_strategy, pod, &facts.claims)
+    let sequential = strategy::of(spec, pod, &facts.claims)
         .is_ok_and(|choice| choice.strategy == MigrationStrategy::Sequential);
     if sequential {
         report.refuse(

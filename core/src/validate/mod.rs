@@ -157,7 +157,8 @@ pub fn check(name: &str, namespace: &str, spec: &StatefulMigrationSpec, facts: &
 }
 
 /// Fills in what the user left out and what does not depend on anything that may change later. Ways of doing things stay left
-/// out: the plan says what was taken, and admission can tell what its user did not say. So does what was given as `""`.
+/// out: the plan says what was taken, and admission can tell what its user did not say; but for the strategy, which
+/// [`crate::strategy::fill_in`] writes with its reason. What was given as `""` stays so.
 pub fn default_spec(spec: &mut StatefulMigrationSpec, pod: Option<&Pod>) {
     spec.deadline_seconds.get_or_insert(DEADLINE_SECONDS);
     let Some(pod) = pod else { return };

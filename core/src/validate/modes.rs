@@ -21,7 +21,7 @@ fn max_pause(spec: &StatefulMigrationSpec, report: &mut Report) {
 }
 
 fn unsupported(spec: &StatefulMigrationSpec, report: &mut Report) {
-    if spec.handoff == Some(Handoff::Live) && spec.migration_strategy == Some(MigrationStrategy::Sequential) {
+    if spec.handoff == Some(Handoff::Live) && spec.asked_strategy() == Some(MigrationStrategy::Sequential) {
         report.refuse(
             "spec.handoff",
             "Live is not possible with spec.migrationStrategy Sequential, which ends the source before its copy starts. Leave \

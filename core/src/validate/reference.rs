@@ -81,7 +81,7 @@ fn restores_by_image(spec: &StatefulMigrationSpec, facts: &Facts) -> bool {
 }
 
 fn strategy(spec: &StatefulMigrationSpec, facts: &Facts, report: &mut Report) {
-    if spec.migration_strategy.is_none() && copy_goes_first(spec, facts) {
+    if spec.asked_strategy().is_none() && copy_goes_first(spec, facts) {
         report.warn(
             "spec.migrationStrategy is left out, so the copy takes over before the source goes (ShadowPod); the reference system takes \
              Sequential for a StatefulSet's pod. For that, write migrationStrategy: Sequential",
@@ -98,7 +98,7 @@ fn copy_goes_first(spec: &StatefulMigrationSpec, facts: &Facts) -> bool {
     let chosen = facts
         .pod
         .as_ref()
-        .and_then(|pod| strategy::choose(spec.migration_strategy, pod, &facts.claims).ok());
+        .and_then(|pod| strategy::of(spec, pod, &facts.claims).ok());
     of_a_set && chosen.is_some_and(|choice| choice.strategy == MigrationStrategy::ShadowPod)
 }
 
@@ -109,7 +109,7 @@ fn names_of_copies(spec: &StatefulMigrationSpec, facts: &Facts, report: &mut Rep
             return report
                 .warn("spec.identitySwapMode has no effect: a StatefulSet pod always keeps its name");
         }
-        None => is_written_for_it(spec) && spec.migration_strategy == Some(MigrationStrategy::ShadowPod),
+        None => is_written_for_it(spec) && spec.asked_strategy() == Some(MigrationStrategy::ShadowPod),
     };
     if stays_there && (spec.identity_swap_mode.is_some() || copy_goes_first(spec, facts)) {
         let said = match spec.identity_swap_mode {

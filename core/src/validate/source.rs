@@ -1,6 +1,7 @@
 //! The pod to move: that it exists, runs, belongs to somebody who lets it be moved, and is nobody else's to move.
 
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
 use super::{Facts, Report, Requester};
 use crate::api::StatefulMigrationSpec;
@@ -102,8 +103,14 @@ fn owned(name: &str, pod: &Pod, facts: &Facts, report: &mut Report) {
     let Some(owner) = controller_of(pod) else { return };
     let kind = owner.kind.as_str();
     let why = match kind {
-        "StatefulSet" => return same_revision(name, pod, facts, report),
-        "ReplicaSet" => return replicas(name, facts, report),
+        "StatefulSet" => {
+            same_owner(name, owner, facts, report);
+            return same_revision(name, pod, facts, report);
+        }
+        "ReplicaSet" => {
+            same_owner(name, owner, facts, report);
+            return replicas(name, facts, report);
+        }
         "DaemonSet" => "which runs a pod on every node, so there is nothing to move; drain the node instead",
         "Job" => "whose pods run to their end and are not moved; let it finish, or start it again elsewhere",
         "Node" => return report.refuse(FIELD, static_pod(name)),
@@ -115,6 +122,23 @@ fn owned(name: &str, pod: &Pod, facts: &Facts, report: &mut Report) {
         FIELD,
         format!("pod {name:?} belongs to {kind} {:?}, {why}", owner.name),
     );
+}
+
+/// What a pod says of its owner is its creator's text; the owner's own UID is not. Moves rely on it: it tells which pod the StatefulSet
+/// makes anew.
+fn same_owner(name: &str, reference: &OwnerReference, facts: &Facts, report: &mut Report) {
+    let Some(owner) = &facts.owner else { return };
+    let another = |uid: &String| *uid != reference.uid;
+    if owner.metadata.uid.as_ref().is_some_and(another) {
+        let (kind, set) = (&reference.kind, &reference.name);
+        report.refuse(
+            FIELD,
+            format!(
+                "pod {name:?} names another {kind} {set:?} as its owner than the one that is there (metadata.ownerReferences, uid), so no \
+                 owner would make it anew. Delete the pod: its own owner makes another"
+            ),
+        );
+    }
 }
 
 /// A StatefulSet makes the moved pod anew, from the template that it has by then.

@@ -73,16 +73,13 @@ impl Script {
     }
 
     /// What the present step looks at, as far as it can be seen in this round.
-    fn sees(&self, round: usize, world: &World, status: &MigrationStatus) -> Observed {
+    fn sees(&self, round: usize, world: &mut World, status: &MigrationStatus, now: Timestamp) -> Observed {
         let sight = Sight::in_status(status).unwrap();
         let mut all = sight.blank(world.look(status));
         if world.dead.as_deref() == Some(TARGET) {
             all = Part::Agents.hide(all, status);
         }
-        let all = match self.lost(round) {
-            Some(lost) => lost.hide(all, status),
-            None => all,
-        };
+        let all = gone::hides(self.lost(round), world, all, status, now);
         match self.silent_in(round) {
             Some(part) => part.hide(all, status),
             None => all,
@@ -132,7 +129,6 @@ pub(crate) fn drive(script: &Script) -> Ended {
     let (mut world, mut saved) = begin(script, now);
     let mut status = saved.clone();
     let mut shown = Vec::new();
-    let mut absent = None;
     for round in 0..4000 {
         now += BEAT;
         disturb(&mut world, script, round);
@@ -141,8 +137,7 @@ pub(crate) fn drive(script: &Script) -> Ended {
             now += killed(&mut world, script, round, &saved);
         }
         passes(&mut world, script, round, &saved);
-        let mut seen = script.sees(round, &world, &status);
-        absent = gone::follows(script.gone, round, absent, now, &mut seen);
+        let seen = script.sees(round, &mut world, &status, now);
         notice(&spec, &mut status, &seen, now);
         let decision = next_step(&spec, &status, &seen, now);
         show(round, &decision);

@@ -2,7 +2,7 @@
 
 use k8s_openapi::jiff::Timestamp;
 use shadow_core::api::MigrationStatus;
-use shadow_core::gone::{Absence, Need, Sign, WorldSeen, follow};
+use shadow_core::gone::{Need, Sign, WorldSeen, follow};
 use shadow_core::machine::{Action, Observed, QueueSeen};
 
 use crate::drive::{Ended, Script, drive, in_turn};
@@ -61,26 +61,31 @@ impl Lost {
     }
 }
 
-/// What the controller keeps from one look to the next.
-pub(crate) fn follows(
-    gone: Option<(Lost, usize)>,
-    round: usize,
-    before: Option<Absence>,
+/// What a look shows without what is lost; the controller keeps since when that is absent.
+pub(crate) fn hides(
+    lost: Option<Lost>,
+    world: &mut World,
+    all: Observed,
+    status: &MigrationStatus,
     now: Timestamp,
-    seen: &mut Observed,
-) -> Option<Absence> {
-    let lost = gone.filter(|(_, from)| round >= *from).map(|(lost, _)| lost);
-    let sign = match lost {
-        None => Sign::There,
-        Some(lost) => Sign::Absent(lost.need()),
+) -> Observed {
+    let sign = lost.map_or(Sign::There, |lost| Sign::Absent(lost.need()));
+    world.absent = follow(world.absent.take(), sign, now);
+    let Some(lost) = lost else { return all };
+    let mut seen = lost.hide(all, status);
+    let absent = world.absent.clone();
+    seen.world = if lost == Lost::Namespace {
+        WorldSeen {
+            leaving: absent.map(|absence| ("default".to_owned(), absence.since)),
+            absent: None,
+        }
+    } else {
+        WorldSeen {
+            leaving: None,
+            absent,
+        }
     };
-    let absent = follow(before, sign, now);
-    let leaving = absent.as_ref().filter(|_| lost == Some(Lost::Namespace));
-    seen.world = WorldSeen {
-        leaving: leaving.map(|absence| ("default".to_owned(), absence.since)),
-        absent: absent.clone().filter(|_| lost != Some(Lost::Namespace)),
-    };
-    absent
+    seen
 }
 
 /// Whatever is left of ours is told by name; of rules, keys and holds nothing is.

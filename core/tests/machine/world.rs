@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use shadow_core::api::{
     HoldKind, Leg, MigrationStatus, OwnerKind, Plan, Reading, RestoreBackend, Step, Witness,
 };
+use shadow_core::gone::Absence;
 use shadow_core::machine::port::PortChange;
 use shadow_core::machine::{
     Action, Branched, Cause, Closed, ConnectionSeen, EvidenceSeen, Flow, KeySeen, LinkSeen, Look, Observed,
@@ -193,6 +194,8 @@ pub(crate) struct World {
     restarted: BTreeSet<String>,
     /// Somebody else than the moved lineage consumed after the commit.
     pub overlapped: bool,
+    /// What the controller knows of something that the move needs and that is not there.
+    pub absent: Option<Absence>,
     births: u32,
 }
 
@@ -232,6 +235,7 @@ impl World {
             frozen: None,
             restarted: BTreeSet::new(),
             overlapped: false,
+            absent: None,
             births: 0,
         };
         let process = Process {
@@ -257,6 +261,7 @@ impl World {
     /// The controller was restarted: what it only remembered is gone.
     pub(crate) fn forget_memory(&mut self) {
         self.proven = false;
+        self.absent = None;
         if let Some(queue) = &mut self.single_active {
             queue.held = false;
         }

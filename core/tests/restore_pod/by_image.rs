@@ -56,6 +56,17 @@ fn a_container_that_may_restart_by_itself_may_not_any_more() {
     );
 }
 
+/// The API server may ask the webhook once more.
+#[test]
+fn waiting_twice_is_waiting_once() {
+    for secret in [None, Some("pull")] {
+        let once = copy(secret);
+        let mut twice = once.clone();
+        await_image(&mut twice, &awaited(secret));
+        assert_eq!(twice, once);
+    }
+}
+
 #[test]
 fn giving_back_undoes_waiting() {
     for secret in [None, Some("pull")] {

@@ -57,6 +57,14 @@ const STREAM_AND_MODES: &[(Break, &str, &[&str])] = &[
         &["\"2 seconds\" is not a time", "such as 1500ms"],
     ),
     (
+        |w| {
+            w.spec["handoff"] = "Live".into();
+            claimed(w, json!(["ReadWriteOnce"]));
+        },
+        "spec.handoff",
+        &["Live is not possible", "data-orders-0", "Leave spec.handoff out"],
+    ),
+    (
         |w| w.spec["transferMode"] = "Registry".into(),
         "spec.checkpointImageRepository",
         &["need a repository", "host[:port]/path"],

@@ -96,6 +96,40 @@ pub(super) const SOURCE: &[(Break, &str, &[&str])] = &[
         &["ReplicaSet", "is gone"],
     ),
     (
+        |w| w.owner["metadata"]["uid"] = "another".into(),
+        "spec.sourcePod",
+        &[
+            "another StatefulSet \"orders\"",
+            "ownerReferences",
+            "Delete the pod",
+        ],
+    ),
+    (
+        |w| w.pod["metadata"]["ownerReferences"][0]["uid"] = "') || true || ('".into(),
+        "spec.sourcePod",
+        &["another StatefulSet \"orders\""],
+    ),
+    (
+        |w| {
+            deployed(w);
+            w.owner["metadata"]["uid"] = "another".into();
+        },
+        "spec.sourcePod",
+        &["another ReplicaSet"],
+    ),
+    (
+        |w| {
+            w.spec["migrationStrategy"] = "Sequential".into();
+            w.spec["strategyReason"] = "once it had a volume".into();
+        },
+        "spec.migrationStrategy",
+        &[
+            "chosen when the migration was created",
+            "ShadowPod",
+            "Create the migration again",
+        ],
+    ),
+    (
         |w| {
             deployed(w);
             w.spec["migrationStrategy"] = "Sequential".into();

@@ -7,6 +7,9 @@ use shadow_core::names;
 use shadow_core::validate::{Facts, Requester, check};
 use shadow_core::workload::Workload;
 
+/// Of the pod's owner.
+pub(super) const OWNER: &str = "b1f4c1de-30c8-4ad7-8f0b-3c1f7d0f2a55";
+
 pub(super) struct World {
     pub(super) spec: Value,
     pub(super) pod: Value,
@@ -48,7 +51,7 @@ pub(super) fn world() -> World {
     World {
         spec: json!({"sourcePod": "orders-0", "targetNode": "node-b"}),
         pod,
-        owner: json!({"metadata": {"name": "orders"}}),
+        owner: json!({"metadata": {"name": "orders", "uid": OWNER}}),
         replica_set: false,
         volumes: Vec::new(),
         nodes: vec![node("node-a"), node("node-b"), node("node-c")],

@@ -31,7 +31,7 @@ mod tests {
         let told = that_end_with("DiskFull");
         assert!(
             told.iter()
-                .any(|line| line.contains("has no room for the archive")),
+                .any(|line| line.contains("has no room for the memory")),
             "{told:?}"
         );
         assert!(that_end_with("NoSuchReasonAtAll").is_empty());

@@ -9,4 +9,6 @@ mod evictions;
 mod hostile;
 mod migrations;
 mod pods;
+mod reinvoked;
 mod stage;
+mod strategies;

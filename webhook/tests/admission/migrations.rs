@@ -17,7 +17,9 @@ async fn a_new_migration_gets_its_defaults() {
     let response = post(cluster(), "/mutate/migrations", &review).await;
     let spec = patched(&review, &response)["spec"].clone();
     let expected = json!({"sourcePod": "orders-0", "targetNode": "node-b", "containerName": "orders",
-        "deadlineSeconds": 120, "requestedBy": "alice"});
+        "deadlineSeconds": 120, "requestedBy": "alice", "migrationStrategy": "ShadowPod",
+        "strategyReason": "pod orders-0 belongs to StatefulSet orders, which is neither scaled nor edited; the copy takes over \
+                           before the source ends"});
     assert_eq!(spec, expected);
 }
 

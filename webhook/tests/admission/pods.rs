@@ -85,7 +85,7 @@ async fn the_announced_pod_is_pinned_to_the_image_that_the_source_runs() {
 }
 
 /// The same, restored by image.
-fn by_image(legs: Value) -> Value {
+pub(crate) fn by_image(legs: Value) -> Value {
     let mut migration = under_way("move", "Replaying", legs);
     migration["spec"]["checkpointImageRepository"] = "r.example.org/checkpoints".into();
     migration["spec"]["checkpointImageSecretRef"] = "pull".into();

@@ -35,6 +35,7 @@ pub(crate) enum Trouble {
 pub(crate) struct Fake {
     pub(crate) pods: Vec<Value>,
     pub(crate) nodes: Vec<Value>,
+    pub(crate) claims: Vec<Value>,
     pub(crate) migrations: Vec<Value>,
     pub(crate) may: Vec<&'static str>,
     pub(crate) trouble: Trouble,
@@ -75,7 +76,9 @@ impl Cluster for Fake {
 
     async fn owner(&self, _namespace: &str, kind: OwnerKind, name: &str) -> Looked<Option<Workload>> {
         assert_eq!(kind, OwnerKind::StatefulSet);
-        let sets: Vec<StatefulSet> = self.look(&[json!({"metadata": {"name": name}})]).await?;
+        let sets: Vec<StatefulSet> = self
+            .look(&[json!({"metadata": {"name": name, "uid": OWNER}})])
+            .await?;
         Ok(sets.into_iter().next().map(Workload::from))
     }
 
@@ -83,8 +86,11 @@ impl Cluster for Fake {
         Ok(None)
     }
 
-    async fn claim(&self, _namespace: &str, _name: &str) -> Looked<Option<PersistentVolumeClaim>> {
-        Ok(None)
+    async fn claim(&self, _namespace: &str, name: &str) -> Looked<Option<PersistentVolumeClaim>> {
+        let claims: Vec<PersistentVolumeClaim> = self.look(&self.claims).await?;
+        Ok(claims
+            .into_iter()
+            .find(|claim| claim.metadata.name.as_deref() == Some(name)))
     }
 
     async fn nodes(&self) -> Looked<Vec<Node>> {

@@ -36,8 +36,8 @@ const MUTANTS: [Mutant; 6] = [
         stage: "checkpoint",
         what: "the dump leaves out what the container wrote to its file system",
         file: "agent/src/node/dump.rs",
-        from: "    save_layer(upper, target)\n",
-        to: "    let _left_out = upper;\n    let empty = Path::new(\"/tmp/mutant\");\n    make_fresh(empty)?;\n    save_layer(empty, target)\n",
+        from: "    save_layer(layer, target)\n",
+        to: "    let upper = Path::new(\"/tmp/mutant\");\n    make_fresh(upper)?;\n    save_layer(&Saved { upper, ..*layer }, target)\n",
     },
     Mutant {
         stage: "transfer",

@@ -39,6 +39,8 @@ mod reference;
 mod refusals;
 mod rehearsals;
 mod removal;
+mod reserved;
+mod rights;
 mod round_trips;
 mod run;
 mod scenarios;

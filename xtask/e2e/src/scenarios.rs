@@ -8,7 +8,8 @@ use crate::{
     as_printed, aside, backends, brokers, by_image, bystanders, cancel, commands, concurrency, dialled,
     drains, evictions, failures, faults, first_move, hostile, image, in_terminal, inexact, keeping, kills,
     leases, live, max_pause, monitoring, namespaces, pauses, plans, plugin, polling, protected, reference,
-    refusals, rehearsals, removal, round_trips, scripts, turns, waits, watched, whole_drains, workloads,
+    refusals, rehearsals, removal, reserved, rights, round_trips, scripts, turns, waits, watched,
+    whole_drains, workloads,
 };
 
 /// One scenario.
@@ -583,6 +584,22 @@ pub(crate) const ALL: &[Scenario] = &[
         run: faults::webhook::is_away,
         seconds: 30,
         role: Role::Rest("the wait is in the simulated world"),
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "what makes a pod a restore is refused to users, and no pod waits for the webhook",
+        run: reserved::for_us_alone,
+        seconds: 40,
+        role: Role::Rest(
+            "the core moves pods whose marks these are; the policies' rules are read by a test without a cluster",
+        ),
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "what each identity may do is what its page says",
+        run: rights::are_as_told,
+        seconds: 40,
+        role: Role::Rest("the page is made from the manifests, and a test reads it"),
         company: Company::Alone,
     },
     Scenario {

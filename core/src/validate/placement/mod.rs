@@ -86,7 +86,7 @@ fn placed(
     let Some(pod) = &facts.pod else { return };
     let own = restore_pod::own_spec(pod);
     let empty = BTreeMap::new();
-    let chosen = strategy::choose(spec.migration_strategy, pod, &facts.claims);
+    let chosen = strategy::of(spec, pod, &facts.claims);
     let strategy = chosen.map(|choice| choice.strategy);
     let goes_first = strategy == Ok(MigrationStrategy::Sequential);
     let owner = facts.owner.as_ref().map(|owner| owner.kind);

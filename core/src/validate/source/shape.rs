@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{Container, Pod, PodAffinityTerm, PodSpec};
 
 use super::super::selector::matches;
 use super::{FIELD, Facts, Report, volumes};
-use crate::api::{MigrationStrategy, OwnerKind, StatefulMigrationSpec};
+use crate::api::{Handoff, MigrationStrategy, OwnerKind, StatefulMigrationSpec};
 use crate::workload::Workload;
 use crate::{names, readiness, strategy};
 
@@ -17,8 +17,11 @@ const ANY_UID: &str = "00000000";
 
 pub(super) fn check(spec: &StatefulMigrationSpec, pod: &Pod, facts: &Facts, report: &mut Report) {
     let Some(shape) = &pod.spec else { return };
-    let strategy = match strategy::choose(spec.migration_strategy, pod, &facts.claims) {
-        Ok(choice) => choice.strategy,
+    let strategy = match strategy::of(spec, pod, &facts.claims) {
+        Ok(choice) => {
+            goes_on(spec, &choice, report);
+            choice.strategy
+        }
         Err(impossible) => return report.refuse("spec.migrationStrategy", impossible.to_string()),
     };
     let owner = facts.owner.as_ref();
@@ -49,6 +52,21 @@ pub(super) fn check(spec: &StatefulMigrationSpec, pod: &Pod, facts: &Facts, repo
     }
     if let Some(delay) = readiness::delay(pod) {
         report.warn(delay.told());
+    }
+}
+
+/// A source that ends before its copy starts cannot go on meanwhile. Where its user asked for both, the two fields say so.
+fn goes_on(spec: &StatefulMigrationSpec, choice: &strategy::Choice, report: &mut Report) {
+    let live = spec.handoff == Some(Handoff::Live) && spec.asked_strategy().is_none();
+    if live && choice.strategy == MigrationStrategy::Sequential {
+        report.refuse(
+            "spec.handoff",
+            format!(
+                "Live is not possible, since the strategy is Sequential ({}) and ends the source before its copy starts. Leave \
+                 spec.handoff out",
+                choice.because
+            ),
+        );
     }
 }
 

@@ -1,4 +1,5 @@
-//! docs/faults.md: each row of its tables names where the fault is tested, and what it names is there.
+//! docs/faults.md and docs/security.md: each row of their tables names where the fault is tested, and what it names is there. A table
+//! without that column speaks of what is not tested.
 //!
 //! An address is a file with tests (`core/tests/faults/node_lost.rs`), or the name of a scenario on the cluster in quotes.
 
@@ -7,14 +8,18 @@ use std::path::Path;
 
 use anyhow::{Context, ensure};
 
-const PAGE: &str = "docs/faults.md";
+const PAGES: [&str; 2] = ["docs/faults.md", "docs/security.md"];
 
 /// The heading of the column with the addresses.
 const COLUMN: &str = "tested in";
 
-/// Compares the page with what it names.
+/// Compares the pages with what they name.
 pub(super) fn check(root: &Path) -> anyhow::Result<()> {
-    let page = fs::read_to_string(root.join(PAGE)).with_context(|| format!("read {PAGE}"))?;
+    PAGES.iter().try_for_each(|at| check_page(root, at))
+}
+
+fn check_page(root: &Path, at: &str) -> anyhow::Result<()> {
+    let page = fs::read_to_string(root.join(at)).with_context(|| format!("read {at}"))?;
     let scenarios: Vec<&str> = xtask_e2e::names().collect();
     let wrong = wrong_rows(
         &page,
@@ -23,10 +28,10 @@ pub(super) fn check(root: &Path) -> anyhow::Result<()> {
     );
     ensure!(
         wrong.is_empty(),
-        "{PAGE}: each row has to name, under {COLUMN:?}, a file with tests in backticks or a scenario in quotes:\n{}",
+        "{at}: each row has to name, under {COLUMN:?}, a file with tests in backticks or a scenario in quotes:\n{}",
         wrong.join("\n")
     );
-    println!("every address in {PAGE} exists");
+    println!("every address in {at} exists");
     Ok(())
 }
 

@@ -4,6 +4,7 @@ mod faults;
 mod messages;
 mod metrics;
 mod refusals;
+mod rights;
 
 use std::path::Path;
 
@@ -39,6 +40,8 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         &metrics::page(),
         args.fix,
     )?;
+    let rights = rights::page().context("judge the manifests' roles")?;
+    compared(root, "docs/rights.md", "deploy/manifests", &rights, args.fix)?;
     let said = messages::page(root)?;
     compared(root, "docs/messages.md", "the product", &said, args.fix)?;
     faults::check(root)?;
