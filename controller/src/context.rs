@@ -23,6 +23,7 @@ use crate::line::Line;
 use crate::meter::Meter;
 use crate::observe::{Looks, Stopping, Worlds};
 use crate::pause::Pauses;
+use crate::policies::Policies;
 use crate::progress::Progresses;
 use crate::shown::Part;
 use crate::under_way::UnderWay;
@@ -52,6 +53,8 @@ pub struct Context {
     pub line: Line,
     /// The pause of all moves.
     pub pauses: Pauses,
+    /// The policies.
+    pub policies: Policies,
     /// Held while a migration finds out whether it may begin.
     pub beginning: tokio::sync::Mutex<()>,
     /// Single-active queues that this process holds.
@@ -101,6 +104,7 @@ impl Context {
             limits,
             line: Line::default(),
             pauses: Pauses::default(),
+            policies: Policies::default(),
             beginning: tokio::sync::Mutex::default(),
             holds: Holds::default(),
             leadership: Leadership::begun(),

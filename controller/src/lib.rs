@@ -25,6 +25,7 @@ pub mod observe;
 pub mod occupancy;
 pub mod orphans;
 pub mod pause;
+pub mod policies;
 pub mod prepare;
 pub mod progress;
 pub mod reconcile;

@@ -13,7 +13,7 @@ use kube::{Api, ResourceExt};
 use shadow_core::api::StatefulMigration;
 use shadow_core::forecast::Finished;
 use shadow_core::turns::round::Rounds;
-use shadow_core::turns::{self, Limits};
+use shadow_core::turns::{self, Limits, Standing};
 use shadow_core::waiting::{InLine, Obstacle};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -120,13 +120,15 @@ impl Line {
     }
 
     /// What this one waits for; `None`: it may be prepared.
-    pub fn wait(&self, limits: Limits, migration: &StatefulMigration) -> Option<InLine> {
+    pub fn wait(&self, limits: Limits, standing: &Standing, migration: &StatefulMigration) -> Option<InLine> {
         let all = self.known.get()?.state();
         let now = Timestamp::now();
         let namespace = migration.namespace().unwrap_or_default();
         let mut rounds = self.rounds.lock().unwrap_or_else(PoisonError::into_inner);
         let all = all.iter().map(|one| &**one);
-        let place = turns::line(limits, migration, all, |namespace| rounds.had(namespace, now));
+        let place = turns::line(limits, standing, migration, all, |namespace| {
+            rounds.had(namespace, now)
+        });
         // One that was not answered keeps no other from beginning, so it uses up no turn either.
         if place.is_none() && !turns::is_held_up(migration) {
             rounds.has(&namespace, now);

@@ -11,7 +11,7 @@ use kube::{Api, ResourceExt};
 use sha2::{Digest, Sha256};
 use shadow_core::api::{Plan, StatefulMigration};
 use shadow_core::names;
-use shadow_core::turns::{self, Turn, Wish};
+use shadow_core::turns::{self, Standing, Turn, Wish};
 
 use crate::context::Context;
 use crate::error::ControllerError;
@@ -25,17 +25,19 @@ pub async fn occupy(
     ctx: &Context,
     migration: &StatefulMigration,
     plan: &Plan,
+    standing: &Standing,
 ) -> Result<Turn, ControllerError> {
     let all = everyone(ctx).await?;
     let uid = migration.uid().unwrap_or_default();
     let wish = Wish {
         uid: &uid,
+        namespace: &plan.source.namespace,
         pod: &plan.source.uid,
         stream: &plan.queue.stream,
         from: &plan.source_node,
         to: &plan.target_node,
     };
-    match turns::turn(ctx.limits, &wish, &all) {
+    match turns::turn(ctx.limits, standing, &wish, &all) {
         Turn::Begin => {}
         other @ (Turn::Wait(_) | Turn::Refuse(_)) => return Ok(other),
     }

@@ -12,6 +12,7 @@
 //! - [`settings`]: what a migration is told about its stream, from the spec or from annotations
 //! - [`validate`]: what is refused, what is defaulted and what is warned of, before anything is touched
 //! - [`turns`]: which migrations may be under way at the same time
+//! - [`policy`]: what the policies of the namespace and of the cluster say of a move
 //! - [`pause`]: what a pause of all moves means for each of them
 //! - [`tally`]: what a status adds to the counters, and what is to be said of all of them at one moment
 //! - [`waiting`]: for what a migration waits for its turn, as data

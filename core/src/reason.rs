@@ -39,6 +39,8 @@ pub enum Reason {
     NoControlQueue,
     /// A policy cannot be read.
     PolicyUnreadable,
+    /// A policy does not allow what the move is.
+    RefusedByPolicy,
     /// The queue does not exist.
     QueueUnknown,
     /// The queue does not have exactly one consumer.

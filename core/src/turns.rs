@@ -1,8 +1,10 @@
 //! Which migrations may be under way at the same time. Pure.
 //!
 //! Guarantee: never two for one pod or one queue; never more for one node, or for all of them, than the limits say. Who
-//! is over a limit waits; who wants what is being moved already is refused. Whose turn it is: [`round`].
+//! is over a limit waits; who wants what is being moved already is refused. Whose turn it is: [`round`]. What policies say of one
+//! move's turn: [`Standing`].
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use k8s_openapi::jiff::Timestamp;
@@ -13,6 +15,11 @@ use crate::waiting::{InLine, Obstacle, WaitsFor};
 pub mod round;
 #[cfg(test)]
 mod rounds_tests;
+mod standing;
+#[cfg(test)]
+mod tests;
+
+pub use standing::{Bound, Standing};
 
 /// How many moves at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +35,8 @@ pub struct Limits {
 pub struct Wish<'a> {
     /// UID of the migration.
     pub uid: &'a str,
+    /// Namespace of both.
+    pub namespace: &'a str,
     /// UID of the pod.
     pub pod: &'a str,
     /// Broker, virtual host and queue as one text.
@@ -50,7 +59,7 @@ pub enum Turn {
 }
 
 /// Decides, given all migrations of the cluster.
-pub fn turn(limits: Limits, wish: &Wish<'_>, all: &[StatefulMigration]) -> Turn {
+pub fn turn(limits: Limits, standing: &Standing, wish: &Wish<'_>, all: &[StatefulMigration]) -> Turn {
     let others: Vec<&StatefulMigration> = all.iter().filter(|other| is_under_way(other, wish)).collect();
     for other in &others {
         if let Some(same) = same_thing(other, wish) {
@@ -60,7 +69,10 @@ pub fn turn(limits: Limits, wish: &Wish<'_>, all: &[StatefulMigration]) -> Turn 
             ));
         }
     }
-    match full(limits, &[wish.from, wish.to], others.into_iter()) {
+    let nodes = [wish.from, wish.to];
+    let full = full(limits, &nodes, others.iter().copied())
+        .or_else(|| standing.over(wish.namespace, &nodes, &counted(others.into_iter())));
+    match full {
         Some(obstacle) => {
             let me = all
                 .iter()
@@ -73,12 +85,13 @@ pub fn turn(limits: Limits, wish: &Wish<'_>, all: &[StatefulMigration]) -> Turn 
 }
 
 /// What a migration waits for before anybody is asked anything for it: a place among those under way, and those that go before
-/// it: of its namespace by arrival, of others in turns. `None`: it may be prepared. `had` says when a namespace had its last turn,
-/// where that shows in no migration.
+/// it: those of a higher priority, of its namespace by arrival, of others in turns. `None`: it may be prepared. `had` says when a
+/// namespace had its last turn, where that shows in no migration.
 ///
 /// Decided by what is known of the objects alone: hundreds that wait must cost those under way nothing.
 pub fn line<'a>(
     limits: Limits,
+    standing: &Standing,
     me: &'a StatefulMigration,
     all: impl Iterator<Item = &'a StatefulMigration> + Clone,
     had: impl Fn(&str) -> Option<Timestamp>,
@@ -87,18 +100,34 @@ pub fn line<'a>(
     let under_way = || others().filter(|other| has_begun(other));
     let before = before(me, all.clone());
     let nodes: Vec<&str> = wanted_nodes(me).collect();
-    let full = full(limits, &nodes, under_way());
+    let namespace = me.metadata.namespace.as_deref().unwrap_or_default();
+    let counted = counted(under_way());
+    let full = full(limits, &nodes, under_way())
+        .or_else(|| standing.over(namespace, &nodes, &counted))
+        .or_else(|| {
+            let same = |other: &&StatefulMigration| came_before(other, me) && standing.is_shared_with(other);
+            let first = others().filter(same).filter(|other| is_in_line(other)).count();
+            (first >= standing.room(namespace, &nodes, &counted)).then_some(Obstacle::Earlier)
+        });
     let busy = moves_by_node(under_way().filter(|other| counts(other)));
     let free_at = |node: &str| {
         limits
             .per_node
             .saturating_sub(busy.get(node).copied().unwrap_or_default())
     };
-    let could =
-        |other: &StatefulMigration| is_in_line(other) && wanted_nodes(other).all(|node| free_at(node) > 0);
+    let could = |other: &StatefulMigration| {
+        let can = is_in_line(other) && !standing::is_kept(other);
+        can && wanted_nodes(other).all(|node| free_at(node) > 0)
+    };
     let first = |of_those: &dyn Fn(&StatefulMigration) -> bool, free: usize| {
         let could = |other: &StatefulMigration| could(other) && of_those(other);
-        round::ahead(me, all.clone(), could, |other| came_before(other, me), &had).obstacle(free)
+        let higher = others().filter(|other| standing::of(other) > standing.priority);
+        let higher = higher.filter(|other| could(other)).count();
+        if higher > 0 && higher >= free {
+            return Some(Obstacle::Priority);
+        }
+        let equal = |other: &StatefulMigration| standing::of(other) == standing.priority && could(other);
+        round::ahead(me, all.clone(), equal, |other| came_before(other, me), &had).obstacle(free - higher)
     };
     let free = limits
         .per_cluster
@@ -138,8 +167,8 @@ fn moves_by_node<'a>(under_way: impl Iterator<Item = &'a StatefulMigration>) -> 
     busy
 }
 
-/// Moves of its namespace that wait for their turn and were ordered before it. One whose broker does not answer cannot begin however
-/// many places are free, so it is before no other; nor is one that waits for a person.
+/// Moves of its namespace that wait for their turn and go before it. One whose broker does not answer cannot begin however many places
+/// are free, so it is before no other; nor is one that waits for a person.
 pub fn before<'a>(me: &StatefulMigration, all: impl Iterator<Item = &'a StatefulMigration>) -> usize {
     all.filter(|other| other.metadata.uid != me.metadata.uid && came_before(other, me))
         .filter(|other| is_in_line(other))
@@ -159,6 +188,8 @@ pub fn is_held_up(migration: &StatefulMigration) -> bool {
         WaitsFor::Answer | WaitsFor::Budget | WaitsFor::Node => true,
         WaitsFor::MovesPerCluster
         | WaitsFor::MovesPerNode
+        | WaitsFor::PolicyLimit
+        | WaitsFor::HigherPriority
         | WaitsFor::EarlierMoves
         | WaitsFor::OtherNamespaces
         | WaitsFor::Preparation
@@ -180,11 +211,12 @@ fn waits(migration: &StatefulMigration) -> bool {
         && !migration.spec.cancel
 }
 
-/// In the same namespace; by name where they came within the same second.
+/// In the same namespace, by priority, then by time; by name where they came within the same second.
 fn came_before(other: &StatefulMigration, me: &StatefulMigration) -> bool {
     let order = |one: &StatefulMigration| {
         let metadata = &one.metadata;
         (
+            Reverse(standing::of(one)),
             metadata.creation_timestamp.as_ref().map(|time| time.0),
             metadata.name.clone(),
         )
@@ -199,7 +231,7 @@ fn full<'a>(
     nodes: &[&str],
     under_way: impl Iterator<Item = &'a StatefulMigration>,
 ) -> Option<Obstacle> {
-    let others: Vec<_> = under_way.filter(|other| counts(other)).collect();
+    let others = counted(under_way);
     if others.len() >= limits.per_cluster {
         return Some(Obstacle::Cluster {
             under_way: others.len(),
@@ -212,6 +244,10 @@ fn full<'a>(
             under_way,
         })
     })
+}
+
+fn counted<'a>(under_way: impl Iterator<Item = &'a StatefulMigration>) -> Vec<&'a StatefulMigration> {
+    under_way.filter(|other| counts(other)).collect()
 }
 
 fn counts(migration: &StatefulMigration) -> bool {
@@ -249,216 +285,4 @@ fn name(migration: &StatefulMigration) -> String {
         metadata.namespace.as_deref().unwrap_or_default(),
         metadata.name.as_deref().unwrap_or_default()
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use k8s_openapi::jiff::Timestamp;
-    use serde_json::json;
-
-    use super::*;
-
-    const LIMITS: Limits = Limits {
-        per_node: 2,
-        per_cluster: 3,
-    };
-    const WISH: Wish<'static> = Wish {
-        uid: "mine",
-        pod: "pod-0",
-        stream: "mq/%2F/orders.0",
-        from: "node-a",
-        to: "node-b",
-    };
-
-    fn other(uid: &str, phase: &str, from: &str, to: &str) -> StatefulMigration {
-        let plan = json!({"strategy": "ShadowPod", "because": "", "container": "c", "sourceNode": from,
-            "targetNode": to, "source": {"namespace": "shop", "name": "p", "uid": format!("pod-{uid}")},
-            "checkpointBackend": "Runtime",
-            "queue": {"queue": "q", "quorum": false, "stream": format!("mq/%2F/{uid}")}});
-        serde_json::from_value(json!({
-            "apiVersion": "migration.ms2m.io/v1alpha1", "kind": "StatefulMigration",
-            "metadata": {"name": "other", "namespace": "shop", "uid": uid}, "spec": {"sourcePod": "p"},
-            "status": {"phase": phase, "plan": plan},
-        }))
-        .unwrap()
-    }
-
-    #[test]
-    fn the_same_pod_or_queue_is_refused_whatever_the_limits() {
-        let mut same_pod = other("1", "Restoring", "node-x", "node-y");
-        same_pod
-            .status
-            .as_mut()
-            .unwrap()
-            .plan
-            .as_mut()
-            .unwrap()
-            .source
-            .uid = "pod-0".into();
-        let mut same_queue = other("1", "Restoring", "node-x", "node-y");
-        same_queue
-            .status
-            .as_mut()
-            .unwrap()
-            .plan
-            .as_mut()
-            .unwrap()
-            .queue
-            .stream = WISH.stream.into();
-        for (all, says) in [(same_pod, "this pod"), (same_queue, "the same queue")] {
-            let Turn::Refuse(why) = turn(LIMITS, &WISH, &[all]) else {
-                panic!("not refused")
-            };
-            assert!(why.contains("shop/other") && why.contains(says), "{why}");
-        }
-    }
-
-    #[test]
-    fn who_has_not_begun_is_nobodys_rival() {
-        let begun = other("1", "Restoring", "node-x", "node-y");
-        let mut waiting = other("1", "Pending", "node-x", "node-y");
-        waiting.status.as_mut().unwrap().plan = None;
-        let mut new = waiting.clone();
-        new.status = None;
-        let ended = other("1", "Failed", "node-x", "node-y");
-        for (migration, has) in [(begun, true), (waiting, false), (new, false), (ended, false)] {
-            assert_eq!(has_begun(&migration), has, "{:?}", migration.status);
-        }
-    }
-
-    #[test]
-    fn limits_make_others_wait_and_ended_ones_do_not_count() {
-        let at = |from: &str, to: &str| other("1", "Restoring", from, to);
-        let elsewhere = || at("node-x", "node-y");
-        let waits = |all: &[StatefulMigration]| match turn(LIMITS, &WISH, all) {
-            Turn::Wait(place) => Some(place.obstacle),
-            Turn::Begin => None,
-            Turn::Refuse(why) => panic!("{why}"),
-        };
-        assert_eq!(waits(&[]), None);
-        assert_eq!(waits(&[elsewhere(), elsewhere()]), None);
-        assert_eq!(
-            waits(&[elsewhere(), elsewhere(), elsewhere()]),
-            Some(Obstacle::Cluster { under_way: 3 })
-        );
-        assert_eq!(waits(&[at("node-a", "node-x")]), None);
-        let busy = waits(&[at("node-a", "node-x"), at("node-y", "node-a")]);
-        assert_eq!(
-            busy,
-            Some(Obstacle::Node {
-                node: "node-a".to_owned(),
-                under_way: 2
-            })
-        );
-        assert!(waits(&[at("node-x", "node-b"), at("node-b", "node-y")]).is_some());
-        let ended = || other("1", "Completed", "node-a", "node-b");
-        assert_eq!(waits(&[ended(), ended(), ended()]), None);
-        assert_eq!(
-            waits(&[
-                other("mine", "Restoring", "node-a", "node-b"),
-                at("node-a", "node-b")
-            ]),
-            None
-        );
-    }
-
-    /// One that waits, of this namespace, created in this minute.
-    fn waiting(uid: &str, namespace: &str, minute: u8) -> StatefulMigration {
-        let mut migration = other(uid, "Pending", "node-a", "node-b");
-        migration.status.as_mut().unwrap().plan = None;
-        migration.metadata.namespace = Some(namespace.to_owned());
-        migration.metadata.name = Some(uid.to_owned());
-        let created = format!("2026-11-29T10:{minute:02}:00Z");
-        migration.metadata.creation_timestamp = serde_json::from_value(json!(created)).unwrap();
-        migration
-    }
-
-    #[test]
-    fn those_that_came_first_go_first_within_their_namespace_only() {
-        let mine = waiting("mine", "shop", 9);
-        let older = ["a", "b", "c", "d"].map(|uid| waiting(uid, "shop", 1));
-        let others = ["e", "f", "g", "h"].map(|uid| waiting(uid, "bank", 1));
-        let line = |all: &[StatefulMigration]| line(LIMITS, &mine, all.iter(), |_| None);
-        assert_eq!(line(&others), None, "another namespace");
-        assert_eq!(line(&older[..2]), None, "three places for three");
-        let behind = |before: usize| {
-            Some(InLine {
-                obstacle: Obstacle::Earlier,
-                before,
-            })
-        };
-        assert_eq!(line(&older[..3]), behind(3));
-        let younger = waiting("y", "shop", 30);
-        assert_eq!(line(&[younger, mine.clone()]), None);
-        let busy = other("1", "Restoring", "node-x", "node-y");
-        let mut all = vec![busy.clone(), busy, older[0].clone()];
-        assert_eq!(line(&all), behind(1), "one place, and one before");
-        let mut cancelled = older[0].clone();
-        cancelled.spec.cancel = true;
-        all[2] = cancelled;
-        assert_eq!(line(&all), None);
-    }
-
-    #[test]
-    fn those_that_no_turn_helps_are_before_no_other() {
-        let mine = waiting("mine", "shop", 9);
-        let words = String::new;
-        for obstacle in [
-            Obstacle::Answer { what: words() },
-            Obstacle::Budget { words: words() },
-            Obstacle::NoNode { words: words() },
-        ] {
-            let mut older = ["a", "b", "c", "d"].map(|uid| waiting(uid, "shop", 1));
-            assert!(line(LIMITS, &mine, older.iter(), |_| None).is_some());
-            let place = InLine { obstacle, before: 0 };
-            for held_up in &mut older {
-                held_up.status.as_mut().unwrap().waiting = Some(place.waiting(None, Timestamp::UNIX_EPOCH));
-            }
-            assert_eq!(line(LIMITS, &mine, older.iter(), |_| None), None, "{place:?}");
-            assert_eq!(before(&mine, older.iter()), 0);
-        }
-    }
-
-    #[test]
-    fn plans_are_before_no_move() {
-        let mine = waiting("mine", "shop", 9);
-        let mut older = ["a", "b", "c", "d"].map(|uid| waiting(uid, "shop", 1));
-        for plan in &mut older {
-            plan.spec.plan_only = true;
-        }
-        assert_eq!(line(LIMITS, &mine, older.iter(), |_| None), None);
-        let mut planned = other("1", "Planned", "node-a", "node-b");
-        planned.status.as_mut().unwrap().plan.as_mut().unwrap().source.uid = "pod-0".into();
-        assert_eq!(turn(LIMITS, &WISH, &[planned]), Turn::Begin, "it moves nothing");
-    }
-
-    fn asks_a_person(migration: &mut StatefulMigration) {
-        let condition = json!({"type": "Stuck", "status": "True", "reason": "RestoreFails", "message": "",
-            "lastTransitionTime": "2026-11-29T10:00:00Z"});
-        let condition = serde_json::from_value(condition).unwrap();
-        migration.status.as_mut().unwrap().conditions = vec![condition];
-    }
-
-    #[test]
-    fn one_that_was_set_aside_before_it_began_is_before_no_other() {
-        let mine = waiting("mine", "shop", 9);
-        let mut older = ["a", "b", "c", "d"].map(|uid| waiting(uid, "shop", 1));
-        older.iter_mut().for_each(asks_a_person);
-        assert_eq!(line(LIMITS, &mine, older.iter(), |_| None), None);
-        assert_eq!(before(&mine, older.iter()), 0);
-    }
-
-    #[test]
-    fn who_waits_for_a_person_takes_no_place_and_keeps_its_pod() {
-        let mut stuck = other("1", "Finalizing", "node-a", "node-b");
-        asks_a_person(&mut stuck);
-        let all = vec![stuck.clone(), stuck.clone(), stuck.clone(), stuck.clone()];
-        assert_eq!(turn(LIMITS, &WISH, &all), Turn::Begin);
-        assert_eq!(
-            line(LIMITS, &waiting("mine", "shop", 1), all.iter(), |_| None),
-            None
-        );
-        stuck.status.as_mut().unwrap().plan.as_mut().unwrap().source.uid = "pod-0".into();
-        assert!(matches!(turn(LIMITS, &WISH, &[stuck]), Turn::Refuse(_)));
-    }
 }

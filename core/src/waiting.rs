@@ -14,6 +14,10 @@ pub enum WaitsFor {
     MovesPerCluster,
     /// A node has as many moves under way as `--moves-per-node` allows.
     MovesPerNode,
+    /// As many moves are under way as a policy of the pod allows at once.
+    PolicyLimit,
+    /// Moves of a higher priority, which a ClusterMigrationPolicy gives.
+    HigherPriority,
     /// Moves of its namespace that were ordered before it, for which there are not enough places.
     EarlierMoves,
     /// Moves of other namespaces, whose turn it is first.
@@ -41,6 +45,12 @@ pub struct Waiting {
     /// The pause, with who paused, since when and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pause: Option<String>,
+    /// The policies whose limit it waits for, or waited for last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// Its priority, where a ClusterMigrationPolicy gives one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<i32>,
     /// The node that has no place, or had none when it was last asked for one: other nodes than a named target are known only when a
     /// move is prepared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -70,6 +80,17 @@ pub enum Obstacle {
         /// As many are under way.
         under_way: usize,
     },
+    /// See [`WaitsFor::PolicyLimit`].
+    Policy {
+        /// Which limit.
+        limit: PolicyLimit,
+        /// As many are under way.
+        under_way: usize,
+        /// The policies with this limit.
+        by: String,
+    },
+    /// See [`WaitsFor::HigherPriority`].
+    Priority,
     /// See [`WaitsFor::EarlierMoves`].
     Earlier,
     /// See [`WaitsFor::OtherNamespaces`].
@@ -100,6 +121,17 @@ pub enum Obstacle {
     },
 }
 
+/// What a policy limits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PolicyLimit {
+    /// Moves in the namespace.
+    Namespace,
+    /// Moves from or to this node.
+    Node(String),
+    /// Moves in the cluster.
+    Cluster,
+}
+
 /// A place in line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InLine {
@@ -116,6 +148,14 @@ impl InLine {
         let (r#for, node, under_way) = match &self.obstacle {
             Obstacle::Cluster { under_way } => (WaitsFor::MovesPerCluster, known, *under_way),
             Obstacle::Node { node, under_way } => (WaitsFor::MovesPerNode, Some(node.clone()), *under_way),
+            Obstacle::Policy { limit, under_way, .. } => {
+                let node = match limit {
+                    PolicyLimit::Node(node) => Some(node.clone()),
+                    PolicyLimit::Namespace | PolicyLimit::Cluster => known,
+                };
+                (WaitsFor::PolicyLimit, node, *under_way)
+            }
+            Obstacle::Priority => (WaitsFor::HigherPriority, known, 0),
             Obstacle::Earlier => (WaitsFor::EarlierMoves, known, 0),
             Obstacle::Others => (WaitsFor::OtherNamespaces, known, 0),
             Obstacle::Preparation => (WaitsFor::Preparation, known, 0),
@@ -130,6 +170,8 @@ impl InLine {
             Obstacle::Pause { words } => Some(words.clone()),
             Obstacle::Cluster { .. }
             | Obstacle::Node { .. }
+            | Obstacle::Policy { .. }
+            | Obstacle::Priority
             | Obstacle::Earlier
             | Obstacle::Others
             | Obstacle::Preparation
@@ -138,9 +180,16 @@ impl InLine {
             | Obstacle::Plans
             | Obstacle::Answer { .. } => None,
         };
+        let policy = if let Obstacle::Policy { by, .. } = &self.obstacle {
+            Some(by.clone())
+        } else {
+            None
+        };
         Waiting {
             r#for,
             pause,
+            policy: policy.or_else(|| already.and_then(|already| already.policy.clone())),
+            priority: already.and_then(|already| already.priority),
             node,
             under_way: number(under_way),
             before: number(self.before),
@@ -162,6 +211,23 @@ impl fmt::Display for InLine {
                 "{} under way from or to node {node}, as many as the controller allows (--moves-per-node)",
                 moves(*under_way)
             )?,
+            Obstacle::Policy { limit, under_way, by } => {
+                let (place, key) = match limit {
+                    PolicyLimit::Namespace => ("in the namespace".to_owned(), "movesPerNamespace"),
+                    PolicyLimit::Node(node) => (format!("from or to node {node}"), "movesPerNode"),
+                    PolicyLimit::Cluster => ("in the cluster".to_owned(), "movesPerCluster"),
+                };
+                write!(
+                    f,
+                    "{} under way {place}, and no more may be by {by} (limits.{key})",
+                    moves(*under_way)
+                )?;
+            }
+            Obstacle::Priority => {
+                f.write_str(
+                    "moves of a higher priority (ClusterMigrationPolicy) take the places that are free",
+                )?;
+            }
             Obstacle::Earlier => {
                 f.write_str("moves that were ordered before it take the places that are free")?
             }

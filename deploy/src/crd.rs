@@ -4,7 +4,9 @@
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
 use kube::core::DynamicObject;
-use shadow_core::api::{Evacuation, MigrationPolicy, MigrationProgress, Pause, StatefulMigration};
+use shadow_core::api::{
+    ClusterMigrationPolicy, Evacuation, MigrationPolicy, MigrationProgress, Pause, StatefulMigration,
+};
 use shadow_core::reference;
 
 /// A custom resource, as the types say and as it is committed.
@@ -34,6 +36,14 @@ pub const POLICY: Definition = Definition {
     of_type: MigrationPolicy::crd,
 };
 
+/// `ClusterMigrationPolicy`.
+pub const CLUSTER_POLICY: Definition = Definition {
+    path: "deploy/crd/clustermigrationpolicy.yaml",
+    committed: include_str!("../crd/clustermigrationpolicy.yaml"),
+    name: ClusterMigrationPolicy::crd_name,
+    of_type: ClusterMigrationPolicy::crd,
+};
+
 /// `MigrationProgress`.
 pub const PROGRESS: Definition = Definition {
     path: "deploy/crd/migrationprogress.yaml",
@@ -59,7 +69,7 @@ pub const PAUSE: Definition = Definition {
 };
 
 /// All of them.
-pub const ALL: [Definition; 5] = [MIGRATION, POLICY, PROGRESS, EVACUATION, PAUSE];
+pub const ALL: [Definition; 6] = [MIGRATION, POLICY, PROGRESS, EVACUATION, PAUSE, CLUSTER_POLICY];
 
 const HEADER: &str = "# Generated from core/src/api by `cargo xtask check --fix`. Do not edit.\n";
 

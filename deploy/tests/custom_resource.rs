@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test, a failed step is the verdict")]
 
 use serde_json::json;
-use shadow_core::api::{MigrationPolicySpec, StatefulMigrationSpec};
+use shadow_core::api::{MigrationPolicySpec, PolicyDefaults, StatefulMigrationSpec};
 use shadow_core::reference::STATUS_FIELDS;
 use shadow_deploy::crd;
 
@@ -131,14 +131,29 @@ fn a_choice_given_as_nothing_counts_as_left_out() {
             assert_ne!(read(value), left_out, "{path}: {value}");
         }
     }
-    let mut policy = Vec::new();
-    choices("", &spec_of(&crd::POLICY), &mut policy);
-    assert_eq!(policy.len(), 3, "{policy:?}");
-    assert!(policy.iter().all(|(_, all)| all[0].is_empty()), "{policy:?}");
-    let read: MigrationPolicySpec =
-        serde_json::from_value(json!({"inexactHandoff": "", "evictions": "", "evictionsNotNow": ""}))
-            .unwrap();
+    for (definition, fields) in [(&crd::POLICY, 9), (&crd::CLUSTER_POLICY, 7)] {
+        let mut policy = Vec::new();
+        choices("", &spec_of(definition), &mut policy);
+        assert_eq!(policy.len(), fields, "{policy:?}");
+        assert!(policy.iter().all(|(_, all)| all[0].is_empty()), "{policy:?}");
+    }
+    let nothing =
+        json!({"inexactHandoff": "", "evictions": "", "evictionsNotNow": "", "brokerUrlPassword": ""});
+    let read: MigrationPolicySpec = serde_json::from_value(nothing).unwrap();
     assert_eq!(read, MigrationPolicySpec::default());
+    let defaults = [
+        "migrationStrategy",
+        "handoff",
+        "transferMode",
+        "checkpointBackend",
+        "restoreBackend",
+    ];
+    let defaults: serde_json::Value = defaults
+        .into_iter()
+        .map(|field| (field.to_owned(), json!("")))
+        .collect();
+    let read: PolicyDefaults = serde_json::from_value(defaults).unwrap();
+    assert_eq!(read, PolicyDefaults::default());
 }
 
 /// The strings, numbers and lists that the reference system's manifests may give, all of them empty.

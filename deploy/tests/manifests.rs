@@ -119,6 +119,56 @@ fn policies_of_the_network_are_listed_and_never_changed() {
     assert_eq!(verbs, ["list"]);
 }
 
+/// The right to write policies is no part of `edit`, and that of the cluster's is bound to no role that is given to others.
+#[test]
+fn policies_are_written_by_administrators_only() {
+    let roles = objects();
+    let roles = roles.iter().filter(|object| kind(object) == "ClusterRole");
+    let mut writers = Vec::new();
+    for role in roles {
+        let rules = role.data["rules"].as_array().unwrap();
+        let has = |rule: &Value, field: &str, wanted: &[&str]| {
+            let all = rule[field].as_array().unwrap();
+            all.iter().any(|one| wanted.contains(&one.as_str().unwrap()))
+        };
+        for resource in ["migrationpolicies", "clustermigrationpolicies"] {
+            let writes = rules.iter().any(|rule| {
+                has(rule, "resources", &[resource])
+                    && has(
+                        rule,
+                        "verbs",
+                        &["create", "update", "patch", "delete", "deletecollection"],
+                    )
+            });
+            if writes {
+                let labels = role.metadata.labels.clone().unwrap_or_default();
+                let into: Vec<String> = labels
+                    .into_keys()
+                    .filter_map(|label| {
+                        Some(
+                            label
+                                .strip_prefix("rbac.authorization.k8s.io/aggregate-to-")?
+                                .to_owned(),
+                        )
+                    })
+                    .collect();
+                writers.push((role.metadata.name.clone().unwrap(), resource, into.join(",")));
+            }
+        }
+    }
+    writers.sort();
+    let wanted = [
+        ("shadow-admin", "migrationpolicies", "admin"),
+        ("shadow-cluster-policies", "clustermigrationpolicies", ""),
+    ];
+    let wanted = wanted.map(|(role, resource, into)| (role.to_owned(), resource, into.to_owned()));
+    assert_eq!(writers, wanted);
+    let bound = objects().iter().any(|object| {
+        kind(object).ends_with("RoleBinding") && object.data["roleRef"]["name"] == "shadow-cluster-policies"
+    });
+    assert!(!bound, "bound by the installation");
+}
+
 #[test]
 fn broker_access_is_one_secret_in_one_namespace() {
     let [role, binding] = broker_access::grants("shop", "orders-broker").unwrap();

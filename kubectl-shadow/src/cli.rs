@@ -15,6 +15,7 @@ mod output;
 mod pause;
 mod place;
 mod plan;
+mod policy;
 mod report;
 mod setup;
 mod status;
@@ -43,6 +44,7 @@ pub use output::Output;
 pub use pause::{Pause, Resume};
 pub use place::Place;
 pub use plan::Plan;
+pub use policy::{Policy, PolicyCommand, TestPolicy};
 pub use report::{Format as ReportFormat, Report};
 pub use setup::Setup;
 pub use status::Status;
@@ -99,6 +101,8 @@ pub enum Command {
     Pause(Pause),
     /// Let moves begin again
     Resume(Resume),
+    /// Say what policies would have decided about the migrations that are there
+    Policy(Policy),
     /// Show what controller, webhook and agents say of a migration
     Logs(Logs),
     /// Look whether cluster, nodes or a pod are as a move needs them

@@ -10,8 +10,11 @@ use k8s_openapi::api::core::v1::{Namespace, Node, PersistentVolume, PersistentVo
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::ResourceExt;
 use kube::api::{Api, ListParams, PostParams};
-use shadow_core::api::{Evacuation, MigrationPolicy, OwnerKind, Pause, StatefulMigration, pause};
+use shadow_core::api::{
+    ClusterMigrationPolicy, Evacuation, MigrationPolicy, OwnerKind, Pause, StatefulMigration, pause,
+};
 use shadow_core::pause::Paused;
+use shadow_core::policy::Labels;
 use shadow_core::workload::Workload;
 
 /// A failed look-up.
@@ -52,6 +55,10 @@ pub trait Cluster: Send + Sync + 'static {
     fn migrations(&self, namespace: &str) -> impl Future<Output = Looked<Vec<StatefulMigration>>> + Send;
     /// Policies of a namespace.
     fn policies(&self, namespace: &str) -> impl Future<Output = Looked<Vec<MigrationPolicy>>> + Send;
+    /// Policies of the cluster.
+    fn cluster_policies(&self) -> impl Future<Output = Looked<Vec<ClusterMigrationPolicy>>> + Send;
+    /// Labels of a namespace; empty where it is gone.
+    fn namespace_labels(&self, namespace: &str) -> impl Future<Output = Looked<Labels>> + Send;
     /// Evacuations of a namespace.
     fn evacuations(&self, namespace: &str) -> impl Future<Output = Looked<Vec<Evacuation>>> + Send;
     /// Disruption budgets of a namespace.
@@ -153,6 +160,25 @@ impl Cluster for KubeCluster {
             .map_err(failed("the MigrationPolicies"))
     }
 
+    async fn cluster_policies(&self) -> Looked<Vec<ClusterMigrationPolicy>> {
+        let all = Api::all(self.client.clone()).list(&ListParams::default()).await;
+        match all {
+            Ok(list) => Ok(list.items),
+            // A cluster that does not know the kind yet has none.
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(Vec::new()),
+            Err(error) => Err(failed("the ClusterMigrationPolicies")(error)),
+        }
+    }
+
+    async fn namespace_labels(&self, namespace: &str) -> Looked<Labels> {
+        let api: Api<Namespace> = Api::all(self.client.clone());
+        let found = api
+            .get_metadata_opt(namespace)
+            .await
+            .map_err(failed("the namespace"))?;
+        Ok(found.map(|found| found.labels().clone()).unwrap_or_default())
+    }
+
     async fn evacuations(&self, namespace: &str) -> Looked<Vec<Evacuation>> {
         let all = Api::namespaced(self.client.clone(), namespace)
             .list(&ListParams::default())
@@ -177,12 +203,8 @@ impl Cluster for KubeCluster {
     }
 
     async fn namespace_label(&self, namespace: &str, label: &str) -> Looked<Option<String>> {
-        let api: Api<Namespace> = Api::all(self.client.clone());
-        let found = api
-            .get_metadata_opt(namespace)
-            .await
-            .map_err(failed("the namespace"))?;
-        Ok(found.and_then(|found| found.labels().get(label).cloned()))
+        let mut labels = self.namespace_labels(namespace).await?;
+        Ok(labels.remove(label))
     }
 
     async fn mark(&self, namespace: &str, evacuation: Evacuation) -> Looked<Evacuation> {

@@ -19,6 +19,7 @@ pub mod evictions;
 pub mod health;
 pub mod migrations;
 pub mod pods;
+mod policies;
 mod review;
 pub mod rewrite;
 mod room;

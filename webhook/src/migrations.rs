@@ -10,6 +10,7 @@ use axum::extract::State;
 use json_patch::diff;
 use k8s_openapi::api::authentication::v1::UserInfo;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
+use k8s_openapi::jiff::Timestamp;
 use kube::core::admission::{AdmissionResponse, Operation};
 use serde::Deserialize;
 use serde_json::json;
@@ -23,6 +24,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{info, warn};
 
 use crate::cluster::{Cluster, Looked};
+use crate::policies;
 use crate::review::{self, Answer, answer, read};
 use crate::router::LOOKUPS;
 
@@ -46,8 +48,8 @@ struct BlankSpec {
     migration_strategy: Option<String>,
 }
 
-/// Defaults of a new migration, who ordered it, and the strategy that fits its pod. Nothing depends on the look-up succeeding: what it
-/// would add is optional.
+/// Defaults of a new migration, those of its policies first, who ordered it, and the strategy that fits its pod. Nothing depends on the
+/// look-up succeeding: what it would add is optional, or missed by the validation, which refuses then.
 pub(crate) async fn mutate<C: Cluster>(State(cluster): State<Arc<C>>, review: Bytes) -> Answer {
     let request: Request = match read(&review) {
         Ok(request) => request,
@@ -60,8 +62,13 @@ pub(crate) async fn mutate<C: Cluster>(State(cluster): State<Arc<C>>, review: By
     };
     let namespace = request.namespace.as_deref().unwrap_or_default();
     let spec = &migration.spec;
-    let (pod, claims) = of_pod(&*cluster, namespace, spec).await;
+    let until = Instant::now() + LOOKUPS;
+    let ((pod, claims), in_force) = tokio::join!(
+        of_pod(&*cluster, namespace, spec, until),
+        in_time(until, policies::in_force(&*cluster, namespace))
+    );
     let mut filled = spec.clone();
+    let by_policies = policies::fill(&mut filled, pod.as_ref(), &in_force.unwrap_or_default());
     validate::default_spec(&mut filled, pod.as_ref());
     // It stays as it was written, so that the same manifest can be applied again; the plan says what was taken.
     let of_strategy = pod.as_ref().filter(|_| !gives_strategy_as_nothing(&review));
@@ -71,7 +78,7 @@ pub(crate) async fn mutate<C: Cluster>(State(cluster): State<Arc<C>>, review: By
     }
     let user = request.user_info.username.as_deref();
     filled.requested_by = Some(requester::recorded(user, spec.requested_by.as_deref()));
-    answer(changed(response, spec, &filled))
+    answer(policies::told(patched(response, spec, &filled), by_policies))
 }
 
 fn gives_strategy_as_nothing(review: &[u8]) -> bool {
@@ -87,8 +94,8 @@ async fn of_pod<C: Cluster>(
     cluster: &C,
     namespace: &str,
     spec: &StatefulMigrationSpec,
+    until: Instant,
 ) -> (Option<Pod>, Option<Vec<PersistentVolumeClaim>>) {
-    let until = Instant::now() + LOOKUPS;
     let pod = in_time(until, cluster.pod(namespace, &spec.source_pod)).await;
     let Some(pod) = pod.flatten() else {
         return (None, None);
@@ -114,7 +121,7 @@ async fn in_time<T>(until: Instant, look: impl Future<Output = Looked<T>>) -> Op
     }
 }
 
-fn changed(
+fn patched(
     response: AdmissionResponse,
     spec: &StatefulMigrationSpec,
     filled: &StatefulMigrationSpec,
@@ -148,13 +155,20 @@ pub(crate) async fn validate<C: Cluster>(State(cluster): State<Arc<C>>, review: 
     let looks = async {
         tokio::try_join!(
             facts(&*cluster, namespace, &migration.spec, &request.user_info),
+            policies::in_force(&*cluster, namespace),
             cluster.paused()
         )
     };
     match timeout(LOOKUPS, looks).await {
-        Ok(Ok((facts, paused))) => {
+        Ok(Ok((mut facts, in_force, paused))) => {
+            facts.policies = match policies::select(facts.pod.as_ref(), &in_force) {
+                Ok(selected) => selected,
+                Err(unreadable) => return answer(response.deny(unreadable)),
+            };
             let mut report = validate::check(&request.name, namespace, &migration.spec, &facts);
+            policies::admit(&facts.policies, &migration.spec, Timestamp::now(), &mut report);
             pause::admit(&migration.spec, paused.as_ref(), &mut report);
+            let response = policies::audited(response, &facts.policies, &report);
             answer(reported(response, &request, report))
         }
         Ok(Err(error)) => answer(response.deny(format!("{error}. Nothing was started; try again"))),

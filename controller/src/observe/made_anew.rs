@@ -6,6 +6,7 @@ use kube::Api;
 use kube::api::ListParams;
 use shadow_core::api::{Leg, MigrationStatus, Plan, StatefulMigration};
 use shadow_core::machine::{Closed, Look, Observed, Place, PodSeen, Sight};
+use shadow_core::policy::Selected;
 use shadow_core::recreation::{self, Recreation};
 use shadow_core::validate::{self, Facts};
 use shadow_core::workload::Workload;
@@ -97,6 +98,7 @@ async fn another(
     };
     let mut facts = Facts {
         nodes,
+        policies: Selected::kept(plan),
         ..Facts::default()
     };
     prepare::mounted(ctx, namespace, &stand_in, &mut facts).await?;

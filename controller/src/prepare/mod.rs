@@ -3,6 +3,7 @@
 
 mod answer;
 mod freeze;
+mod judged;
 pub(crate) mod nodes;
 mod outlook;
 mod pause;
@@ -20,6 +21,7 @@ use shadow_core::api::{
 };
 use shadow_core::image_origin;
 use shadow_core::machine::Cause;
+use shadow_core::policy::{self, Unreadable};
 use shadow_core::premise::Told;
 use shadow_core::premise::world::CopyStart;
 use shadow_core::readiness;
@@ -27,7 +29,7 @@ use shadow_core::reason::Reason;
 use shadow_core::restore_choice::{self, Chosen};
 use shadow_core::settings::{self, Settings};
 use shadow_core::strategy::{self, Choice};
-use shadow_core::turns;
+use shadow_core::turns::{self, Standing};
 use shadow_core::validate::{self, Facts};
 use shadow_core::wire::{PodRef, Preflight};
 use shadow_core::workload::{self, Workload};
@@ -37,7 +39,7 @@ pub(crate) use self::answer::passes;
 use self::stream::Stream;
 use crate::context::Context;
 use crate::error::ControllerError;
-use crate::{fitness, observe, registry};
+use crate::{fitness, observe, policies, registry};
 
 /// A plan, or why there is none.
 pub enum Prepared {
@@ -57,6 +59,8 @@ pub struct Draft {
     pub outlook: Option<Outlook>,
     /// Bytes of the container's writable layer, of a plan without a move.
     pub layer: Option<u64>,
+    /// What policies say of its turn.
+    pub standing: Standing,
 }
 
 /// Why a move is refused, and what was weighed before.
@@ -81,11 +85,12 @@ impl From<Cause> for Refusal {
 
 /// Makes the plan.
 pub async fn prepare(ctx: &Context, migration: &StatefulMigration) -> Result<Prepared, ControllerError> {
-    let facts = gather(ctx, migration).await?;
-    let namespace = migration.namespace().unwrap_or_default();
-    let report = validate::check(&migration.name_any(), &namespace, &migration.spec, &facts);
-    if !report.is_ok() {
-        return Ok(refused_for(report.reasons(), report.lacks_only_a_node()));
+    let facts = match gather(ctx, migration).await? {
+        Ok(facts) => facts,
+        Err(unreadable) => return Ok(refused(Reason::PolicyUnreadable, unreadable.to_string())),
+    };
+    if let Some(refusal) = judged::spec(migration, &facts) {
+        return Ok(refusal);
     }
     let Some(pod) = &facts.pod else {
         return Ok(refused(Reason::Refused, "spec.sourcePod: the pod is gone"));
@@ -105,7 +110,8 @@ pub async fn prepare(ctx: &Context, migration: &StatefulMigration) -> Result<Pre
     };
     let memory = preflight.as_ref().map(|found| found.memory_bytes);
     let layer = preflight.as_ref().and_then(|found| found.layer_bytes);
-    let mut prepared = detailed(ctx, &aimed, pod, &facts, choice, settings, preflight).await?;
+    let prepared = detailed(ctx, &aimed, pod, &facts, choice, settings, preflight).await?;
+    let mut prepared = judged::plan(prepared, &facts.policies);
     let Prepared::Planned(draft) = &mut prepared else {
         return Ok(prepared);
     };
@@ -143,7 +149,8 @@ async fn detailed(
     };
     let copy = copy_start(choice.strategy, restore.backend);
     let seen = preflight.as_ref();
-    let stream = match stream::plan(ctx, migration, pod, &settings, copy, restore.backend, seen).await {
+    let source = (pod, &facts.policies.on_inexact());
+    let stream = match stream::plan(ctx, migration, source, &settings, copy, restore.backend, seen).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(refusal)) => return Ok(Prepared::Refused(refusal)),
         Err(error) => return answer(migration, error),
@@ -314,6 +321,7 @@ fn plan(
         }),
         queue,
         premises,
+        policies: Vec::new(),
         checkpoint_backend: spec.checkpoint_backend.unwrap_or_default(),
         transfer: match restore {
             RestoreBackend::Image => TransferMode::Registry,
@@ -335,6 +343,7 @@ fn plan(
         restarts: view.restarts,
         outlook: None,
         layer: None,
+        standing: Standing::default(),
     }))
 }
 
@@ -370,7 +379,10 @@ fn because(choice: &Choice, queue: &QueuePlan, restore: &Chosen) -> String {
     format!("{}; queue {queue} is {hold}{image}{why}", choice.because)
 }
 
-async fn gather(ctx: &Context, migration: &StatefulMigration) -> Result<Facts, ControllerError> {
+async fn gather(
+    ctx: &Context,
+    migration: &StatefulMigration,
+) -> Result<Result<Facts, Unreadable>, ControllerError> {
     let namespace = migration.namespace().unwrap_or_default();
     let pods: Api<Pod> = Api::namespaced(ctx.client.clone(), &namespace);
     let nodes: Api<Node> = Api::all(ctx.client.clone());
@@ -388,9 +400,14 @@ async fn gather(ctx: &Context, migration: &StatefulMigration) -> Result<Facts, C
         facts.owner = owner(ctx, &namespace, pod).await?;
         facts.siblings = siblings(ctx, &namespace, facts.owner.as_ref()).await?;
         mounted(ctx, &namespace, pod, &mut facts).await?;
+        let in_force = policies::look(&ctx.client, &namespace).await?;
+        facts.policies = match policy::select(&in_force, pod.labels()) {
+            Ok(selected) => selected,
+            Err(unreadable) => return Ok(Err(unreadable)),
+        };
     }
     facts.pod = pod;
-    Ok(facts)
+    Ok(Ok(facts))
 }
 
 /// The claims of a pod, and their volumes.

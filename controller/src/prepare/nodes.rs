@@ -44,7 +44,10 @@ pub(crate) async fn lacking(
     ctx: &Context,
     migration: &StatefulMigration,
 ) -> Result<Option<String>, ControllerError> {
-    let facts = gather(ctx, migration).await?;
+    // What cannot be read is told when the move is prepared.
+    let Ok(facts) = gather(ctx, migration).await? else {
+        return Ok(None);
+    };
     let namespace = migration.namespace().unwrap_or_default();
     let report = validate::check(&migration.name_any(), &namespace, &migration.spec, &facts);
     Ok(report.lacks_only_a_node().then(|| report.reasons()))

@@ -5,6 +5,7 @@ use kube::ResourceExt;
 use shadow_core::api::{HoldKind, QueuePlan, RestoreBackend, StatefulMigration};
 use shadow_core::machine::Cause;
 use shadow_core::names::{self, Key};
+use shadow_core::policy::OnInexact;
 use shadow_core::premise::world::CopyStart;
 use shadow_core::premise::{Finding, Told};
 use shadow_core::reason::Reason;
@@ -31,7 +32,7 @@ pub(super) struct Stream {
 pub(super) async fn plan(
     ctx: &Context,
     migration: &StatefulMigration,
-    pod: &Pod,
+    (pod, on_inexact): (&Pod, &OnInexact),
     settings: &Settings,
     copy: CopyStart,
     restore: RestoreBackend,
@@ -64,7 +65,7 @@ pub(super) async fn plan(
         return Ok(Err(deleted(&queue).into()));
     };
     let premises = judgement.told;
-    let inexact = match allowed(ctx, pod, judgement.finding).await? {
+    let inexact = match allowed(on_inexact, judgement.finding) {
         Ok(inexact) => inexact,
         Err(cause) => {
             return Ok(Err(Refusal {
@@ -97,20 +98,13 @@ pub(super) async fn plan(
     }))
 }
 
-/// `Some`: it is not exact, and this policy allows it.
-async fn allowed(
-    ctx: &Context,
-    pod: &Pod,
-    finding: Finding,
-) -> Result<Result<Option<String>, Cause>, ControllerError> {
-    Ok(match finding {
+/// `Some`: it is not exact, and policies allow it.
+fn allowed(on_inexact: &OnInexact, finding: Finding) -> Result<Option<String>, Cause> {
+    match finding {
         Finding::Exact => Ok(None),
         Finding::Refused(cause) => Err(cause),
-        Finding::Inexact { why, way_out } => {
-            let tolerated = inexact::tolerated(ctx, pod, &why, &way_out).await?;
-            tolerated.map(Some)
-        }
-    })
+        Finding::Inexact { why, way_out } => inexact::tolerated(on_inexact, &why, &way_out).map(Some),
+    }
 }
 
 /// A single-active quorum queue can be held without the application, whatever that speaks.

@@ -83,8 +83,10 @@ async fn visit(migration: &StatefulMigration, ctx: &Context) -> Result<Requeue, 
     let namespace = migration.namespace().unwrap_or_default();
     let Some(mut live) = store::read(ctx, &namespace, &migration.name_any()).await? else {
         ctx.progress.ended(migration);
-        ctx.meter.forget(&migration.uid().unwrap_or_default());
-        ctx.worlds.forget(&migration.uid().unwrap_or_default());
+        let uid = migration.uid().unwrap_or_default();
+        ctx.meter.forget(&uid);
+        ctx.worlds.forget(&uid);
+        ctx.policies.forget(&uid);
         ctx.notes.forget(migration);
         return Ok(Requeue::await_change());
     };
@@ -235,7 +237,12 @@ async fn start(
     mut status: MigrationStatus,
     draft: Draft,
 ) -> Result<Started, ControllerError> {
-    let Draft { plan, restarts, .. } = draft;
+    let Draft {
+        plan,
+        restarts,
+        standing,
+        ..
+    } = draft;
     let _turn = ctx.beginning.lock().await;
     // It was prepared for some time: a pause that was made meanwhile holds for it, too.
     if let Some(paused) = crate::pause::look(&ctx.client).await? {
@@ -246,7 +253,7 @@ async fn start(
         let obstacle = Obstacle::Budget { words };
         return held_up(ctx, migration, obstacle).await.map(Started::Not);
     }
-    match occupancy::occupy(ctx, migration, &plan).await? {
+    match occupancy::occupy(ctx, migration, &plan, &standing).await? {
         Turn::Begin => {}
         Turn::Wait(place) => return queue_up(ctx, migration, &place).await.map(Started::Not),
         Turn::Refuse(why) => {
@@ -269,6 +276,7 @@ async fn start(
         written => written?,
     };
     ctx.line.begun(migration);
+    ctx.policies.forget(&uid);
     if let Some(plan) = written.status.as_ref().and_then(|status| status.plan.as_ref()) {
         let by = migration.spec.requested_by.as_deref().filter(|by| !by.is_empty());
         tracing::info!(

@@ -6,7 +6,7 @@ use kube::runtime::controller::Action as Requeue;
 use shadow_core::api::{MigrationStatus, StatefulMigration};
 use shadow_core::machine::{Cause, End, record};
 use shadow_core::notice;
-use shadow_core::waiting::InLine;
+use shadow_core::waiting::{InLine, Waiting};
 
 use super::pace;
 use crate::context::Context;
@@ -30,6 +30,7 @@ pub(super) async fn end(
         }
     }
     occupancy::vacate(ctx, migration).await?;
+    ctx.policies.forget(&migration.uid().unwrap_or_default());
     let written = store::write(ctx, migration, status).await?;
     if let Some(most) = ctx.progress.ended(migration) {
         ctx.part.metrics.held_messages(most);
@@ -95,7 +96,10 @@ pub(super) async fn in_line(
 ) -> Result<(), ControllerError> {
     let mut status = migration.status.clone().unwrap_or_default();
     let now = Timestamp::now();
-    let waiting = place.waiting(status.waiting.as_ref(), now);
+    let waiting = Waiting {
+        priority: ctx.policies.priority(migration),
+        ..place.waiting(status.waiting.as_ref(), now)
+    };
     let reason = place.to_string();
     let at_its_place = MigrationStatus {
         waiting: Some(waiting.clone()),

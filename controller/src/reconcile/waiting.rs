@@ -32,7 +32,8 @@ pub(super) async fn kept_back(
     if let Some(paused) = ctx.pauses.seen(&ctx.client).await? {
         return Ok(Some(during(ctx, migration, &paused)));
     }
-    Ok(ctx.line.wait(ctx.limits, migration))
+    let standing = ctx.policies.standing(&ctx.client, migration).await?;
+    Ok(ctx.line.wait(ctx.limits, &standing, migration))
 }
 
 /// When one that waits is looked at again, if nothing of it has changed; `None`: it has to be read.
@@ -53,7 +54,9 @@ pub(super) async fn still_waits(
     };
     let now = Timestamp::now();
     let reason = place.to_string();
-    if place.waiting(Some(waiting), now) != *waiting || !is_said(status, &reason) {
+    let is_as_written =
+        place.waiting(Some(waiting), now) == *waiting && ctx.policies.priority(held) == waiting.priority;
+    if !is_as_written || !is_said(status, &reason) {
         return Ok(None);
     }
     ctx.progress.waits(held, status, &reason, now);

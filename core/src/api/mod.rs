@@ -9,6 +9,7 @@ pub mod pause;
 pub mod plan;
 pub mod policy;
 pub mod progress;
+pub mod rules;
 pub mod status;
 
 pub use evacuation::{
@@ -24,11 +25,17 @@ pub use outlook::{
 };
 pub use pause::{Pause, PauseSpec};
 pub use plan::{
-    ExpectedHold, FreezeBound, FreezePlan, HoldKind, ImageOrigin, Owner, OwnerKind, PauseLimit, Plan,
-    QueuePlan, SourceImage,
+    ExpectedHold, FreezeBound, FreezePlan, HoldKind, ImageOrigin, JudgedBy, Owner, OwnerKind, PauseLimit,
+    Plan, PolicyKind, QueuePlan, SourceImage,
 };
-pub use policy::{InexactHandoff, MigrationPolicy, MigrationPolicySpec, OnEviction, OnNotNow};
+pub use policy::{
+    ClusterMigrationPolicy, ClusterMigrationPolicySpec, MigrationPolicy, MigrationPolicySpec, OnEviction,
+    OnNotNow,
+};
 pub use progress::{Depth, MigrationProgress, MigrationProgressSpec, Sample};
+pub use rules::{
+    Allowed, Day, InexactHandoff, PolicyDefaults, PolicyLimits, PolicyRules, UrlPassword, Window,
+};
 pub use status::{
     Fence, Instance, Intent, Leg, LongHold, MigrationStatus, Phase, Reading, Rollback, Step, StepRecord,
     Told, Verdict, Witness,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +50,9 @@ pub struct Plan {
     /// How long the source may stand still between its dump and the commit; absent where it goes on after its dump.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub freeze: Option<FreezePlan>,
+    /// The policies that allowed the move, as they were then: one that changes later changes nothing of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<JudgedBy>,
     /// How long each hold may last (`spec.maxPause`), and how long it is expected to; absent: as long as the deadline allows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_pause: Option<PauseLimit>,
@@ -58,6 +62,34 @@ pub struct Plan {
     /// Image that the copy has to run from; absent in a plan of an earlier version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<SourceImage>,
+}
+
+/// A policy that allowed a move.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct JudgedBy {
+    /// `MigrationPolicy` or `ClusterMigrationPolicy`.
+    pub kind: PolicyKind,
+    /// Its name.
+    pub name: String,
+    /// Labels of the nodes to which it let the pod be moved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_nodes: Option<LabelSelector>,
+}
+
+impl fmt::Display for JudgedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} {}", self.kind, self.name)
+    }
+}
+
+/// Kinds of policies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub enum PolicyKind {
+    /// Of a namespace.
+    MigrationPolicy,
+    /// Of the cluster.
+    ClusterMigrationPolicy,
 }
 
 /// Image that the source runs from. The tag in its template may mean another one by now.

@@ -1,14 +1,16 @@
-//! `MigrationPolicy`, as the owner of a namespace writes it: what may be done to its pods beyond what is safe without
-//! asking.
+//! `MigrationPolicy`, as the owner of a namespace writes it, and `ClusterMigrationPolicy`, as the owner of the cluster does: what moves
+//! of pods may be, how much they may take and when they may begin.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::blank::{left_out, left_out_is_default};
+use super::blank::left_out;
+use super::rules::PolicyRules;
 
-/// What the moves of these pods may cost. Without a policy, whatever is not exact is refused.
+/// What moves of these pods may be. Without a policy that selects a pod, a move of it that is not known to be exact is refused, and
+/// nothing else is.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[kube(
     group = "migration.ms2m.io",
@@ -23,13 +25,12 @@ use super::blank::{left_out, left_out_is_default};
 )]
 #[serde(rename_all = "camelCase")]
 pub struct MigrationPolicySpec {
-    /// Pods of this namespace that it speaks of; all of them when left out. Where several policies speak of a pod, the
-    /// strictest counts.
+    /// Pods of this namespace that it speaks of; all of them when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod_selector: Option<LabelSelector>,
-    /// What becomes of a move whose handoff is not known to be exact.
-    #[serde(default, deserialize_with = "left_out_is_default")]
-    pub inexact_handoff: InexactHandoff,
+    /// What moves of these pods may be.
+    #[serde(flatten)]
+    pub rules: PolicyRules,
     /// What becomes of an eviction of these pods, in a namespace with the label `migration.ms2m.io/evictions: move`. A pod's own
     /// label of this name counts more.
     #[serde(
@@ -46,6 +47,37 @@ pub struct MigrationPolicySpec {
         skip_serializing_if = "Option::is_none"
     )]
     pub evictions_not_now: Option<OnNotNow>,
+}
+
+/// What moves of pods may be in all namespaces, or in those that it selects, and their priority. An administrator of the cluster grants
+/// the right to write it.
+#[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[kube(
+    group = "migration.ms2m.io",
+    version = "v1alpha1",
+    kind = "ClusterMigrationPolicy",
+    plural = "clustermigrationpolicies",
+    shortname = "csmpol",
+    printcolumn = r#"{"name":"Inexact","type":"string","jsonPath":".spec.inexactHandoff"}"#,
+    printcolumn = r#"{"name":"Priority","type":"integer","jsonPath":".spec.priority"}"#,
+    printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#
+)]
+#[serde(rename_all = "camelCase")]
+pub struct ClusterMigrationPolicySpec {
+    /// Labels of the namespaces that it speaks of; all of them when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace_selector: Option<LabelSelector>,
+    /// Pods of these namespaces that it speaks of; all of them when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod_selector: Option<LabelSelector>,
+    /// What moves of these pods may be.
+    #[serde(flatten)]
+    pub rules: PolicyRules,
+    /// Moves of a higher priority begin before others that wait, of whatever namespace; left out: 0. Of several policies the most
+    /// specific one counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = -1_000, max = 1_000))]
+    pub priority: Option<i32>,
 }
 
 /// What becomes of an eviction.
@@ -65,14 +97,4 @@ pub enum OnNotNow {
     Evict,
     /// The eviction waits (429) until the move may begin.
     Wait,
-}
-
-/// What becomes of a move whose handoff is not known to be exact: messages may be applied out of order, or again.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum InexactHandoff {
-    /// It is refused before anything is touched.
-    #[default]
-    Refuse,
-    /// It takes place, and its verdict says that it was not exact and why.
-    Allow,
 }

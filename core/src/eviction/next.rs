@@ -221,6 +221,8 @@ fn in_line(waits_for: WaitsFor) -> EvacuationWaitsFor {
         WaitsFor::Node => EvacuationWaitsFor::Node,
         WaitsFor::MovesPerCluster
         | WaitsFor::MovesPerNode
+        | WaitsFor::PolicyLimit
+        | WaitsFor::HigherPriority
         | WaitsFor::EarlierMoves
         | WaitsFor::OtherNamespaces
         | WaitsFor::Preparation

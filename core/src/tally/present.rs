@@ -42,9 +42,11 @@ pub struct Held {
 }
 
 /// For what a move may wait, as the labels of a metric call it.
-const WAITS: [WaitsFor; 9] = [
+const WAITS: [WaitsFor; 11] = [
     WaitsFor::MovesPerCluster,
     WaitsFor::MovesPerNode,
+    WaitsFor::PolicyLimit,
+    WaitsFor::HigherPriority,
     WaitsFor::EarlierMoves,
     WaitsFor::OtherNamespaces,
     WaitsFor::Preparation,
@@ -84,6 +86,8 @@ fn word(waits: WaitsFor) -> &'static str {
     match waits {
         WaitsFor::MovesPerCluster => "MovesPerCluster",
         WaitsFor::MovesPerNode => "MovesPerNode",
+        WaitsFor::PolicyLimit => "PolicyLimit",
+        WaitsFor::HigherPriority => "HigherPriority",
         WaitsFor::EarlierMoves => "EarlierMoves",
         WaitsFor::OtherNamespaces => "OtherNamespaces",
         WaitsFor::Preparation => "Preparation",

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::round::Rounds;
-use super::{Limits, Turn, Wish, line, turn};
+use super::{Limits, Standing, Turn, Wish, line, turn};
 use crate::api::{MigrationStatus, StatefulMigration};
 use crate::waiting::Obstacle;
 
@@ -63,7 +63,14 @@ impl Played {
 
     fn obstacle(&self, index: usize) -> Option<Obstacle> {
         let had = |namespace: &str| self.rounds.had(namespace, self.now());
-        line(self.limits, &self.all[index], self.all.iter(), had).map(|place| place.obstacle)
+        line(
+            self.limits,
+            &Standing::default(),
+            &self.all[index],
+            self.all.iter(),
+            had,
+        )
+        .map(|place| place.obstacle)
     }
 
     /// As the controller does; whether it began.
@@ -80,12 +87,13 @@ impl Played {
         );
         let wish = Wish {
             uid: &uid,
+            namespace: &namespace,
             pod: &uid,
             stream: &uid,
             from: &uid,
             to: &target,
         };
-        match turn(self.limits, &wish, &self.all) {
+        match turn(self.limits, &Standing::default(), &wish, &self.all) {
             Turn::Begin => {}
             Turn::Wait(place) => panic!("prepared in vain: {place}"),
             Turn::Refuse(why) => panic!("{why}"),

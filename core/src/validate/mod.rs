@@ -23,6 +23,7 @@ use k8s_openapi::api::core::v1::{Node, PersistentVolume, PersistentVolumeClaim, 
 
 pub use self::target::{Aimed, Asked, Room, aim, another_node, candidates, is_cordoned, is_up, roomiest};
 use crate::api::{StatefulMigration, StatefulMigrationSpec};
+use crate::policy::{self, Selected};
 use crate::settings;
 use crate::workload::Workload;
 
@@ -48,6 +49,8 @@ pub struct Facts {
     pub pods: Option<Vec<Pod>>,
     /// Migrations in the same namespace: at admission all of them; at its own beginning those that have begun.
     pub migrations: Vec<StatefulMigration>,
+    /// Policies that select the pod. A plan that was made keeps the nodes that they allowed ([`Selected::kept`]).
+    pub policies: Selected,
     /// Who asks, and what they may do; absent where that was settled at admission.
     pub requester: Option<Requester>,
 }
@@ -127,6 +130,8 @@ impl Report {
 pub fn check(name: &str, namespace: &str, spec: &StatefulMigrationSpec, facts: &Facts) -> Report {
     let mut report = Report::default();
     modes::check(spec, &mut report);
+    let denials = policy::judge(&facts.policies, spec);
+    report.refusals.extend(denials.into_iter().map(Refusal::from));
     let aimed = aim(spec, facts);
     let spec = aimed.as_ref().map_or(spec, |aimed| &aimed.spec);
     reference::check(spec, facts, &mut report);

@@ -126,6 +126,7 @@ fn plan(kind: Kind) -> Plan {
         restore: RestoreBackend::RuntimeClass,
         revision: None,
         premises: seen(),
+        policies: Vec::new(),
         freeze: (kind.strategy == MigrationStrategy::Sequential).then_some(FreezePlan {
             limit_millis: 20_000,
             bound: FreezeBound::LivenessProbe,

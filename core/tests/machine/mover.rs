@@ -231,6 +231,7 @@ impl Mover {
             restore: self.restore(),
             revision: Some("old".into()),
             premises: seen(),
+            policies: Vec::new(),
             freeze: self.is_sequential().then_some(FreezePlan {
                 limit_millis: 60_000,
                 bound: FreezeBound::Heartbeat,

@@ -92,6 +92,7 @@ pub(super) fn asked(world: &World) -> (StatefulMigrationSpec, Facts) {
         claims: all(&world.claims),
         migrations: world.migrations.iter().cloned().map(migration).collect(),
         requester: Some(world.requester.clone()),
+        ..Facts::default()
     };
     (serde_json::from_value(world.spec.clone()).unwrap(), facts)
 }

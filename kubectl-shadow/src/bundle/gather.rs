@@ -9,7 +9,9 @@ use kube::api::{DynamicObject, ListParams};
 use kube::core::ApiResource;
 use kube::{Api, Client, ResourceExt};
 use serde_json::Value;
-use shadow_core::api::{Evacuation, MigrationPolicy, MigrationProgress, Pause, StatefulMigration};
+use shadow_core::api::{
+    ClusterMigrationPolicy, Evacuation, MigrationPolicy, MigrationProgress, Pause, StatefulMigration,
+};
 
 use super::Gathered;
 use crate::problem::Problem;
@@ -119,7 +121,9 @@ impl Asked<'_> {
         progress.retain(|one| names.contains(name_of(one)));
         self.gathered.objects("progress.yaml", progress);
         let resource = ApiResource::erase::<MigrationPolicy>(&());
-        let policies = self.list("migration policies", &resource, namespace).await?;
+        let mut policies = self.list("migration policies", &resource, namespace).await?;
+        let resource = ApiResource::erase::<ClusterMigrationPolicy>(&());
+        policies.extend(self.list("cluster migration policies", &resource, None).await?);
         self.gathered.objects("policies.yaml", policies);
         let resource = ApiResource::erase::<Evacuation>(&());
         let mut evacuations = self.list("evacuations", &resource, namespace).await?;

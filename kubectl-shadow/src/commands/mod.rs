@@ -20,6 +20,7 @@ mod node_removal;
 mod pause;
 mod plan;
 mod pods;
+mod policy;
 mod report;
 mod setup;
 mod status;
@@ -84,6 +85,7 @@ async fn dispatch(command: Command, connection: &Connection) -> Result<Ending, P
         Command::Cancel(args) => cancel::run(connection, &args).await,
         Command::Pause(args) => pause::run(connection, &args).await,
         Command::Resume(args) => pause::resume(connection, &args).await,
+        Command::Policy(args) => policy::run(connection, &args).await,
         Command::Logs(args) => logs::run(connection, &args).await,
         Command::Allow(args) => allow::run(connection, &args).await,
         Command::Install(args) => install::run(connection, &args).await,

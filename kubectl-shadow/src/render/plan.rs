@@ -6,6 +6,7 @@ use shadow_core::api::{
 };
 use shadow_core::forecast::basis;
 use shadow_core::names;
+use shadow_core::policy::words::joined;
 
 use super::end::end_lines;
 use super::max_pause;
@@ -51,6 +52,8 @@ fn told(plan: &Plan, outlook: &Outlook) -> Vec<String> {
         Some(why) => format!("NOT EXACT: {why}"),
     };
     let field = |name: &str, value: &str| format!("{name:<10}  {value}");
+    let policies = (!plan.policies.is_empty())
+        .then(|| field("Policies", &format!("allowed by {}", joined(&plan.policies))));
     let mut lines = vec![
         field(
             "Pod",
@@ -80,6 +83,7 @@ fn told(plan: &Plan, outlook: &Outlook) -> Vec<String> {
         ),
         field("", &format!("(from {})", basis(outlook))),
     ];
+    lines.extend(policies);
     lines.extend(plan.max_pause.iter().flat_map(max_pause::lines));
     lines
 }

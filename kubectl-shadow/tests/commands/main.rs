@@ -12,6 +12,7 @@ mod logs;
 mod migrate;
 mod pause;
 mod plan;
+mod policy;
 mod proxies;
 mod registry;
 #[path = "../stub/mod.rs"]

@@ -9,6 +9,7 @@ mod evictions;
 mod hostile;
 mod migrations;
 mod pods;
+mod policies;
 mod reinvoked;
 mod stage;
 mod strategies;

@@ -11,9 +11,10 @@ use k8s_openapi::api::authentication::v1::UserInfo;
 use k8s_openapi::api::core::v1::{Node, PersistentVolume, PersistentVolumeClaim, Pod};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use serde_json::{Value, json};
-use shadow_core::api::{Evacuation, MigrationPolicy, OwnerKind, StatefulMigration};
+use shadow_core::api::{ClusterMigrationPolicy, Evacuation, MigrationPolicy, OwnerKind, StatefulMigration};
 use shadow_core::names;
 use shadow_core::pause::Paused;
+use shadow_core::policy::Labels;
 use shadow_core::workload::Workload;
 use shadow_webhook::cluster::{Cluster, Looked, LookupError};
 use shadow_webhook::health::Part;
@@ -40,6 +41,7 @@ pub(crate) struct Fake {
     pub(crate) may: Vec<&'static str>,
     pub(crate) trouble: Trouble,
     pub(crate) policies: Vec<Value>,
+    pub(crate) cluster_policies: Vec<Value>,
     pub(crate) opted_in: bool,
     pub(crate) paused: Option<Paused>,
     pub(crate) budgets: Vec<Value>,
@@ -103,6 +105,15 @@ impl Cluster for Fake {
 
     async fn policies(&self, _namespace: &str) -> Looked<Vec<MigrationPolicy>> {
         self.look(&self.policies).await
+    }
+
+    async fn cluster_policies(&self) -> Looked<Vec<ClusterMigrationPolicy>> {
+        self.look(&self.cluster_policies).await
+    }
+
+    async fn namespace_labels(&self, _namespace: &str) -> Looked<Labels> {
+        self.look::<Value>(&[]).await?;
+        Ok(Labels::from([("env".to_owned(), "production".to_owned())]))
     }
 
     async fn evacuations(&self, _namespace: &str) -> Looked<Vec<Evacuation>> {

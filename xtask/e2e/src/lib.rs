@@ -33,6 +33,7 @@ mod namespaces;
 mod pauses;
 mod plans;
 mod plugin;
+mod policies;
 mod polling;
 mod protected;
 mod reference;

@@ -102,12 +102,14 @@ fn evictions_wait(bench: &Bench, pod: &str) -> Result<()> {
     Ok(())
 }
 
-fn run(bench: &Bench, arguments: &[&str]) -> Result<Output> {
+/// The plugin with these arguments.
+pub(super) fn run(bench: &Bench, arguments: &[&str]) -> Result<Output> {
     let mut plugin = bench.product.plugin(&bench.cluster)?;
     plugin.args(arguments).output().context("run kubectl-shadow")
 }
 
-fn says(output: &Output, code: i32, words: &str) -> Result<()> {
+/// It has ended with this code, and said these words.
+pub(super) fn says(output: &Output, code: i32, words: &str) -> Result<()> {
     let said = text(output);
     ensure!(
         output.status.code() == Some(code),

@@ -7,8 +7,8 @@ use crate::Bench;
 use crate::{
     as_printed, aside, backends, brokers, by_image, bystanders, cancel, commands, concurrency, dialled,
     drains, evictions, failures, faults, first_move, hostile, image, in_terminal, inexact, keeping, kills,
-    leases, live, max_pause, monitoring, namespaces, pauses, plans, plugin, polling, protected, reference,
-    refusals, rehearsals, removal, reserved, rights, round_trips, scripts, turns, waits, watched,
+    leases, live, max_pause, monitoring, namespaces, pauses, plans, plugin, policies, polling, protected,
+    reference, refusals, rehearsals, removal, reserved, rights, round_trips, scripts, turns, waits, watched,
     whole_drains, workloads,
 };
 
@@ -17,8 +17,8 @@ pub(crate) struct Scenario {
     /// The promise, as a short claim.
     pub(crate) name: &'static str,
     pub(crate) run: fn(&Bench) -> Result<()>,
-    /// How long it takes on two cores, measured on 2026-11-23, of later ones on 2026-11-30 (of the four moves, rehearsals, turns and
-    /// kept migrations: estimated); parts are balanced by it.
+    /// How long it takes on two cores, measured on 2026-11-23, of later ones on 2026-11-30 (of the four moves, rehearsals, turns,
+    /// kept migrations and policies: estimated); parts are balanced by it.
     pub(crate) seconds: u32,
     pub(crate) role: Role,
     pub(crate) company: Company,
@@ -485,6 +485,15 @@ pub(crate) const ALL: &[Scenario] = &[
         seconds: 30,
         role: Role::Rest("the decisions are tables in the core; each caller has a test of its own"),
         company: Company::Alone,
+    },
+    Scenario {
+        name: "policies of cluster and namespace refuse, fill in and allow, in their own words",
+        run: policies::decide,
+        seconds: 45,
+        role: Role::Rest(
+            "the decisions are tables and properties in the core; webhook and plugin have tests of their own",
+        ),
+        company: Company::Shared,
     },
     Scenario {
         name: "nothing that a user sends ends the controller or the webhook",

@@ -8,6 +8,7 @@ use k8s_openapi::api::core::v1::{Node, PodSpec};
 use super::{find, name};
 use crate::api::StatefulMigrationSpec;
 use crate::compat::FactsError;
+use crate::policy::words;
 use crate::validate::source::unmountable;
 use crate::validate::{Facts, placement};
 use crate::{compat, names, restore_choice};
@@ -27,6 +28,8 @@ pub(super) enum Unfit {
     Different(String, Vec<String>),
     Unmountable(String),
     NoRestore(String),
+    /// Policies that let no pod of theirs come here.
+    ByPolicy(String),
 }
 
 impl fmt::Display for Unfit {
@@ -51,6 +54,7 @@ impl fmt::Display for Unfit {
             }
             Self::Unmountable(volume) => write!(f, "cannot mount volume {volume:?}"),
             Self::NoRestore(why) => write!(f, "restores nothing ({why})"),
+            Self::ByPolicy(by) => write!(f, "is not allowed by {by} (allowed.targetNodes)"),
         }
     }
 }
@@ -59,7 +63,9 @@ impl Unfit {
     /// For a person that has named this node.
     pub(super) fn told(&self, node: &str, way_out: &str) -> String {
         match self {
-            Self::Down | Self::Different(..) => format!("node {node:?} {self}; {way_out}"),
+            Self::Down | Self::Different(..) | Self::ByPolicy(_) => {
+                format!("node {node:?} {self}; {way_out}")
+            }
             Self::Cordoned => format!("node {node:?} {self}; {way_out}, or type: kubectl uncordon {node}"),
             Self::Unprepared => format!(
                 "node {node:?} {self}. To look at its agent, type: kubectl -n {} get pods -o wide. Or {way_out}",
@@ -83,7 +89,8 @@ impl Unfit {
             | Self::Unprepared
             | Self::Unlabelled(_)
             | Self::NoFacts(_)
-            | Self::Different(..) => false,
+            | Self::Different(..)
+            | Self::ByPolicy(_) => false,
         }
     }
 }
@@ -102,6 +109,10 @@ pub(super) fn unfit(spec: &StatefulMigrationSpec, facts: &Facts, node: &Node) ->
                 .map(Unfit::Excluded),
         );
         found.extend(unmountable(pod, facts, name(node)).map(Unfit::Unmountable));
+    }
+    let bar = facts.policies.bar(node);
+    if !bar.is_empty() {
+        found.push(Unfit::ByPolicy(words::joined(&bar)));
     }
     found.extend(different(facts, node));
     found.extend(restore_choice::choose(spec, node).err().map(Unfit::NoRestore));
