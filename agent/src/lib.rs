@@ -34,6 +34,7 @@ pub mod install;
 pub mod keys;
 pub mod layout;
 pub mod node;
+pub mod pace;
 pub mod restore;
 pub mod serve;
 pub mod shown;

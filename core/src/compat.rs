@@ -59,6 +59,11 @@ pub fn differences(source: &NodeFacts, target: &NodeFacts) -> Vec<String> {
             "the CPUs have different features, and the process may use those of the old one".to_owned(),
         );
     }
+    if let (Some(from), Some(to)) = (source.cgroups, target.cgroups)
+        && from != to
+    {
+        found.push(format!("a container made on {from} cannot be restored on {to}"));
+    }
     not_older(&mut found, "kernel", &source.kernel, &target.kernel);
     not_older(&mut found, "CRIU", &source.criu, &target.criu);
     let (from, to) = (runtime_name(&source.runtime), runtime_name(&target.runtime));
@@ -99,6 +104,7 @@ fn version(text: &str) -> Option<(u32, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::Cgroups;
 
     fn facts() -> NodeFacts {
         NodeFacts {
@@ -110,13 +116,14 @@ mod tests {
             cpu_features: "ab".into(),
             handler: true,
             lacks: Vec::new(),
+            cgroups: Some(Cgroups::V2),
         }
     }
 
     #[test]
     fn each_difference_is_named() {
         type Edit = fn(&mut NodeFacts);
-        let table: [(Edit, &str); 7] = [
+        let table: [(Edit, &str); 8] = [
             (|f| f.architecture = "aarch64".into(), "architecture"),
             (|f| f.cpu_features = "cd".into(), "CPU"),
             (
@@ -124,6 +131,10 @@ mod tests {
                 "kernel 6.12.1 is older than 6.18.5-generic",
             ),
             (|f| f.kernel = "unknown".into(), "cannot be compared"),
+            (
+                |f| f.cgroups = Some(Cgroups::V1),
+                "made on cgroup v2 cannot be restored on cgroup v1",
+            ),
             (|f| f.criu = "4.1".into(), "CRIU 4.1 is older"),
             (|f| f.runtime = "runc 1.2.9".into(), "runtime runc 1.2.9 is older"),
             (
@@ -150,6 +161,12 @@ mod tests {
             ..facts()
         };
         assert!(differences(&facts(), &newer).is_empty());
+        // Facts of an earlier agent.
+        let earlier = NodeFacts {
+            cgroups: None,
+            ..facts()
+        };
+        assert!(differences(&facts(), &earlier).is_empty());
     }
 
     #[test]

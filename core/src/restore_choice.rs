@@ -5,6 +5,7 @@ use k8s_openapi::api::core::v1::Node;
 
 use crate::api::{RestoreBackend, StatefulMigrationSpec};
 use crate::compat;
+use crate::wire::Cgroups;
 
 /// What is used, and why if nobody asked for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +61,13 @@ fn unable(node: &Node) -> Option<String> {
     let info = node.status.as_ref().and_then(|status| status.node_info.as_ref());
     let runtime = info.map_or("", |info| info.container_runtime_version.as_str());
     let name = node.metadata.name.as_deref().unwrap_or_default();
+    let facts = compat::facts_of(node).ok();
+    if facts.is_some_and(|facts| facts.cgroups == Some(Cgroups::V2)) {
+        return Some(format!(
+            "node {name:?} has cgroup v2, on which the container runtime restores a checkpoint image into the cgroup namespace of the \
+             node: the copy would see the cgroups of all pods, and not its own limits"
+        ));
+    }
     let Some(version) = runtime.strip_prefix("containerd://") else {
         return Some(format!(
             "node {name:?} runs {runtime:?}; only containerd is known to restore checkpoint images"
@@ -137,6 +145,35 @@ mod tests {
             let said = answer(unable).unwrap();
             assert!(said.contains(why), "{unable}: {said}");
         }
+    }
+
+    #[test]
+    fn on_cgroup_v2_only_the_handler_restores() {
+        use RestoreBackend::{Image, RuntimeClass};
+        let on = |handler: bool, cgroups: &str| {
+            let mut node = node("containerd://2.1.9", handler);
+            let annotations = node.metadata.annotations.get_or_insert_default();
+            let text = annotations.get_mut(names::NODE_FACTS).unwrap();
+            let mut facts: serde_json::Value = serde_json::from_str(text).unwrap();
+            facts["cgroups"] = json!(cgroups);
+            *text = facts.to_string();
+            node
+        };
+        for (asked, handler) in [(Some(Image), true), (Some(Image), false), (None, false)] {
+            let said = choose(&spec(asked, true), &on(handler, "v2")).unwrap_err();
+            assert!(
+                said.contains("cgroup v2") && said.contains("not its own limits"),
+                "{said}"
+            );
+            assert_eq!(
+                choose(&spec(asked, true), &on(handler, "v1")).unwrap().backend,
+                Image
+            );
+        }
+        assert_eq!(
+            choose(&spec(None, true), &on(true, "v2")).unwrap().backend,
+            RuntimeClass
+        );
     }
 
     #[test]

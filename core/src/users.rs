@@ -35,6 +35,7 @@ mod tests {
             cpu_features: "ab".into(),
             handler: true,
             lacks: lacks.iter().map(|&lacked| lacked.to_owned()).collect(),
+            cgroups: None,
         }
     }
 

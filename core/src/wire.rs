@@ -27,6 +27,7 @@
 
 mod image;
 
+use std::fmt;
 use std::net::IpAddr;
 
 use schemars::JsonSchema;
@@ -367,6 +368,28 @@ pub struct NodeFacts {
     /// Capabilities that CRIU uses and cannot have on this node, as `man 7 capabilities` calls them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lacks: Vec<String>,
+    /// How it keeps cgroups; an earlier agent does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cgroups: Option<Cgroups>,
+}
+
+/// The two kinds of cgroups that Linux has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Cgroups {
+    /// A hierarchy for each controller, alone or beside one of v2.
+    V1,
+    /// One hierarchy.
+    V2,
+}
+
+impl fmt::Display for Cgroups {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V1 => "cgroup v1",
+            Self::V2 => "cgroup v2",
+        })
+    }
 }
 
 /// An error answer.

@@ -117,9 +117,13 @@ fn rewritten(response: AdmissionResponse, pod: &Pod, found: &Announcement) -> Ad
         (Ok(before), Ok(after)) => (before, after),
         (Err(error), _) | (_, Err(error)) => return response.deny(error),
     };
+    let patch = diff(&before, &after);
+    if patch.is_empty() {
+        return response;
+    }
     let refused = response.clone();
     response
-        .with_patch(diff(&before, &after))
+        .with_patch(patch)
         .unwrap_or_else(|error| refused.deny(error))
 }
 

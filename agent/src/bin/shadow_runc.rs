@@ -1,12 +1,12 @@
-//! `shadow-runc`: stands in for runc under the RuntimeClass `shadow`; started under the name `criu`, it is the CRIU that
-//! pauses the container of a dump.
+//! `shadow-runc`: stands in for runc under the RuntimeClass `shadow`; started under the name `criu`, it is the CRIU of our
+//! dumps and restores.
 #![forbid(unsafe_code)]
 
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 
-use shadow_agent::node::pausing_criu;
+use shadow_agent::node::our_criu;
 use shadow_agent::restore;
 
 fn main() -> ExitCode {
@@ -15,9 +15,9 @@ fn main() -> ExitCode {
     let arguments: Vec<OsString> = arguments.collect();
     if Path::new(&program)
         .file_name()
-        .is_some_and(|name| name == pausing_criu::NAME)
+        .is_some_and(|name| name == our_criu::NAME)
     {
-        ExitCode::from(pausing_criu::main(&arguments))
+        ExitCode::from(our_criu::main(&arguments))
     } else {
         ExitCode::from(restore::main(arguments))
     }

@@ -18,6 +18,7 @@ use crate::node::quiet::{self, Quiet};
 use crate::node::{
     ContainerId, NodeError, connections, dump, ended, enter, facts, note, preflight, runc, standstill,
 };
+use crate::pace::stretched;
 
 /// A dump that takes longer is given up and the container thawed.
 const DUMP_WITHIN: Duration = Duration::from_secs(120);
@@ -47,7 +48,7 @@ pub fn perform(ask: &Ask) -> Answer {
             key, within_millis, ..
         } => Patience::WhileWriting {
             folder: Layout::node().key(key).partial(),
-            stillness: WRITES_WITHIN,
+            stillness: stretched(WRITES_WITHIN),
             limit: within_millis.map_or(DUMP_WITHIN, |millis| {
                 DUMP_WITHIN.min(Duration::from_millis(millis))
             }),
@@ -57,7 +58,7 @@ pub fn perform(ask: &Ask) -> Answer {
         | Ask::Freeze { .. }
         | Ask::Connections { .. }
         | Ask::Preflight { .. }
-        | Ask::Inspect => Patience::Within(OTHERS_WITHIN),
+        | Ask::Inspect => Patience::Within(stretched(OTHERS_WITHIN)),
     };
     let answer = in_child(ask, &patience).unwrap_or_else(Answer::Failed);
     let micros = begun.elapsed().as_micros();
@@ -100,14 +101,14 @@ fn thaw(id: &ContainerId) {
     let ask = Ask::Thaw {
         container_id: id.clone(),
     };
-    if let Err(why) | Ok(Answer::Failed(why)) = in_child(&ask, &Patience::Within(OTHERS_WITHIN)) {
+    if let Err(why) | Ok(Answer::Failed(why)) = in_child(&ask, &Patience::Within(stretched(OTHERS_WITHIN))) {
         error!(container = %id, %why, "container could not be thawed; run runc resume on the node");
     }
 }
 
 /// Thaws what a helper before us left paused.
 pub fn thaw_leftovers() -> Answer {
-    in_child_with(&["thaw-all"], &Patience::Within(OTHERS_WITHIN)).unwrap_or_else(Answer::Failed)
+    in_child_with(&["thaw-all"], &Patience::Within(stretched(OTHERS_WITHIN))).unwrap_or_else(Answer::Failed)
 }
 
 /// Lets containers go on whose freeze is over. A look that changes nothing costs a folder's listing.
@@ -135,7 +136,8 @@ pub fn watch_over_frozen() {
             continue;
         }
         looked = Instant::now();
-        if let Err(why) | Ok(Answer::Failed(why)) = in_child_with(&[WATCH], &Patience::Within(OTHERS_WITHIN))
+        if let Err(why) | Ok(Answer::Failed(why)) =
+            in_child_with(&[WATCH], &Patience::Within(stretched(OTHERS_WITHIN)))
         {
             error!(%why, "frozen containers could not be watched");
         }
@@ -285,14 +287,14 @@ pub fn in_node(args: &[String]) -> Answer {
 fn kill(id: &ContainerId, window: Duration) -> Result<Answer, NodeError> {
     if standstill::is_standing(id) {
         standstill::kill(id)?;
-        return ended::wait(id, ENDS_WITHIN).map(|()| Answer::Done);
+        return ended::wait(id, stretched(ENDS_WITHIN)).map(|()| Answer::Done);
     }
-    match quiet::wait(id, window, QUIET_WITHIN)? {
+    match quiet::wait(id, window, stretched(QUIET_WITHIN))? {
         Quiet::InUse => return Ok(Answer::InUse),
         Quiet::Silent => send_kill(id)?,
         Quiet::Ended => {}
     }
-    ended::wait(id, ENDS_WITHIN).map(|()| Answer::Done)
+    ended::wait(id, stretched(ENDS_WITHIN)).map(|()| Answer::Done)
 }
 
 fn send_kill(id: &ContainerId) -> Result<(), NodeError> {

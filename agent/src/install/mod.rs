@@ -20,7 +20,7 @@ use std::process::Command;
 use tracing::{info, warn};
 
 use crate::layout;
-use crate::node::{enter, note, pausing_criu, runc};
+use crate::node::{enter, note, our_criu, runc};
 pub use error::InstallError;
 
 const WRAPPER: &str = "shadow-runc";
@@ -179,10 +179,7 @@ fn remove_handler(runtime: Runtime) -> Result<(), InstallError> {
 fn place_programs(wrapper: &[u8]) -> Result<(), InstallError> {
     warm_up_criu()?;
     files::place(&installed(WRAPPER), wrapper, 0o755)?;
-    files::link(
-        &pausing_criu::folder().join(pausing_criu::NAME),
-        &installed(WRAPPER),
-    )?;
+    files::link(&our_criu::folder().join(our_criu::NAME), &installed(WRAPPER))?;
     criu_settings()
 }
 

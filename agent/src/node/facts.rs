@@ -4,9 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, statfs};
 use nix::sys::utsname::uname;
 use sha2::{Digest, Sha256};
-use shadow_core::wire::NodeFacts;
+use shadow_core::wire::{Cgroups, NodeFacts};
 
 use super::{NodeError, capabilities, runc};
 use crate::install;
@@ -25,6 +26,17 @@ pub fn read() -> Result<NodeFacts, NodeError> {
         cpu_features: cpu_features()?,
         handler: install::is_installed(),
         lacks: capabilities::lacking()?,
+        cgroups: Some(cgroups()?),
+    })
+}
+
+/// Beside hierarchies of v1, one of v2 lies in a folder of its own.
+pub fn cgroups() -> Result<Cgroups, NodeError> {
+    let mounted = statfs("/sys/fs/cgroup").map_err(NodeError::call("look at /sys/fs/cgroup"))?;
+    Ok(if mounted.filesystem_type() == CGROUP2_SUPER_MAGIC {
+        Cgroups::V2
+    } else {
+        Cgroups::V1
     })
 }
 

@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::{ContainerId, NodeError};
 use crate::layout;
+use crate::pace::stretched;
 
 const PATIENCE: Duration = Duration::from_secs(2);
 const LOOK_AGAIN: Duration = Duration::from_micros(200);
@@ -60,7 +61,7 @@ impl Freezer {
 
     /// Stops all processes and returns when they stand still.
     pub fn freeze(&self) -> Result<(), NodeError> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + stretched(PATIENCE);
         while !self.is_frozen()? {
             // Written again each time: cgroup v1 may hang in FREEZING when a process forks meanwhile.
             self.write(true)?;

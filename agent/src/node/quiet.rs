@@ -82,7 +82,8 @@ pub(super) fn if_there<T>(read: Result<T, NodeError>) -> Result<Option<T>, NodeE
     }
 }
 
-pub(super) fn first_process(path: &Path) -> Result<u32, NodeError> {
+/// The first process of a container, by the state that runc keeps of it.
+pub(crate) fn first_process(path: &Path) -> Result<u32, NodeError> {
     #[derive(Deserialize)]
     struct State {
         init_process_pid: u32,

@@ -8,6 +8,7 @@ pub mod agent;
 pub mod annotations;
 pub mod args;
 pub mod compare;
+mod confinement;
 pub mod perform;
 pub mod report;
 
@@ -38,6 +39,9 @@ pub enum RestoreError {
     /// The pod's annotations are incomplete.
     #[error("{0}")]
     Annotations(String),
+    /// What came out is not shut off from the node.
+    #[error("the restored container is not shut off from the node as its pod asks for, so it was ended: {0}")]
+    Open(String),
     /// The new container differs from the dumped one.
     #[error("the new container differs from the one that was dumped: {0}")]
     Different(String),

@@ -9,14 +9,17 @@ use std::time::Instant;
 use serde_json::Value;
 use shadow_core::criu_words;
 use shadow_core::machine::limits;
+use shadow_core::wire::Cgroups;
 
 use super::agent::AgentLink;
 use super::args::Invocation;
-use super::{Next, RestoreError, compare};
+use super::{Next, RestoreError, compare, confinement};
 use crate::archive::{IMAGES, LAYER, SPEC, apply};
 use crate::claim::{Answer, ClaimRequest, RestoreOutcome};
 use crate::layout::Layout;
-use crate::node::{NodeError, criu_log, runc, within};
+use crate::node::facts::cgroups;
+use crate::node::{NodeError, criu_log, quiet, restoring_criu, runc, within};
+use crate::pace::stretched;
 
 /// In the runtime's folder of a restored container, which goes with the container.
 const MARK: &str = "shadow-restored";
@@ -99,7 +102,8 @@ fn restore_from(
     let images = dir.join(IMAGES);
     let work = dir.with_file_name("work");
     fs::create_dir_all(&work).map_err(NodeError::at("make folder", &work))?;
-    run_restore(call, &images, &work, id)?;
+    run_restore(call, spec, &images, &work, id)?;
+    confined(call, spec, id)?;
     let mark = call.root.join(id).join(MARK);
     if let Err(error) = fs::write(&mark, "") {
         // It runs by now, and without its mark it would be restored again at its next start.
@@ -117,9 +121,35 @@ fn rootfs(bundle: &Path, spec: &Value) -> PathBuf {
     )
 }
 
-fn run_restore(call: &Invocation, images: &Path, work: &Path, id: &str) -> Result<(), RestoreError> {
+/// A copy that shares with the node what a fresh container would not does not stay. On cgroup v1, where runc mounts the node's
+/// cgroups into each copy, this is a known limit and not looked at.
+fn confined(call: &Invocation, spec: &Value, id: &str) -> Result<(), RestoreError> {
+    if cgroups()? == Cgroups::V1 {
+        return Ok(());
+    }
+    let looked = quiet::first_process(&call.root.join(id).join("state.json"))
+        .and_then(|pid| confinement::fault(spec, pid));
+    let failed = match looked {
+        Ok(None) => return Ok(()),
+        Ok(Some(why)) => RestoreError::Open(why),
+        Err(error) => error.into(),
+    };
+    remove(call, id)?;
+    Err(failed)
+}
+
+fn run_restore(
+    call: &Invocation,
+    spec: &Value,
+    images: &Path,
+    work: &Path,
+    id: &str,
+) -> Result<(), RestoreError> {
     let program = runc::find()?;
     let mut command = Command::new(&program);
+    if cgroups()? == Cgroups::V2 {
+        restoring_criu::prepare(&mut command, spec)?;
+    }
     command
         .args(&call.globals)
         .args(["restore", "--detach", "--no-subreaper"]);
@@ -128,7 +158,7 @@ fn run_restore(call: &Invocation, images: &Path, work: &Path, id: &str) -> Resul
         .args(&call.options)
         .arg(id);
     // One that hangs keeps its pod from going away.
-    let limit = limits::restore(size(images)?).unsigned_abs();
+    let limit = stretched(limits::restore(size(images)?).unsigned_abs());
     // Standard input, output and error are the container's.
     let ended = within::run(&mut command, limit).map_err(NodeError::at("run", &program))?;
     if ended.is_some_and(|status| status.success()) {

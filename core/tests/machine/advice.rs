@@ -21,6 +21,10 @@ pub(crate) fn follow(cause: &Cause, world: &mut World, status: &MigrationStatus)
     } else if cause.reason == Reason::NotMadeAnew && world.unready_before {
         assert!(says(&format!("kubectl describe pod {BEFORE}")), "{cause:?}");
         world.unready_before = false;
+    } else if cause.reason == Reason::NotMadeAnew && says("is gone, so nothing re-creates") {
+        let typed = format!("kubectl shadow cancel {SOURCE} --give-memory-up");
+        assert!(says(&typed), "{cause:?}");
+        world.cancel = true;
     } else if cause.reason == Reason::NotMadeAnew {
         assert!(says("kubectl scale statefulset orders --replicas=1"), "{cause:?}");
         world.scaled_down = false;

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 /// `policy`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:
+  kubectl shadow policy test -f policy.yaml            about the migrations of the namespace
   kubectl shadow policy test -f policy.yaml -A         about the migrations of all namespaces")]
 pub struct Policy {
     /// What to do.

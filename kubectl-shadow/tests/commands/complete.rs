@@ -148,8 +148,12 @@ fn every_shell_gets_a_script() {
 #[test]
 fn bash_accepts_the_script_for_bash() {
     let script = out(&Stub::that_answers(answer).runs(&["completion", "bash"]));
+    // Longer than an argument may be.
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    std::io::Write::write_all(&mut file, script.as_bytes()).unwrap();
     let checked = std::process::Command::new("bash")
-        .args(["-n", "-c", &script])
+        .arg("-n")
+        .arg(file.path())
         .output()
         .unwrap();
     assert!(checked.status.success(), "{}", err(&checked));

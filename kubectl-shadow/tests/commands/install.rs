@@ -179,7 +179,7 @@ fn a_dry_run_prints_what_would_be_applied_and_asks_no_cluster() {
             kinds("Secret"),
             kinds("DaemonSet")
         ),
-        (5, 1, 1)
+        (6, 1, 1)
     );
     assert_eq!(
         pull_secrets(&documents),
@@ -206,7 +206,7 @@ fn a_person_at_a_terminal_is_asked_and_told_what_changes() {
         for wanted in [
             "This changes cluster prod",
             "node-a, node-b: an agent",
-            "5 CustomResourceDefinitions",
+            "6 CustomResourceDefinitions",
         ] {
             assert!(told.contains(wanted), "{told}");
         }

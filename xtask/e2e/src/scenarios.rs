@@ -31,6 +31,8 @@ pub(crate) enum Role {
     Core,
     /// In every fifth run; why that is enough.
     Rest(&'static str),
+    /// In runs of everything only: it takes minutes, or it is new and no run of everything has had it yet; why that is enough.
+    Whole(&'static str),
 }
 
 /// What may run beside it.
@@ -418,56 +420,56 @@ pub(crate) const ALL: &[Scenario] = &[
         name: "a client that evicts every ten seconds does no harm, also while the other node is removed",
         run: evictions::every_ten_seconds,
         seconds: 150,
-        role: Role::Rest("each answer is in a table"),
+        role: Role::Whole("each answer is in a table"),
         company: Company::Alone,
     },
     Scenario {
         name: "kubectl drain moves five consumers of four kinds once each, beside a budget and a Job",
         run: whole_drains::by_kubectl,
         seconds: 90,
-        role: Role::Rest("the core drains two consumers by kubectl"),
+        role: Role::Whole("the core drains two consumers by kubectl"),
         company: Company::Alone,
     },
     Scenario {
         name: "kubectl shadow drain works where evictions become moves",
         run: whole_drains::by_our_own,
         seconds: 80,
-        role: Role::Rest("the core drains with each of the two"),
+        role: Role::Whole("the core drains with each of the two"),
         company: Company::Alone,
     },
     Scenario {
         name: "an evicted pod waits for a node that comes",
         run: waits::for_a_node,
         seconds: 35,
-        role: Role::Rest("each wait and its end is in a table"),
+        role: Role::Whole("each wait and its end is in a table"),
         company: Company::Alone,
     },
     Scenario {
         name: "a move takes its place of a budget from other evictions",
         run: waits::for_a_budget,
         seconds: 40,
-        role: Role::Rest("what is counted is in a table, and each caller has a test of its own"),
+        role: Role::Whole("what is counted is in a table, and each caller has a test of its own"),
         company: Company::Alone,
     },
     Scenario {
         name: "a drain that is given up cancels what waits",
         run: waits::given_up,
         seconds: 25,
-        role: Role::Rest("the decision is in a table"),
+        role: Role::Whole("the decision is in a table"),
         company: Company::Alone,
     },
     Scenario {
         name: "no move begins from a node that leaves too soon",
         run: waits::too_late,
         seconds: 25,
-        role: Role::Rest("the decision is in a table"),
+        role: Role::Whole("the decision is in a table"),
         company: Company::Alone,
     },
     Scenario {
         name: "a stand-in is deleted during its move by those of right only",
         run: protected::from_deletion,
         seconds: 35,
-        role: Role::Rest(
+        role: Role::Whole(
             "each identity is unit-tested; what is left is the API server's own reading of the rule",
         ),
         company: Company::Alone,
@@ -490,7 +492,7 @@ pub(crate) const ALL: &[Scenario] = &[
         name: "policies of cluster and namespace refuse, fill in and allow, in their own words",
         run: policies::decide,
         seconds: 45,
-        role: Role::Rest(
+        role: Role::Whole(
             "the decisions are tables and properties in the core; webhook and plugin have tests of their own",
         ),
         company: Company::Shared,
@@ -548,7 +550,7 @@ pub(crate) const ALL: &[Scenario] = &[
         name: "a hold is given back when maxPause is spent",
         run: max_pause::bounds_each_hold,
         seconds: 90,
-        role: Role::Rest(
+        role: Role::Whole(
             "spent in each round of a hold in the simulated world; the core undoes moves by cancelling them",
         ),
         company: Company::Alone,
@@ -599,7 +601,7 @@ pub(crate) const ALL: &[Scenario] = &[
         name: "what makes a pod a restore is refused to users, and no pod waits for the webhook",
         run: reserved::for_us_alone,
         seconds: 40,
-        role: Role::Rest(
+        role: Role::Whole(
             "the core moves pods whose marks these are; the policies' rules are read by a test without a cluster",
         ),
         company: Company::Alone,
@@ -608,7 +610,7 @@ pub(crate) const ALL: &[Scenario] = &[
         name: "what each identity may do is what its page says",
         run: rights::are_as_told,
         seconds: 40,
-        role: Role::Rest("the page is made from the manifests, and a test reads it"),
+        role: Role::Whole("the page is made from the manifests, and a test reads it"),
         company: Company::Alone,
     },
     Scenario {
@@ -657,7 +659,7 @@ pub(crate) const ALL: &[Scenario] = &[
         name: "a node of three brokers that breaks costs a parked consumer nothing",
         run: brokers::nodes_of_a_park,
         seconds: 330,
-        role: Role::Rest(
+        role: Role::Whole(
             "the broker's side is protocol-tested on three nodes; the machine's side is in the simulated world",
         ),
         company: Company::Alone,
@@ -666,7 +668,7 @@ pub(crate) const ALL: &[Scenario] = &[
         name: "three brokers that take or admit nobody cost a parked consumer nothing",
         run: brokers::whole_of_a_park,
         seconds: 300,
-        role: Role::Rest(
+        role: Role::Whole(
             "the broker's side is protocol-tested on three nodes; the machine's side is in the simulated world",
         ),
         company: Company::Alone,
@@ -675,7 +677,7 @@ pub(crate) const ALL: &[Scenario] = &[
         name: "three brokers that restart one by one cost a parked consumer nothing",
         run: brokers::rolling_of_a_park,
         seconds: 280,
-        role: Role::Rest(
+        role: Role::Whole(
             "the broker's side is protocol-tested on three nodes; the machine's side is in the simulated world",
         ),
         company: Company::Alone,
@@ -684,7 +686,7 @@ pub(crate) const ALL: &[Scenario] = &[
         name: "a node of three brokers that breaks costs a held queue nothing",
         run: brokers::nodes_of_a_single_active_queue,
         seconds: 330,
-        role: Role::Rest(
+        role: Role::Whole(
             "the broker's side is protocol-tested on three nodes; the machine's side is in the simulated world",
         ),
         company: Company::Alone,
@@ -693,7 +695,7 @@ pub(crate) const ALL: &[Scenario] = &[
         name: "three brokers that take or admit nobody cost a held queue nothing",
         run: brokers::whole_of_a_single_active_queue,
         seconds: 300,
-        role: Role::Rest(
+        role: Role::Whole(
             "the broker's side is protocol-tested on three nodes; the machine's side is in the simulated world",
         ),
         company: Company::Alone,
@@ -702,7 +704,7 @@ pub(crate) const ALL: &[Scenario] = &[
         name: "three brokers that restart one by one cost a held queue nothing",
         run: brokers::rolling_of_a_single_active_queue,
         seconds: 280,
-        role: Role::Rest(
+        role: Role::Whole(
             "the broker's side is protocol-tested on three nodes; the machine's side is in the simulated world",
         ),
         company: Company::Alone,
@@ -753,14 +755,14 @@ pub(crate) const ALL: &[Scenario] = &[
         name: "a namespace that is deleted in a move is gone within a minute, and what is left is told",
         run: namespaces::deleted,
         seconds: 330,
-        role: Role::Rest("each object that goes at each step is played through in the core's tests"),
+        role: Role::Whole("each object that goes at each step is played through in the core's tests"),
         company: Company::Alone,
     },
     Scenario {
         name: "a move that ended the controller twice is set aside, and others go on",
         run: aside::twice,
         seconds: 130,
-        role: Role::Rest("what is set aside is decided by a table"),
+        role: Role::Whole("what is set aside is decided by a table"),
         company: Company::Alone,
     },
     Scenario {

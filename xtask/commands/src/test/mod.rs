@@ -2,6 +2,7 @@
 
 mod code;
 mod kept;
+mod node;
 mod premises;
 mod rust;
 
@@ -22,7 +23,8 @@ pub(crate) struct Args {
     /// Only what needs no cluster: formats, licences, lints, unit, property and protocol tests.
     #[arg(long, conflicts_with_all = ["only", "all", "part"])]
     no_cluster: bool,
-    /// Only the scenarios on the cluster whose name contains this; can be given several times.
+    /// Only the scenarios on the cluster whose name contains this; can be given several times. `node` alone: the node in a virtual
+    /// machine, without a cluster.
     #[arg(long, conflicts_with_all = ["all", "part"])]
     only: Vec<String>,
     /// Every scenario on the cluster, not only the fixed core and one fifth of the others.
@@ -61,6 +63,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         );
         return premises::run();
     }
+    if args.only == [node::NAME] {
+        return node_alone(args);
+    }
     let selection = selection(args)?;
     if args.list {
         print!("{}", xtask_e2e::listed(&selection));
@@ -80,6 +85,21 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if args.all {
         kept::keep(&selection, &tally, begun.elapsed(), fixed)?;
     }
+    end(&tally)
+}
+
+fn node_alone(args: &Args) -> Result<()> {
+    ensure!(
+        args.repeat == 1 && !args.list && !args.keep,
+        "--only node knows no --repeat, no --list and no --keep; type: cargo xtask test --only node"
+    );
+    let mut tally = Tally::stopping(args.fail_fast);
+    node::run(&mut tally);
+    end(&tally)
+}
+
+/// Prints the count; an error if a test failed.
+fn end(tally: &Tally) -> Result<()> {
     tally.print();
     if tally.failed() > 0 {
         bail!(
@@ -126,6 +146,9 @@ fn tests(args: &Args, selection: &Selection, tally: &mut Tally) -> Result<bool> 
         rust::run(tally);
         if matches!(selection, Selection::All(_)) {
             rust::run_on_three(tally);
+            if !tally.is_over() {
+                node::run(tally);
+            }
         }
     }
     if args.no_cluster || tally.is_over() {

@@ -42,14 +42,7 @@ pub(super) fn fill(layout: &Layout) -> anyhow::Result<()> {
     fs::create_dir_all(layout.registry_data())
         .with_context(|| format!("creating {}", layout.cache.display()))?;
     fill_debian(layout)?;
-    let what = format!("kubernetes {KUBERNETES}");
-    part(
-        layout,
-        &what,
-        &kubernetes(layout),
-        "building, 5 to 9 minutes on two cores",
-        tools::build_kubernetes,
-    )?;
+    filled_kubernetes(layout)?;
     let what = format!("coredns {COREDNS}");
     part(
         layout,
@@ -58,6 +51,20 @@ pub(super) fn fill(layout: &Layout) -> anyhow::Result<()> {
         "building, about 1 minute on two cores",
         tools::build_coredns,
     )
+}
+
+/// The folder of the Kubernetes programs, built if they are not in the cache.
+pub fn filled_kubernetes(layout: &Layout) -> anyhow::Result<PathBuf> {
+    let at = kubernetes(layout);
+    let what = format!("kubernetes {KUBERNETES}");
+    part(
+        layout,
+        &what,
+        &at,
+        "building, 5 to 9 minutes on two cores",
+        tools::build_kubernetes,
+    )?;
+    Ok(at)
 }
 
 /// Makes sure that the Debian tree is in the cache.
@@ -73,7 +80,7 @@ fn fill_debian(layout: &Layout) -> anyhow::Result<()> {
 }
 
 /// A part that other rooms of the lab make, under a name that changes with what it is made from; made if it is not there.
-pub(crate) fn versioned(
+pub fn versioned(
     layout: &Layout,
     what: &str,
     source: &str,

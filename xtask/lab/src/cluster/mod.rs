@@ -32,8 +32,7 @@ use std::process::Command;
 
 use clap::Subcommand;
 
-pub use cache::lock;
-pub(crate) use cache::versioned;
+pub use cache::{filled_kubernetes, lock, versioned};
 pub use deadline::wait_for;
 pub use handle::{Addons, Cluster};
 pub use layout::{CHECKPOINTS, GUARDED_REGISTRY, Layout, REGISTRY, SECURE_REGISTRY};
@@ -41,7 +40,7 @@ pub use progress::{size, step};
 pub use startup::OWN_PROGRAM;
 pub use tenant::Tenant;
 pub(crate) use tools::install_package;
-pub use tools::{install_debootstrap, patient};
+pub use tools::{KUBERNETES, debootstrap, install_debootstrap, patient, run_logged};
 
 /// Arguments of `cargo xtask cluster`.
 #[derive(clap::Args)]

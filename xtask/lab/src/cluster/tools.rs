@@ -12,7 +12,7 @@ use super::layout::Layout;
 use super::services::{logged, open_log};
 
 /// Must be the version the Go modules beside name.
-pub(super) const KUBERNETES: &str = "v1.36.3";
+pub const KUBERNETES: &str = "v1.36.3";
 /// The cluster's DNS server; must be the version its Go module names.
 pub(super) const COREDNS: &str = "v1.14.7";
 /// Debian's rolling release: an older CRIU does not run on new kernels.
@@ -65,7 +65,7 @@ pub(super) fn build_kubernetes(layout: &Layout, into: &Path) -> anyhow::Result<(
         &format!("-ldflags={flags}"),
         "tool",
     ]);
-    run(layout, "kubernetes-build", command)
+    run_logged(layout, "kubernetes-build", command)
 }
 
 /// What CoreDNS is built from: its own modules, with the plugins that are used.
@@ -86,7 +86,7 @@ pub(super) fn build_coredns(layout: &Layout, into: &Path) -> anyhow::Result<()> 
         "-ldflags=-s -w",
         ".",
     ]);
-    run(layout, "coredns-build", command)
+    run_logged(layout, "coredns-build", command)
 }
 
 fn go(layout: &Layout, into: &Path) -> anyhow::Result<Command> {
@@ -139,14 +139,21 @@ pub(crate) fn install_package(
     let mut update = Command::new("apt-get");
     update.args(["update", "--quiet"]);
     let wanted = || format!("{program} is needed: install the package {package}");
-    run(layout, "apt-get-install", update).with_context(wanted)?;
-    run(layout, "apt-get-install", install).with_context(wanted)
+    run_logged(layout, "apt-get-install", update).with_context(wanted)?;
+    run_logged(layout, "apt-get-install", install).with_context(wanted)
 }
 
 /// Fetches the Debian tree into a folder.
+pub(super) fn fetch_debian(layout: &Layout, into: &Path) -> anyhow::Result<()> {
+    debootstrap(layout, PACKAGES, into)?;
+    let packages = into.join("var/cache/apt/archives");
+    fs::remove_dir_all(&packages).with_context(|| format!("removing {}", packages.display()))
+}
+
+/// Unpacks these packages and what they need into a folder.
 ///
 /// debootstrap mounts things; in a namespace of its own they end with it, however it ends.
-pub(super) fn fetch_debian(layout: &Layout, into: &Path) -> anyhow::Result<()> {
+pub fn debootstrap(layout: &Layout, packages: &[&str], into: &Path) -> anyhow::Result<()> {
     install_debootstrap(layout)?;
     let mut command = Command::new("unshare");
     command.args([
@@ -161,13 +168,11 @@ pub(super) fn fetch_debian(layout: &Layout, into: &Path) -> anyhow::Result<()> {
     command.args([
         "debootstrap",
         "--variant=minbase",
-        &format!("--include={}", PACKAGES.join(",")),
+        &format!("--include={}", packages.join(",")),
         SUITE,
     ]);
     command.arg(into);
-    run(layout, "debootstrap", command)?;
-    let packages = into.join("var/cache/apt/archives");
-    fs::remove_dir_all(&packages).with_context(|| format!("removing {}", packages.display()))
+    run_logged(layout, "debootstrap", command)
 }
 
 fn answers(program: &str, question: &str) -> bool {
@@ -181,7 +186,7 @@ fn answers(program: &str, question: &str) -> bool {
 }
 
 /// Runs a command with its output in a log of the cache; on failure the error ends with the log's last lines.
-fn run(layout: &Layout, name: &str, mut command: Command) -> anyhow::Result<()> {
+pub fn run_logged(layout: &Layout, name: &str, mut command: Command) -> anyhow::Result<()> {
     let path = layout.cache.join("logs").join(format!("{name}.log"));
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;

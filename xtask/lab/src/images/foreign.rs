@@ -17,24 +17,31 @@ const START_RABBITMQ: &str = include_str!("rabbitmq.sh");
 
 /// `pause:1`, the first process of every pod.
 pub(super) fn pause() -> Result<Image> {
-    let key = digest::of(PAUSE.as_bytes());
-    let name = format!(
-        "pause-{}",
-        key.trim_start_matches("sha256:").get(..12).unwrap_or_default()
-    );
-    let layer = layer::cached(&layer::cache_folder()?, &name, |writer| {
-        let folder = tempfile::tempdir().context("make a folder for the pause program")?;
-        let (source, program) = (folder.path().join("pause.rs"), folder.path().join("pause"));
-        fs::write(&source, PAUSE).context("write the source of the pause program")?;
-        binaries::compile(&source, &program)?;
-        writer.file("usr/bin/pause", 0o755, &program)
+    single("pause", PAUSE, &[])
+}
+
+/// `NAME:1`, an image of one program, compiled from one source file that needs the standard library only.
+/// Any user may write in these folders.
+pub(super) fn single(name: &'static str, source: &str, folders: &[&str]) -> Result<Image> {
+    let key = digest::of(source.as_bytes());
+    let key = key.trim_start_matches("sha256:").get(..12).unwrap_or_default();
+    let path = format!("usr/bin/{name}");
+    let layer = layer::cached(&layer::cache_folder()?, &format!("{name}-{key}"), |writer| {
+        let folder = tempfile::tempdir().context("make a folder for a program")?;
+        let (from, program) = (folder.path().join("source.rs"), folder.path().join(name));
+        fs::write(&from, source).with_context(|| format!("write the source of {name}"))?;
+        binaries::compile(&from, &program)?;
+        for folder in folders {
+            writer.folder(folder, 0o1777)?;
+        }
+        writer.file(&path, 0o755, &program)
     })?;
     let launch = Launch {
-        entrypoint: "/usr/bin/pause",
+        entrypoint: &format!("/{path}"),
         user: "65535:65535",
         environment: &[],
     };
-    Image::new("pause", "1", &launch, vec![layer])
+    Image::new(name, "1", &launch, vec![layer])
 }
 
 /// `coredns:1`, from the folder with the CoreDNS program, whose name carries the version.

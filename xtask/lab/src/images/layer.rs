@@ -122,6 +122,11 @@ impl<W: Write> LayerWriter<W> {
         self.append(Path::new(path), &header, BufReader::new(file))
     }
 
+    /// Adds an empty folder.
+    pub(super) fn folder(&mut self, path: &str, mode: u32) -> Result<()> {
+        self.append(Path::new(path), &header(EntryType::Directory, mode), &[][..])
+    }
+
     /// Adds everything below `root` with its owners and modes; devices and sockets are left out.
     pub(super) fn tree(&mut self, root: &Path) -> Result<()> {
         // A file with several names is stored under the first of them.

@@ -61,6 +61,22 @@ pub fn archives(folder: &Path, tag: &str, profile: Profile) -> Result<Vec<PathBu
     written.collect()
 }
 
+/// Writes the pause image into a folder, for a node without a registry: `localhost/pause:1`.
+pub fn pause_archive(folder: &Path) -> Result<PathBuf> {
+    archive::write(&foreign::pause()?, NO_REGISTRY, "1", folder)
+}
+
+/// Writes the image of one program, compiled from one source file, into a folder: `localhost/NAME:1`. Any user may write in
+/// its `/tmp`.
+pub fn single_archive(name: &'static str, source: &str, folder: &Path) -> Result<PathBuf> {
+    archive::write(
+        &foreign::single(name, source, &["tmp"])?,
+        NO_REGISTRY,
+        "1",
+        folder,
+    )
+}
+
 /// Pushes the images of what the cluster runs besides our parts.
 pub fn push_foreign(cluster: &Cluster) -> Result<()> {
     for (name, build) in [
