@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::duration;
+use super::ways::max_pause;
 
 /// `drain`.
 #[derive(Args, Debug)]
@@ -43,6 +44,9 @@ pub struct Drain {
     /// Look at pods with these labels only, such as app=orders
     #[arg(long, value_name = "SELECTOR")]
     pub pod_selector: Option<String>,
+    /// Undo a move if messages were held for this long before its commit, such as 1500ms or 2s [default: the deadline]
+    #[arg(long, value_parser = max_pause, value_name = "TIME")]
+    pub max_pause: Option<String>,
     /// Stop waiting after this long [default: never]
     #[arg(long, value_parser = duration, value_name = "TIME")]
     pub timeout: Option<Duration>,

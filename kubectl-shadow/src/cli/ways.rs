@@ -55,7 +55,7 @@ pub struct Ways {
 }
 
 /// As it is typed: the object shows it so.
-fn max_pause(text: &str) -> Result<String, NotATime> {
+pub(super) fn max_pause(text: &str) -> Result<String, NotATime> {
     max_pause::parse(text).map(|_| text.to_owned())
 }
 

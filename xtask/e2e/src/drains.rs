@@ -18,6 +18,8 @@ pub(super) const NODE: &str = "node-a";
 pub(super) const OTHER: &str = "node-b";
 const SOON: Duration = Duration::from_secs(60);
 const SINGLES: [Single; 3] = [Single::Deployment, Single::Pod, Single::Plain];
+/// More than any hold of the second run needs.
+const MAX_PAUSE: &str = "2m";
 /// Streams whose every message is known.
 const WATCHED: [&str; 3] = ["orders-0", "lone", "plain-0"];
 
@@ -168,7 +170,7 @@ fn stopped(bench: &Bench) -> Result<()> {
 /// The same command again: each consumer is on the other node, and was moved once.
 fn finished(bench: &Bench, consumers: &[String]) -> Result<()> {
     let cluster = &bench.cluster;
-    let (output, said) = drained(bench, &[])?;
+    let (output, said) = drained(bench, &["--max-pause", MAX_PAUSE])?;
     println!("     went on: {}", outcomes(&said)?);
     ensure!(
         output.status.code() == Some(2),
@@ -190,13 +192,19 @@ fn finished(bench: &Bench, consumers: &[String]) -> Result<()> {
     });
     ensure!(consumer.is_none(), "a consumer is left on {NODE}: {consumer:?}");
     let moved = migrations(cluster)?;
+    let mut limits = Vec::new();
     for pod in consumers {
         let completed = moved
             .iter()
             .filter(|one| one["spec"]["sourcePod"] == **pod && one["status"]["phase"] == "Completed")
+            .inspect(|one| limits.push(one["spec"]["maxPause"].clone()))
             .count();
         ensure!(completed == 1, "{pod} was moved {completed} times");
     }
+    ensure!(
+        limits.iter().any(|limit| limit == MAX_PAUSE),
+        "--max-pause of the drain is in no move: {limits:?}"
+    );
     Ok(())
 }
 

@@ -134,8 +134,11 @@ impl<'a> Draining<'a> {
             return;
         }
         let (connection, teller) = (self.connection, &self.teller);
+        let max_pause = self.args.max_pause.as_deref();
         let (tell, stop) = watch::channel(false);
-        let plans = plans::make(connection, &mut self.rows, &stop, |row| teller.send_row(row));
+        let plans = plans::make(connection, &mut self.rows, max_pause, &stop, |row| {
+            teller.send_row(row)
+        });
         tokio::pin!(plans);
         loop {
             tokio::select! {
@@ -198,7 +201,8 @@ impl<'a> Draining<'a> {
             let put_off = moves::put_off(self.connection, &self.rows).await;
             self.put_off.extend(put_off);
         } else {
-            moves::order(self.connection, &mut self.rows).await;
+            let max_pause = self.args.max_pause.as_deref();
+            moves::order(self.connection, &mut self.rows, max_pause).await;
             self.evict().await;
         }
     }

@@ -20,15 +20,20 @@ fn api(connection: &Connection, namespace: &str) -> Api<StatefulMigration> {
     Api::namespaced(connection.client.clone(), namespace)
 }
 
+/// What is asked of the controller, for the plan and for the move; the rest comes from the workload's annotations and from policies.
+pub(super) fn spec(row: &Row, max_pause: Option<&str>) -> StatefulMigrationSpec {
+    StatefulMigrationSpec {
+        source_pod: row.pod.clone(),
+        max_pause: max_pause.map(str::to_owned),
+        ..StatefulMigrationSpec::default()
+    }
+}
+
 /// Orders the moves that are planned; the controller lets them wait for their turn.
-pub(super) async fn order(connection: &Connection, rows: &mut [Row]) {
+pub(super) async fn order(connection: &Connection, rows: &mut [Row], max_pause: Option<&str>) {
     let ready = |row: &&mut Row| row.what == What::Move && row.state == State::Ready;
     for row in rows.iter_mut().filter(ready) {
-        let spec = StatefulMigrationSpec {
-            source_pod: row.pod.clone(),
-            ..StatefulMigrationSpec::default()
-        };
-        let mut wanted = StatefulMigration::new("", spec);
+        let mut wanted = StatefulMigration::new("", spec(row, max_pause));
         wanted.metadata.name = None;
         wanted.metadata.generate_name = Some(format!("{}-", row.pod));
         match api(connection, &row.namespace)

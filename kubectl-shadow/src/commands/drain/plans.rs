@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use futures::StreamExt;
-use shadow_core::api::StatefulMigrationSpec;
 use tokio::sync::watch;
 
+use super::moves;
 use crate::commands::plan;
 use crate::connection::Connection;
 use crate::drain::{Row, State};
@@ -20,6 +20,7 @@ const MADE: Duration = Duration::from_secs(60);
 pub(super) async fn make(
     connection: &Connection,
     rows: &mut [Row],
+    max_pause: Option<&str>,
     stop: &watch::Receiver<bool>,
     told: impl Fn(&Row),
 ) {
@@ -31,10 +32,7 @@ pub(super) async fn make(
                 return;
             }
             let here = connection.within(&row.namespace);
-            let spec = StatefulMigrationSpec {
-                source_pod: row.pod.clone(),
-                ..StatefulMigrationSpec::default()
-            };
+            let spec = moves::spec(row, max_pause);
             match plan::made(&here, spec, MADE, plan::interrupted(stop.clone())).await {
                 Ok(planned) => row.planned(&planned),
                 Err(_) if *stop.borrow() => {}
