@@ -9,6 +9,8 @@ use crate::node::ContainerId;
 
 /// Memory-backed folder that agent, helper and shadow-runc share.
 pub const RUN: &str = "/run/shadow";
+/// Folder on the node's disk, for what has to outlive a reboot. No memory of a process is ever in it.
+pub const KEPT: &str = "/var/lib/kubectl-shadow";
 /// Socket between agent and helper, in a volume of their pod.
 pub const HELPER_SOCKET: &str = "/run/shadow-helper/helper.sock";
 /// containerd's state of runc containers.
@@ -54,17 +56,23 @@ pub fn bundle(id: &ContainerId) -> PathBuf {
 #[derive(Clone, Debug)]
 pub struct Layout {
     root: PathBuf,
+    kept: PathBuf,
 }
 
 impl Layout {
     /// The node's real folders.
     pub fn node() -> Self {
-        Self::below(RUN)
+        Self {
+            root: RUN.into(),
+            kept: KEPT.into(),
+        }
     }
 
     /// The same folders below another root.
     pub fn below(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        let root = root.into();
+        let kept = root.join("kept");
+        Self { root, kept }
     }
 
     /// Folder of all keys.
@@ -79,8 +87,14 @@ impl Layout {
         }
     }
 
-    /// Folder of the markers of keys whose restarts start fresh.
+    /// Folder of the markers of keys whose restarts start fresh. It is on disk: after a reboot such a container starts without a
+    /// word from the agent.
     pub fn over_markers(&self) -> PathBuf {
+        self.kept.join("over")
+    }
+
+    /// Where an earlier version kept these markers.
+    pub fn earlier_over_markers(&self) -> PathBuf {
         self.root.join("over")
     }
 

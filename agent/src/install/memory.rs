@@ -21,7 +21,8 @@ use crate::node::NodeError;
 /// Size of the file system, as tmpfs understands it: bytes, `8G`, or a share of the node's memory such as `25%`.
 const SIZE: &str = "SHADOW_ARCHIVES_SIZE";
 const USUAL: &str = "25%";
-/// Small files that outlive the moves that wrote them.
+/// Small files that outlive the moves that wrote them; markers that moves are over lie there on nodes of an earlier version only
+/// (`keys/markers.rs` takes them over).
 const KEPT: [&str; 2] = ["over", "frozen"];
 
 /// What is there.

@@ -150,7 +150,7 @@ pub fn uninstall() -> Result<(), InstallError> {
         files::remove(Path::new(CRIU_SETTINGS))?;
     }
     memory::unmount()?;
-    for dir in [layout::INSTALLED, layout::RUN] {
+    for dir in [layout::INSTALLED, layout::RUN, layout::KEPT] {
         files::remove_folder(Path::new(dir))?;
     }
     info!(?runtime, "runtime handler removed");

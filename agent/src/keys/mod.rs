@@ -3,6 +3,7 @@
 //! Guarantees: a change is on the node's memory-backed disk before anyone learns of it, so an agent that restarts
 //! knows what it promised; everyone who waits for a key sees every change.
 
+mod markers;
 pub mod registry;
 pub mod state;
 pub mod under_way;

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use shadow_core::names::Key;
 use tokio::sync::watch;
 
-use super::{KeyState, UnderWay};
+use super::{KeyState, UnderWay, markers};
 use crate::layout::{KeyFolder, Layout};
 
 /// Why state could not be kept.
@@ -29,7 +29,7 @@ impl KeysError {
     }
 }
 
-fn failed(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> KeysError {
+pub(super) fn failed(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> KeysError {
     move |source| KeysError {
         what,
         path: path.to_owned(),
@@ -66,6 +66,7 @@ impl Keys {
             let made = fs::DirBuilder::new().mode(0o700).recursive(true).create(&dir);
             made.map_err(failed("could not make folder", &dir))?;
         }
+        markers::take_over(&layout)?;
         let keys = Self {
             layout,
             slots: Arc::default(),
@@ -144,8 +145,7 @@ impl Keys {
             Some(ClaimRecord::Restored { .. })
         );
         if restored {
-            let marker = self.layout.over_marker(&slot.key);
-            fs::write(&marker, "").map_err(failed("could not write", &marker))?;
+            markers::write(&self.layout, &slot.key)?;
         }
         match fs::remove_dir_all(&slot.folder.dir) {
             Ok(()) => {}

@@ -201,7 +201,7 @@ impl Node {
             .map(|entry| entry.unwrap().file_name())
             .collect();
         assert!(
-            beside.iter().all(|name| name == "keys" || name == "over"),
+            beside.iter().all(|name| name == "keys" || name == "kept"),
             "{beside:?}"
         );
     }

@@ -10,9 +10,10 @@ use xtask_lab::stage::{self, Sample, capture, get};
 
 const POD: &str = "orders-0";
 /// What an installation puts on a node.
-const ON_NODES: [&str; 4] = [
+const ON_NODES: [&str; 5] = [
     "/opt/kubectl-shadow",
     "/run/shadow",
+    "/var/lib/kubectl-shadow",
     "/etc/containerd/conf.d/kubectl-shadow.toml",
     "/etc/criu/runc.conf",
 ];
