@@ -16,7 +16,7 @@ use super::{duration, secret};
   kubectl shadow install --registry ghcr.io/me --pull-secret shop/pull          a private registry
   kubectl shadow install --registry ghcr.io/me --dry-run=client -o yaml         print all objects, for kubectl apply -f -
 
-On a terminal it says what it will change, and asks; --yes answers. Where there is no terminal it goes on without asking. Doing it \
+It says what it will change. On a terminal it asks then; --yes answers. Where there is no terminal it goes on without asking. Doing it \
 again with the same flags changes nothing.")]
 pub struct Install {
     /// Registry and folder of the images controller, webhook and agent

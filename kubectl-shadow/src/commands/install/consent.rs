@@ -1,4 +1,4 @@
-//! Says what will change, and asks where a person can answer. A script is not asked: it said what it wants by the command.
+//! Says what will change, and asks where a person can answer. A script is told and not asked: it said what it wants by the command.
 
 use std::io::{BufRead, IsTerminal};
 
@@ -21,10 +21,6 @@ pub(super) async fn ask(
     objects: &[DynamicObject],
     pushes: bool,
 ) -> Result<(), Problem> {
-    let is_asked = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
-    if args.yes || !is_asked {
-        return Ok(());
-    }
     let agent = format!("{}/agent:{}", args.registry.trim_end_matches('/'), args.tag);
     let wanted = Wanted {
         objects,
@@ -35,6 +31,10 @@ pub(super) async fn ask(
     lines(&seen(connection).await?, &wanted)
         .iter()
         .for_each(|line| say::line(line));
+    let can_answer = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    if args.yes || !can_answer {
+        return Ok(());
+    }
     say::own("Go on? [y/N] ");
     if is_yes(&mut std::io::stdin().lock())? {
         Ok(())
