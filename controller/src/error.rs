@@ -28,6 +28,21 @@ impl fmt::Display for SecretTrouble {
     }
 }
 
+impl SecretTrouble {
+    /// What to type.
+    fn way_out(self, namespace: &str, name: &str) -> String {
+        match self {
+            Self::Absent => format!(
+                "To create it, type: kubectl create secret generic -n {namespace} {name} \
+                 --from-literal=uri=amqp://USER:PASSWORD@HOST:5672/VHOST --from-literal=managementUri=http://USER:PASSWORD@HOST:15672"
+            ),
+            Self::Forbidden => {
+                format!("To allow it, type: kubectl shadow allow -n {namespace} --secret {name}")
+            }
+        }
+    }
+}
+
 /// Anything that a reconciliation may fail with.
 #[derive(Debug, thiserror::Error)]
 pub enum ControllerError {
@@ -68,8 +83,7 @@ pub enum ControllerError {
     },
     /// The broker Secret cannot be read.
     #[error(
-        "{by}: the controller cannot read Secret {namespace}/{name} ({trouble}). To allow it, type: kubectl \
-         shadow allow -n {namespace} --secret {name}"
+        "{by}: the controller cannot read Secret {namespace}/{name} ({trouble}). {}", trouble.way_out(namespace, name)
     )]
     Secret {
         /// What names it.
@@ -219,5 +233,27 @@ impl ControllerError {
     /// Whether somebody else changed the object since it was read.
     pub fn is_conflict(&self) -> bool {
         matches!(self, Self::Api(kube::Error::Api(status)) if status.code == 409)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_that_is_not_there_is_to_be_created_and_one_that_may_not_be_read_is_to_be_allowed() {
+        for (trouble, way) in [
+            (
+                SecretTrouble::Absent,
+                "kubectl create secret generic -n shop broker ",
+            ),
+            (
+                SecretTrouble::Forbidden,
+                "kubectl shadow allow -n shop --secret broker",
+            ),
+        ] {
+            let way_out = trouble.way_out("shop", "broker");
+            assert!(way_out.contains(way), "{way_out}");
+        }
     }
 }

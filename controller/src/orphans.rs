@@ -4,7 +4,7 @@
 //!
 //! Guarantee: things are listed before migrations, so that what a new migration makes is never taken for an orphan.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
@@ -94,19 +94,27 @@ fn can_be_led(migration: &StatefulMigration) -> bool {
 
 /// What is left of it in the cluster goes as an orphan; the log says what a person has to look after.
 fn give_up(ctx: &Context, migration: &StatefulMigration) {
-    let legs = migration.status.iter().flat_map(|status| &status.legs);
-    let (mut pods, mut queues) = (Vec::new(), Vec::new());
-    for leg in legs {
-        pods.extend([leg.from.pod.clone(), leg.to.pod.clone()]);
-        queues.push(names::hold_queue(&leg.key));
-    }
+    let legs = || migration.status.iter().flat_map(|status| &status.legs);
+    let source = &migration.spec.source_pod;
+    let made = legs().map(|leg| leg.to.pod.as_str()).filter(|pod| pod != source);
+    let made: BTreeSet<&str> = made.collect();
+    let queues: Vec<String> = legs().map(|leg| names::hold_queue(&leg.key)).collect();
+    let namespace = migration.namespace().unwrap_or_default();
+    let made = made.into_iter().collect::<Vec<_>>().join(" ");
+    let has_it = if made.is_empty() {
+        String::new()
+    } else {
+        format!(
+            ". Pod {made} has the memory. To delete it and lose that, type: kubectl delete pod --namespace {namespace} {made}"
+        )
+    };
     tracing::error!(
         migration = migration.name_any(),
-        namespace = migration.namespace(),
-        pods = pods.join(", "),
+        namespace,
+        pods = made,
         queues = queues.join(", "),
-        "its object was removed by another program after its commit: the pod under the old name starts from its image; delete the pod \
-         that the move made, and hold queues that nobody uses"
+        "its object was removed by another program after its commit, so pod {source} does not get the memory and starts from its \
+         image{has_it}. At the broker, delete those of its hold queues that are left"
     );
     ctx.under_way.forget(&migration.uid().unwrap_or_default());
 }

@@ -9,11 +9,10 @@ use serde_json::{Value, json};
 
 use super::super::{Bench, exact_messages, nothing_left};
 use super::stopped::Stopped;
-use super::{LOAD, SOON, Trial};
+use super::{LOAD, SHADOW, SOON, Trial};
 use xtask_lab::cluster::{Cluster, wait_for};
 use xtask_lab::stage::{self, Load, Oracle, Sample, Single, capture, get};
 
-const SHADOW: &str = "orders-0-shadow";
 const SECOND: &str = "orders-1";
 /// A pod that is made anew has come or is asked for by then, and somebody has answered.
 const ASKED: Duration = Duration::from_secs(120);
@@ -381,7 +380,7 @@ enum Spoiled {
     Finalizer,
 }
 
-fn patched(cluster: &Cluster, name: &str, of: &[&str], path: &str) -> Result<()> {
+pub(super) fn patched(cluster: &Cluster, name: &str, of: &[&str], path: &str) -> Result<()> {
     let patch = json!([{"op": "remove", "path": path}]).to_string();
     let mut kubectl = cluster.kubectl([
         "patch",

@@ -7,6 +7,7 @@ pub(super) mod cut_off;
 pub(super) mod dead_ends;
 pub(super) mod deployment;
 pub(super) mod node;
+pub(super) mod removed;
 pub(super) mod source;
 pub(super) mod standing;
 pub(super) mod stopped;
@@ -27,6 +28,7 @@ use xtask_lab::cluster::{Cluster, wait_for};
 use xtask_lab::stage::{self, Load, Oracle, Sample, capture, get};
 
 pub(super) const POD: &str = "orders-0";
+const SHADOW: &str = "orders-0-shadow";
 const LOAD: Load = Load::of(50);
 /// Everything that a test waits for comes sooner; the end of a move has `END`.
 const SOON: Duration = Duration::from_secs(30);
