@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 
-use super::failures::scale_part;
+use super::parts;
 use xtask_lab::cluster::{Cluster, Tenant};
 use xtask_lab::stage::capture;
 
@@ -11,9 +11,7 @@ pub fn cleared(cluster: &Cluster) -> Result<()> {
     let mut migrations = vec!["delete", "statefulmigrations", "--all", "--timeout=2m"];
     match cluster.tenant() {
         Tenant::Sole => {
-            for (part, replicas) in [("webhook", "--replicas=2"), ("controller", "--replicas=1")] {
-                scale_part(cluster, part, replicas).with_context(|| format!("bring the {part} back"))?;
-            }
+            parts::bring_back(cluster)?;
             migrations.push("--all-namespaces");
         }
         // It took nothing away that others need.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use super::failures::scale_part;
+use super::parts::{Away, Part};
 use super::{Bench, nothing_left};
 use xtask_lab::cluster::{Cluster, wait_for};
 use xtask_lab::fed::fed;
@@ -84,10 +84,9 @@ fn without_the_right(bench: &Bench) -> Result<()> {
 }
 
 fn without_the_webhook(bench: &Bench) -> Result<()> {
-    scale_part(&bench.cluster, "webhook", "--replicas=0")?;
-    let failed = failed(bench, &["cluster"]);
-    scale_part(&bench.cluster, "webhook", "--replicas=1")?;
-    let failed = failed?;
+    let away = Away::taken(&bench.cluster, Part::Webhook)?;
+    let failed = failed(bench, &["cluster"])?;
+    away.brought_back()?;
     ensure!(failed == ["SH006"], "without the webhook: {failed:?}");
     wait_for("the check to pass again", SOON, || {
         Ok(code(&run(bench, &["check", "cluster"])?).filter(|code| *code == 0))

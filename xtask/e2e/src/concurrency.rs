@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
-use super::failures::scale_part;
+use super::parts::{Away, Part};
 use super::{Bench, exact_messages, nothing_left};
 use xtask_lab::cluster::{Cluster, wait_for};
 use xtask_lab::stage::{self, Load, Oracle, Sample, Single, capture, get};
@@ -109,9 +109,9 @@ pub(super) fn one_pod(bench: &Bench) -> Result<()> {
     let oracle = Oracle::start(cluster, &bench.product, "orders-0", LOAD)?;
     oracle.run_for(Duration::from_secs(2));
     let target = Sample::other_node(cluster, "orders-0")?;
-    scale_part(cluster, "controller", "--replicas=0")?;
+    let away = Away::taken(cluster, Part::Controller)?;
     let refused = ordered_at_once(cluster, target)?;
-    scale_part(cluster, "controller", "--replicas=1")?;
+    away.brought_back()?;
     let all = wait_for("all of them to end", LIMIT, || {
         let ours = get(cluster, &["statefulmigrations", "--selector=test=rivals"])?;
         let ours = ours["items"].as_array().cloned().unwrap_or_default();

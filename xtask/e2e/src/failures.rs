@@ -174,17 +174,3 @@ fn at_least_once(object: &Value, report: &Value) -> Result<()> {
     );
     Ok(())
 }
-
-/// Scales the webhook or the controller, and waits for it.
-pub(super) fn scale_part(cluster: &Cluster, part: &str, replicas: &str) -> Result<()> {
-    let deployment = &format!("deployment/shadow-{part}");
-    capture(cluster.kubectl(["scale", deployment, "--namespace=shadow-system", replicas]))?;
-    let rollout = [
-        "rollout",
-        "status",
-        deployment,
-        "--namespace=shadow-system",
-        "--timeout=60s",
-    ];
-    capture(cluster.kubectl(rollout)).map(drop)
-}

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
-use super::failures::scale_part;
+use super::parts::{Away, Part};
 use super::{Bench, exact_messages, nothing_left};
 use xtask_lab::cluster::{Cluster, wait_for};
 use xtask_lab::stage::{self, Load, Oracle, Sample, get};
@@ -25,7 +25,7 @@ pub(super) fn held_and_left(bench: &Bench) -> Result<()> {
     oracle.run_for(Duration::from_secs(2));
     let incarnation = Sample::incarnation(cluster, POD)?;
     let lease = format!("pod-{}", incarnation.0);
-    scale_part(cluster, "controller", "--replicas=0")?;
+    let away = Away::taken(cluster, Part::Controller)?;
     stage::apply(cluster, &ordered(HOLDER, "orders-1", cluster)?)?;
     stage::apply(cluster, &ordered(LATE, POD, cluster)?)?;
     let holder = get(cluster, &["statefulmigration", HOLDER])?;
@@ -33,7 +33,7 @@ pub(super) fn held_and_left(bench: &Bench) -> Result<()> {
         .as_str()
         .context("the holder has no UID")?;
     stage::apply(cluster, &held_by(uid, &lease))?;
-    scale_part(cluster, "controller", "--replicas=1")?;
+    away.brought_back()?;
 
     let late = ended(cluster, LATE)?;
     let why = late["status"]["rollback"].to_string();

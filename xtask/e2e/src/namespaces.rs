@@ -13,6 +13,8 @@ use xtask_lab::stage::{self, Product, Sample, capture, get};
 
 const NAMESPACE: &str = "goes";
 const POD: &str = "orders-0";
+/// Control queues that the applications of the two replicas declare.
+const OWN: [&str; 2] = ["ms2m.control.orders-0", "ms2m.control.orders-1"];
 /// An undisturbed move takes about as long, ms; it is cut into so many parts, each with one deletion at its begin.
 const MOVE: u64 = 4_800;
 const PARTS: u64 = 6;
@@ -75,12 +77,8 @@ fn deleted_in(bench: &Bench, tenants: &[String], part: u64) -> Result<()> {
 /// What is left of ours at the broker, all of which the controller's log names.
 fn told(bench: &Bench, cluster: &Cluster, uid: &str) -> Result<Vec<String>> {
     let queues = stage::broker_queues(cluster)?;
-    // The control queue of the pod is the application's own.
-    let own = format!("ms2m.control.{POD}");
-    let ours = queues
-        .into_iter()
-        .filter(|queue| queue.starts_with("ms2m.") && *queue != own);
-    let left: Vec<String> = ours.collect();
+    let ours = queues.into_iter().filter(|queue| queue.starts_with("ms2m."));
+    let (own, left): (Vec<String>, Vec<String>) = ours.partition(|queue| OWN.contains(&queue.as_str()));
     let log = capture(bench.cluster.kubectl([
         "logs",
         "--namespace=shadow-system",
@@ -99,8 +97,8 @@ fn told(bench: &Bench, cluster: &Cluster, uid: &str) -> Result<Vec<String>> {
         stage::broker_api(cluster, "DELETE", &stage::queue_path(cluster, queue))?;
     }
     // The next one of the name must not read what is left for this one.
-    if stage::broker_queues(cluster)?.contains(&own) {
-        stage::broker_api(cluster, "DELETE", &stage::queue_path(cluster, &own))?;
+    for queue in &own {
+        stage::broker_api(cluster, "DELETE", &stage::queue_path(cluster, queue))?;
     }
     Ok(left)
 }

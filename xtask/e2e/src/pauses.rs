@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::drains::{OTHER, migrations, text};
 use super::evictions::{Answer, OptedIn, PODS, evict, finished, moved_once, until_gone, watched};
-use super::failures::scale_part;
+use super::parts::{Away, Part};
 use super::{Bench, nothing_left};
 use xtask_lab::cluster::{Cluster, wait_for};
 use xtask_lab::stage::{self, Sample, capture, get};
@@ -25,7 +25,7 @@ pub(super) fn none_begins(bench: &Bench) -> Result<()> {
     let oracles = watched(bench)?;
     let [first, second] = PODS;
     // Without a controller it is accepted and does not begin.
-    scale_part(cluster, "controller", "--replicas=0")?;
+    let away = Away::taken(cluster, Part::Controller)?;
     let ordered = json!({"apiVersion": "migration.ms2m.io/v1alpha1", "kind": "StatefulMigration",
         "metadata": {"name": IN_LINE}, "spec": {"sourcePod": second, "targetNode": OTHER}});
     stage::apply(cluster, &ordered.to_string())?;
@@ -33,7 +33,7 @@ pub(super) fn none_begins(bench: &Bench) -> Result<()> {
     for _ in 0..2 {
         says(&run(bench, &["pause", "--reason", REASON])?, 0, REASON)?;
     }
-    scale_part(cluster, "controller", "--replicas=1")?;
+    away.brought_back()?;
     waits_in_line(cluster)?;
     refused(bench, first)?;
     evictions_wait(bench, first)?;

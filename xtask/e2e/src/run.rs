@@ -9,7 +9,8 @@ use crate::scenarios::{Company, Scenario};
 use crate::selection::Selection;
 use crate::tally::Tally;
 use crate::watchdog::watched;
-use crate::{Bench, aftermath, situation};
+use crate::{Bench, aftermath, parts, situation};
+use xtask_lab::cluster::Tenant;
 use xtask_lab::images::binaries::Profile;
 use xtask_lab::stage;
 
@@ -56,11 +57,22 @@ impl Prepared {
 /// Runs one scenario; what it leaves when it fails is cleared.
 pub(crate) fn scenario_on(bench: &Bench, scenario: &Scenario) -> Result<()> {
     let told = || situation::told(&bench.cluster);
-    let outcome = watched(LONGEST, told, || (scenario.run)(bench));
+    let outcome = watched(LONGEST, told, || {
+        (scenario.run)(bench)?;
+        intact(bench)
+    });
     if outcome.is_err()
         && let Err(error) = aftermath::cleared(&bench.cluster)
     {
         println!("     what the test left could not be cleared, others may fail because of it: {error:#}");
     }
     outcome
+}
+
+/// Beside others a scenario may take nothing of the product away, and the last one takes all of it.
+fn intact(bench: &Bench) -> Result<()> {
+    match bench.cluster.tenant() {
+        Tenant::Sole => parts::all_there(&bench.cluster),
+        Tenant::Named(_) => Ok(()),
+    }
 }

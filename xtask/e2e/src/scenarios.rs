@@ -8,8 +8,8 @@ use crate::{
     as_printed, aside, backends, brokers, by_image, bystanders, cancel, commands, concurrency, dialled,
     drains, evictions, failures, faults, first_move, hostile, image, in_terminal, inexact, keeping, kills,
     leases, live, max_pause, monitoring, namespaces, pauses, plans, plugin, policies, polling, protected,
-    reference, refusals, rehearsals, removal, reserved, rights, round_trips, scripts, turns, waits, watched,
-    whole_drains, workloads,
+    reboots, reference, refusals, rehearsals, removal, reserved, rights, round_trips, scripts, turns, waits,
+    watched, whole_drains, workloads,
 };
 
 /// One scenario.
@@ -419,57 +419,57 @@ pub(crate) const ALL: &[Scenario] = &[
     Scenario {
         name: "a client that evicts every ten seconds does no harm, also while the other node is removed",
         run: evictions::every_ten_seconds,
-        seconds: 150,
-        role: Role::Whole("each answer is in a table"),
+        seconds: 140,
+        role: Role::Rest("each answer is in a table"),
         company: Company::Alone,
     },
     Scenario {
         name: "kubectl drain moves five consumers of four kinds once each, beside a budget and a Job",
         run: whole_drains::by_kubectl,
-        seconds: 90,
-        role: Role::Whole("the core drains two consumers by kubectl"),
+        seconds: 85,
+        role: Role::Rest("the core drains two consumers by kubectl"),
         company: Company::Alone,
     },
     Scenario {
         name: "kubectl shadow drain works where evictions become moves",
         run: whole_drains::by_our_own,
-        seconds: 80,
-        role: Role::Whole("the core drains with each of the two"),
+        seconds: 75,
+        role: Role::Rest("the core drains with each of the two"),
         company: Company::Alone,
     },
     Scenario {
         name: "an evicted pod waits for a node that comes",
         run: waits::for_a_node,
-        seconds: 35,
-        role: Role::Whole("each wait and its end is in a table"),
+        seconds: 30,
+        role: Role::Rest("each wait and its end is in a table"),
         company: Company::Alone,
     },
     Scenario {
         name: "a move takes its place of a budget from other evictions",
         run: waits::for_a_budget,
-        seconds: 40,
-        role: Role::Whole("what is counted is in a table, and each caller has a test of its own"),
+        seconds: 30,
+        role: Role::Rest("what is counted is in a table, and each caller has a test of its own"),
         company: Company::Alone,
     },
     Scenario {
         name: "a drain that is given up cancels what waits",
         run: waits::given_up,
-        seconds: 25,
-        role: Role::Whole("the decision is in a table"),
+        seconds: 12,
+        role: Role::Rest("the decision is in a table"),
         company: Company::Alone,
     },
     Scenario {
         name: "no move begins from a node that leaves too soon",
         run: waits::too_late,
-        seconds: 25,
-        role: Role::Whole("the decision is in a table"),
+        seconds: 15,
+        role: Role::Rest("the decision is in a table"),
         company: Company::Alone,
     },
     Scenario {
         name: "a stand-in is deleted during its move by those of right only",
         run: protected::from_deletion,
-        seconds: 35,
-        role: Role::Whole(
+        seconds: 20,
+        role: Role::Rest(
             "each identity is unit-tested; what is left is the API server's own reading of the rule",
         ),
         company: Company::Alone,
@@ -491,8 +491,8 @@ pub(crate) const ALL: &[Scenario] = &[
     Scenario {
         name: "policies of cluster and namespace refuse, fill in and allow, in their own words",
         run: policies::decide,
-        seconds: 45,
-        role: Role::Whole(
+        seconds: 25,
+        role: Role::Rest(
             "the decisions are tables and properties in the core; webhook and plugin have tests of their own",
         ),
         company: Company::Shared,
@@ -549,8 +549,8 @@ pub(crate) const ALL: &[Scenario] = &[
     Scenario {
         name: "a hold is given back when maxPause is spent",
         run: max_pause::bounds_each_hold,
-        seconds: 90,
-        role: Role::Whole(
+        seconds: 95,
+        role: Role::Rest(
             "spent in each round of a hold in the simulated world; the core undoes moves by cancelling them",
         ),
         company: Company::Alone,
@@ -600,8 +600,8 @@ pub(crate) const ALL: &[Scenario] = &[
     Scenario {
         name: "what makes a pod a restore is refused to users, and no pod waits for the webhook",
         run: reserved::for_us_alone,
-        seconds: 40,
-        role: Role::Whole(
+        seconds: 25,
+        role: Role::Rest(
             "the core moves pods whose marks these are; the policies' rules are read by a test without a cluster",
         ),
         company: Company::Alone,
@@ -609,8 +609,15 @@ pub(crate) const ALL: &[Scenario] = &[
     Scenario {
         name: "what each identity may do is what its page says",
         run: rights::are_as_told,
-        seconds: 40,
-        role: Role::Whole("the page is made from the manifests, and a test reads it"),
+        seconds: 15,
+        role: Role::Rest("the page is made from the manifests, and a test reads it"),
+        company: Company::Alone,
+    },
+    Scenario {
+        name: "a moved pod starts again after a reboot while nothing of the product runs",
+        run: reboots::with_nothing_of_ours,
+        seconds: 45,
+        role: Role::Rest("a marker on disk and one line of the runtime wrapper"),
         company: Company::Alone,
     },
     Scenario {
@@ -752,17 +759,24 @@ pub(crate) const ALL: &[Scenario] = &[
         company: Company::Alone,
     },
     Scenario {
+        name: "a migration that is removed after its commit says what is left and what to type",
+        run: faults::removed::after_the_commit,
+        seconds: 60,
+        role: Role::Rest("an administrator has to take the finalizer off for it"),
+        company: Company::Alone,
+    },
+    Scenario {
         name: "a namespace that is deleted in a move is gone within a minute, and what is left is told",
         run: namespaces::deleted,
-        seconds: 330,
-        role: Role::Whole("each object that goes at each step is played through in the core's tests"),
+        seconds: 180,
+        role: Role::Rest("each object that goes at each step is played through in the core's tests"),
         company: Company::Alone,
     },
     Scenario {
         name: "a move that ended the controller twice is set aside, and others go on",
         run: aside::twice,
-        seconds: 130,
-        role: Role::Whole("what is set aside is decided by a table"),
+        seconds: 45,
+        role: Role::Rest("what is set aside is decided by a table"),
         company: Company::Alone,
     },
     Scenario {

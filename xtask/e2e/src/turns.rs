@@ -5,8 +5,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
-use super::failures::scale_part;
 use super::lanes::{ended, prepared};
+use super::parts::{Away, Part};
 use super::{Bench, nothing_left};
 use xtask_lab::cluster::{Cluster, Tenant, wait_for};
 use xtask_lab::stage::{self, Sample, get};
@@ -34,13 +34,13 @@ fn moved(bench: &Bench) -> Result<()> {
     for (cluster, moves) in &both {
         Sample::deploy_replicas(cluster, *moves)?;
     }
-    scale_part(&bench.cluster, "controller", "--replicas=0")?;
+    let away = Away::taken(&bench.cluster, Part::Controller)?;
     for (cluster, moves) in &both {
         for number in 0..*moves {
             order(cluster, &format!("orders-{number}"))?;
         }
     }
-    scale_part(&bench.cluster, "controller", "--replicas=1")?;
+    away.brought_back()?;
     let mut begun = Vec::new();
     for (cluster, moves) in &both {
         let all = completed(cluster, *moves)?;
