@@ -16,12 +16,48 @@ const OF_A_MIGRATION: &str = "--selector=migration.ms2m.io/migration-uid";
 /// tenant does not count.
 pub fn leftovers(cluster: &Cluster) -> Result<Vec<String>> {
     let others = Others::look(cluster)?;
-    let mut found = at_the_broker(cluster)?;
+    let at_the_broker = at_the_broker(cluster)?.into_iter();
+    let mut found: Vec<String> = at_the_broker
+        .map(|(what, name)| format!("{} {name}", what.told()))
+        .collect();
     found.extend(in_kubernetes(cluster, &others)?);
     for node in Cluster::node_names() {
         found.extend(on_node(cluster, node, &others)?);
     }
     Ok(found)
+}
+
+/// Takes away what a test that failed has left: pods of its moves, and what is at the broker. Its migrations have ended.
+pub fn clear(cluster: &Cluster) -> Result<()> {
+    capture(cluster.kubectl(["delete", "pods", OF_A_MIGRATION, "--timeout=60s"]))?;
+    for (what, name) in at_the_broker(cluster)? {
+        let host = cluster.tenant().virtual_host();
+        broker_api(cluster, "DELETE", &format!("{}/{host}/{name}", what.path()))?;
+    }
+    Ok(())
+}
+
+/// A thing at the broker.
+#[derive(Clone, Copy)]
+enum What {
+    Queue,
+    Exchange,
+}
+
+impl What {
+    fn told(self) -> &'static str {
+        match self {
+            Self::Queue => "queue",
+            Self::Exchange => "exchange",
+        }
+    }
+
+    fn path(self) -> &'static str {
+        match self {
+            Self::Queue => "queues",
+            Self::Exchange => "exchanges",
+        }
+    }
 }
 
 /// UIDs of the migrations of other tenants.
@@ -49,20 +85,20 @@ impl Others {
 }
 
 /// Queues and exchanges of ours, but for the control queues of living pods.
-fn at_the_broker(cluster: &Cluster) -> Result<Vec<String>> {
+fn at_the_broker(cluster: &Cluster) -> Result<Vec<(What, String)>> {
     let living = get(cluster, &["pods"])?;
     let controls: Vec<String> = items(&living)
         .filter_map(|pod| Some(format!("ms2m.control.{}", pod["metadata"]["name"].as_str()?)))
         .collect();
     let queues = broker_queues(cluster)?.into_iter();
     let queues = queues.filter(|queue| queue.starts_with("ms2m.") && !controls.contains(queue));
-    let mut found: Vec<String> = queues.map(|queue| format!("queue {queue}")).collect();
+    let mut found: Vec<(What, String)> = queues.map(|queue| (What::Queue, queue)).collect();
     let path = format!("exchanges/{}?columns=name", cluster.tenant().virtual_host());
     let exchanges = names_of(&broker_api(cluster, "GET", &path)?)?.into_iter();
     found.extend(
         exchanges
             .filter(|exchange| exchange.starts_with("ms2m."))
-            .map(|exchange| format!("exchange {exchange}")),
+            .map(|exchange| (What::Exchange, exchange)),
     );
     Ok(found)
 }

@@ -11,7 +11,7 @@ mod single;
 pub mod three;
 mod watch;
 
-pub use leftovers::leftovers;
+pub use leftovers::{clear, leftovers};
 pub use moves::{Cancelled, Move, cancel, migrate, migrate_command, migrate_with, migration, span};
 pub use oracle::{Load, Oracle, broken_promise, summary};
 pub use processes::container_pid;
