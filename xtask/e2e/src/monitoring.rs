@@ -21,9 +21,11 @@ const CONSUMERS: [&str; 2] = ["orders-0", "orders-1"];
 const ALERTS: &str = include_str!("../../../deploy/monitoring/alerts.yaml");
 const DASHBOARD: &str = include_str!("../../../deploy/monitoring/dashboard.json");
 const PORT: u16 = 8081;
-/// Prometheus looks once a second.
+/// For what Prometheus sees at its next looks.
 const SOON: Duration = Duration::from_secs(60);
 
+/// How often Prometheus looks: often enough for a drawing of some seconds.
+const LOOK: &str = "250ms";
 /// Where the series of the drawing are kept.
 const KEPT: &str = "target/monitoring";
 /// Lines of the drawing.
@@ -31,7 +33,7 @@ const DRAWN: [(&str, &str); 4] = [
     ("moves under way", "max(shadow_moves_under_way)"),
     ("moves in line", "sum(shadow_moves_waiting)"),
     ("queues held", "sum(shadow_hold_active)"),
-    ("messages that wait", "sum(shadow_hold_messages)"),
+    ("messages that wait", "sum(shadow_hold_messages) or vector(0)"),
 ];
 
 /// Two consumers are drained from a node.
@@ -106,7 +108,7 @@ fn configuration(targets: &[Target]) -> String {
     let one = |target: &Target| serde_json::json!({"targets": [target.address], "labels": {"job": target.job, "node": target.node}});
     let targets: Vec<Value> = targets.iter().map(one).collect();
     serde_json::json!({
-        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+        "global": {"scrape_interval": LOOK, "evaluation_interval": "1s"},
         "rule_files": [format!("{FILES}/alerts.yaml")],
         "scrape_configs": [{"job_name": "kubectl-shadow", "static_configs": targets}],
     })
@@ -187,7 +189,7 @@ fn kept(prometheus: &Prometheus, begun: Timestamp) -> Result<()> {
     );
     let mut shown = Vec::new();
     for (name, query) in DRAWN {
-        let asked = [("query", query), ("start", &start), ("end", &end), ("step", "1s")];
+        let asked = [("query", query), ("start", &start), ("end", &end), ("step", LOOK)];
         let data = prometheus.api("query_range", &asked)?;
         shown.push(serde_json::json!({"name": name, "values": data["result"][0]["values"]}));
     }

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
 use super::charts::COLOURS;
-use super::plot::{Line, Titles, lines};
+use super::plot::{Line, Titles, panels};
 
 /// Below `docs`.
 const DRAWING: &str = "pictures/drain-metrics.svg";
@@ -51,12 +51,16 @@ fn drawn(shown: &[Shown]) -> Result<String> {
         })
     };
     let all = shown.iter().zip(COLOURS).map(line).collect::<Result<Vec<_>>>()?;
-    let titles = Titles {
-        title: "Two consumers are drained from a node, as Prometheus saw it",
-        across: "seconds",
+    // Messages are tens and moves are two: each kind has a scale of its own.
+    let (messages, moves): (Vec<Line>, Vec<Line>) =
+        all.into_iter().partition(|line| line.name.contains("messages"));
+    let titled = |title, across| Titles {
+        title,
+        across,
         up: "",
     };
-    lines(&titles, &all, &[])
+    let title = "Two consumers are drained from a node, as Prometheus saw it";
+    panels(&[(titled(title, ""), moves), (titled("", "seconds"), messages)])
 }
 
 #[cfg(test)]

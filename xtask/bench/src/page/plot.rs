@@ -5,6 +5,8 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 
 const SIZE: (u32, u32) = (900, 420);
+/// Height of one of several panels.
+const PANEL: u32 = 260;
 const LEGEND: u32 = 240;
 /// Height of one bar with what is around it.
 const BAR: u32 = 40;
@@ -51,40 +53,52 @@ pub(super) struct Titles<'a> {
 
 /// Lines with points, and dashed limits.
 pub(super) fn lines(titles: &Titles<'_>, lines: &[Line], limits: &[Limit]) -> Result<String> {
-    drawn(SIZE, |root| {
-        let (area, legend) = root.split_horizontally(SIZE.0 - LEGEND);
-        let points = || lines.iter().flat_map(|line| &line.points);
-        let right = points().map(|(x, _)| *x).fold(0.0, f64::max);
-        let top = points().map(|(_, y)| *y);
-        let top = top.chain(limits.iter().map(|limit| limit.at)).fold(0.0, f64::max);
-        let mut chart = ChartBuilder::on(&area)
-            .caption(titles.title, ("sans-serif", TITLE))
-            .margin(10)
-            .x_label_area_size(40)
-            .y_label_area_size(60)
-            .build_cartesian_2d(0.0..right * 1.03, 0.0..top * 1.08)
-            .map_err(failed)?;
-        let mut mesh = chart.configure_mesh();
-        mesh.x_desc(titles.across).y_desc(titles.up);
-        mesh.x_label_formatter(&short).y_label_formatter(&short);
-        mesh.label_style(("sans-serif", LETTERS));
-        mesh.light_line_style(TRANSPARENT).draw().map_err(failed)?;
-        for limit in limits {
-            let ends = [(0.0, limit.at), (right * 1.03, limit.at)];
-            let dashed = DashedLineSeries::new(ends, 6, 4, BLACK.stroke_width(1));
-            chart.draw_series(dashed).map_err(failed)?;
-        }
-        for line in lines {
-            let points = || line.points.iter().copied();
-            let drawn = LineSeries::new(points(), line.colour.stroke_width(2));
-            chart.draw_series(drawn).map_err(failed)?;
-            let dots = points().map(|at| Circle::new(at, 3, line.colour.filled()));
-            chart.draw_series(dots).map_err(failed)?;
-        }
-        let kinds = lines.iter().map(|line| Mark::Filled(&line.name, line.colour));
-        let dashed = limits.iter().map(|limit| Mark::Dashed(&limit.name));
-        legend_on(&legend, kinds.chain(dashed))
+    drawn(SIZE, |root| panel(root, titles, lines, limits, 3))
+}
+
+/// Lines with small points, one panel below the other: each has a scale of its own.
+pub(super) fn panels(panels: &[(Titles<'_>, Vec<Line>)]) -> Result<String> {
+    let count = u32::try_from(panels.len().max(1))?;
+    drawn((SIZE.0, PANEL * count), |root| {
+        let areas = root.split_evenly((panels.len().max(1), 1));
+        let mut all = areas.iter().zip(panels);
+        all.try_for_each(|(area, (titles, lines))| panel(area, titles, lines, &[], 1))
     })
+}
+
+fn panel(root: &Area<'_>, titles: &Titles<'_>, lines: &[Line], limits: &[Limit], dot: i32) -> Result<()> {
+    let (area, legend) = root.split_horizontally(SIZE.0 - LEGEND);
+    let points = || lines.iter().flat_map(|line| &line.points);
+    let right = points().map(|(x, _)| *x).fold(0.0, f64::max);
+    let top = points().map(|(_, y)| *y);
+    let top = top.chain(limits.iter().map(|limit| limit.at)).fold(0.0, f64::max);
+    let mut chart = ChartBuilder::on(&area)
+        .caption(titles.title, ("sans-serif", TITLE))
+        .margin(10)
+        .x_label_area_size(40)
+        .y_label_area_size(60)
+        .build_cartesian_2d(0.0..right * 1.03, 0.0..top * 1.08)
+        .map_err(failed)?;
+    let mut mesh = chart.configure_mesh();
+    mesh.x_desc(titles.across).y_desc(titles.up);
+    mesh.x_label_formatter(&short).y_label_formatter(&short);
+    mesh.label_style(("sans-serif", LETTERS));
+    mesh.light_line_style(TRANSPARENT).draw().map_err(failed)?;
+    for limit in limits {
+        let ends = [(0.0, limit.at), (right * 1.03, limit.at)];
+        let dashed = DashedLineSeries::new(ends, 6, 4, BLACK.stroke_width(1));
+        chart.draw_series(dashed).map_err(failed)?;
+    }
+    for line in lines {
+        let points = || line.points.iter().copied();
+        let drawn = LineSeries::new(points(), line.colour.stroke_width(2));
+        chart.draw_series(drawn).map_err(failed)?;
+        let dots = points().map(|at| Circle::new(at, dot, line.colour.filled()));
+        chart.draw_series(dots).map_err(failed)?;
+    }
+    let kinds = lines.iter().map(|line| Mark::Filled(&line.name, line.colour));
+    let dashed = limits.iter().map(|limit| Mark::Dashed(&limit.name));
+    legend_on(&legend, kinds.chain(dashed))
 }
 
 /// Horizontal bars, one below the other for each series of a row.
