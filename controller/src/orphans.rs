@@ -98,7 +98,9 @@ fn give_up(ctx: &Context, migration: &StatefulMigration) {
     let source = &migration.spec.source_pod;
     let made = legs().map(|leg| leg.to.pod.as_str()).filter(|pod| pod != source);
     let made: BTreeSet<&str> = made.collect();
-    let queues: Vec<String> = legs().map(|leg| names::hold_queue(&leg.key)).collect();
+    let holds = legs().map(|leg| names::hold_queue(&leg.key));
+    let controls = made.iter().map(|pod| names::control_queue(pod));
+    let queues: Vec<String> = holds.chain(controls).collect();
     let namespace = migration.namespace().unwrap_or_default();
     let made = made.into_iter().collect::<Vec<_>>().join(" ");
     let has_it = if made.is_empty() {
@@ -114,7 +116,7 @@ fn give_up(ctx: &Context, migration: &StatefulMigration) {
         pods = made,
         queues = queues.join(", "),
         "its object was removed by another program after its commit, so pod {source} does not get the memory and starts from its \
-         image{has_it}. At the broker, delete those of its hold queues that are left"
+         image{has_it}. At the broker, delete those of its queues that are left"
     );
     ctx.under_way.forget(&migration.uid().unwrap_or_default());
 }
