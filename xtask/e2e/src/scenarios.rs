@@ -762,7 +762,7 @@ pub(crate) const ALL: &[Scenario] = &[
         name: "a migration that is removed after its commit says what is left and what to type",
         run: faults::removed::after_the_commit,
         seconds: 60,
-        role: Role::Rest("an administrator has to take the finalizer off for it"),
+        role: Role::Whole("an administrator has to take the finalizer off for it"),
         company: Company::Alone,
     },
     Scenario {

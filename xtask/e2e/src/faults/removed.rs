@@ -22,15 +22,9 @@ pub(in super::super) fn after_the_commit(bench: &Bench) -> Result<()> {
     let object = stage::migration(cluster, POD)?;
     let name = object["metadata"]["name"].as_str();
     let name = name.context("the migration has no name")?;
+    // In this order: to an object that is being deleted the controller cannot add its finalizer again.
+    capture(cluster.kubectl(["delete", "statefulmigration", name, "--wait=false"]))?;
     patched(cluster, name, &[], "/metadata/finalizers")?;
-    let gone = [
-        "delete",
-        "statefulmigration",
-        name,
-        "--wait=true",
-        "--timeout=10s",
-    ];
-    capture(cluster.kubectl(gone))?;
     wait_for("the queue to be consumed", SOON, || {
         let queue = stage::consumed_queue(cluster, POD)?;
         Ok((queue.as_deref() == Some("orders.orders-0")).then_some(()))
