@@ -95,30 +95,50 @@ fn can_be_led(migration: &StatefulMigration) -> bool {
 /// What is left of it in the cluster goes as an orphan; the log says what a person has to look after.
 fn give_up(ctx: &Context, migration: &StatefulMigration) {
     let legs = || migration.status.iter().flat_map(|status| &status.legs);
-    let source = &migration.spec.source_pod;
-    let made = legs().map(|leg| leg.to.pod.as_str()).filter(|pod| pod != source);
-    let made: BTreeSet<&str> = made.collect();
+    let made = made(migration);
     let holds = legs().map(|leg| names::hold_queue(&leg.key));
     let controls = made.iter().map(|pod| names::control_queue(pod));
     let queues: Vec<String> = holds.chain(controls).collect();
-    let namespace = migration.namespace().unwrap_or_default();
-    let made = made.into_iter().collect::<Vec<_>>().join(" ");
-    let has_it = if made.is_empty() {
-        String::new()
-    } else {
-        format!(
-            ". Pod {made} has the memory. To delete it and lose that, type: kubectl delete pod --namespace {namespace} {made}"
-        )
-    };
     tracing::error!(
         migration = migration.name_any(),
-        namespace,
-        pods = made,
+        namespace = migration.namespace(),
+        pods = made.into_iter().collect::<Vec<_>>().join(", "),
         queues = queues.join(", "),
-        "its object was removed by another program after its commit, so pod {source} does not get the memory and starts from its \
-         image{has_it}. At the broker, delete those of its queues that are left"
+        "its object was removed by another program after its commit. {}. At the broker, delete those of its queues that are left",
+        where_the_memory_is(migration)
     );
     ctx.under_way.forget(&migration.uid().unwrap_or_default());
+}
+
+/// Pods of other names than the source's.
+fn made(migration: &StatefulMigration) -> BTreeSet<&str> {
+    let legs = migration.status.iter().flat_map(|status| &status.legs);
+    let pods = legs.map(|leg| leg.to.pod.as_str());
+    pods.filter(|pod| *pod != migration.spec.source_pod).collect()
+}
+
+/// And what to type. The copy of the handoff that was committed last has it.
+fn where_the_memory_is(migration: &StatefulMigration) -> String {
+    let source = &migration.spec.source_pod;
+    let mut legs = migration
+        .status
+        .iter()
+        .flat_map(|status| status.legs.iter().rev());
+    let holder = legs.find(|leg| leg.committed.is_some()).map(|leg| &leg.to.pod);
+    let namespace = migration.namespace().unwrap_or_default();
+    let others = made(migration).into_iter().collect::<Vec<_>>().join(" ");
+    let delete = format!("type: kubectl delete pod --namespace {namespace} {others}");
+    match (holder.filter(|holder| *holder != source), others.is_empty()) {
+        (Some(holder), _) => format!(
+            "Pod {source} starts from its image, and pod {holder} has the memory. To delete it and lose that, {delete}"
+        ),
+        (None, false) => {
+            format!("Pod {source} got the memory, if it had started. To delete what the move made, {delete}")
+        }
+        (None, true) => {
+            format!("Pod {source} got the memory, if it had started; else it starts from its image")
+        }
+    }
 }
 
 async fn let_go(ctx: &Context, key: &Key) {
@@ -143,4 +163,53 @@ where
         );
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn removed(legs: &[(&str, bool)]) -> StatefulMigration {
+        let leg = |(number, (to, committed)): (usize, &(&str, bool))| {
+            let mut leg = json!({"number": number + 1, "attempt": 0,
+                "key": format!("11111111-1111-1111-1111-111111111111-{}-0", number + 1),
+                "from": {"pod": "orders-0", "uid": "source", "node": "node-a"}, "to": {"pod": to, "node": "node-b"}});
+            if *committed {
+                leg["committed"] = json!("2026-11-30T20:00:00.000000Z");
+            }
+            leg
+        };
+        let legs: Vec<_> = legs.iter().enumerate().map(leg).collect();
+        serde_json::from_value(json!({
+            "apiVersion": "migration.ms2m.io/v1alpha1", "kind": "StatefulMigration",
+            "metadata": {"name": "move", "namespace": "shop"}, "spec": {"sourcePod": "orders-0"},
+            "status": {"phase": "Finalizing", "legs": legs},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn the_memory_is_where_the_last_commit_put_it() {
+        let stand_in = "orders-0-shadow";
+        for (legs, says) in [
+            (&[(stand_in, true)][..], "pod orders-0-shadow has the memory"),
+            (
+                &[(stand_in, true), ("orders-0", false)][..],
+                "pod orders-0-shadow has the memory",
+            ),
+            (
+                &[(stand_in, true), ("orders-0", true)][..],
+                "Pod orders-0 got the memory",
+            ),
+            (&[("orders-0", true)][..], "Pod orders-0 got the memory"),
+        ] {
+            let migration = removed(legs);
+            let told = where_the_memory_is(&migration);
+            assert!(told.contains(says), "{told}");
+            let deletes = told.contains("kubectl delete pod --namespace shop orders-0-shadow");
+            assert_eq!(deletes, !made(&migration).is_empty(), "{told}");
+        }
+    }
 }

@@ -10,6 +10,7 @@ use anyhow::{Context, Result, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
+use shadow_core::names;
 
 use super::faults::nodes_ready;
 use super::parts::{Away, Part};
@@ -36,9 +37,12 @@ pub(super) fn with_nothing_of_ours(bench: &Bench) -> Result<()> {
         moved.code,
         moved.said
     );
+    let object = get(cluster, &["pod", POD])?;
+    let key = object["metadata"]["annotations"][names::RESTORE_KEY].as_str();
+    let key = key.context("the moved pod names no restore key")?;
     wait_for("the node to know that the move is over", SOON, || {
         let markers = on_node(cluster, target, &["ls", MARKERS])?;
-        Ok((!markers.is_empty()).then_some(()))
+        Ok(markers.lines().any(|marker| marker == key).then_some(()))
     })?;
     // The controller comes back first, also when this fails half-way: it signs the certificates of the others.
     let agents = NoAgents::now(cluster)?;

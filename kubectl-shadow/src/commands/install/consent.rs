@@ -1,4 +1,4 @@
-//! Says what will change, and asks where a person can answer. A script is told and not asked: it said what it wants by the command.
+//! Says what will change, and asks where a person can answer. A script reads it and is not asked: its command said what is wanted.
 
 use std::io::{BufRead, IsTerminal};
 
